@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// What every Swift target of ours is compiled with. Warnings are errors here and nowhere else,
+/// so that a dependency's new warning never stops a release.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let strictC: [CSetting] = [
+  .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-std=gnu11", "-fno-common"])
+]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "podctl",
+  products: [
+    .executable(name: "podd", targets: ["podd"]),
+    .executable(name: "podctl", targets: ["podctl"]),
+    .executable(name: "podserve", targets: ["podserve"]),
+    .executable(name: "pod-launch", targets: ["pod-launch"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .target(name: "CLinux", cSettings: strictC),
+
+    .target(name: "Systemd", dependencies: ["CSystemd", "CLinux"], swiftSettings: strict),
+    .target(name: "Cgroup", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "HostCheck", swiftSettings: strict),
+    .target(name: "PodModel", swiftSettings: strict),
+    .target(
+      name: "PodStore",
+      dependencies: ["PodModel", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+    .target(name: "PodAPI", dependencies: ["Systemd", "PodModel"], swiftSettings: strict),
+    .target(name: "HTTPWire", swiftSettings: strict),
+    .target(
+      name: "PodserveCore", dependencies: ["HTTPWire", "CLinux"], path: "Sources/podserve/Core",
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "podd",
+      dependencies: ["Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "podctl", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "podserve", dependencies: ["PodserveCore"], path: "Sources/podserve/Main",
+      swiftSettings: strict),
+    .executableTarget(name: "pod-launch", cSettings: strictC),
+
+    .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: strict),
+    .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
+    .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
+    .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
+    .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
+    .testTarget(name: "PodAPITests", dependencies: ["PodAPI"], swiftSettings: strict),
+    .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
+    .testTarget(
+      name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,83 @@
+/// A pod's state as users see it (contract, "JSON").
+public enum PodState: String, Sendable, CaseIterable {
+  case cold
+  case starting
+  case ready
+  case draining
+  case stopping
+  case frozen
+  case backoff
+  case crashLoop = "crash-loop"
+  /// Stopped by hand; remembered across reboots.
+  case stopped
+
+  /// Whether a generation's scope may hold processes in this state.
+  public var hasScope: Bool {
+    switch self {
+    case .starting, .ready, .draining, .stopping, .frozen: true
+    case .cold, .backoff, .crashLoop, .stopped: false
+    }
+  }
+}
+
+/// Why a generation ended (contract, `last_exit_reason`).
+public enum EndReason: Hashable, Sendable, CustomStringConvertible {
+  case exited(Int32)
+  /// The signal's name without `SIG`, as `signal:KILL` would print it.
+  case signal(String)
+  case oomOwnLimit
+  case oomBystander
+  case leak
+  case pressure
+  case health
+  case startTimeout
+  /// `stage` is one of pod-launch's stages or podd's (`socket`, `spawn`, `scope` …); `error` an errno name.
+  case launchFailed(stage: String, error: String)
+  case `operator`
+  case idle
+  case unknownAdopted
+
+  public var description: String {
+    switch self {
+    case .exited(let status): "exited:\(status)"
+    case .signal(let name): "signal:\(name)"
+    case .oomOwnLimit: "oom-own-limit"
+    case .oomBystander: "oom-bystander"
+    case .leak: "leak"
+    case .pressure: "pressure"
+    case .health: "health"
+    case .startTimeout: "start-timeout"
+    case .launchFailed(let stage, let error): "launch-failed:\(stage):\(error)"
+    case .operator: "operator"
+    case .idle: "idle"
+    case .unknownAdopted: "unknown-adopted"
+    }
+  }
+
+  /// Reads what `description` prints; nil for anything else.
+  public init?(_ text: String) {
+    switch text {
+    case "oom-own-limit": self = .oomOwnLimit
+    case "oom-bystander": self = .oomBystander
+    case "leak": self = .leak
+    case "pressure": self = .pressure
+    case "health": self = .health
+    case "start-timeout": self = .startTimeout
+    case "operator": self = .operator
+    case "idle": self = .idle
+    case "unknown-adopted": self = .unknownAdopted
+    default:
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      switch (parts.first, parts.count) {
+      case ("exited", 2):
+        guard let status = Int32(parts[1]) else { return nil }
+        self = .exited(status)
+      case ("signal", 2):
+        self = .signal(String(parts[1]))
+      case ("launch-failed", 3):
+        self = .launchFailed(stage: String(parts[1]), error: String(parts[2]))
+      default: return nil
+      }
+    }
+  }
+}
