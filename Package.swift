@@ -44,7 +44,9 @@ let package = Package(
       name: "PodStore",
       dependencies: ["PodModel", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
-    .target(name: "PodAPI", dependencies: ["Systemd", "PodModel"], swiftSettings: strict),
+    .target(
+      name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],
+      swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(
       name: "PodserveCore", dependencies: ["HTTPWire", "CLinux"], path: "Sources/podserve/Core",
@@ -54,9 +56,11 @@ let package = Package(
       name: "podd",
       dependencies: ["Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux"],
       swiftSettings: strict),
+    .target(
+      name: "PodctlCore", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
+      path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
-      name: "podctl", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
-      swiftSettings: strict),
+      name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
     .executableTarget(
       name: "podserve", dependencies: ["PodserveCore"], path: "Sources/podserve/Main",
       swiftSettings: strict),
@@ -67,7 +71,9 @@ let package = Package(
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
     .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
-    .testTarget(name: "PodAPITests", dependencies: ["PodAPI"], swiftSettings: strict),
+    .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
+    .testTarget(
+      name: "PodctlTests", dependencies: ["PodctlCore", "PodAPI", "HostCheck"], swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(
       name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire"], swiftSettings: strict),
