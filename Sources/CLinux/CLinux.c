@@ -1,0 +1,136 @@
+#define _GNU_SOURCE 1
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *linux_errno_name(int error) {
+        return strerrorname_np(error);
+}
+
+const char *linux_signal_abbreviation(int number) {
+        return sigabbrev_np(number);
+}
+
+int linux_pidfd_open(pid_t pid, unsigned flags) {
+        return (int) syscall(SYS_pidfd_open, pid, flags);
+}
+
+int linux_pidfd_getfd(int pidfd, int target, unsigned flags) {
+        return (int) syscall(SYS_pidfd_getfd, pidfd, target, flags);
+}
+
+int linux_pidfd_send_signal(int pidfd, int signal) {
+        return (int) syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+pid_t linux_gettid(void) {
+        return (pid_t) syscall(SYS_gettid);
+}
+
+int linux_wait_child(pid_t pid, int *code, int *status) {
+        siginfo_t info = { 0 };
+        *code = 0;
+        *status = 0;
+        if (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG) < 0)
+                return -errno;
+        if (info.si_pid != 0) {
+                *code = info.si_code;
+                *status = info.si_status;
+        }
+        return 0;
+}
+
+int linux_open(const char *path, int flags, mode_t mode) {
+        return open(path, flags, mode);
+}
+
+int linux_openat(int directory, const char *path, int flags, mode_t mode) {
+        return openat(directory, path, flags, mode);
+}
+
+int linux_eventfd(void) {
+        return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const envp[], const int fds[], int count) {
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int error;
+
+        error = posix_spawn_file_actions_init(&actions);
+        if (error != 0)
+                return error;
+        error = posix_spawnattr_init(&attributes);
+        if (error != 0) {
+                posix_spawn_file_actions_destroy(&actions);
+                return error;
+        }
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        error = posix_spawnattr_setflags(
+                &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+        /* The sources must lie above the targets, or one dup2 would overwrite the source of the next. */
+        for (int i = 0; error == 0 && i < count; i++)
+                if (fds[i] >= 0)
+                        error = fds[i] < count ? EINVAL : posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+                else
+                        error = posix_spawn_file_actions_addclose(&actions, i);
+        if (error == 0)
+                error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
+        if (error == 0)
+                error = posix_spawn(pid, path, &actions, &attributes, argv, envp);
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&actions);
+        return error;
+}
+
+ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t *pid, uid_t *uid) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * 16)];
+        } control;
+        struct iovec part = { .iov_base = buffer, .iov_len = size };
+        struct msghdr message = {
+                .msg_iov = &part,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof control,
+        };
+        *pid = 0;
+        *uid = (uid_t) -1;
+        ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (got < 0)
+                return -errno;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+                if (c->cmsg_level != SOL_SOCKET)
+                        continue;
+                if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+                        struct ucred who;
+                        memcpy(&who, CMSG_DATA(c), sizeof who);
+                        *pid = who.pid;
+                        *uid = who.uid;
+                } else if (c->cmsg_type == SCM_RIGHTS) {
+                        /* Nobody was asked for descriptors: a sender must not fill our table. */
+                        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                        for (size_t i = 0; i < n; i++) {
+                                int extra;
+                                memcpy(&extra, CMSG_DATA(c) + i * sizeof(int), sizeof extra);
+                                close(extra);
+                        }
+                }
+        }
+        return got;
+}

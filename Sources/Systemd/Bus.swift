@@ -1,0 +1,181 @@
+internal import CSystemd
+
+/// A connection to a message bus. It belongs to one thread for its whole life (facts 25).
+public final class Bus {
+  let raw: OpaquePointer
+
+  private init(_ raw: OpaquePointer) {
+    self.raw = raw
+  }
+
+  deinit {
+    // Not flush_close_unref: a dead peer must not hold up the loop.
+    sd_bus_close_unref(raw)
+  }
+
+  /// The system bus, for a program that calls and waits.
+  public static func openSystem() throws(BusError) -> Bus {
+    var raw: OpaquePointer?
+    try busCheck(sd_bus_open_system(&raw), "connect to the system bus")
+    return try own(raw)
+  }
+
+  /// The system bus of another host through ssh and systemd-stdio-bridge, as `systemctl -H` does.
+  public static func openSystemRemote(host: String) throws(BusError) -> Bus {
+    var raw: OpaquePointer?
+    try busCheck(sd_bus_open_system_remote(&raw, host), "connect to \(host)")
+    return try own(raw)
+  }
+
+  /// The system bus, attached to the loop. Returns before it is connected and waits for the bus's socket
+  /// to appear, so that a restart of the bus needs no polling (sd_bus_set_watch_bind(3)).
+  public static func openSystem(attachedTo loop: EventLoop, description: String) throws(BusError) -> Bus {
+    var created: OpaquePointer?
+    try busCheck(sd_bus_new(&created), "create bus")
+    let bus = try own(created)
+    try busCheck(sd_bus_set_description(bus.raw, description), "describe bus")
+    try busCheck(sd_bus_set_address(bus.raw, systemAddress()), "set bus address")
+    try busCheck(sd_bus_set_bus_client(bus.raw, 1), "set bus client")
+    try busCheck(sd_bus_set_watch_bind(bus.raw, 1), "watch bus socket")
+    try busCheck(sd_bus_set_connected_signal(bus.raw, 1), "ask for connected signal")
+    try busCheck(sd_bus_set_method_call_timeout(bus.raw, 60_000_000), "set call timeout")
+    try busCheck(sd_bus_start(bus.raw), "start bus")
+    try busCheck(sd_bus_attach_event(bus.raw, loop.event, 0), "attach bus")
+    return bus
+  }
+
+  private static func systemAddress() -> String {
+    guard let value = getenvString("DBUS_SYSTEM_BUS_ADDRESS"), !value.isEmpty else {
+      return "unix:path=/run/dbus/system_bus_socket"
+    }
+    return value
+  }
+
+  private static func own(_ raw: OpaquePointer?) throws(BusError) -> Bus {
+    guard let raw else { throw BusError(-12, "connect to the system bus") }
+    return Bus(raw)
+  }
+
+  /// Takes the connection off the loop and closes it; pending calls end with an error.
+  public func close() {
+    sd_bus_detach_event(raw)
+    sd_bus_close(raw)
+  }
+
+  // MARK: Calls
+
+  public func newMethodCall(
+    destination: String, path: String, interface: String, member: String
+  ) throws(BusError) -> Message {
+    var message: OpaquePointer?
+    try busCheck(
+      sd_bus_message_new_method_call(raw, &message, destination, path, interface, member),
+      "create call \(member)")
+    guard let message else { throw BusError(-12, "create call \(member)") }
+    return Message(owning: message)
+  }
+
+  public func newSignal(path: String, interface: String, member: String) throws(BusError) -> Message {
+    var message: OpaquePointer?
+    try busCheck(sd_bus_message_new_signal(raw, &message, path, interface, member), "create signal \(member)")
+    guard let message else { throw BusError(-12, "create signal \(member)") }
+    return Message(owning: message)
+  }
+
+  /// Sends without waiting for an answer.
+  public func send(_ message: consuming Message) throws(BusError) {
+    try busCheck(sd_bus_send(raw, message.raw, nil), "send")
+  }
+
+  /// Calls and blocks until the answer. `timeoutUSec` 0 means the connection's default, UInt64.max none.
+  public func call(_ message: borrowing Message, timeoutUSec: UInt64 = 0) throws(BusError) -> Message {
+    var error = sd_bus_error()
+    var reply: OpaquePointer?
+    let result = sd_bus_call(raw, message.raw, timeoutUSec, &error, &reply)
+    defer { sd_bus_error_free(&error) }
+    guard result >= 0, let reply else { throw BusError(error, result, "call \(message.member ?? "")") }
+    return Message(owning: reply)
+  }
+
+  /// Calls and suspends until the answer, or throws: an error reply, a timeout, the connection's end.
+  public func callAsync(_ message: consuming Message, timeoutUSec: UInt64 = 0) async throws(BusError) -> Message {
+    let member = message.member ?? ""
+    let call = message.release()
+    let reply: Reply = await withUnsafeContinuation { continuation in
+      let box = Unmanaged.passRetained(Pending(continuation))
+      let result = sd_bus_call_async(
+        raw, nil, call,
+        { reply, data, _ in
+          guard let data, let reply else { return 0 }
+          Unmanaged<Pending>.fromOpaque(data).takeRetainedValue().continuation.resume(
+            returning: Reply(raw: sd_bus_message_ref(reply), result: 0))
+          return 1
+        }, box.toOpaque(), timeoutUSec)
+      sd_bus_message_unref(call)
+      if result < 0 {
+        box.release()
+        continuation.resume(returning: Reply(raw: nil, result: result))
+      }
+    }
+    guard let raw = reply.raw else { throw BusError(reply.result, "call \(member)") }
+    let answer = Message(owning: raw)
+    if let error = sd_bus_message_get_error(raw) {
+      throw BusError(error.pointee, -5, "call \(member)")
+    }
+    return answer
+  }
+
+  /// @unchecked: made on the loop's thread by the callback and taken up there by the waiting caller.
+  private struct Reply: @unchecked Sendable {
+    let raw: OpaquePointer?
+    let result: CInt
+  }
+
+  private final class Pending {
+    let continuation: UnsafeContinuation<Reply, Never>
+    init(_ continuation: UnsafeContinuation<Reply, Never>) { self.continuation = continuation }
+  }
+
+  // MARK: Names
+
+  /// Asks for a well-known name; throws when somebody else owns it.
+  public func requestNameAsync(_ name: String) async throws(BusError) {
+    let call = try newMethodCall(
+      destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus",
+      interface: "org.freedesktop.DBus", member: "RequestName")
+    try call.append(name)
+    try call.append(UInt32(4))  // DBUS_NAME_FLAG_DO_NOT_QUEUE
+    let answer = try await callAsync(call)
+    let code = try answer.readUInt32()
+    guard code == 1 || code == 4 else {
+      throw BusError(
+        name: "org.freedesktop.DBus.Error.NameHasOwner",
+        message: "the bus name \(name) is owned by another process", code: 17)
+    }
+  }
+
+  // MARK: Matches and objects
+
+  /// Calls `handler` for every signal that fits; nil fits all. Installed without waiting for the bus.
+  public func match(
+    sender: String?, path: String?, interface: String?, member: String?,
+    _ handler: @escaping (borrowing Message) -> Void
+  ) throws(BusError) -> Slot {
+    let box = Unmanaged.passRetained(SlotHandler(handler))
+    var slot: OpaquePointer?
+    let result = sd_bus_match_signal_async(
+      raw, &slot, sender, path, interface, member, SlotHandler.trampoline, nil, box.toOpaque())
+    return try Slot.own(slot, result, box, "match \(member ?? "")")
+  }
+
+  /// Calls `handler` for every message to an object path. It answers true when it dealt with the call.
+  public func addObject(
+    path: String, _ handler: @escaping (MethodCall) -> Bool
+  ) throws(BusError) -> Slot {
+    let box = Unmanaged.passRetained(
+      SlotHandler(answering: { message in handler(MethodCall(message)) }))
+    var slot: OpaquePointer?
+    let result = sd_bus_add_object(raw, &slot, path, SlotHandler.trampoline, box.toOpaque())
+    return try Slot.own(slot, result, box, "export \(path)")
+  }
+}

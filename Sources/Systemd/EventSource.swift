@@ -1,0 +1,100 @@
+internal import CLinux
+internal import CSystemd
+internal import Glibc
+
+/// A timer, descriptor, child or signal that the loop watches; it stops when its owner lets go of it.
+public struct EventSource: ~Copyable {
+  private let source: OpaquePointer
+  private let handler: Unmanaged<Handler>
+
+  /// What a callback is kept in while libsystemd holds a pointer to it.
+  final class Handler {
+    private let body: (_ events: UInt32) -> Void
+    init(_ body: @escaping (UInt32) -> Void) { self.body = body }
+
+    /// Called by libsystemd. A callback may let go of its own source, so this keeps the closure until
+    /// it returns.
+    static func call(_ data: UnsafeMutableRawPointer?, _ events: UInt32) {
+      guard let data else { return }
+      let handler = Unmanaged<Handler>.fromOpaque(data).takeUnretainedValue()
+      withExtendedLifetime(handler) { handler.body(events) }
+    }
+  }
+
+  private init(_ source: OpaquePointer, _ handler: Unmanaged<Handler>) {
+    self.source = source
+    self.handler = handler
+  }
+
+  deinit {
+    sd_event_source_disable_unref(source)
+    handler.release()
+  }
+
+  /// Watches a descriptor for the EPOLL… events in `events`. The descriptor stays the caller's.
+  public static func io(
+    _ loop: EventLoop, descriptor: CInt, events: UInt32, _ body: @escaping (_ events: UInt32) -> Void
+  ) throws(Errno) -> EventSource {
+    let handler = Unmanaged.passRetained(Handler(body))
+    var source: OpaquePointer?
+    let result = sd_event_add_io(
+      loop.event, &source, descriptor, events,
+      { _, _, events, data in
+        Handler.call(data, events)
+        return 0
+      }, handler.toOpaque())
+    return try own(source, result, handler, "watch descriptor")
+  }
+
+  /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again.
+  public static func timer(
+    _ loop: EventLoop, after: UInt64, accuracy: UInt64 = 0, _ body: @escaping () -> Void
+  ) throws(Errno) -> EventSource {
+    let handler = Unmanaged.passRetained(Handler { _ in body() })
+    var source: OpaquePointer?
+    let result = sd_event_add_time_relative(
+      loop.event, &source, CLOCK_BOOTTIME, after, accuracy,
+      { _, _, data in
+        Handler.call(data, 0)
+        return 0
+      }, handler.toOpaque())
+    return try own(source, result, handler, "arm timer")
+  }
+
+  /// A blocked signal, delivered by signalfd.
+  public static func signal(
+    _ loop: EventLoop, _ number: CInt, _ body: @escaping () -> Void
+  ) throws(Errno) -> EventSource {
+    let handler = Unmanaged.passRetained(Handler { _ in body() })
+    var source: OpaquePointer?
+    let result = sd_event_add_signal(
+      loop.event, &source, number,
+      { _, _, data in
+        Handler.call(data, 0)
+        return 0
+      }, handler.toOpaque())
+    return try own(source, result, handler, "watch signal \(number)")
+  }
+
+  /// Arms a timer again, `after` microseconds from now.
+  public borrowing func rearm(after: UInt64) throws(Errno) {
+    var result = sd_event_source_set_time_relative(source, after)
+    if result >= 0 { result = sd_event_source_set_enabled(source, CInt(SD_EVENT_ONESHOT)) }
+    if result < 0 { throw Errno(result, "arm timer") }
+  }
+
+  /// Lower runs first; 0 is the default (sd_event_source_set_priority(3)).
+  public borrowing func setPriority(_ priority: Int64) {
+    sd_event_source_set_priority(source, priority)
+  }
+
+  private static func own(
+    _ source: OpaquePointer?, _ result: CInt, _ handler: Unmanaged<Handler>, _ what: String
+  ) throws(Errno) -> EventSource {
+    guard result >= 0, let source else {
+      handler.release()
+      throw Errno(result, what)
+    }
+    return EventSource(source, handler)
+  }
+}
