@@ -33,3 +33,33 @@ int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const en
 
 /* --- sockets: one datagram with its sender's credentials; -errno, or the number of bytes --- */
 ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t *pid, uid_t *uid);
+
+/* --- podserve: epoll, signalfd and openat2 without their structs; bodies in poll.c --- */
+#define LINUX_READABLE 1
+#define LINUX_WRITABLE 2
+/* An epoll set; -1 and errno on failure. */
+int linux_poll_create(void);
+/* Watches fd for `interest` (LINUX_READABLE, LINUX_WRITABLE or both); with 0 stops watching it. `known` says
+ * whether the set already has it. */
+int linux_poll_watch(int set, int fd, int interest, int known);
+/* Fills fds with what is ready; waits timeout_ms (-1: for ever). Returns the number, 0 when interrupted. */
+int linux_poll_wait(int set, int *fds, int capacity, int timeout_ms);
+/* Blocks the signals and returns a descriptor that reports them. */
+int linux_signal_descriptor(const int *signals, int count);
+/* The next pending signal's number, or 0 when there is none. */
+int linux_signal_next(int fd);
+void linux_signal_ignore(int signal);
+/* accept4(2), non-blocking and close-on-exec. */
+int linux_accept(int listener);
+/* 1 when fd is a listening stream socket, else 0. */
+int linux_is_listener(int fd);
+/* Opens a regular file below `directory` without following any symbolic link: openat2(2) (Linux 5.6) with
+ * RESOLVE_NO_SYMLINKS|RESOLVE_BENEATH, else openat with O_NOFOLLOW, which is as good for a name without '/'.
+ * Close-on-exec and non-blocking, so that a FIFO of that name cannot hang the caller. */
+int linux_open_beneath(int directory, const char *name, int flags, mode_t mode);
+/* An unnamed file in `directory`, opened for reading and writing (O_TMPFILE). */
+int linux_open_unnamed(int directory);
+/* sendfile(2) from an offset that is not shared with other readers of fd. */
+ssize_t linux_send_file(int socket, int fd, uint64_t offset, size_t count);
+/* One datagram to a unix socket; a leading '@' names an abstract one. 0, or -1 and errno. */
+int linux_notify(const char *path, const void *message, size_t size);
