@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""The guest's end of the harness: runs commands that the host sends over a virtio-serial port.
+
+One JSON object a line, both ways. Requests: {"id", "run", "user", "environment", "input", "cwd"} and
+{"id", "signal"}. Answers: {"hello"} at start, {"id", "stdout"|"stderr"} for each piece of output as it
+comes (base64), {"id", "exit"} at the end. Commands run side by side. It needs neither the bus nor PID 1,
+so that tests may restart both.
+"""
+
+import base64
+import json
+import os
+import pwd
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+PORT = "/dev/virtio-ports/agent"
+
+#: How long output may go on after the command itself has ended: a command that leaves something in the
+#: background must not hold up its own answer.
+AFTERWARDS = 1.0
+
+
+class Port:
+    def __init__(self, path):
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.sending = threading.Lock()
+
+    def send(self, **message):
+        data = json.dumps(message).encode() + b"\n"
+        with self.sending:
+            while data:
+                data = data[os.write(self.descriptor, data):]
+
+    def lines(self):
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        held = bytearray()
+        while True:
+            poll.poll()
+            try:
+                piece = os.read(self.descriptor, 1 << 16)
+            except BlockingIOError:
+                continue
+            if not piece:
+                # The host end is not connected (yet).
+                time.sleep(0.05)
+                continue
+            *whole, rest = piece.split(b"\n")
+            for line in whole:
+                yield bytes(held + line)
+                held.clear()
+            held += rest
+
+
+class Command:
+    def __init__(self, port, request):
+        self.port, self.identity = port, request["id"]
+        account = pwd.getpwnam(request.get("user", "root"))
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
+            "LANG": "C.UTF-8", **request.get("environment", {}),
+        }
+        given = tempfile.TemporaryFile(dir="/dev/shm")
+        given.write(base64.b64decode(request.get("input", "")))
+        given.seek(0)
+        self.process = subprocess.Popen(
+            ["/bin/bash", "-c", request["run"]], stdin=given, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=environment, cwd=request.get("cwd") or account.pw_dir,
+            user=account.pw_uid, group=account.pw_gid,
+            extra_groups=os.getgrouplist(account.pw_name, account.pw_gid), start_new_session=True)
+        given.close()
+
+    def follow(self):
+        readers = [
+            threading.Thread(target=self._forward, args=(name, stream), daemon=True)
+            for name, stream in (("stdout", self.process.stdout), ("stderr", self.process.stderr))]
+        for reader in readers:
+            reader.start()
+        status = self.process.wait()
+        until = time.monotonic() + AFTERWARDS
+        for reader in readers:
+            reader.join(max(0.0, until - time.monotonic()))
+        self.port.send(id=self.identity, exit=status if status >= 0 else 128 - status)
+
+    def _forward(self, name, stream):
+        while piece := os.read(stream.fileno(), 1 << 16):
+            self.port.send(id=self.identity, **{name: base64.b64encode(piece).decode()})
+
+    def signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def main():
+    # A shell that a test stops must not take the agent along.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    port = Port(PORT)
+    commands = {}
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        port.send(hello=file.read().strip())
+
+    def serve(request):
+        identity = request["id"]
+        try:
+            commands[identity] = Command(port, request)
+            commands[identity].follow()
+        except (OSError, KeyError, subprocess.SubprocessError) as error:
+            text = f"the agent could not run it: {error!r}\n".encode()
+            port.send(id=identity, stderr=base64.b64encode(text).decode())
+            port.send(id=identity, exit=126)
+        finally:
+            commands.pop(identity, None)
+
+    for line in port.lines():
+        request = json.loads(line)
+        if "run" in request:
+            threading.Thread(target=serve, args=(request,), daemon=True).start()
+        elif command := commands.get(request["id"]):
+            command.signal(request["signal"])
+
+
+if __name__ == "__main__":
+    main()
