@@ -1,0 +1,138 @@
+"""Does with pod-launch what podd does: descriptors, plan, release, and the journal's end of the stream."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+BINARY = os.environ["POD_LAUNCH"]
+JOURNAL = "/run/systemd/journal/stdout"
+UID = 1_900_000_001
+ROOT_LINKS = [name for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink("/" + name)]
+
+
+def own_cgroup():
+    with open("/proc/self/cgroup") as lines:
+        return next(line[3:].rstrip("\n") for line in lines if line.startswith("0::"))
+
+
+def plan(*program, cgroup=None, extra=(), without=()):
+    """A plan like podd's: a list of operations, each a tuple of strings. `extra` goes before `readonly`."""
+    operations = [
+        ("cgroup", cgroup or own_cgroup()),
+        ("ident", "pod-001"),
+        ("uid", str(UID)),
+        ("nofile", "4096"),
+        ("bind", "ro,recursive,exec", "/usr", "/usr"),
+        *(("symlink", os.readlink("/" + name), "/" + name) for name in ROOT_LINKS),
+        ("bind", "ro,recursive", "/etc", "/etc"),
+        ("dev", "/dev"),
+        ("proc", "/proc"),
+        ("cgroupfs", "/sys/fs/cgroup"),
+        ("tmpfs", "/tmp", "1777", "size=1M,nr_inodes=1k,noexec"),
+        ("bind", "ro", "/run/systemd/journal", "/run/systemd/journal"),
+        ("file", "0644", "/run/userdb/pod-001.user", '{"userName":"pod-001"}'),
+        ("symlink", "pod-001.user", f"/run/userdb/{UID}.user"),
+        *extra,
+        ("readonly", "/"),
+        ("env", "PATH=/usr/bin:/bin"),
+        ("env", "POD=pod-001"),
+        *(("arg", argument) for argument in program),
+    ]
+    return [operation for operation in operations if operation[0] not in without]
+
+
+def encode(operations):
+    body = b"".join(part.encode() + b"\0" for operation in operations for part in operation)
+    return struct.pack("<I", len(body)) + body
+
+
+class Journal:
+    """Stands in for journald at its stream socket."""
+
+    def __enter__(self):
+        os.makedirs(os.path.dirname(JOURNAL), exist_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.bind(JOURNAL)
+        os.chmod(JOURNAL, 0o666)
+        self.socket.listen(8)
+        self.socket.settimeout(30)
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        os.unlink(JOURNAL)
+
+    def stream(self):
+        """The next stream's header lines and what the program wrote, once all its writers are gone."""
+        connection, _ = self.socket.accept()
+        with connection, connection.makefile("rb") as reader:
+            header = [reader.readline().decode().rstrip("\n") for _ in range(7)]
+            return header, reader.read().decode()
+
+
+class Launch:
+    """One pod-launch process with podd's end of its control socket."""
+
+    def __init__(self, listeners=(), keep=()):
+        self.control, theirs = socket.socketpair()
+        self.control.settimeout(30)
+        null = os.open("/dev/null", os.O_RDWR)
+        wanted = [null, null, null, theirs.fileno(), *(one.fileno() for one in listeners), *keep]
+
+        def arrange():
+            high = [os.dup2(fd, 100 + i) for i, fd in enumerate(wanted)]
+            for i, fd in enumerate(high):
+                os.dup2(fd, i)
+            os.closerange(len(high), 200)
+            # What podd's event loop blocks and ignores must not reach the program.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+        self.process = subprocess.Popen([BINARY], preexec_fn=arrange, close_fds=False)
+        theirs.close()
+        os.close(null)
+
+    def send(self, data):
+        try:
+            self.control.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # It gave up early, and its report is still there to be read.
+        return self
+
+    def release(self):
+        return self.send(b"G")
+
+    def report(self):
+        """What came on the control socket until it closed: empty when the program runs."""
+        text = b""
+        try:
+            while chunk := self.control.recv(4096):
+                text += chunk
+        except ConnectionResetError:
+            pass
+        return text.decode()
+
+    def wait(self):
+        self.control.close()
+        return self.process.wait(30)
+
+
+def outcome(operations, **options):
+    """Report and exit status of a launch that is released at once."""
+    launch = Launch(**options).send(encode(operations)).release()
+    report = launch.report()
+    return report, launch.wait()
+
+
+def output(*program, extra=(), listeners=(), keep=(), **options):
+    """What the program wrote, run in a whole pod."""
+    with Journal() as journal:
+        launch = Launch(listeners, keep).send(encode(plan(*program, extra=extra, **options))).release()
+        report = launch.report()
+        assert report == "", report
+        text = journal.stream()[1]
+        status = launch.wait()
+        assert status == 0, (status, text)
+        return text

@@ -1,0 +1,145 @@
+"""What the program sees: files, mounts, identity, descriptors."""
+
+import os
+import socket
+import tempfile
+import unittest
+
+from harness import UID, Journal, Launch, encode, output, plan
+
+
+def shell(script, **options):
+    return output("/bin/sh", "-c", script, **options)
+
+
+class TheFilesystem(unittest.TestCase):
+    def test_the_root_holds_what_the_plan_names_and_nothing_else(self):
+        names = set(shell("ls -A /").split())
+        self.assertEqual(names - {"bin", "sbin", "lib", "lib32", "lib64"},
+                         {"usr", "etc", "dev", "proc", "sys", "tmp", "run"})
+
+    def test_nothing_but_tmp_can_be_written(self):
+        text = shell("for d in / /usr /etc /run /run/userdb /dev /proc /sys /sys/fs/cgroup /tmp; do"
+                     " touch $d/x 2>/dev/null && echo $d; done; true")
+        self.assertEqual(text, "/tmp\n")
+
+    def test_every_mount_is_nosuid_and_nodev_but_dev(self):
+        mounts = [line.split() for line in shell("cat /proc/self/mounts").splitlines()]
+        points = [mount[1] for mount in mounts]
+        self.assertEqual(points[0], "/")
+        self.assertEqual(len(points), len(set(points)), points)
+        for mount in mounts:
+            options = mount[3].split(",")
+            self.assertIn("nosuid", options, mount)
+            if mount[1] != "/dev":
+                self.assertIn("nodev", options, mount)
+            if not mount[1].startswith("/usr"):
+                self.assertIn("noexec", options, mount)
+            if mount[1] not in ("/tmp", "/proc", "/dev/shm"):
+                self.assertIn("ro", options, mount)
+
+    def test_proc_hides_the_processes_of_others(self):
+        text = shell("set -- /proc/[0-9]*; echo $#; ls -d /proc/1 2>&1 | tail -c 26")
+        self.assertEqual(text, "1\nNo such file or directory\n")
+
+    def test_dev_is_minimal(self):
+        text = shell("ls /dev; echo to-null >/dev/null; head -c 4 /dev/urandom | wc -c;"
+                     " dd if=/dev/zero of=/dev/full count=1 2>&1 | head -1;"
+                     " readlink /dev/log /dev/fd; touch /dev/shm/x && stat -c %a /dev/shm /dev/null; true")
+        self.assertEqual(text.split()[:11], "fd full log null random shm stderr stdin stdout urandom zero".split())
+        self.assertIn("\n4\n", text)
+        self.assertIn("No space left on device", text)
+        self.assertTrue(text.endswith("/run/systemd/journal/dev-log\n/proc/self/fd\n1777\n666\n"), text)
+
+    def test_the_cgroup_is_its_own_root(self):
+        text = shell("grep ^0:: /proc/self/cgroup; ls /sys/fs/cgroup | grep -c cgroup.procs")
+        self.assertEqual(text, "0::/\n1\n")
+
+    def test_a_record_is_a_file_of_root(self):
+        text = shell(f"cd /run/userdb && stat -c '%n %u %a' pod-001.user && cat {UID}.user")
+        self.assertEqual(text, 'pod-001.user 0 644\n{"userName":"pod-001"}')
+
+    def test_binds_are_what_their_flags_say(self):
+        with tempfile.TemporaryDirectory() as host:
+            os.chmod(host, 0o777)
+            with open(host + "/program", "w") as file:
+                file.write("#!/bin/sh\necho ran\n")
+            os.chmod(host + "/program", 0o755)
+            text = shell(
+                "for d in rw ro exec; do touch /b/$d/new-$d 2>/dev/null && echo $d writable;"
+                " /b/$d/program 2>/dev/null && echo from $d; done; cat /one; ls /b; true",
+                extra=[("bind", "rw", host, "/b/rw"), ("bind", "ro", host, "/b/ro"),
+                       ("bind", "ro,exec", host, "/b/exec"), ("bind", "ro", host + "/program", "/one"),
+                       ("bind", "ro,optional", "/no/such", "/b/absent")])
+            self.assertEqual(text, "rw writable\nran\nfrom exec\n#!/bin/sh\necho ran\nexec\nro\nrw\n")
+            self.assertTrue(os.path.exists(host + "/new-rw"))
+
+    def test_a_recursive_bind_is_read_only_all_the_way_down(self):
+        with tempfile.TemporaryDirectory() as host:
+            os.mkdir(host + "/below")
+            os.system(f"mount -t tmpfs -o mode=777 tmpfs {host}/below")
+            try:
+                for flags, seen in (("ro,recursive", "ro\n"), ("ro", "not mounted\n")):
+                    text = shell("grep -q ' /b/below ' /proc/self/mounts || { echo not mounted; exit 0; };"
+                                 " touch /b/below/x 2>/dev/null && echo rw || echo ro",
+                                 extra=[("bind", flags, host, "/b")])
+                    self.assertEqual(text, seen)
+            finally:
+                os.system(f"umount {host}/below")
+
+
+class TheProcess(unittest.TestCase):
+    def test_it_has_no_privileges(self):
+        status = dict(line.split(":\t", 1) for line in shell("cat /proc/self/status").splitlines())
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual(int(status[name], 16), 0, name)
+        self.assertEqual(status["Uid"], "\t".join([str(UID)] * 4))
+        self.assertEqual(status["Gid"], "\t".join([str(UID)] * 4))
+        self.assertEqual(status["Groups"].strip(), "")
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], "2")
+
+    def test_signals_limits_and_umask_are_a_services(self):
+        text = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n -H; ulimit -n -S; umask;"
+                     " cat /proc/self/oom_score_adj; cut -d' ' -f5,6 /proc/$$/stat; echo $$")
+        lines = text.split("\n")
+        self.assertEqual(lines[:6], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "4096", "4096",
+                                     "0022", "0"])
+        self.assertEqual(lines[6].split(), [lines[7], lines[7]])
+
+    def test_the_environment_is_the_plans(self):
+        text = output("/usr/bin/env")
+        self.assertEqual(sorted(text.split()), ["PATH=/usr/bin:/bin", "POD=pod-001"])
+
+    def test_it_starts_where_the_plan_says(self):
+        self.assertEqual(output("/bin/pwd", extra=[("chdir", "/tmp")]), "/tmp\n")
+        self.assertEqual(output("/bin/pwd"), "/\n")
+
+    def test_listening_sockets_arrive_from_3_on(self):
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+            script = ("import os, socket\n"
+                      "print(os.environ['LISTEN_FDS'], os.environ['LISTEN_FDNAMES'],"
+                      " os.environ['LISTEN_PID'] == str(os.getpid()))\n"
+                      "print(*(socket.socket(fileno=fd).getsockname()[1] for fd in (3, 4)))\n"
+                      "print(len(os.listdir('/proc/self/fd')) - 1)")
+            text = output("/usr/bin/python3", "-c", script, extra=[("listen", "2", "one:two")],
+                          listeners=[one, two])
+            ports = f"{one.getsockname()[1]} {two.getsockname()[1]}"
+            self.assertEqual(text, f"2 one:two True\n{ports}\n3\n")
+
+    def test_no_other_descriptor_comes_along(self):
+        with open("/etc/hostname") as extra:
+            text = output("/bin/ls", "/proc/self/fd", keep=[extra.fileno()])
+        self.assertEqual(text.split(), ["0", "1", "2", "3"])  # 3 is what ls opened.
+
+    def test_stdout_and_stderr_are_a_journal_stream(self):
+        with Journal() as journal:
+            script = "echo out; echo err >&2"
+            launch = Launch().send(encode(plan("/bin/sh", "-c", script))).release()
+            self.assertEqual(launch.report(), "")
+            self.assertEqual(journal.stream(), (["pod-001", "", "6", "1", "0", "0", "0"], "out\nerr\n"))
+            self.assertEqual(launch.wait(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
