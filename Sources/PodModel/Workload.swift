@@ -1,8 +1,8 @@
 /// How a pod's program is started, probed, reloaded and stopped (contract, "Workload files").
 /// Durations are microseconds, as in systemd's D-Bus properties.
 public struct Workload: Sendable, Equatable {
-  public enum Listen: String, Sendable { case socket, port }
-  public enum StartType: String, Sendable { case notify, exec }
+  public enum Listen: String, Sendable, CaseIterable { case socket, port }
+  public enum StartType: String, Sendable, CaseIterable { case notify, exec }
   public enum Probe: Sendable, Equatable {
     case tcp
     /// The path of a GET request; any status below 500 counts as alive.

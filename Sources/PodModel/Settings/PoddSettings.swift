@@ -1,0 +1,81 @@
+/// podd's own settings, `podd.conf`: the keys of section `[Podd]`. Durations are microseconds.
+public struct PoddSettings: Sendable, Equatable {
+  /// The tier of a user that is provisioned without one.
+  public var defaultTier = "free"
+  /// Where pods' ports come from (contract, "Files"). A pod keeps its port when the range changes.
+  public var portRange: ClosedRange<Int> = 10001...19999
+  /// How many launches are under way at once, 1–64: dbus-daemon allows 128 pending replies (facts 4).
+  public var launchesMax = 8
+  /// The pause before the first restart of a pod that ended by itself; it doubles with each further one.
+  public var restartUSec: UInt64 = 100_000
+  /// The longest such pause.
+  public var restartMaxDelayUSec: UInt64 = 60_000_000
+  /// So many starts within `startLimitIntervalUSec` are allowed; one more is a crash loop.
+  public var startLimitBurst = 5
+  public var startLimitIntervalUSec: UInt64 = 60_000_000
+  /// How often each pod's memory is read.
+  public var memorySampleUSec: UInt64 = 10_000_000
+
+  public init() {}
+
+  /// Reads podd's settings. No file at all means the defaults.
+  /// - Parameter fragments: The main file if there is one, then the drop-ins in the order of
+  ///   `SettingsSearch.dropIns`.
+  public static func parse(_ fragments: [SettingsFragment]) throws(SettingsError) -> PoddSettings {
+    var file = PoddFile()
+    let origins = try file.read(fragments, mainFile: "podd.conf")
+    if file.settings.restartUSec > file.settings.restartMaxDelayUSec {
+      throw origins.error(
+        lastOf: .RestartSec, .RestartMaxDelaySec,
+        message: "RestartSec= is longer than RestartMaxDelaySec=; make it the shorter")
+    }
+    return file.settings
+  }
+}
+
+private struct PoddFile: SettingsFile {
+  enum Key: String, CaseIterable {
+    case DefaultTier
+    case PortRange
+    case LaunchesMax
+    case RestartSec
+    case RestartMaxDelaySec
+    case StartLimitBurst
+    case StartLimitIntervalSec
+    case MemorySampleSec
+  }
+
+  static let section = "Podd"
+
+  var settings = PoddSettings()
+  private let defaults = PoddSettings()
+
+  mutating func assign(_ key: Key, _ value: String) throws(ValueError) {
+    switch key {
+    case .DefaultTier:
+      settings.defaultTier = try parsed(value, else: defaults.defaultTier, SettingsValue.tierName)
+    case .PortRange:
+      settings.portRange = try parsed(value, else: defaults.portRange, SettingsValue.portRange)
+    case .LaunchesMax:
+      settings.launchesMax = try parsed(value, else: defaults.launchesMax) { text throws(ValueError) in
+        try SettingsValue.integer(text, in: 1...64)
+      }
+    case .RestartSec:
+      settings.restartUSec = try parsed(value, else: defaults.restartUSec, SettingsValue.interval)
+    case .RestartMaxDelaySec:
+      settings.restartMaxDelayUSec = try parsed(
+        value, else: defaults.restartMaxDelayUSec, SettingsValue.interval)
+    case .StartLimitBurst:
+      settings.startLimitBurst = try parsed(value, else: defaults.startLimitBurst) {
+        text throws(ValueError) in
+        try SettingsValue.integer(text, in: 1...1000)
+      }
+    case .StartLimitIntervalSec:
+      settings.startLimitIntervalUSec = try parsed(
+        value, else: defaults.startLimitIntervalUSec, SettingsValue.interval)
+    case .MemorySampleSec:
+      settings.memorySampleUSec = try parsed(
+        value, else: defaults.memorySampleUSec, SettingsValue.interval)
+    }
+  }
+}

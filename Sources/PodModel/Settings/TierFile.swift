@@ -1,0 +1,124 @@
+/// A tier's settings, `tiers/NAME.conf`: the keys of section `[Tier]`.
+public struct TierFile: SettingsFile {
+  enum Key: String, CaseIterable {
+    case UsersPerPod
+    case DataMax
+    case Workload
+    case Rank
+    case IdleFreezeSec
+    case IdleStopSec
+    case MemoryMax
+    case MemoryHigh
+    case MemoryLow
+    case MemoryMin
+    case MemorySwapMax
+    case CPUQuota
+    case CPUWeight
+    case IOWeight
+    case TasksMax
+  }
+
+  static let section = "Tier"
+
+  private var tier: Tier
+  private let defaults: Tier
+  private let physicalMemory: UInt64
+
+  /// Reads a tier.
+  /// - Parameters:
+  ///   - name: The file's name without `.conf`.
+  ///   - fragments: The main file, then its drop-ins in the order of `SettingsSearch.dropIns`.
+  ///   - physicalMemory: The host's memory in bytes, to which percentages refer.
+  public static func parse(
+    name: String, fragments: [SettingsFragment], physicalMemory: UInt64
+  ) throws(SettingsError) -> Tier {
+    let path = fragments.first?.path ?? "tiers/\(name).conf"
+    do throws(ValueError) {
+      _ = try SettingsValue.tierName(name)
+    } catch let failure {
+      throw SettingsError(file: path, message: failure.message + "; rename the file")
+    }
+    guard let main = fragments.first, !main.isMask else {
+      throw SettingsError(file: path, message: "it is empty, which hides the tier; write [Tier] and its keys")
+    }
+    var file = TierFile(name: name, physicalMemory: physicalMemory)
+    let origins = try file.read(fragments, mainFile: path)
+    try file.checkAsAWhole(origins)
+    return file.tier
+  }
+
+  private init(name: String, physicalMemory: UInt64) {
+    tier = Tier(name: name)
+    defaults = tier
+    self.physicalMemory = physicalMemory
+  }
+
+  mutating func assign(_ key: Key, _ value: String) throws(ValueError) {
+    switch key {
+    case .UsersPerPod:
+      tier.usersPerPod = try parsed(value, else: defaults.usersPerPod) { text throws(ValueError) in
+        try SettingsValue.integer(text, in: 1...1000)
+      }
+    case .DataMax: tier.dataMax = try parsed(value, else: defaults.dataMax, positive(SettingsValue.size))
+    case .Workload:
+      tier.workload = try parsed(value, else: defaults.workload, SettingsValue.workloadName)
+    case .Rank:
+      tier.rank = try parsed(value, else: defaults.rank) { text throws(ValueError) in
+        try SettingsValue.integer(text, in: 0...1000)
+      }
+    case .IdleFreezeSec:
+      tier.idleFreezeUSec = try parsed(value, else: defaults.idleFreezeUSec, SettingsValue.idle)
+    case .IdleStopSec:
+      tier.idleStopUSec = try parsed(value, else: defaults.idleStopUSec, SettingsValue.idle)
+    case .MemoryMax: tier.memoryMax = try parsed(value, else: defaults.memoryMax, positive(memory))
+    case .MemoryHigh: tier.memoryHigh = try parsed(value, else: defaults.memoryHigh, positive(memory))
+    case .MemoryLow: tier.memoryLow = try parsed(value, else: defaults.memoryLow, memory) ?? .max
+    case .MemoryMin: tier.memoryMin = try parsed(value, else: defaults.memoryMin, memory) ?? .max
+    case .MemorySwapMax: tier.memorySwapMax = try parsed(value, else: defaults.memorySwapMax, memory)
+    case .CPUQuota:
+      tier.cpuQuotaPerSecUSec = try parsed(value, else: nil, SettingsValue.cpuQuota)
+    case .CPUWeight: tier.cpuWeight = try parsed(value, else: nil, SettingsValue.cpuWeight)
+    case .IOWeight: tier.ioWeight = try parsed(value, else: nil, SettingsValue.weight)
+    case .TasksMax: tier.tasksMax = try parsed(value, else: defaults.tasksMax, SettingsValue.count)
+    }
+  }
+
+  private func memory(_ text: String) throws(ValueError) -> UInt64? {
+    try SettingsValue.memory(text, physicalMemory: physicalMemory)
+  }
+
+  /// A limit of nothing starts no pod; systemd refuses it for MemoryMax= too.
+  private func positive(
+    _ read: @escaping (String) throws(ValueError) -> UInt64?
+  ) -> (String) throws(ValueError) -> UInt64? {
+    { text throws(ValueError) in
+      let limit = try read(text)
+      guard limit != 0 else { throw ValueError("\(quoted(text)) leaves nothing; write more, or infinity") }
+      return limit
+    }
+  }
+
+  private func checkAsAWhole(_ origins: SettingsOrigins<Key>) throws(SettingsError) {
+    let maximum = tier.memoryMax ?? .max
+    if let high = tier.memoryHigh, high > maximum {
+      throw origins.error(
+        lastOf: .MemoryHigh, .MemoryMax,
+        message: "MemoryHigh=\(high) is above MemoryMax=\(maximum) and would never act; lower MemoryHigh=")
+    }
+    if tier.memoryLow != .max, tier.memoryLow > maximum {
+      throw origins.error(
+        lastOf: .MemoryLow, .MemoryMax,
+        message: "MemoryLow=\(tier.memoryLow) is above MemoryMax=\(maximum); lower MemoryLow=")
+    }
+    if tier.memoryMin != .max, tier.memoryMin > maximum {
+      throw origins.error(
+        lastOf: .MemoryMin, .MemoryMax,
+        message: "MemoryMin=\(tier.memoryMin) is above MemoryMax=\(maximum); lower MemoryMin=")
+    }
+    if tier.idleFreezeUSec != 0, tier.idleStopUSec != 0, tier.idleFreezeUSec > tier.idleStopUSec {
+      throw origins.error(
+        lastOf: .IdleFreezeSec, .IdleStopSec,
+        message: "the pod would be stopped before IdleFreezeSec= is over; make IdleStopSec= the longer")
+    }
+  }
+}
