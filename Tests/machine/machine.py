@@ -181,13 +181,13 @@ class Machine:
 
     def reboot(self, timeout=180):
         """An orderly reboot: the guest stops everything, and boots from the same disk."""
-        self._leave("systemctl reboot", timeout)
+        self._leave("reboot.target", timeout)
         self.boot(timeout)
 
     def shutdown(self, timeout=180):
         """An orderly power-off. The disk is then as a switched-off machine's."""
         if self.running:
-            self._leave("systemctl poweroff", timeout)
+            self._leave("poweroff.target", timeout)
 
     def power_cut(self):
         """The power goes: what was not flushed by fsync is lost. `boot` starts from the same disk."""
@@ -201,14 +201,16 @@ class Machine:
             self._qemu.kill()
             self._qemu.wait()
 
-    def _leave(self, command, timeout):
+    def _leave(self, target, timeout):
         qemu = self._qemu
-        self.start(command)
+        # What `systemctl poweroff` asks of PID 1, without logind: a test may have restarted the bus
+        # under logind, which then does not answer for a minute.
+        self.start(f"systemctl start --no-block --job-mode=replace-irreversibly {target}")
         try:
             qemu.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise MachineError(f"{command}: still up after {timeout} s\n{self.console_tail()}") from None
+            raise MachineError(f"{target}: still up after {timeout} s\n{self.console_tail()}") from None
 
     def _command_line(self, agent):
         # writeback: a guest's fsync reaches the host's disk, all else may die with qemu, as with power.

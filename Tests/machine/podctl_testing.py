@@ -1,0 +1,134 @@
+"""What the cases under cases/ are written with.
+
+A case is a function whose name is a sentence, and which takes a booted Machine:
+
+    @case()
+    def a_second_provision_changes_nothing(machine): ...
+
+    @case(fresh=True)
+    def a_power_cut_loses_no_confirmed_user(machine): ...
+
+A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
+"""
+
+import json
+import time
+from typing import Callable, NamedTuple
+
+#: The units whose journal a failing case shows, unless it names its own.
+UNITS = ("podd.service", "pod-*.scope", "pods.slice", "podctl-firewall.service")
+
+
+class Case(NamedTuple):
+    name: str
+    run: Callable
+    fresh: bool
+    package: bool
+    suites: tuple
+    units: tuple
+    options: dict
+
+
+CASES = []
+
+
+def case(fresh=False, package=True, suites=("12", "13"), units=UNITS, **options):
+    """Declares a case.
+
+    `fresh`: it needs a machine of its own (reboot, power cut, full disk, upgrade, removal); others share
+    one, and each starts from a clean slate there. `package`: podctl is installed when it starts.
+    `suites`: where it runs. `units`: whose journal to show when it fails. `options` go to the machine
+    (memory=MiB, cpus=N); they need `fresh`."""
+    assert fresh or not options, "machine options need a machine of one's own: fresh=True"
+
+    def declare(function):
+        name = function.__name__.replace("_", " ")
+        CASES.append(Case(name, function, fresh, package, tuple(suites), tuple(units), options))
+        return function
+
+    return declare
+
+
+def wait_until(condition, timeout=30, interval=0.2, what=""):
+    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT
+    seconds: a TimeoutError that names WHAT was awaited and the last answer."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            described = what or getattr(condition, "__name__", "condition")
+            raise TimeoutError(f"not within {timeout} s: {described} (last answer: {answer!r})")
+        time.sleep(interval)
+
+
+def expect(actual, wanted, what=""):
+    """Fails with both values unless they are equal."""
+    if actual != wanted:
+        raise AssertionError(f"{what or 'value'}: expected {wanted!r}, got {actual!r}")
+
+
+def podctl(machine, arguments, **options):
+    """`podctl --json ARGUMENTS`, decoded. A failure raises with what it printed."""
+    return json.loads(machine.succeed(f"podctl --json {arguments}", **options))
+
+
+def pods(machine):
+    """The pods as `podctl --json pods` tells them, by name."""
+    return {pod["pod"]: pod for pod in podctl(machine, "pods")}
+
+
+def token(machine, user):
+    """The bearer token that podd gave to USER's pod for them, read from the pod's users file as root."""
+    placed = {each["user"]: each for each in podctl(machine, "users")}[user]
+    listed = json.loads(machine.get(f"/run/podctl/pods/{placed['pod']}/users"))
+    return {each["user"]: each["token"] for each in listed["users"]}[user]
+
+
+def cgroup(machine, unit, file):
+    """One file of UNIT's cgroup, e.g. memory.max, stripped; the unit's slice is looked up."""
+    return machine.succeed(
+        f'cat "/sys/fs/cgroup$(systemctl show -P ControlGroup {unit})/{file}"').strip()
+
+
+def unit(machine, name, *properties):
+    """Properties of a unit as systemd tells them."""
+    shown = machine.succeed(f"systemctl show -p {','.join(properties)} {name}")
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def install(machine, *packages):
+    """Plain `apt install` from the signed repository that the machine carries."""
+    machine.succeed(
+        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install "
+        + " ".join(packages or ("podctl",)), timeout=300)
+
+
+def use_repository(machine, name="repo"):
+    """Points apt at /payload/NAME: `repo` holds the package under test, `next` the same as a newer
+    version, for upgrades."""
+    machine.put("/etc/apt/sources.list.d/podctl.sources", f"""\
+Types: deb
+URIs: file:/payload/{name}
+Suites: stable
+Components: main
+Signed-By: /payload/{name}/podctl-archive-keyring.gpg
+""")
+    machine.succeed("apt-get -q update", timeout=120)
+
+
+def clean_slate(machine):
+    """Puts the host back to where the package's installation left it: no users, no pods, no settings."""
+    machine.succeed("""
+        command -v podctl > /dev/null || exit 0
+        systemctl stop podd.service
+        mapfile -t scopes < <(systemctl list-units --all --plain --no-legend 'pod-*.scope' | cut -d' ' -f1)
+        (( ${#scopes[@]} == 0 )) || systemctl stop "${scopes[@]}"
+        systemctl reset-failed
+        rm -rf /var/lib/podctl /run/podctl /run/userdb/pod-* /run/userdb/19000* /etc/podctl
+        rm -f /run/systemd/units/log-extra-fields:pod-*
+        mkdir -p /etc/podctl/{tiers,workloads}
+        systemd-tmpfiles --create podctl.conf
+        systemctl start podd.service
+    """, timeout=180)
