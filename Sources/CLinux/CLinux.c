@@ -1,8 +1,10 @@
 #define _GNU_SOURCE 1
 #include "CLinux.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -133,4 +135,22 @@ ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t 
                 }
         }
         return got;
+}
+
+int linux_accept_only_from(int fd, uint32_t source) {
+        /* Word at offset 12 of the network header: the source address (socket filters, Linux
+         * Documentation/networking/filter.rst). IPv4 only: these sockets are AF_INET. */
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t) (SKF_NET_OFF + 12)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ntohl(source), 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, 0xffffffffU),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        struct sock_fprog program = { .len = sizeof code / sizeof code[0], .filter = code };
+        int one = 1;
+        if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof one) < 0)
+                return -errno;
+        return 0;
 }

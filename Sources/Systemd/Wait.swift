@@ -1,0 +1,53 @@
+internal import CSystemd
+internal import Glibc
+
+extension EventLoop {
+  /// Suspends until one of `events` (EPOLL…) shows on the descriptor; 0 when `timeoutUSec` passed first.
+  public func wait(descriptor: CInt, events: UInt32, timeoutUSec: UInt64?) async -> UInt32 {
+    let pending = PendingWait()
+    return await withUnsafeContinuation { continuation in
+      pending.begin(continuation)
+      do throws(Errno) {
+        pending.io = try EventSource.io(self, descriptor: descriptor, events: events) { pending.finish($0) }
+        if let timeoutUSec {
+          pending.timer = try EventSource.timer(self, after: timeoutUSec) { pending.finish(0) }
+        }
+      } catch {
+        // The caller's next system call on the descriptor says what is wrong with it.
+        pending.finish(UInt32(EPOLLERR.rawValue))
+      }
+    }
+  }
+
+  /// Suspends for that many microseconds.
+  public func sleep(_ microseconds: UInt64) async {
+    let pending = PendingWait()
+    _ = await withUnsafeContinuation { (continuation: UnsafeContinuation<UInt32, Never>) in
+      pending.begin(continuation)
+      do throws(Errno) {
+        pending.timer = try EventSource.timer(self, after: microseconds) { pending.finish(0) }
+      } catch {
+        pending.finish(0)
+      }
+    }
+  }
+}
+
+/// A continuation that is resumed once, by whichever source fires first; it then lets go of both.
+private final class PendingWait {
+  var io: EventSource?
+  var timer: EventSource?
+  private var continuation: UnsafeContinuation<UInt32, Never>?
+
+  func begin(_ continuation: UnsafeContinuation<UInt32, Never>) {
+    self.continuation = continuation
+  }
+
+  func finish(_ events: UInt32) {
+    guard let waiting = continuation else { return }
+    continuation = nil
+    io = nil
+    timer = nil
+    waiting.resume(returning: events)
+  }
+}

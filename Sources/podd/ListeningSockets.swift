@@ -1,0 +1,145 @@
+import CLinux
+import Glibc
+import PodModel
+import Systemd
+
+/// The listening sockets that podd holds for pods, so that no connection is refused while a pod is
+/// replaced. They live in systemd's descriptor store across podd's own restarts.
+@LoopActor
+final class ListeningSockets {
+  private var sockets: [PodName: CInt] = [:]
+
+  /// Takes over what systemd kept. What no pod owns is closed and dropped from the store.
+  func restore(_ passed: [(name: String, descriptor: CInt)], known: (PodName) -> Bool) {
+    for (name, descriptor) in passed {
+      if let pod = PodName(name), known(pod), sockets[pod] == nil {
+        sockets[pod] = descriptor
+      } else {
+        close(descriptor)
+        Notify.unstore(name: name)
+      }
+    }
+  }
+
+  /// Whether the pod's socket is held.
+  func holds(_ pod: PodName) -> Bool { sockets[pod] != nil }
+
+  /// The pod's socket, bound now if it is not held yet. It stays podd's.
+  func socket(for pod: PodName, address: String, front: String, port: Int) throws(LaunchFailure) -> CInt {
+    if let held = sockets[pod] { return held }
+    do throws(Errno) {
+      let bound = try Self.listen(address: address, front: front, port: port)
+      let raw = bound.release()
+      sockets[pod] = raw
+      try store(pod, raw)
+      return raw
+    } catch {
+      throw LaunchFailure(stage: "socket", error)
+    }
+  }
+
+  /// Takes back the socket of a running pod that the store lost: podd was stopped and started, and
+  /// systemd before 254 empties the store then (facts 15). The pod still holds it.
+  func recover(_ pod: PodName, pid: pid_t, address: String, port: Int) {
+    guard sockets[pod] == nil, let inode = Self.listeningInode(address: address, port: port) else { return }
+    let pidfd = linux_pidfd_open(pid, 0)
+    guard pidfd >= 0 else { return }
+    defer { close(pidfd) }
+    for number in Self.descriptors(of: pid) {
+      guard Self.link("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]" else { continue }
+      let copy = linux_pidfd_getfd(pidfd, number, 0)
+      guard copy >= 0 else { continue }
+      sockets[pod] = copy
+      do throws(Errno) {
+        try store(pod, copy)
+      } catch {
+        Log.warning("Cannot keep the listening socket of \(pod) across a restart of podd, ignoring: \(error)")
+      }
+      return
+    }
+  }
+
+  /// Closes it: from now on connections are refused.
+  func drop(_ pod: PodName) {
+    guard let raw = sockets.removeValue(forKey: pod) else { return }
+    close(raw)
+    Notify.unstore(name: pod.description)
+  }
+
+  private func store(_ pod: PodName, _ raw: CInt) throws(Errno) {
+    try Notify.store(raw, name: pod.description)
+  }
+
+  // MARK: Binding
+
+  private static func listen(address: String, front: String, port: Int) throws(Errno) -> FileDescriptor {
+    let raw = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    guard raw >= 0 else { throw Errno.last("socket") }
+    let socket = FileDescriptor(owning: raw)
+    var one: CInt = 1
+    guard setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size)) == 0 else {
+      throw Errno.last("SO_REUSEADDR")
+    }
+    // Made by podd, the socket belongs to podd's cgroup, so the scope's IPAddressDeny= does not reach it:
+    // a filter of its own lets in the front address alone, and the pod cannot take it off.
+    guard let source = ipv4(front), let local = ipv4(address) else { throw Errno(EINVAL, "address") }
+    let filtered = linux_accept_only_from(raw, source)
+    if filtered < 0 { throw Errno(filtered, "attach filter") }
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = in_port_t(port).bigEndian
+    name.sin_addr.s_addr = local
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, size) }
+    }
+    guard bound == 0 else { throw Errno.last("bind \(address):\(port)") }
+    guard Glibc.listen(raw, 4096) == 0 else { throw Errno.last("listen") }
+    return socket
+  }
+
+  /// Network byte order.
+  static func ipv4(_ text: String) -> UInt32? {
+    var address = in_addr()
+    return inet_pton(AF_INET, text, &address) == 1 ? address.s_addr : nil
+  }
+
+  // MARK: Finding a socket again
+
+  private static func listeningInode(address: String, port: Int) -> String? {
+    guard let ip = ipv4(address), let table = readSmallFile("/proc/net/tcp", limit: 16 << 20) else { return nil }
+    // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the inode.
+    let wanted = hex(ip, 8) + ":" + hex(UInt32(port), 4)
+    for line in table.split(separator: "\n").dropFirst() {
+      let fields = line.split(separator: " ")
+      if fields.count > 9, fields[1] == wanted, fields[3] == "0A" { return String(fields[9]) }
+    }
+    return nil
+  }
+
+  private static func hex(_ value: UInt32, _ width: Int) -> String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  }
+
+  private static func descriptors(of pid: pid_t) -> [CInt] {
+    guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
+    defer { closedir(directory) }
+    var numbers: [CInt] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if let number = CInt(name) { numbers.append(number) }
+    }
+    return numbers
+  }
+
+  private static func link(_ path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let length = buffer.withUnsafeMutableBytes {
+      readlink(path, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    return length > 0 ? String(decoding: buffer[0..<length], as: UTF8.self) : nil
+  }
+}
