@@ -1,0 +1,66 @@
+extension LaunchPlan {
+  /// The plan of one generation (docs/architecture.md, "What a pod sees").
+  ///
+  /// - Parameters:
+  ///   - uid: the pod's user and group.
+  ///   - command: `ExecStart=` with its placeholders replaced; the first word is an absolute path.
+  ///   - environment: the workload's `Environment=`, replaced likewise. It wins over what every pod gets,
+  ///     except over what podd and the program talk through (`reservedVariables`).
+  ///   - names: the values of the placeholders, which every pod gets as variables too.
+  ///   - host: what podd found in the host's root directory.
+  ///   - invocationID: for `INVOCATION_ID=`, where it is known before the launch.
+  public static func compose(
+    unit: UnitName, tier: Tier, workload: Workload, uid: UInt32, command: [String],
+    environment: [String], names: Placeholders, host: HostLayout, invocationID: String? = nil
+  ) -> LaunchPlan {
+    var operations: [Operation] = [
+      .cgroup("/pods.slice/pods-\(tier.name).slice/\(unit)"),
+      .ident(unit.pod.description),
+      .uid(uid),
+      .nofile(openFiles),
+    ]
+    let view = LaunchView(workload: workload, tier: tier, names: names, program: command.first, host: host)
+    operations += view.operations
+    operations += UserDatabaseRecord(pod: unit.pod, uid: uid).launchOperations
+    operations.append(.readonly("/"))
+    if workload.listen == .socket { operations.append(.listen(count: 1, names: unit.pod.description)) }
+    operations.append(.chdir(names.stateDirectory))
+    operations += variables(environment, names: names, invocationID: invocationID).map { .env($0) }
+    operations += command.map { .arg($0) }
+    return LaunchPlan(operations)
+  }
+
+  /// RLIMIT_NOFILE: enough for a server's connections; a program that closes every possible descriptor
+  /// one by one is through in a millisecond or two.
+  public static let openFiles: UInt32 = 16384
+
+  /// What a workload file cannot set: how the program and podd, or pod-launch, understand each other.
+  static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
+
+  /// One assignment a name: getenv(3) would find the first of two.
+  private static func variables(
+    _ own: [String], names: Placeholders, invocationID: String?
+  ) -> [String] {
+    let pod = names.pod.description
+    var all = [
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "LANG=C.UTF-8",
+      "HOME=\(names.stateDirectory)",
+      "USER=\(pod)",
+      "LOGNAME=\(pod)",
+      "SHELL=/usr/sbin/nologin",
+      "NOTIFY_SOCKET=/run/podctl/notify/socket",
+    ]
+    all += Placeholders.Name.allCases.map { "\($0.rawValue)=\(names[$0])" }
+    if let invocationID { all.append("INVOCATION_ID=\(invocationID)") }
+    for assignment in own where !reservedVariables.contains(name(of: assignment)) {
+      all.removeAll { name(of: $0) == name(of: assignment) }
+      all.append(assignment)
+    }
+    return all
+  }
+
+  private static func name(of assignment: String) -> String {
+    String(assignment.prefix { $0 != "=" })
+  }
+}
