@@ -139,10 +139,12 @@ public struct WorkloadFile: SettingsFile {
     if text == "tcp" { return .tcp }
     let path = text.utf8.dropFirst(5)
     // The path goes into a request line: no space, no control character, ASCII only.
-    guard text.utf8.starts(with: "http:/".utf8), path.allSatisfy({ (0x21...0x7E).contains($0) }),
+    guard path.first == UInt8(ascii: "/"), !path.starts(with: "//".utf8),
+      text.utf8.starts(with: "http:".utf8),
+      path.allSatisfy({ (0x21...0x7E).contains($0) }),
       path.count <= 1024
     else {
-      throw ValueError("\(quoted(text)) is neither tcp nor http:/path")
+      throw ValueError("\(quoted(text)) is neither tcp nor http:/path; no host, it is the pod's own address")
     }
     return .http(path: String(decoding: path, as: UTF8.self))
   }

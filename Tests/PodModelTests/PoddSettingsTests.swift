@@ -1,0 +1,53 @@
+import PodModel
+import Testing
+
+@Suite struct PoddSettingsTests {
+  private func parse(_ text: String) throws -> PoddSettings {
+    try PoddSettings.parse([SettingsFragment(path: "podd.conf", text: text)])
+  }
+
+  @Test func noFileMeansDefaults() throws {
+    #expect(try PoddSettings.parse([]) == PoddSettings())
+    #expect(try parse("") == PoddSettings())
+  }
+
+  @Test func everyKey() throws {
+    let settings = try parse(
+      """
+      [Podd]
+      DefaultTier=pro
+      PortRange=11000-12000
+      LaunchesMax=4
+      RestartSec=1s
+      RestartMaxDelaySec=5min
+      StartLimitBurst=3
+      StartLimitIntervalSec=2min
+      MemorySampleSec=30
+      """)
+    var expected = PoddSettings()
+    expected.defaultTier = "pro"
+    expected.portRange = 11000...12000
+    expected.launchesMax = 4
+    expected.restartUSec = 1_000_000
+    expected.restartMaxDelayUSec = 300_000_000
+    expected.startLimitBurst = 3
+    expected.startLimitIntervalUSec = 120_000_000
+    expected.memorySampleUSec = 30_000_000
+    #expect(settings == expected)
+  }
+
+  @Test(arguments: [
+    ("[Podd]\nLaunchesMax=65", "podd.conf:2: LaunchesMax=: \"65\" is not a whole number from 1 to 64"),
+    ("[Podd]\nPortRange=19999-10001", "podd.conf:2: PortRange="),
+    ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
+    ("[Podd]\nRestartSec=0", "podd.conf:2: RestartSec="),
+    ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),
+    ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
+    ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),
+    ("Rank=1", "podd.conf:1: Rank=: it stands before the first section"),
+  ])
+  func refuses(text: String, message: String) {
+    let printed = failure { try parse(text) } ?? "accepted"
+    #expect(printed.hasPrefix(message), "\(printed)")
+  }
+}

@@ -1,0 +1,58 @@
+// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
+// seeds: units/defaults/*.conf units/defaults/*/*.conf
+
+/// Reads the input as each kind of settings file. A NUL-separated input is a main file and its drop-ins.
+/// Beside not crashing: whatever is accepted keeps the promises that podd relies on, and whatever is
+/// refused is refused in one printable line.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzSettings(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+  let input = Array(UnsafeBufferPointer(start: data, count: size))
+  let fragments = input.split(separator: 0, maxSplits: 3, omittingEmptySubsequences: false).enumerated().map {
+    SettingsFragment(path: "fragment-\($0)", contents: Array($1))
+  }
+  do throws(SettingsError) {
+    let tier = try TierFile.parse(name: "fuzz", fragments: fragments, physicalMemory: 8 << 30)
+    precondition((1...1000).contains(tier.usersPerPod))
+    precondition(tier.memoryMax != 0 && (tier.memoryHigh ?? 0) <= (tier.memoryMax ?? .max))
+  } catch {
+    check(error)
+  }
+  do throws(SettingsError) {
+    check(try WorkloadFile.parse(name: "fuzz", fragments: fragments))
+  } catch {
+    check(error)
+  }
+  do throws(SettingsError) {
+    let settings = try PoddSettings.parse(fragments)
+    precondition((1...64).contains(settings.launchesMax) && settings.portRange.lowerBound >= 1024)
+    precondition(settings.restartUSec <= settings.restartMaxDelayUSec)
+  } catch {
+    check(error)
+  }
+  return 0
+}
+
+private func check(_ workload: Workload) {
+  let expanded = workload.expand(
+    Placeholders(
+      address: "127.77.0.1", port: 10001, pod: PodName(number: 1), usersFile: "/run/u s", stateDirectory: "/s"
+    ))
+  precondition(expanded.execStart.count == workload.execStart.count)
+  precondition(expanded.execStart.first?.utf8.first == UInt8(ascii: "/"))
+  for word in expanded.execStart + expanded.execReload + expanded.environment {
+    precondition(!word.utf8.contains(0))
+  }
+  for word in workload.ipAddressAllow {
+    precondition((try? IPPrefix.expand(word)) != nil)
+  }
+  for path in workload.readWritePaths + workload.readOnlyPaths {
+    precondition(path.hasPrefix("/") || path.hasPrefix("-/"))
+    precondition(!path.split(separator: "/").contains(".."))
+  }
+}
+
+private func check(_ error: SettingsError) {
+  let text = error.description
+  precondition(text.utf8.count < 2000)
+  precondition(!text.utf8.contains { $0 < 0x20 || $0 == 0x7F })
+}
