@@ -1,0 +1,41 @@
+/// The `key=value` pairs of a request's query, decoded (`%XX`, and `+` for a blank).
+public struct Query: Sendable {
+  private var pairs: [(key: [UInt8], value: [UInt8])] = []
+
+  /// - Throws: 400 for a bad percent-encoding, and for a key that occurs twice: which one counts would be
+  ///   a guess that a proxy in front may make differently.
+  public init(_ text: ArraySlice<UInt8>?) throws(HTTPError) {
+    guard let text else { return }
+    for pair in text.split(separator: UInt8(ascii: "&")) {
+      let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+      let key = try decoded(pair[..<equals])
+      guard self[key] == nil else { throw HTTPError(400, "A query parameter occurs more than once.") }
+      pairs.append((key, try decoded(pair[equals...].dropFirst())))
+    }
+  }
+
+  /// The decoded value, empty for a key without `=`; nil when the key does not occur.
+  public subscript(key: String) -> [UInt8]? { self[Array(key.utf8)] }
+
+  private subscript(key: [UInt8]) -> [UInt8]? { pairs.first { $0.key == key }?.value }
+}
+
+private func decoded(_ text: ArraySlice<UInt8>) throws(HTTPError) -> [UInt8] {
+  var result: [UInt8] = []
+  result.reserveCapacity(text.count)
+  var rest = text
+  while let byte = rest.popFirst() {
+    switch byte {
+    case UInt8(ascii: "+"):
+      result.append(0x20)
+    case UInt8(ascii: "%"):
+      guard let high = rest.popFirst().flatMap(hexadecimalDigit),
+        let low = rest.popFirst().flatMap(hexadecimalDigit)
+      else { throw HTTPError(400, "A percent sign in the query is not followed by two hexadecimal digits.") }
+      result.append(UInt8(high << 4 | low))
+    default:
+      result.append(byte)
+    }
+  }
+  return result
+}

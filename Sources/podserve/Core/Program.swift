@@ -1,0 +1,111 @@
+internal import CLinux
+internal import Glibc
+
+/// podserve from start to end: the one place that knows the process's arguments, signals and manager.
+public enum Program {
+  /// - Returns: The exit status: 0, 1 for a failure, 64 for wrong usage.
+  public static func run(_ words: [String]) -> Int32 {
+    do {
+      switch try Arguments.parse(words) {
+      case .help: printOut(Arguments.helpText)
+      case .version: printOut("podserve \(podserveVersion)\n")
+      case .serve(let users, let address, let port): try serve(usersFile: users, address: address, port: port)
+      }
+      return 0
+    } catch let problem as Arguments.Problem {
+      log(.error, problem.reason)
+      return 64
+    } catch let problem as UserTable.Problem {
+      log(.error, problem.reason)
+      return 1
+    } catch let error as StorageError {
+      log(.error, error.answer.reason)
+      return 1
+    } catch {
+      log(.error, "podserve failed.")
+      return 1
+    }
+  }
+
+  private static func serve(usersFile: String, address: String?, port: UInt16?) throws {
+    // First of all: a signal that comes during the start must not be lost, nor end the process.
+    let signals = linux_signal_descriptor([SIGTERM, SIGINT, SIGHUP], 3)
+    linux_signal_ignore(SIGPIPE)
+    // Beyond RLIMIT_FSIZE a write must fail (EFBIG), not kill.
+    linux_signal_ignore(SIGXFSZ)
+    let listener = try openListener(address: address, port: port)
+    let server = try Server(listener: listener.descriptor, service: Service(users: loadUsers(usersFile)))
+    server.watch(signals) {
+      while case let signal = linux_signal_next(signals), signal != 0 {
+        if signal == SIGHUP {
+          reload(server, usersFile)
+        } else {
+          Activation.notify("STOPPING=1")
+          // Nobody else will take what waits at a socket of our own.
+          if !listener.isInherited { server.acceptWaiting() }
+          server.drain()
+        }
+      }
+    }
+    Activation.notify("READY=1\nSTATUS=Serving \(server.service.users.count) users.")
+    while !server.isFinished { server.turn() }
+    if server.connectionCount > 0 {
+      log(.warning, "\(server.connectionCount) requests were not finished in time.")
+    }
+  }
+
+  private static func openListener(address: String?, port: UInt16?) throws -> (
+    descriptor: Int32, isInherited: Bool
+  ) {
+    if let inherited = try Activation.listeningSocket() { return (inherited, true) }
+    guard let address, let port else {
+      throw Arguments.Problem(reason: "No socket was passed (LISTEN_FDS); --address and --port are needed.")
+    }
+    return (try Activation.listen(address: address, port: port), false)
+  }
+
+  /// sd_notify(3): RELOADING=1 with the time, then READY=1, whatever came of it.
+  private static func reload(_ server: Server, _ usersFile: String) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
+    do throws(UserTable.Problem) {
+      server.service.users = try loadUsers(usersFile)
+      Activation.notify("READY=1\nSTATUS=Serving \(server.service.users.count) users.")
+    } catch {
+      log(.error, "\(error.reason); the users stay as they were.")
+      Activation.notify("READY=1\nSTATUS=The users file is broken; serving the users known before.")
+    }
+  }
+
+  static func loadUsers(_ path: String) throws(UserTable.Problem) -> UserTable {
+    let limit = 1 << 20
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw UserTable.Problem(reason: "\(path): \(describe(errno))") }
+    let file = OpenFile(descriptor)
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    var count = 0
+    while true {
+      let part = bytes.withUnsafeMutableBytes {
+        file.read(at: count, into: UnsafeMutableRawBufferPointer(rebasing: $0[count...]))
+      }
+      guard let part else { throw UserTable.Problem(reason: "\(path): \(describe(errno))") }
+      count += part
+      guard count == bytes.count else { break }
+      guard count < limit else {
+        throw UserTable.Problem(reason: "\(path): it is larger than \(limit) bytes")
+      }
+      bytes += [UInt8](repeating: 0, count: bytes.count)
+    }
+    do throws(UserTable.Problem) {
+      return try UserTable(json: Array(bytes.prefix(count)))
+    } catch {
+      throw UserTable.Problem(reason: "\(path): \(error.reason)")
+    }
+  }
+
+  private static func printOut(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+  }
+}

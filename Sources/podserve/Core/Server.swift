@@ -1,0 +1,326 @@
+internal import CLinux
+internal import Glibc
+internal import HTTPWire
+
+/// The bounds of a server's patience, in milliseconds, and of its number of connections.
+public struct ServerLimits: Sendable {
+  public var connections = 512
+  /// For a whole request head, from the first byte on.
+  public var head: UInt64 = 30_000
+  /// Without progress of a body or of a response.
+  public var progress: UInt64 = 60_000
+  /// Longer than nginx keeps a connection to a backend (60 s), so that nginx closes it, not we.
+  public var idle: UInt64 = 75_000
+  public var linger: UInt64 = 2_000
+  /// How long requests may take to finish once the server drains.
+  public var drain: UInt64 = 20_000
+  /// How long an idle connection stays open while draining: a request may be on its way.
+  public var drainIdle: UInt64 = 1_000
+
+  public init() {}
+}
+
+/// Serves HTTP connections from one listening socket, on the thread that calls `turn`.
+public final class Server {
+  public var service: Service
+  private let limits: ServerLimits
+  private let now: () -> UInt64
+  private let poll: OpenFile
+  private let listener: Int32
+  private var accepts = false
+  private var connections: [Int32: Connection] = [:]
+  private var handlers: [Int32: () -> Void] = [:]
+  private var nextDeadline = UInt64.max
+  private var drainDeadline: UInt64?
+  private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
+
+  /// - Parameters:
+  ///   - listener: A listening stream socket, which stays the caller's.
+  ///   - now: Milliseconds of a clock that never goes back.
+  public init(
+    listener: Int32, service: Service, limits: ServerLimits = ServerLimits(),
+    now: @escaping () -> UInt64 = monotonicMilliseconds
+  ) throws(StorageError) {
+    let descriptor = linux_poll_create()
+    guard descriptor >= 0, fcntl(listener, F_SETFL, O_NONBLOCK) == 0 else {
+      throw .failed("The listening socket cannot be watched: \(describe(errno)).")
+    }
+    poll = OpenFile(descriptor)
+    self.listener = listener
+    self.service = service
+    self.limits = limits
+    self.now = now
+    acceptMore(true)
+  }
+
+  deinit {
+    scratch.deallocate()
+  }
+
+  public var connectionCount: Int { connections.count }
+
+  /// Draining, and nothing is left to finish or the time for it is over.
+  public var isFinished: Bool {
+    guard let drainDeadline else { return false }
+    return connections.isEmpty || now() >= drainDeadline
+  }
+
+  /// Calls a handler whenever a descriptor of the caller's can be read.
+  public func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) {
+    handlers[descriptor] = handler
+    linux_poll_watch(poll.descriptor, descriptor, LINUX_READABLE, 0)
+  }
+
+  /// Takes no more connections, finishes the requests under way, then closes each connection. The listening
+  /// socket stays open: who waits there is served by the next generation.
+  public func drain() {
+    guard drainDeadline == nil else { return }
+    acceptMore(false)
+    drainDeadline = now() + limits.drain
+    nextDeadline = 0
+    for connection in connections.values where connection.isIdle {
+      connection.deadline = min(connection.deadline, now() + limits.drainIdle)
+    }
+  }
+
+  /// Takes every connection that waits at the listening socket right now.
+  public func acceptWaiting() {
+    while accepts {
+      if connections.count >= limits.connections, !closeLongestIdle() { return acceptMore(false) }
+      let descriptor = linux_accept(listener)
+      if descriptor < 0 {
+        switch errno {
+        case EINTR, ECONNABORTED: continue
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+          log(.warning, "Connections wait: \(describe(errno)).")
+          acceptMore(false)
+          nextDeadline = min(nextDeadline, now() + 1000)
+        default: break
+        }
+        return
+      }
+      var one: Int32 = 1
+      setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+      let connection = Connection(descriptor: descriptor, deadline: 0)
+      connections[descriptor] = connection
+      setDeadline(connection, limits.head)
+      advance(connection)
+    }
+  }
+
+  /// Waits for something to happen, at most `maximumWait` milliseconds (-1: for ever), and deals with it.
+  public func turn(maximumWait: Int32 = -1) {
+    var ready = [Int32](repeating: 0, count: 64)
+    let count = linux_poll_wait(poll.descriptor, &ready, Int32(ready.count), waitTime(maximumWait))
+    for descriptor in ready.prefix(Int(max(0, count))) {
+      if descriptor == listener {
+        acceptWaiting()
+      } else if let connection = connections[descriptor] {
+        advance(connection)
+      } else {
+        handlers[descriptor]?()
+      }
+    }
+    if now() >= nextDeadline { closeOverdue() }
+  }
+
+  private func waitTime(_ maximum: Int32) -> Int32 {
+    let deadline = min(nextDeadline, drainDeadline ?? .max)
+    guard deadline != .max else { return maximum }
+    let current = now()
+    let wait = deadline > current ? Int32(clamping: deadline - current) : 0
+    return maximum < 0 ? wait : min(wait, maximum)
+  }
+
+  private func acceptMore(_ wanted: Bool) {
+    guard wanted != accepts, !wanted || drainDeadline == nil else { return }
+    accepts = wanted
+    linux_poll_watch(poll.descriptor, listener, wanted ? LINUX_READABLE : 0, wanted ? 0 : 1)
+  }
+
+  private func setDeadline(_ connection: Connection, _ patience: UInt64) {
+    connection.deadline = now() + patience
+    nextDeadline = min(nextDeadline, connection.deadline)
+  }
+
+  private func closeOverdue() {
+    let current = now()
+    for connection in Array(connections.values) where connection.deadline <= current {
+      switch connection.phase {
+      case .head where !connection.input.isEmpty, .body:
+        reply(connection, Reply("The request took too long.\n", status: 408), last: true)
+        advance(connection)
+      default:
+        remove(connection)
+      }
+    }
+    nextDeadline = connections.values.reduce(.max) { min($0, $1.deadline) }
+    acceptMore(connections.count < limits.connections)
+  }
+
+  /// Makes room for a new client at the expense of one that says nothing.
+  private func closeLongestIdle() -> Bool {
+    let idle = connections.values.filter(\.isIdle).min { $0.deadline < $1.deadline }
+    guard let idle else { return false }
+    remove(idle)
+    return true
+  }
+
+  private func remove(_ connection: Connection) {
+    if connection.interest != 0 { linux_poll_watch(poll.descriptor, connection.descriptor, 0, 1) }
+    connections[connection.descriptor] = nil
+    acceptMore(true)
+  }
+
+  /// Has the poll set report a connection when it can be read or written, and not otherwise.
+  private func wait(_ connection: Connection, _ interest: Int32) {
+    guard connection.interest != interest else { return }
+    linux_poll_watch(poll.descriptor, connection.descriptor, interest, connection.interest == 0 ? 0 : 1)
+    connection.interest = interest
+  }
+
+  /// Carries a connection as far as it goes without waiting; a bound keeps one client from taking all turns.
+  private func advance(_ connection: Connection) {
+    for _ in 0..<32 {
+      let goesOn =
+        switch connection.phase {
+        case .head(let parser): readHead(connection, parser)
+        case .body(let decoder, let upload): readBody(connection, decoder, upload)
+        case .reply(let outgoing): sendReply(connection, outgoing)
+        case .linger: discard(connection)
+        }
+      guard goesOn else { return }
+    }
+    // Whatever is next, the socket will say so at once.
+    if case .reply = connection.phase {
+      wait(connection, LINUX_WRITABLE)
+    } else {
+      wait(connection, connection.input.isEmpty ? LINUX_READABLE : LINUX_READABLE | LINUX_WRITABLE)
+    }
+  }
+
+  /// Reads more; closes the connection at its end.
+  private func receiveMore(_ connection: Connection, keep: Bool = true) -> Bool {
+    switch connection.receive(into: scratch, keep: keep) {
+    case .some: return true
+    case .later: wait(connection, LINUX_READABLE)
+    case .end: remove(connection)
+    }
+    return false
+  }
+
+  private func readHead(_ connection: Connection, _ parser: HeadParser) -> Bool {
+    var parser = parser
+    do {
+      guard let (head, length) = try parser.parse(connection.input.span) else {
+        connection.phase = .head(parser)
+        let wasIdle = connection.input.isEmpty
+        guard receiveMore(connection) else { return false }
+        if wasIdle { setDeadline(connection, limits.head) }
+        return true
+      }
+      connection.consume(length)
+      begin(connection, head)
+    } catch {
+      connection.isHead = false
+      reply(connection, Reply(error), last: true)
+    }
+    return true
+  }
+
+  private func begin(_ connection: Connection, _ head: RequestHead) {
+    connection.isHead = head.method == "HEAD"
+    connection.closes = !head.keepsAlive
+    switch service.begin(head) {
+    case .reply(let answer):
+      let hasBody = head.framing != .none && head.framing != .length(0)
+      reply(connection, answer, last: hasBody)
+    case .receive(let upload):
+      connection.phase = .body(BodyDecoder(head.framing), upload)
+      setDeadline(connection, limits.progress)
+      guard head.expectsContinue, connection.input.isEmpty else { return }
+      let text = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+      // An empty send buffer takes these 25 bytes whole; when not, the next read or write tells.
+      _ = text.withUnsafeBytes {
+        send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+    }
+  }
+
+  private func readBody(_ connection: Connection, _ decoder: BodyDecoder, _ upload: Upload) -> Bool {
+    var decoder = decoder
+    var position = 0
+    do {
+      let input = connection.input
+      while let run = try decoder.next(input.span, from: &position) {
+        try upload.append(input.span.extracting(run))
+      }
+      connection.consume(position)
+      if decoder.isComplete {
+        reply(connection, try upload.finish(), last: false)
+        return true
+      }
+    } catch let error as HTTPError {
+      reply(connection, Reply(error), last: true)
+      return true
+    } catch let error as StorageError {
+      reply(connection, Reply(error), last: !decoder.isComplete)
+      return true
+    } catch {
+      remove(connection)
+      return false
+    }
+    connection.phase = .body(decoder, upload)
+    guard receiveMore(connection) else { return false }
+    setDeadline(connection, limits.progress)
+    return true
+  }
+
+  /// - Parameter last: The connection cannot be used after this response: its request was not read to the end.
+  private func reply(_ connection: Connection, _ answer: Reply, last: Bool) {
+    connection.lingers = last
+    if last || drainDeadline != nil { connection.closes = true }
+    var head = ResponseHead(
+      status: answer.status, contentLength: answer.bodyLength, closes: connection.closes, date: time(nil))
+    head.fields = answer.fields
+    connection.phase = .reply(
+      Outgoing(head: head.serialized(), body: connection.isHead ? nil : answer.body))
+    setDeadline(connection, limits.progress)
+  }
+
+  private func sendReply(_ connection: Connection, _ outgoing: Outgoing) -> Bool {
+    switch outgoing.send(to: connection.descriptor) {
+    case .later:
+      setDeadline(connection, limits.progress)
+      wait(connection, LINUX_WRITABLE)
+      return false
+    case .broken:
+      remove(connection)
+      return false
+    case .done where connection.closes && (connection.lingers || !connection.input.isEmpty):
+      shutdown(connection.descriptor, Int32(SHUT_WR))
+      connection.input = []
+      connection.phase = .linger
+      setDeadline(connection, limits.linger)
+      return true
+    case .done where connection.closes:
+      remove(connection)
+      return false
+    case .done:
+      connection.phase = .head(HeadParser())
+      setDeadline(connection, connection.input.isEmpty ? limits.idle : limits.head)
+      return true
+    }
+  }
+
+  private func discard(_ connection: Connection) -> Bool {
+    receiveMore(connection, keep: false)
+  }
+}
+
+/// Milliseconds since boot, without the time asleep.
+public func monotonicMilliseconds() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+}
