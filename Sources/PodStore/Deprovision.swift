@@ -1,0 +1,57 @@
+import GRDB
+import PodModel
+
+/// What a `deprovision` took away.
+public struct Deprovisioned: Sendable, Equatable {
+  /// The user as it was before.
+  public var user: UserRecord
+  /// The user's pod as it is now; nil when the user had been deleted before.
+  public var pod: PodRecord?
+}
+
+extension PlacementStore {
+  /// Takes a user's place and token away. Without `purge` the user is remembered as deleted, and the pod in
+  /// whose directory the data lies with it, until podd has put the data aside and says `dataSettled`. With
+  /// `purge` nothing is remembered: remove the data first, or a crash in between leaves it to the next user
+  /// of that name. A deleted user can be purged; deleting one again changes nothing.
+  ///
+  /// - Throws: `.noSuchUser`; `.conflict` while the data of a revived user is not settled, because then
+  ///   there would be two places to remember.
+  public func deprovision(user name: String, purge: Bool, now: Int64) throws(StoreError) -> Deprovisioned {
+    try write { db in
+      guard let before = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
+      if purge {
+        try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?").execute(arguments: [name])
+      } else if let pod = before.pod {
+        guard before.keptFrom == nil else {
+          throw StoreError.conflict("The data of \(name) is still being moved to \(pod): try again.")
+        }
+        let epoch = try Self.nextEpoch(db, after: before)
+        try db.cachedStatement(
+          sql: """
+            UPDATE user SET status = 'deleted', kept_from = pod, pod = NULL, token = NULL, epoch = ?,
+              changed_at = ? WHERE name = ?
+            """
+        ).execute(arguments: [epoch, now, name])
+      }
+      return Deprovisioned(user: before, pod: try before.pod.flatMap { try Self.pod(db, $0.number) })
+    }
+  }
+
+  /// podd has moved the user's data to where it belongs: aside for a deleted user, into the pod's directory
+  /// for a revived one.
+  public func dataSettled(user name: String) throws(StoreError) {
+    try write { db in
+      try db.cachedStatement(sql: "UPDATE user SET kept_from = NULL WHERE name = ?").execute(arguments: [name]
+      )
+      if db.changesCount == 0 { throw StoreError.noSuchUser(name) }
+    }
+  }
+
+  /// The users whose data has still to be moved, deleted and revived ones: what podd finishes at its start.
+  public func unsettled() throws(StoreError) -> [UserRecord] {
+    try read { db in
+      try Self.users(db, where: "kept_from IS NOT NULL ORDER BY name", [])
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import GRDB
+public import PodModel
+
+extension PlacementStore {
+  /// How many ended generations of a pod are remembered.
+  static let generationsKept = 100
+
+  /// Writes the pod's next launch down before anything is started, so that a scope without a row can only
+  /// be somebody else's.
+  ///
+  /// - Parameter restart: counts in the pod's `restarts`: podd launches it again by itself.
+  /// - Returns: the generation's number.
+  public func beginGeneration(
+    pod name: PodName, restart: Bool = false, now: Int64
+  ) throws(StoreError) -> Int {
+    try write { db in
+      let generation = try Int.fetchOne(
+        db.cachedStatement(
+          sql: """
+            UPDATE pod SET generation = generation + 1, restarts = restarts + ? WHERE number = ?
+            RETURNING generation
+            """), arguments: [restart, name.number])
+      guard let generation else { throw StoreError.noSuchPod(name) }
+      let unit = UnitName(pod: name, generation: generation)
+      try db.cachedStatement(
+        sql: "INSERT INTO generation (pod, generation, unit, begun_at) VALUES (?, ?, ?, ?)"
+      )
+      .execute(arguments: [name.number, generation, unit.description, now])
+      try db.cachedStatement(
+        sql: "DELETE FROM generation WHERE pod = ? AND generation <= ? AND ended_at IS NOT NULL"
+      ).execute(arguments: [name.number, generation - Self.generationsKept])
+      return generation
+    }
+  }
+
+  /// The generation's scope runs with this main process.
+  public func generationStarted(
+    _ unit: UnitName, bootID: String, invocationID: String, mainPID: Int32, mainStartTicks: UInt64, now: Int64
+  ) throws(StoreError) {
+    try update(
+      unit,
+      """
+      UPDATE generation SET boot_id = ?, invocation_id = ?, main_pid = ?, main_start_ticks = ?, started_at = ?
+      WHERE pod = ? AND generation = ?
+      """, [bootID, invocationID, mainPID, Int64(bitPattern: mainStartTicks), now])
+  }
+
+  public func generationReady(_ unit: UnitName, now: Int64) throws(StoreError) {
+    try update(unit, "UPDATE generation SET ready_at = ? WHERE pod = ? AND generation = ?", [now])
+  }
+
+  /// Records a generation's end, once: the first reason stays.
+  ///
+  /// - Parameter evidence: a JSON value.
+  /// - Returns: false when the end had been recorded before; then nothing was changed.
+  @discardableResult
+  public func endGeneration(
+    _ unit: UnitName, reason: EndReason, evidence: String? = nil, now: Int64
+  ) throws(StoreError) -> Bool {
+    let (pod, generation) = (unit.pod.number, unit.generation)
+    return try write { db in
+      guard try Self.generation(db, unit) != nil else { throw StoreError.noSuchGeneration(unit) }
+      try db.cachedStatement(
+        sql: """
+          UPDATE generation SET ended_at = ?, reason = ?, evidence = ?
+          WHERE pod = ? AND generation = ? AND ended_at IS NULL
+          """
+      ).execute(arguments: [now, reason.description, evidence, pod, generation])
+      guard db.changesCount == 1 else { return false }
+      // An older generation may end after its successor began (an overlapping drain) or even ended.
+      try db.cachedStatement(
+        sql: """
+          UPDATE pod SET last_exit_reason = ?1 WHERE number = ?2 AND NOT EXISTS
+            (SELECT 1 FROM generation WHERE pod = ?2 AND generation > ?3 AND ended_at IS NOT NULL)
+          """
+      ).execute(arguments: [reason.description, pod, generation])
+      return true
+    }
+  }
+
+  /// Generations whose end is not recorded: what podd adopts, or finds gone, at its start.
+  public func openGenerations() throws(StoreError) -> [GenerationRecord] {
+    try read { db in
+      try Self.generations(db, where: "ended_at IS NULL ORDER BY pod, generation", [])
+    }
+  }
+
+  /// A pod's launches, the latest first.
+  public func generations(ofPod name: PodName, limit: Int) throws(StoreError) -> [GenerationRecord] {
+    try read { db in
+      try Self.generations(db, where: "pod = ? ORDER BY generation DESC LIMIT ?", [name.number, limit])
+    }
+  }
+
+  static func hasOpenGeneration(_ db: Database, _ pod: Int) throws -> Bool {
+    let sql = "SELECT 1 FROM generation WHERE pod = ? AND ended_at IS NULL LIMIT 1"
+    return try Int.fetchOne(db.cachedStatement(sql: sql), arguments: [pod]) != nil
+  }
+
+  private static func generation(_ db: Database, _ unit: UnitName) throws -> GenerationRecord? {
+    try generations(db, where: "pod = ? AND generation = ?", [unit.pod.number, unit.generation]).first
+  }
+
+  private static func generations(
+    _ db: Database, where condition: String, _ arguments: StatementArguments
+  ) throws -> [GenerationRecord] {
+    let sql = "SELECT \(GenerationRecord.columns) FROM generation WHERE \(condition)"
+    return try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
+      .reduce(into: []) { $0.append(try GenerationRecord($1)) }
+  }
+
+  private func update(
+    _ unit: UnitName, _ sql: String, _ values: StatementArguments
+  ) throws(StoreError) {
+    try write { db in
+      try db.cachedStatement(sql: sql)
+        .execute(arguments: values + [unit.pod.number, unit.generation])
+      if db.changesCount == 0 { throw StoreError.noSuchGeneration(unit) }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import GRDB
+
+/// Who is placed where, what ran and who asked for it: podctl's one durable record, in SQLite.
+///
+/// Every operation is one transaction and synchronous: it blocks until the disk has it. podd therefore
+/// calls it through `StoreWorker`. Nothing here reads a clock: times come in as microseconds since the
+/// epoch.
+public final class PlacementStore: Sendable {
+  /// The database file.
+  public let file: String
+  let queue: DatabaseQueue
+  let auditLimit: Int
+
+  /// The only host so far; every pod names it, so that others can join.
+  static let host = 1
+
+  /// Opens the database, makes it when there is none, and migrates it forward.
+  ///
+  /// - Parameters:
+  ///   - file: absolute path; the file gets mode 0600, its directory must stand.
+  ///   - host: this host's name, recorded beside its pods.
+  ///   - auditLimit: how many audit entries are kept.
+  /// - Throws: `.newerSchema`, `.corrupt`, `.io`, `.full` or `.busy`, before anything was changed.
+  public init(file: String, host: String = "localhost", auditLimit: Int = 100_000) throws(StoreError) {
+    self.file = file
+    self.auditLimit = auditLimit
+    try StoreFile.prepare(file)
+    do {
+      queue = try DatabaseQueue(path: file, configuration: Self.configuration())
+      try Schema.migrate(queue, file: file)
+      try queue.write { db in
+        try db.execute(
+          sql: """
+            INSERT INTO host (id, name) VALUES (:id, :name)
+            ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name
+            """, arguments: ["id": Self.host, "name": host])
+      }
+    } catch {
+      throw StoreError(error, file: file)
+    }
+  }
+
+  /// Closes the file; every later operation fails.
+  public func close() throws(StoreError) {
+    do { try queue.close() } catch { throw StoreError(error, file: file) }
+  }
+
+  func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+    do { return try queue.read(body) } catch { throw StoreError(error, file: file) }
+  }
+
+  /// One transaction: begun immediately, on the disk when this returns, rolled back when it throws.
+  func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+    do { return try queue.write(body) } catch { throw StoreError(error, file: file) }
+  }
+
+  private static func configuration() -> Configuration {
+    var configuration = Configuration()
+    configuration.label = "podctl.db"
+    configuration.busyMode = .timeout(5)
+    configuration.prepareDatabase { db in
+      // GRDB's own switch to WAL would lower `synchronous` to NORMAL, with which a power cut loses the
+      // last commits (sqlite.org/pragma.html#pragma_synchronous); a confirmed provision must survive it.
+      let journal = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+      try db.execute(
+        sql: """
+          PRAGMA synchronous = FULL;
+          PRAGMA cache_size = -512;
+          PRAGMA mmap_size = 0;
+          PRAGMA temp_store = MEMORY;
+          PRAGMA journal_size_limit = 8388608;
+          """)
+      let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous")
+      let foreignKeys = try Int.fetchOne(db, sql: "PRAGMA foreign_keys")
+      guard journal == "wal", synchronous == 2, foreignKeys == 1 else {
+        throw DatabaseError(
+          resultCode: .SQLITE_CANTOPEN,
+          message: "SQLite does not keep journal_mode=WAL, synchronous=FULL and foreign_keys=ON here")
+      }
+    }
+    return configuration
+  }
+}

@@ -1,0 +1,59 @@
+import GRDB
+import PodModel
+
+extension PlacementStore {
+  /// A new, cold pod with the lowest free number and the lowest free port. Address, front address and uid
+  /// follow from the number.
+  static func createPod(
+    _ db: Database, tier: String, portRange: ClosedRange<Int>, now: Int64
+  ) throws -> Int {
+    guard
+      let number = try lowestFree(db, "number", among: "", in: 1...PodAddress.highestNumber)
+    else { throw StoreError.addressesExhausted }
+    guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: portRange) else {
+      throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
+    }
+    // A number that is given out again goes on counting: no unit name is ever used twice (facts 1).
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO pod (number, host, tier, port, address, front_address, uid, generation, created_at)
+        VALUES (:number, :host, :tier, :port, :address, :front, :uid,
+          (SELECT coalesce(max(generation), 0) FROM generation WHERE pod = :number), :now)
+        """
+    ).execute(arguments: [
+      "number": number, "host": host, "tier": tier, "port": port,
+      "address": PodAddress.listening(number: number), "front": PodAddress.front(number: number),
+      "uid": PodRecord.firstUID + number, "now": now,
+    ])
+    return number
+  }
+
+  /// The lowest value of `range` that no pod has in `column`. Without gaps, which is nearly always, one
+  /// count over an index tells; only with gaps are the neighbours looked at one by one.
+  private static func lowestFree(
+    _ db: Database, _ column: String, among condition: String, in range: ClosedRange<Int>
+  ) throws -> Int? {
+    let (low, high) = (range.lowerBound, range.upperBound)
+    let taken = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT count(*) AS count, max(\(column)) AS last FROM pod
+          WHERE \(condition) \(column) BETWEEN ? AND ?
+          """), arguments: [low, high])
+    guard let taken, let last = taken["last"] as Int? else { return low }
+    if taken["count"] == last - low + 1 {
+      return last < high ? last + 1 : nil
+    }
+    let lowIsTaken = try Bool.fetchOne(
+      db.cachedStatement(sql: "SELECT 1 FROM pod WHERE \(condition) \(column) = ?"), arguments: [low])
+    guard lowIsTaken != nil else { return low }
+    return try Int.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT here.\(column) + 1 FROM pod AS here
+          WHERE \(condition) \(column) BETWEEN ? AND ? AND NOT EXISTS
+            (SELECT 1 FROM pod AS next WHERE \(condition) next.\(column) = here.\(column) + 1)
+          ORDER BY here.\(column) LIMIT 1
+          """), arguments: [low, high])
+  }
+}

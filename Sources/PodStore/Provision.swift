@@ -1,0 +1,154 @@
+import GRDB
+public import PodModel
+
+/// What a `provision` did, and what `undoProvision` needs to take it back.
+public struct Provisioned: Sendable, Equatable {
+  public var user: UserRecord
+  public var pod: PodRecord
+  /// This call placed the user; false: the user had a place and keeps it.
+  public var createdUser: Bool
+  public var createdPod: Bool
+  /// This call turned the pod from `cold` to `run`.
+  public var wokePod: Bool
+  /// The deleted user that this call revived, as it was.
+  public var revived: UserRecord?
+
+  /// The pod in whose directory the revived user's data still lies. Nil: there is none, or it was put aside.
+  public var previousData: PodName? { revived?.keptFrom }
+}
+
+extension PlacementStore {
+  /// Places a user: on the fullest pod of the tier with room (ties: the lowest number), else on a new pod.
+  /// Pods that are stopped by hand or held after a crash loop are not chosen. A user who has a place keeps
+  /// it, whatever `tier` says; a deleted one is placed anew, with this token.
+  ///
+  /// - Parameters:
+  ///   - usersPerPod: the tier's limit, at least 1.
+  ///   - portRange: where a new pod's port is taken from: the lowest that is free.
+  ///   - token: a fresh secret; unused when the user has a place.
+  ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
+  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.conflict`, or the file's own troubles.
+  public func provision(
+    user name: String, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
+    wantRunning: Bool, now: Int64
+  ) throws(StoreError) -> Provisioned {
+    guard usersPerPod > 0 else {
+      throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
+    }
+    return try write { db in
+      let before = try Self.user(db, name)
+      let number: Int
+      var createdPod = false
+      let createdUser: Bool
+      if let pod = before?.pod {
+        createdUser = false
+        number = pod.number
+      } else {
+        createdUser = true
+        if let roomy = try Self.fullestWithRoom(db, tier: tier, usersPerPod: usersPerPod) {
+          number = roomy
+        } else {
+          createdPod = true
+          number = try Self.createPod(db, tier: tier, portRange: portRange, now: now)
+        }
+        try Self.place(db, user: name, replacing: before, on: number, tier: tier, token: token, now: now)
+      }
+      var wokePod = false
+      if wantRunning && before?.status != .suspended {
+        try db.cachedStatement(sql: "UPDATE pod SET wanted = 'run' WHERE number = ? AND wanted = 'cold'")
+          .execute(arguments: [number])
+        wokePod = db.changesCount == 1
+      }
+      guard let user = try Self.user(db, name), let pod = try Self.pod(db, number) else {
+        throw StoreError.noSuchUser(name)
+      }
+      return Provisioned(
+        user: user, pod: pod, createdUser: createdUser, createdPod: createdPod, wokePod: wokePod,
+        revived: createdUser ? before : nil)
+    }
+  }
+
+  /// Takes back what a provision created, because its pod could not be launched: the user, the pod if that
+  /// call made it and nobody else came to it, and its wish that the pod run. What belongs to others stays:
+  /// a pod with an open generation, with users, or with data that waits to be moved is kept.
+  ///
+  /// A revived user is deleted again. Where is the data? With `dataPutAside` podd has moved it back;
+  /// otherwise it is recorded as kept where it lay last, and `unsettled` lists it.
+  ///
+  /// - Returns: whether the pod's row is gone.
+  /// - Throws: `.conflict` when the user's placement has changed since.
+  @discardableResult
+  public func undoProvision(_ done: Provisioned, dataPutAside: Bool = false) throws(StoreError) -> Bool {
+    let number = done.pod.name.number
+    return try write { db in
+      if done.createdUser {
+        guard let current = try Self.user(db, done.user.name), current.epoch == done.user.epoch else {
+          throw StoreError.conflict(
+            "The placement of \(done.user.name) has changed since it was made: it is not taken back.")
+        }
+        if let revived = done.revived {
+          let keptFrom = dataPutAside ? nil : (current.keptFrom ?? done.pod.name)
+          try db.cachedStatement(
+            sql: """
+              UPDATE user SET pod = NULL, token = NULL, status = 'deleted', tier = ?, epoch = ?, kept_from = ?,
+                changed_at = ? WHERE name = ?
+              """
+          ).execute(
+            arguments: [revived.tier, revived.epoch, keptFrom?.number, revived.changedAt, revived.name])
+        } else {
+          try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?").execute(arguments: [done.user.name])
+        }
+      }
+      guard try !Self.hasOpenGeneration(db, number) else { return false }
+      if done.wokePod {
+        try db.cachedStatement(sql: "UPDATE pod SET wanted = 'cold' WHERE number = ? AND wanted = 'run'")
+          .execute(arguments: [number])
+      }
+      guard done.createdPod else { return false }
+      try db.cachedStatement(
+        sql: """
+          DELETE FROM pod WHERE number = ?1 AND users = 0
+            AND NOT EXISTS (SELECT 1 FROM user WHERE kept_from = ?1)
+          """
+      ).execute(arguments: [number])
+      return db.changesCount == 1
+    }
+  }
+
+  private static func fullestWithRoom(_ db: Database, tier: String, usersPerPod: Int) throws -> Int? {
+    try Int.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT number FROM pod
+          WHERE host = ? AND tier = ? AND users < ? AND wanted <> 'stopped' AND state_hold = 0
+          ORDER BY users DESC, number LIMIT 1
+          """), arguments: [host, tier, usersPerPod])
+  }
+
+  private static func place(
+    _ db: Database, user: String, replacing before: UserRecord?, on pod: Int, tier: String, token: String,
+    now: Int64
+  ) throws {
+    let epoch = try nextEpoch(db, after: before)
+    // kept_from stays as it is: the data of a revived user has still to be moved to the new pod.
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO user (name, pod, tier, token, status, epoch, created_at, changed_at)
+        VALUES (:name, :pod, :tier, :token, 'active', :epoch, :now, :now)
+        ON CONFLICT (name) DO UPDATE SET pod = excluded.pod, tier = excluded.tier, token = excluded.token,
+          status = 'active', epoch = excluded.epoch, changed_at = excluded.changed_at
+        """
+    ).execute(arguments: [
+      "name": user, "pod": pod, "tier": tier, "token": token, "epoch": epoch, "now": now,
+    ])
+  }
+
+  /// The next epoch of this host, above what the placement had.
+  static func nextEpoch(_ db: Database, after before: UserRecord?) throws -> Int64 {
+    let epoch = try Int64.fetchOne(
+      db.cachedStatement(sql: "UPDATE host SET epoch = max(epoch, ?) + 1 WHERE id = ? RETURNING epoch"),
+      arguments: [before?.epoch ?? 0, host])
+    guard let epoch else { throw UnknownValue(description: "table host has no row \(host)") }
+    return epoch
+  }
+}

@@ -1,0 +1,101 @@
+import GRDB
+public import PodModel
+
+/// How many there are.
+public struct PlacementCounts: Sendable, Equatable {
+  public struct Tier: Sendable, Equatable {
+    public var pods = 0
+    public var users = 0
+  }
+  /// By tier name; a tier without a pod is not in it.
+  public var tiers: [String: Tier] = [:]
+
+  public var pods: Int { tiers.values.reduce(0) { $0 + $1.pods } }
+  /// Active and suspended users.
+  public var users: Int { tiers.values.reduce(0) { $0 + $1.users } }
+}
+
+extension PlacementStore {
+  public func pods() throws(StoreError) -> [PodRecord] {
+    try read { db in
+      let sql = "SELECT \(PodRecord.columns) FROM pod ORDER BY number"
+      return try Row.fetchCursor(db.cachedStatement(sql: sql)).reduce(into: []) {
+        $0.append(try PodRecord($1))
+      }
+    }
+  }
+
+  /// - Throws: `.noSuchPod`.
+  public func pod(_ name: PodName) throws(StoreError) -> PodRecord {
+    try read { db in
+      guard let pod = try Self.pod(db, name.number) else { throw StoreError.noSuchPod(name) }
+      return pod
+    }
+  }
+
+  /// - Throws: `.noSuchUser`; a deleted user is still known.
+  public func user(_ name: String) throws(StoreError) -> UserRecord {
+    try read { db in
+      guard let user = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
+      return user
+    }
+  }
+
+  /// A page of all users, deleted ones too, by name: those that come after `name`.
+  public func users(after name: String = "", limit: Int) throws(StoreError) -> [UserRecord] {
+    try read { db in
+      try Self.users(db, where: "name > ? ORDER BY name LIMIT ?", [name, limit])
+    }
+  }
+
+  /// The users a pod serves, active and suspended, by name.
+  public func users(ofPod name: PodName) throws(StoreError) -> [UserRecord] {
+    try read { db in
+      try Self.users(db, where: "pod = ? ORDER BY name", [name.number])
+    }
+  }
+
+  public func counts() throws(StoreError) -> PlacementCounts {
+    try read { db in
+      let sql = "SELECT tier, count(*) AS pods, sum(users) AS users FROM pod GROUP BY tier"
+      return try Row.fetchCursor(db.cachedStatement(sql: sql)).reduce(into: PlacementCounts()) {
+        $0.tiers[$1["tier"]] = PlacementCounts.Tier(pods: $1["pods"], users: $1["users"])
+      }
+    }
+  }
+
+  public func setWanted(_ wanted: PodRecord.Wanted, pod name: PodName) throws(StoreError) {
+    try update(name, "UPDATE pod SET wanted = ? WHERE number = ?", wanted.rawValue)
+  }
+
+  /// Holds a pod after a crash loop, or lets it go: a held pod gets no new users.
+  public func setCrashLoopHold(_ held: Bool, pod name: PodName) throws(StoreError) {
+    try update(name, "UPDATE pod SET state_hold = ? WHERE number = ?", held)
+  }
+
+  private func update(
+    _ name: PodName, _ sql: String, _ value: some DatabaseValueConvertible
+  ) throws(StoreError) {
+    try write { db in
+      try db.cachedStatement(sql: sql).execute(arguments: [value, name.number])
+      if db.changesCount == 0 { throw StoreError.noSuchPod(name) }
+    }
+  }
+
+  static func pod(_ db: Database, _ number: Int) throws -> PodRecord? {
+    let sql = "SELECT \(PodRecord.columns) FROM pod WHERE number = ?"
+    return try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [number]).map(PodRecord.init)
+  }
+
+  static func user(_ db: Database, _ name: String) throws -> UserRecord? {
+    try users(db, where: "name = ?", [name]).first
+  }
+
+  static func users(
+    _ db: Database, where condition: String, _ arguments: StatementArguments
+  ) throws -> [UserRecord] {
+    let sql = "SELECT \(UserRecord.columns) FROM user WHERE \(condition)"
+    return try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
+      .reduce(into: []) { $0.append(try UserRecord($1)) }
+  }
+}

@@ -1,0 +1,142 @@
+import GRDB
+public import PodModel
+
+/// A pod as the database has it.
+public struct PodRecord: Sendable, Equatable {
+  /// What should be, decided by people and requests; what is, podd learns from systemd.
+  public enum Wanted: String, Sendable, CaseIterable {
+    /// Not launched until a request or a verb asks for it.
+    case cold
+    /// To be running, also after a boot.
+    case run
+    /// Stopped by hand; remembered across reboots.
+    case stopped
+  }
+
+  public var name: PodName
+  public var tier: String
+  public var port: Int
+  public var address: String
+  public var frontAddress: String
+  public var uid: UInt32
+  /// The latest launch, 0 before the first.
+  public var generation: Int
+  /// Active and suspended users.
+  public var users: Int
+  public var wanted: Wanted
+  /// Held after a crash loop until `reset`.
+  public var crashLoopHold: Bool
+  public var restarts: Int
+  public var lastExitReason: EndReason?
+  public var createdAt: Int64
+
+  /// Pods' uids begin here: outside every range that systemd or Debian hands out (systemd, UIDS-GIDS).
+  public static let firstUID = 1_900_000_000
+
+  static let columns = """
+    number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
+    last_exit_reason, created_at
+    """
+
+  init(_ row: Row) throws {
+    name = PodName(number: row["number"])
+    tier = row["tier"]
+    port = row["port"]
+    address = row["address"]
+    frontAddress = row["front_address"]
+    uid = UInt32(truncatingIfNeeded: row["uid"] as Int64)
+    generation = row["generation"]
+    users = row["users"]
+    wanted = try decode(row, "wanted", Wanted.init(rawValue:))
+    crashLoopHold = row["state_hold"]
+    restarts = row["restarts"]
+    lastExitReason = try decodeOptional(row, "last_exit_reason", EndReason.init(_:))
+    createdAt = row["created_at"]
+  }
+}
+
+/// A user's placement.
+public struct UserRecord: Sendable, Equatable {
+  public enum Status: String, Sendable, CaseIterable { case active, suspended, deleted }
+
+  public var name: String
+  /// Nil once deleted.
+  public var pod: PodName?
+  public var tier: String
+  /// The pod's own secret for this user; nil once deleted.
+  public var token: String?
+  public var status: Status
+  /// Rises whenever pod, address or token changes, also when a purged user is placed again.
+  public var epoch: Int64
+  /// The pod in whose directory this user's data still lies although the user is not, or no longer, placed
+  /// there: podd has to move it and then call `dataSettled`.
+  public var keptFrom: PodName?
+  public var createdAt: Int64
+  public var changedAt: Int64
+
+  static let columns = "name, pod, tier, token, status, epoch, kept_from, created_at, changed_at"
+
+  init(_ row: Row) throws {
+    name = row["name"]
+    pod = (row["pod"] as Int?).map(PodName.init(number:))
+    tier = row["tier"]
+    token = row["token"]
+    status = try decode(row, "status", Status.init(rawValue:))
+    epoch = row["epoch"]
+    keptFrom = (row["kept_from"] as Int?).map(PodName.init(number:))
+    createdAt = row["created_at"]
+    changedAt = row["changed_at"]
+  }
+}
+
+/// One launch of a pod, from the decision to its end.
+public struct GenerationRecord: Sendable, Equatable {
+  public var unit: UnitName
+  /// What `adopt` compares before it trusts a process: nil until the scope runs.
+  public var bootID: String?
+  public var invocationID: String?
+  public var mainPID: Int32?
+  /// Start time of the main process in clock ticks since boot, field 22 of `/proc/PID/stat`.
+  public var mainStartTicks: UInt64?
+  public var begunAt: Int64
+  public var startedAt: Int64?
+  public var readyAt: Int64?
+  public var endedAt: Int64?
+  public var reason: EndReason?
+  /// JSON: what the reason was concluded from.
+  public var evidence: String?
+
+  static let columns = """
+    pod, generation, boot_id, invocation_id, main_pid, main_start_ticks, begun_at, started_at, ready_at,
+    ended_at, reason, evidence
+    """
+
+  init(_ row: Row) throws {
+    unit = UnitName(pod: PodName(number: row["pod"]), generation: row["generation"])
+    bootID = row["boot_id"]
+    invocationID = row["invocation_id"]
+    mainPID = (row["main_pid"] as Int64?).map(Int32.init(truncatingIfNeeded:))
+    mainStartTicks = (row["main_start_ticks"] as Int64?).map(UInt64.init(bitPattern:))
+    begunAt = row["begun_at"]
+    startedAt = row["started_at"]
+    readyAt = row["ready_at"]
+    endedAt = row["ended_at"]
+    reason = try decodeOptional(row, "reason", EndReason.init(_:))
+    evidence = row["evidence"]
+  }
+}
+
+/// A text in a row that no version of the schema allows.
+struct UnknownValue: Error, CustomStringConvertible {
+  var description: String
+}
+
+private func decode<T>(_ row: Row, _ column: String, _ parse: (String) -> T?) throws -> T {
+  let text: String = row[column]
+  guard let value = parse(text) else { throw UnknownValue(description: "\(column) is '\(text)'") }
+  return value
+}
+
+private func decodeOptional<T>(_ row: Row, _ column: String, _ parse: (String) -> T?) throws -> T? {
+  (row[column] as String?) == nil ? nil : try decode(row, column, parse)
+}

@@ -1,0 +1,125 @@
+import GRDB
+
+/// The database's schema. A migration that has shipped is never edited: what comes later is a new one.
+enum Schema {
+  /// "podc": tells podctl's database from any other SQLite file (PRAGMA application_id).
+  static let applicationID: Int32 = 0x706f_6463
+
+  static let migrator: DatabaseMigrator = {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("v1") { db in
+      try db.execute(sql: v1)
+    }
+    return migrator
+  }()
+
+  /// Refuses what this podctl did not write or cannot understand, then brings the schema up to date.
+  static func migrate(_ queue: DatabaseQueue, file: String) throws {
+    try queue.read { db in
+      let unknown = try migrator.appliedIdentifiers(db).subtracting(migrator.migrations)
+      if !unknown.isEmpty {
+        throw StoreError.newerSchema(
+          file: file, unknown: unknown.sorted(), newestKnown: migrator.migrations.last ?? "none")
+      }
+      let empty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") == 0
+      let id = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+      if !empty && id != applicationID {
+        throw StoreError.corrupt(file: file, message: "it is an SQLite database, but not podctl's")
+      }
+    }
+    try migrator.migrate(queue)
+  }
+
+  /// Times are microseconds since the epoch. `STRICT` tables hold only the types they declare, so that
+  /// reading a row cannot trap.
+  private static let v1 = """
+    PRAGMA application_id = \(applicationID);
+
+    CREATE TABLE host (
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      -- The last epoch given to a placement. Drawn from here, an epoch rises even when a user was purged
+      -- and placed again.
+      epoch INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE pod (
+      number INTEGER PRIMARY KEY CHECK (number > 0),
+      host INTEGER NOT NULL REFERENCES host (id),
+      tier TEXT NOT NULL,
+      port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+      address TEXT NOT NULL UNIQUE,
+      front_address TEXT NOT NULL UNIQUE,
+      uid INTEGER NOT NULL UNIQUE,
+      generation INTEGER NOT NULL DEFAULT 0,
+      users INTEGER NOT NULL DEFAULT 0 CHECK (users >= 0),
+      wanted TEXT NOT NULL DEFAULT 'cold' CHECK (wanted IN ('cold', 'run', 'stopped')),
+      state_hold INTEGER NOT NULL DEFAULT 0 CHECK (state_hold IN (0, 1)),
+      restarts INTEGER NOT NULL DEFAULT 0,
+      last_exit_reason TEXT,
+      created_at INTEGER NOT NULL,
+      UNIQUE (host, port)
+    ) STRICT;
+    -- The fullest pod with room is the first entry below the tier's limit.
+    CREATE INDEX pod_with_room ON pod (host, tier, users DESC, number)
+      WHERE wanted <> 'stopped' AND state_hold = 0;
+
+    CREATE TABLE user (
+      name TEXT PRIMARY KEY,
+      pod INTEGER REFERENCES pod (number),
+      tier TEXT NOT NULL,
+      token TEXT UNIQUE,
+      status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'deleted')),
+      epoch INTEGER NOT NULL,
+      kept_from INTEGER,
+      created_at INTEGER NOT NULL,
+      changed_at INTEGER NOT NULL,
+      CHECK ((status = 'deleted') = (pod IS NULL)),
+      CHECK ((status = 'deleted') = (token IS NULL))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX user_of_pod ON user (pod);
+    CREATE INDEX user_unsettled ON user (kept_from) WHERE kept_from IS NOT NULL;
+
+    CREATE TRIGGER user_placed AFTER INSERT ON user WHEN NEW.pod IS NOT NULL BEGIN
+      UPDATE pod SET users = users + 1 WHERE number = NEW.pod;
+    END;
+    CREATE TRIGGER user_removed AFTER DELETE ON user WHEN OLD.pod IS NOT NULL BEGIN
+      UPDATE pod SET users = users - 1 WHERE number = OLD.pod;
+    END;
+    CREATE TRIGGER user_moved AFTER UPDATE OF pod ON user WHEN NEW.pod IS NOT OLD.pod BEGIN
+      UPDATE pod SET users = users - 1 WHERE number = OLD.pod;
+      UPDATE pod SET users = users + 1 WHERE number = NEW.pod;
+    END;
+
+    -- No reference to pod: history outlives a pod that was taken back, so that its number, given out
+    -- again, goes on with the next generation and no unit name is ever used twice.
+    CREATE TABLE generation (
+      pod INTEGER NOT NULL,
+      generation INTEGER NOT NULL,
+      unit TEXT NOT NULL UNIQUE,
+      boot_id TEXT,
+      invocation_id TEXT,
+      main_pid INTEGER,
+      main_start_ticks INTEGER,
+      begun_at INTEGER NOT NULL,
+      started_at INTEGER,
+      ready_at INTEGER,
+      ended_at INTEGER,
+      reason TEXT,
+      evidence TEXT CHECK (evidence IS NULL OR json_valid(evidence)),
+      PRIMARY KEY (pod, generation),
+      CHECK ((ended_at IS NULL) = (reason IS NULL))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX generation_open ON generation (pod, generation) WHERE ended_at IS NULL;
+
+    CREATE TABLE audit (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      uid INTEGER NOT NULL,
+      sender TEXT NOT NULL,
+      verb TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      result TEXT NOT NULL
+    ) STRICT;
+    """
+}

@@ -1,0 +1,88 @@
+import GRDB
+public import PodModel
+
+/// Why the store could not do what it was asked. Whenever one of these is thrown by an operation, the
+/// transaction was rolled back and the placement is what it was before. Each prints one sentence or two
+/// that name the thing and the way out.
+public enum StoreError: Error, Equatable, CustomStringConvertible {
+  /// The database has schema versions that this podctl does not know. Nothing was written to it.
+  case newerSchema(file: String, unknown: [String], newestKnown: String)
+  /// No space left for the database (SQLITE_FULL).
+  case full(file: String)
+  /// The file is damaged, or is no database of podctl's.
+  case corrupt(file: String, message: String)
+  /// Another process holds the database, or too many jobs wait for it: trying again later may help.
+  case busy(file: String, cause: String)
+  /// The file cannot be opened, read or written. `code` is an errno value when the operating system
+  /// refused before SQLite was asked, else SQLite's extended result code.
+  case io(file: String, code: Int32, message: String)
+  /// Every port that `portRange` allows belongs to a pod.
+  case portRangeExhausted(first: Int, last: Int)
+  /// Every pod number that has an address belongs to a pod.
+  case addressesExhausted
+  case noSuchUser(String)
+  case noSuchPod(PodName)
+  case noSuchGeneration(UnitName)
+  /// The record is not, or no longer, in a state that allows the operation.
+  case conflict(String)
+
+  public var description: String {
+    switch self {
+    case .newerSchema(let file, let unknown, let newestKnown):
+      "\(file) was written by a newer podctl: it has schema \(unknown.joined(separator: ", ")), and this one "
+        + "knows up to \(newestKnown). Install the newer podctl again; nothing was changed."
+    case .full(let file):
+      "No space left for \(file): nothing was changed. Free space on its file system and try again."
+    case .corrupt(let file, let message):
+      "\(file) cannot be used as podctl's database: \(message). Stop podd, move the file and its -wal and "
+        + "-shm companions aside, and put a backup or the output of 'sqlite3 \(file) .recover' in its place."
+    case .busy(let file, let cause):
+      "\(file) is busy: \(cause). Nothing was changed; try again."
+    case .io(let file, let code, let message):
+      "Cannot use \(file): \(message) (\(code)). Check the path, its permissions and the disk below it."
+    case .portRangeExhausted(let first, let last):
+      "Every port from \(first) to \(last) belongs to a pod: widen PortRange= in podd.conf, or remove pods."
+    case .addressesExhausted:
+      "All \(PodAddress.highestNumber) pod addresses are taken: place further users on another host."
+    case .noSuchUser(let name):
+      "There is no user \(name): 'podctl users' lists them."
+    case .noSuchPod(let pod):
+      "There is no \(pod): 'podctl pods' lists them."
+    case .noSuchGeneration(let unit):
+      "There is no record of \(unit): 'podctl status \(unit.pod)' shows what ran."
+    case .conflict(let message):
+      message
+    }
+  }
+}
+
+extension StoreError {
+  /// What an error of the layers below means for the user of `file`.
+  init(_ error: any Error, file: String) {
+    if let error = error as? StoreError {
+      self = error
+      return
+    }
+    guard let error = error as? DatabaseError else {
+      self = .corrupt(file: file, message: "it holds a value that podctl never writes (\(error))")
+      return
+    }
+    let message = error.message ?? "SQLite gave no reason"
+    switch error.resultCode {
+    case .SQLITE_FULL:
+      self = .full(file: file)
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+      self = .corrupt(file: file, message: message)
+    case .SQLITE_BUSY, .SQLITE_LOCKED:
+      self = .busy(file: file, cause: "another process has locked it")
+    case .SQLITE_CONSTRAINT:
+      self = .conflict("\(file) refuses the change, which would break a rule of the placement: \(message).")
+    default:
+      // The index of the write-ahead log is a memory-mapped file that is grown by writing to it.
+      self =
+        error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
+        ? .full(file: file)
+        : .io(file: file, code: error.extendedResultCode.rawValue, message: message)
+    }
+  }
+}

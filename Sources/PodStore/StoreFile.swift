@@ -1,0 +1,34 @@
+import Glibc
+
+/// The database file itself: made for root's eyes only before SQLite ever sees it, because tokens are in it.
+/// SQLite gives `-wal` and `-shm` the owner and mode of the file they belong to.
+enum StoreFile {
+  static func prepare(_ path: String) throws(StoreError) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    if descriptor >= 0 {
+      close(descriptor)
+      return
+    }
+    guard errno == EEXIST else { throw failure(errno, path) }
+
+    // By path, not by descriptor: closing one would drop the locks of a connection that this process
+    // already has on the file (fcntl(2), "the process's record locks … are released").
+    var status = stat()
+    guard lstat(path, &status) == 0 else { throw failure(errno, path) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw failure(EISDIR, path)
+    case S_IFLNK: throw .io(file: path, code: ELOOP, message: "it is a symbolic link")
+    default: throw .io(file: path, code: EINVAL, message: "it is not a regular file")
+    }
+    if status.st_mode & 0o7777 != 0o600 {
+      guard chmod(path, 0o600) == 0 else { throw failure(errno, path) }
+    }
+    guard access(path, R_OK | W_OK) == 0 else { throw failure(errno, path) }
+  }
+
+  private static func failure(_ number: Int32, _ path: String) -> StoreError {
+    if number == ENOSPC || number == EDQUOT { return .full(file: path) }
+    return .io(file: path, code: number, message: strerror(number).map { String(cString: $0) } ?? "errno")
+  }
+}

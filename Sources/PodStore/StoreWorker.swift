@@ -1,0 +1,118 @@
+import Glibc
+import Synchronization
+
+/// Runs the store's jobs one after the other, in the order they came, on a thread of its own that exists
+/// only while there are any: a slow disk stalls nothing but the answer that waits for it, and an idle podd
+/// has one thread.
+///
+/// GRDB's asynchronous interface is not used, because it would start threads of libdispatch that stay.
+public final class StoreWorker: Sendable {
+  private typealias Job = @Sendable (PlacementStore) -> Void
+
+  private struct State {
+    var waiting: [Job] = []
+    /// Jobs given and not yet finished.
+    var pending = 0
+    var threadRuns = false
+  }
+
+  private let store: PlacementStore
+  private let limit: Int
+  private let state = Mutex(State())
+
+  /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
+  private static let stackSize = 512 * 1024
+
+  /// - Parameter limit: how many jobs may be pending; beyond it `run` throws `.busy`.
+  public init(_ store: PlacementStore, limit: Int = 4096) {
+    self.store = store
+    self.limit = limit
+  }
+
+  /// Runs a job on the store's thread and resumes on the caller's executor. A job that was accepted is done
+  /// even when the task that waits for it is cancelled: it may be on the disk already.
+  public func run<T: Sendable>(
+    _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> T
+  ) async throws(StoreError) -> T {
+    let result = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Result<T, StoreError>, Never>) in
+      let refusal = enqueue { store in
+        continuation.resume(returning: Result { () throws(StoreError) -> T in try body(store) })
+      }
+      if let refusal { continuation.resume(returning: .failure(refusal)) }
+    }
+    return try result.get()
+  }
+
+  /// Runs a job on the calling thread: for podd's start, before its loop turns.
+  public func runBlocking<T>(_ body: (PlacementStore) throws(StoreError) -> T) throws(StoreError) -> T {
+    try body(store)
+  }
+
+  private func enqueue(_ job: @escaping Job) -> StoreError? {
+    state.withLock { state in
+      guard state.pending < limit else {
+        return .busy(file: store.file, cause: "\(limit) jobs wait for it")
+      }
+      state.waiting.append(job)
+      state.pending += 1
+      guard !state.threadRuns else { return nil }
+      let error = startThread()
+      guard error == 0 else {
+        // Without a thread nothing else can be waiting.
+        state.waiting.removeLast()
+        state.pending -= 1
+        return .busy(file: store.file, cause: "no thread can be started (errno \(error))")
+      }
+      state.threadRuns = true
+      return nil
+    }
+  }
+
+  private func drain() {
+    while true {
+      let batch = state.withLock { state -> [Job] in
+        let batch = state.waiting
+        state.waiting = []
+        state.threadRuns = !batch.isEmpty
+        return batch
+      }
+      if batch.isEmpty { return }
+      for job in batch {
+        job(store)
+        state.withLock { $0.pending -= 1 }
+      }
+    }
+  }
+
+  /// Starts a detached thread in which every signal is blocked: they belong to podd's loop. The mask is
+  /// inherited, so it is set before the thread exists.
+  private func startThread() -> Int32 {
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+
+    // Uninitialised memory, because the compiler thinks that pthread_attr_t() belongs to libdispatch.
+    return withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { memory -> Int32 in
+      guard let attributes = memory.baseAddress else { return ENOMEM }
+      pthread_attr_init(attributes)
+      defer { pthread_attr_destroy(attributes) }
+      pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
+      pthread_attr_setstacksize(attributes, Self.stackSize)
+
+      var thread = pthread_t()
+      let worker = Unmanaged.passRetained(self)
+      let error = pthread_create(
+        &thread, attributes,
+        { argument in
+          guard let argument else { return nil }
+          Unmanaged<StoreWorker>.fromOpaque(argument).takeRetainedValue().drain()
+          return nil
+        }, worker.toOpaque())
+      if error != 0 { worker.release() }
+      return error
+    }
+  }
+}
