@@ -1,0 +1,50 @@
+import Glibc
+
+/// A directory that looks like a host; gone when the test lets go of it.
+final class FakeHost {
+  let root: String
+
+  init() {
+    var template = Array("/tmp/podctl-hostcheck-XXXXXX".utf8CString)
+    root = template.withUnsafeMutableBufferPointer { buffer in
+      guard let start = buffer.baseAddress, mkdtemp(start) != nil else { fatalError("mkdtemp") }
+      return String(cString: start)
+    }
+  }
+
+  deinit {
+    _ = nftw(
+      root, { path, _, _, _ in path.map { remove($0) } ?? 0 }, 16,
+      CInt(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+  }
+
+  /// A host on which nothing is missing, as Debian 12 installs it.
+  static func debian12() -> FakeHost {
+    let host = FakeHost()
+    host.write("proc/1/comm", "systemd\n")
+    host.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro quiet\n")
+    host.write("proc/pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
+    host.write("run/systemd/system/keep", "")
+    host.write("run/dbus/system_bus_socket", "")
+    host.write("usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "")
+    host.write("usr/lib/x86_64-linux-gnu/libnss_systemd.so.2", "")
+    host.write("etc/nsswitch.conf", "passwd:         files systemd\ngroup:          files systemd\n")
+    host.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma misc\n")
+    host.write("sys/fs/cgroup/cgroup.subtree_control", "memory pids\n")
+    host.write("usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service", "")
+    host.write("usr/sbin/nft", "")
+    return host
+  }
+
+  func write(_ path: String, _ content: String) {
+    let whole = "\(root)/\(path)"
+    for (index, character) in zip(whole.indices, whole) where character == "/" && index > whole.startIndex {
+      mkdir(String(whole[..<index]), 0o755)
+    }
+    guard let file = fopen(whole, "w") else { fatalError("cannot write \(whole)") }
+    fputs(content, file)
+    fclose(file)
+  }
+
+  func remove(_ path: String) { _ = Glibc.remove("\(root)/\(path)") }
+}
