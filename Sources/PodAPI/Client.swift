@@ -1,0 +1,119 @@
+internal import Systemd
+
+/// Calls podd and waits for its answer. Belongs to the thread that made it.
+public final class Client {
+  private let bus: Bus
+  /// Lets polkit ask the person at the terminal for a password.
+  public var interactive = false
+
+  /// A drain and a start each have a limit of their own in podd; this only bounds a podd that hangs.
+  static let changeTimeoutUSec: UInt64 = 600_000_000
+
+  /// Connects to this host's bus, or through ssh to another's.
+  public init(host: String? = nil) throws(CallError) {
+    do throws(BusError) {
+      bus = if let host { try Bus.openSystemRemote(host: host) } else { try Bus.openSystem() }
+    } catch {
+      throw CallError.connecting(error, host: host)
+    }
+  }
+
+  public func provision(user: String, tier: String?, cold: Bool) throws(CallError) -> Placement {
+    try call("Provision", change: true) { message throws(BusError) in
+      try message.append(user)
+      try message.append(tier ?? "")
+      try message.append(cold)
+    } reading: { reply throws(BusError) in
+      try Placement(reading: reply)
+    }
+  }
+
+  public func deprovision(user: String, purge: Bool) throws(CallError) {
+    try call("Deprovision", change: true) { message throws(BusError) in
+      try message.append(user)
+      try message.append(purge)
+    } reading: { _ in
+    }
+  }
+
+  public func listPods() throws(CallError) -> [PodRow] {
+    try list("ListPods", of: "(\(PodRow.signature))") { reply throws(BusError) in try PodRow(reading: reply) }
+  }
+
+  public func listUsers() throws(CallError) -> [UserRow] {
+    try list("ListUsers", of: "(\(UserRow.signature))") { reply throws(BusError) in
+      try UserRow(reading: reply)
+    }
+  }
+
+  public func listTiers() throws(CallError) -> [TierRow] {
+    try list("ListTiers", of: "(\(TierRow.signature))") { reply throws(BusError) in
+      try TierRow(reading: reply)
+    }
+  }
+
+  public func pod(_ name: String) throws(CallError) -> Properties { try properties("GetPod", name) }
+
+  public func user(_ name: String) throws(CallError) -> Properties { try properties("GetUser", name) }
+
+  public func status() throws(CallError) -> Properties { try properties("GetStatus", nil) }
+
+  /// What is done to one pod by hand; each answers with the state that the pod is then in.
+  public enum PodAction: String, Sendable {
+    case start = "StartPod"
+    case stop = "StopPod"
+    case restart = "RestartPod"
+    case reset = "ResetPod"
+  }
+
+  public func perform(_ action: PodAction, on pod: String) throws(CallError) -> String {
+    try call(action.rawValue, change: true) { message throws(BusError) in
+      try message.append(pod)
+    } reading: { reply throws(BusError) in
+      try reply.readString()
+    }
+  }
+
+  /// Makes podd read its settings again.
+  public func reload() throws(CallError) {
+    try call("Reload", change: true) { _ in
+    } reading: { _ in
+    }
+  }
+
+  private func properties(_ member: String, _ argument: String?) throws(CallError) -> Properties {
+    try call(member) { message throws(BusError) in
+      if let argument { try message.append(argument) }
+    } reading: { reply throws(BusError) in
+      Properties(try reply.readVariantDictionary())
+    }
+  }
+
+  private func list<Row>(
+    _ member: String, of contents: String, _ read: (borrowing Message) throws(BusError) -> Row
+  ) throws(CallError) -> [Row] {
+    try call(member) { _ in
+    } reading: { reply throws(BusError) in
+      var rows: [Row] = []
+      try reply.readArray(of: contents) { () throws(BusError) in rows.append(try read(reply)) }
+      return rows
+    }
+  }
+
+  private func call<Result>(
+    _ member: String, change: Bool = false,
+    _ build: (borrowing Message) throws(BusError) -> Void,
+    reading read: (borrowing Message) throws(BusError) -> Result
+  ) throws(CallError) -> Result {
+    do throws(BusError) {
+      let message = try bus.newMethodCall(
+        destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
+      if change && interactive { message.setAllowInteractiveAuthorization(true) }
+      try build(message)
+      let reply = try bus.call(message, timeoutUSec: change ? Self.changeTimeoutUSec : 0)
+      return try read(reply)
+    } catch {
+      throw CallError(error)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+internal import Systemd
+
+// How org.podctl1 says "no value".
+extension Message {
+  func enterStructure(_ signature: String) throws(BusError) {
+    guard try enterContainer(.structure, signature) else {
+      throw BusError(
+        name: "org.freedesktop.DBus.Error.InvalidSignature",
+        message: "podd answered with fewer fields than (\(signature)): are podctl and podd of one version?")
+    }
+  }
+
+  func readOptionalString() throws(BusError) -> String? {
+    let text = try readString()
+    return text.isEmpty ? nil : text
+  }
+
+  func readSize() throws(BusError) -> UInt64? {
+    let size = try readUInt64()
+    return size == PodBus.noSize ? nil : size
+  }
+}
+
+extension FixedWidthInteger {
+  var nonZero: Self? { self == 0 ? nil : self }
+}

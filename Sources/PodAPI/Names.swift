@@ -1,0 +1,72 @@
+/// Where the API is found on the system bus (contract, "Files"; org.podctl1.xml is its whole text).
+public enum PodBus {
+  public static let name = "org.podctl1"
+  public static let path = "/org/podctl1"
+  public static let interface = "org.podctl1.Manager"
+  /// Emitted for every change of a pod's state: pod, state, generation, reason.
+  public static let stateChanged = "PodStateChanged"
+
+  /// Stands for "no value" or "no limit" in a size (org.podctl1.xml).
+  public static let noSize = UInt64.max
+}
+
+/// Why podd refuses or fails a call, as the error's D-Bus name.
+public enum APIError: String, Error, Sendable, CaseIterable {
+  case invalidUser = "org.podctl1.Error.InvalidUser"
+  case noSuchUser = "org.podctl1.Error.NoSuchUser"
+  case noSuchPod = "org.podctl1.Error.NoSuchPod"
+  case noSuchTier = "org.podctl1.Error.NoSuchTier"
+  case invalidSettings = "org.podctl1.Error.InvalidSettings"
+  case portRangeExhausted = "org.podctl1.Error.PortRangeExhausted"
+  case addressesExhausted = "org.podctl1.Error.AddressesExhausted"
+  case launchFailed = "org.podctl1.Error.LaunchFailed"
+  case storageFull = "org.podctl1.Error.StorageFull"
+  case storageFailed = "org.podctl1.Error.StorageFailed"
+  case busy = "org.podctl1.Error.Busy"
+  case hostUnfit = "org.podctl1.Error.HostUnfit"
+
+  /// The error's name on the bus.
+  public var name: String { rawValue }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .invalidUser, .noSuchTier: .usage
+    case .busy: .temporary
+    case .noSuchUser, .noSuchPod, .invalidSettings, .portRangeExhausted, .addressesExhausted,
+      .launchFailed, .storageFull, .storageFailed, .hostUnfit:
+      .failed
+    }
+  }
+}
+
+/// What podctl's exit status means (contract, "Commands"; the numbers are those of sysexits.h).
+public enum ExitStatus: Int32, Sendable {
+  case done = 0
+  case failed = 1
+  case usage = 64
+  case unreachable = 69
+  case temporary = 75
+  case denied = 77
+
+  /// The status for any D-Bus error name, also the bus's own.
+  public init(errorName name: String) {
+    if let error = APIError(rawValue: name) {
+      self = error.exitStatus
+      return
+    }
+    let own = "org.freedesktop.DBus.Error."
+    guard name.hasPrefix(own) else {
+      // systemd's errors arrive when the bus asked it to start podd and it could not;
+      // System.Error is libsystemd's word for an errno of the connection itself.
+      let unreachable = name.hasPrefix("org.freedesktop.systemd1.") || name.hasPrefix("System.Error.")
+      self = unreachable ? .unreachable : .failed
+      return
+    }
+    switch name.dropFirst(own.count) {
+    case "AccessDenied", "InteractiveAuthorizationRequired", "AuthFailed": self = .denied
+    case "ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "NoServer", "Timeout", "TimedOut":
+      self = .unreachable
+    case let rest: self = rest.hasPrefix("Spawn.") ? .unreachable : .failed
+    }
+  }
+}

@@ -1,0 +1,74 @@
+public import Systemd
+
+/// One tier as `ListTiers` gives it (TierRow of org.podctl1.xml). Sizes are bytes, nil is "no limit".
+public struct TierRow: Sendable, Equatable {
+  public static let signature = "sutttttsuus"
+
+  public var tier: String
+  public var usersPerPod: UInt32
+  public var dataMax: UInt64?
+  public var memoryMax: UInt64?
+  public var memoryHigh: UInt64?
+  /// CPU time per second of wall time, in microseconds: 50% is 500,000.
+  public var cpuQuotaPerSecUSec: UInt64?
+  public var tasksMax: UInt64?
+  public var workload: String
+  public var pods: UInt32
+  public var users: UInt32
+  /// The file that the tier was read from.
+  public var source: String?
+
+  public init(tier: String, usersPerPod: UInt32, workload: String, pods: UInt32, users: UInt32) {
+    self.tier = tier
+    self.usersPerPod = usersPerPod
+    self.workload = workload
+    self.pods = pods
+    self.users = users
+  }
+
+  /// Reads the next structure of a reply.
+  public init(reading message: borrowing Message) throws(BusError) {
+    try message.enterStructure(Self.signature)
+    tier = try message.readString()
+    usersPerPod = try message.readUInt32()
+    dataMax = try message.readSize()
+    memoryMax = try message.readSize()
+    memoryHigh = try message.readSize()
+    cpuQuotaPerSecUSec = try message.readSize()
+    tasksMax = try message.readSize()
+    workload = try message.readString()
+    pods = try message.readUInt32()
+    users = try message.readUInt32()
+    source = try message.readOptionalString()
+    try message.exitContainer()
+  }
+
+  /// Appends one structure to a reply.
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.openContainer(.structure, Self.signature)
+    try message.append(tier)
+    try message.append(usersPerPod)
+    try message.append(dataMax ?? PodBus.noSize)
+    try message.append(memoryMax ?? PodBus.noSize)
+    try message.append(memoryHigh ?? PodBus.noSize)
+    try message.append(cpuQuotaPerSecUSec ?? PodBus.noSize)
+    try message.append(tasksMax ?? PodBus.noSize)
+    try message.append(workload)
+    try message.append(pods)
+    try message.append(users)
+    try message.append(source ?? "")
+    try message.closeContainer()
+  }
+
+  /// The object of `podctl tiers --json`; `cpu_quota` is CPU seconds per second.
+  public var json: JSON {
+    .object([
+      ("tier", .string(tier)), ("users_per_pod", .uint(UInt64(usersPerPod))),
+      ("data_max", .optional(dataMax)), ("memory_max", .optional(memoryMax)),
+      ("memory_high", .optional(memoryHigh)),
+      ("cpu_quota", cpuQuotaPerSecUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("tasks_max", .optional(tasksMax)), ("workload", .string(workload)),
+      ("pods", .uint(UInt64(pods))), ("users", .uint(UInt64(users))), ("source", .optional(source)),
+    ])
+  }
+}

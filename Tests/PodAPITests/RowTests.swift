@@ -1,0 +1,99 @@
+import PodAPI
+import Systemd
+import Testing
+
+@Suite struct RowTests {
+  private func row() -> PodRow {
+    var row = PodRow(
+      pod: "pod-001", tier: "free", state: "ready", address: "127.77.0.1", frontAddress: "127.76.0.1",
+      port: 10001)
+    row.unit = "pod-001-3.scope"
+    row.mainPID = 4242
+    row.users = 20
+    row.generation = 3
+    row.memoryMax = 100_663_296
+    row.since = 1_000_000
+    return row
+  }
+
+  @Test func podsHaveTheContractsKeysInItsOrder() {
+    #expect(
+      row().json.text
+        == #"{"pod":"pod-001","tier":"free","state":"ready","unit":"pod-001-3.scope","main_pid":4242,"#
+        + #""address":"127.77.0.1","front_address":"127.76.0.1","port":10001,"users":20,"generation":3,"#
+        + #""restarts":0,"memory_current":null,"memory_anon":null,"memory_max":100663296,"#
+        + #""last_exit_reason":null,"since":"1970-01-01T00:00:01Z"}"#)
+  }
+
+  @Test func aColdPodHasNoUnitAndNoProcess() {
+    let row = PodRow(
+      pod: "pod-002", tier: "pro", state: "cold", address: "127.77.0.2", frontAddress: "127.76.0.2",
+      port: 10002)
+    #expect(row.json.text.contains(#""unit":null,"main_pid":null"#))
+    #expect(row.json.text.contains(#""since":null"#))
+  }
+
+  @Test func usersHaveTheContractsKeys() {
+    let row = UserRow(
+      user: "a@b", tier: "free", pod: "pod-001", state: "ready", dataBytes: nil, status: "active")
+    #expect(
+      row.json.text
+        == #"{"user":"a@b","tier":"free","pod":"pod-001","state":"ready","data_bytes":null,"status":"active"}"#
+    )
+  }
+
+  @Test func provisionHasTheContractsKeys() {
+    let placement = Placement(
+      user: "a", tier: "free", pod: "pod-001", unit: nil, address: "127.77.0.1",
+      frontAddress: "127.76.0.1", port: 10001, state: "cold", created: true)
+    #expect(
+      placement.json.text
+        == #"{"user":"a","tier":"free","pod":"pod-001","unit":null,"address":"127.77.0.1","#
+        + #""front_address":"127.76.0.1","port":10001,"state":"cold","created":true}"#)
+  }
+
+  @Test func aRowSurvivesItsProperties() {
+    #expect(PodRow(Properties(row().properties)) == row())
+    let user = UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")
+    #expect(UserRow(Properties(user.properties)) == user)
+    #expect(PodRow(Properties([("Tier", .string("free"))])) == nil)
+  }
+
+  @Test func propertiesThatPodctlDoesNotKnowStillReadWell() {
+    let properties = Properties([
+      ("MainPID", .uint(0)), ("CPUUsageNSec", .uint(1_500_000_000)), ("MemoryHigh", .uint(UInt64.max)),
+      ("CPUQuotaPerSecUSec", .uint(500_000)), ("ActiveEnterTimestamp", .uint(1_000_000)),
+      ("NPods", .uint(3)), ("NextRetryUSec", .uint(UInt64.max)), ("UserNames", .array([.string("a")])),
+      ("PodStates", .dictionary([("crash-loop", .uint(1))])),
+    ])
+    #expect(
+      JSON.object(properties.jsonMembers()).text
+        == #"{"main_pid":null,"cpu_usage_seconds":1.5,"memory_high":null,"cpu_quota":0.5,"#
+        + #""active_enter_timestamp":"1970-01-01T00:00:01Z","pods":3,"next_retry_seconds":null,"#
+        + #""user_names":["a"],"pod_states":{"crash_loop":1}}"#)
+  }
+
+  @Test func exitStatusesAreTheContracts() {
+    let expected: [(String, ExitStatus)] = [
+      ("org.podctl1.Error.InvalidUser", .usage), ("org.podctl1.Error.NoSuchTier", .usage),
+      ("org.podctl1.Error.Busy", .temporary), ("org.podctl1.Error.LaunchFailed", .failed),
+      ("org.podctl1.Error.SomethingNew", .failed),
+      ("org.freedesktop.DBus.Error.AccessDenied", .denied),
+      ("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", .denied),
+      ("org.freedesktop.DBus.Error.ServiceUnknown", .unreachable),
+      ("org.freedesktop.DBus.Error.NoReply", .unreachable),
+      ("org.freedesktop.DBus.Error.Spawn.ChildExited", .unreachable),
+      ("org.freedesktop.systemd1.UnitMasked", .unreachable), ("System.Error.ECONNREFUSED", .unreachable),
+      ("org.freedesktop.DBus.Error.InvalidArgs", .failed),
+    ]
+    for (name, status) in expected { #expect(ExitStatus(errorName: name) == status, "\(name)") }
+  }
+
+  @Test func anErrorIsOneLineWithAWayOut() {
+    let denied = CallError(BusError(name: "org.freedesktop.DBus.Error.AccessDenied", message: "no\nway"))
+    #expect(denied.message == "not permitted: no way; be root or a member of group podctl")
+    let gone = CallError(BusError(name: "org.freedesktop.DBus.Error.ServiceUnknown", message: "not there"))
+    #expect(gone.message.contains("systemctl status podd.service"))
+    #expect(gone.status == .unreachable)
+  }
+}
