@@ -1,0 +1,34 @@
+/// The kinds of podd's journal entries. The ids are those of units/podctl.catalog, whose texts `journalctl -x`
+/// shows (podctl-journal(7)); they never change.
+enum MessageID: String, CaseIterable {
+  /// A user was placed.
+  case userProvisioned = "1f98b129e8e34f86a231610506c8caaa"
+  /// A user was removed.
+  case userDeprovisioned = "dc092bae62564fe1a282a6a8193a4325"
+  /// A generation's program began to run.
+  case podStarted = "3e09e983e23e4236870208f8e15f8e48"
+  /// A generation is ready to serve.
+  case podReady = "cbef33768b164fb2aab843013ad23788"
+  /// A generation ended, with its reason.
+  case podEnded = "fe075c7d43334a0d8b61865b9aee0627"
+  /// A running generation was taken over after podd was started again.
+  case podAdopted = "1717d5b4ab0a473886a0bf650ebf3877"
+  /// A generation's program never ran.
+  case podLaunchFailed = "378e291004c646a9b01e3dc93dfe5982"
+  /// A pod ended too often and is held.
+  case podCrashLoop = "91a1bc981b824244a400d12445ab87ba"
+  /// A pod was stopped by hand.
+  case podStoppedByOperator = "e83f1552089a428694149f9efa5d9751"
+  /// A caller was not permitted what it asked for.
+  case accessDenied = "45323b26edf444e09b6c45f6facd42be"
+  /// A settings file is wrong.
+  case settingsError = "f89c24262263486f8c036e7dd0ea8d66"
+  /// The host lacks something without which pods cannot be kept apart.
+  case hostUnfit = "5b2367a7c8c542e0beddaa402af7f51c"
+  /// The kernel's limits are not the tier's.
+  case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
+  /// What runs and what should run were compared.
+  case reconciled = "6de73549ccda4a2192d466a7d8916f6a"
+  /// A scope that belongs to no pod was stopped.
+  case orphanScopeStopped = "81b7baa8ab0a434a955d76364367ca5c"
+}
