@@ -69,6 +69,11 @@ class Journal:
         connection, _ = self.socket.accept()
         with connection, connection.makefile("rb") as reader:
             header = [reader.readline().decode().rstrip("\n") for _ in range(7)]
+            try:
+                connection.send(b"journald never writes")
+                raise AssertionError("the stream can be read by the pod")
+            except BrokenPipeError:
+                pass
             return header, reader.read().decode()
 
 
@@ -86,7 +91,8 @@ class Launch:
             for i, fd in enumerate(high):
                 os.dup2(fd, i)
             os.closerange(len(high), 200)
-            # What podd's event loop blocks and ignores must not reach the program.
+            # What podd's event loop blocks and ignores, and its groups, must not reach the program.
+            os.setgroups([4, 24])
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

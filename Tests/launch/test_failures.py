@@ -90,7 +90,7 @@ class Plans(unittest.TestCase):
                       ("bind", "ro", "/a", "/a/../b"), ("bind", "ro", "/a", "/a//b"), ("bind", "ro", "/a", "/a/"),
                       ("tmpfs", "/x", "999", ""), ("tmpfs", "/x", "", ""), ("uid", "0"), ("uid", "4294967295"),
                       ("uid", "-1"), ("uid", "1x"), ("uid", "99999999999999999999"), ("listen", "0", "x"),
-                      ("listen", "65", "x"), ("env", "NOVALUE"), ("env", "=x"), ("file", "1777", "/x", ""),
+                      ("listen", "65", "x"), ("listen", "1", "x" * 1024), ("env", "NOVALUE"), ("env", "=x"), ("file", "1777", "/x", ""),
                       ("ident", ""), ("ident", "a\nb"), ("nofile", "0"), ("chdir", "tmp"), ("cgroup", "")):
             with self.subTest(extra):
                 self.assertRefused(encode(plan("/bin/true", extra=[extra])))

@@ -76,6 +76,7 @@ class TheFilesystem(unittest.TestCase):
 
     def test_a_recursive_bind_is_read_only_all_the_way_down(self):
         with tempfile.TemporaryDirectory() as host:
+            os.chmod(host, 0o755)
             os.mkdir(host + "/below")
             os.system(f"mount -t tmpfs -o mode=777 tmpfs {host}/below")
             try:
@@ -98,6 +99,12 @@ class TheProcess(unittest.TestCase):
         self.assertEqual(status["Groups"].strip(), "")
         self.assertEqual(status["NoNewPrivs"], "1")
         self.assertEqual(status["Seccomp"], "2")
+
+    def test_its_namespaces_are_its_own(self):
+        for name in ("mnt", "ipc", "cgroup"):
+            with self.subTest(name):
+                self.assertNotEqual(shell(f"readlink /proc/self/ns/{name}").strip(),
+                                    os.readlink(f"/proc/self/ns/{name}"))
 
     def test_signals_limits_and_umask_are_a_services(self):
         text = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n -H; ulimit -n -S; umask;"
