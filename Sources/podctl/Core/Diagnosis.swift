@@ -1,0 +1,63 @@
+internal import HostCheck
+internal import PodAPI
+
+/// What `doctor` adds to the host's own checks, and how it prints them all.
+enum Diagnosis {
+  /// Asks podd, which the bus starts if it is not running.
+  static func service(_ status: () throws(CallError) -> Properties) -> [Check] {
+    do throws(CallError) {
+      let properties = try status()
+      let version = properties.string("Version").map { " \($0)" } ?? ""
+      var checks = [Check(id: "podd", title: "podd\(version) is running", finding: nil)]
+      if let loaded = properties.bool("FirewallLoaded") {
+        let finding = Finding(
+          id: "firewall", severity: .fatal,
+          what: "The nftables rules that keep pods from opening connections are not loaded.",
+          mend: "Load them: systemctl restart podd.service; nft list table \(HostCheck.firewallTable)"
+            + " shows them.")
+        checks.append(
+          Check(id: "firewall", title: "nftables rules for pods", finding: loaded ? nil : finding))
+      }
+      return checks
+    } catch {
+      return [
+        Check(
+          id: "podd", title: "podd is running",
+          finding: Finding(
+            id: "podd", severity: .fatal, what: "podd does not answer: \(error.name).",
+            mend: "See why: systemctl status podd.service, journalctl -u podd.service."))
+      ]
+    }
+  }
+
+  /// One line a check.
+  static func page(_ checks: [Check], _ style: Style) -> String {
+    checks.map { check in
+      guard let finding = check.finding else {
+        return "\(style.paint(style.unicode ? "●" : "*", .green)) \(check.title)\n"
+      }
+      let fatal = finding.severity == .fatal
+      let mark = style.unicode ? (fatal ? "×" : "●") : (fatal ? "x" : "!")
+      return "\(style.paint(mark, fatal ? .red : .yellow)) \(finding.id): \(finding)\n"
+    }.joined()
+  }
+
+  /// `{"fit":…,"checks":[{"id","status","what","mend"}]}`; status is `ok`, `advice` or `fatal`.
+  static func json(_ checks: [Check]) -> JSON {
+    .object([
+      ("fit", .bool(!checks.contains { $0.finding?.severity == .fatal })),
+      (
+        "checks",
+        .array(
+          checks.map { check in
+            .object([
+              ("id", .string(check.id)),
+              ("status", .string(check.finding?.severity.rawValue ?? "ok")),
+              ("what", .string(check.finding?.what ?? check.title)),
+              ("mend", .optional(check.finding?.mend)),
+            ])
+          })
+      ),
+    ])
+  }
+}

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import Glibc
+internal import PodAPI
+
+/// Why podctl fails: one line for people and the exit status for scripts.
+struct Failure: Error, CustomStringConvertible {
+  let message: String
+  let status: ExitStatus
+
+  init(_ message: String, status: ExitStatus = .failed) {
+    self.message = message
+    self.status = status
+  }
+
+  init(_ error: CallError) {
+    self.init(error.message, status: error.status)
+  }
+
+  var description: String { message }
+
+  /// Prints what `error` means and returns the exit status. Help and version are no failures.
+  static func report(_ error: any Error, verb: String?) -> Int32 {
+    switch error {
+    case let error as CallError: return report(Failure(error), verb: verb)
+    case let error as Failure:
+      if !error.message.isEmpty { Output.complain(error.message) }
+      return error.status.rawValue
+    default:
+      let code = Podctl.exitCode(for: error)
+      if code == .success {
+        let text = Podctl.fullMessage(for: error)
+        if !text.isEmpty { Output.write(Array((text + "\n").utf8)) }
+        return 0
+      }
+      let text = Podctl.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+      let known = verb.flatMap { Podctl.verbNames.contains($0) ? " \($0)" : nil } ?? ""
+      Output.complain("\(text.lowercasedFirst); see podctl\(known) --help")
+      return ExitStatus.usage.rawValue
+    }
+  }
+}
+
+extension Podctl {
+  static var verbNames: [String] {
+    let configuration = Self.configuration
+    return (configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands))
+      .map { $0._commandName }
+  }
+}
+
+extension String {
+  /// ArgumentParser's sentences start with a capital and may end with a full stop; ours do not.
+  fileprivate var lowercasedFirst: String {
+    var text = self
+    if text.hasSuffix(".") { text.removeLast() }
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
+}

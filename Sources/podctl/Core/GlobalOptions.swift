@@ -1,0 +1,80 @@
+internal import ArgumentParser
+internal import PodAPI
+
+/// What every verb understands, before the verb as well as after it.
+struct GlobalOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("H"), .long],
+    help: ArgumentHelp("Operate on another host, over ssh.", valueName: "[user@]host"))
+  var host: String?
+
+  @Flag(name: .long, help: "Print one JSON value.")
+  var json = false
+
+  @Flag(name: .customLong("no-pager"), help: "Do not pipe long output into a pager.")
+  var noPager = false
+
+  @Flag(name: .customLong("no-legend"), help: "Print neither header nor footer.")
+  var noLegend = false
+
+  func validate() throws {
+    guard let host else { return }
+    // What starts with a dash would be taken for an option by ssh.
+    guard !host.isEmpty, !host.hasPrefix("-"),
+      host.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    else {
+      throw ValidationError("-H wants a host's name, as [user@]host[:port]")
+    }
+  }
+
+  func client() throws -> Client {
+    let client = try Client(host: host)
+    client.interactive = Style.current.isTerminal
+    return client
+  }
+
+  /// Prints JSON with `--json`, else the text, through a pager when it is a list.
+  func present(json value: @autoclosure () -> JSON, list: Bool = false, text: (Style) -> String) {
+    if json {
+      var bytes: [UInt8] = []
+      value().write(into: &bytes)
+      bytes.append(UInt8(ascii: "\n"))
+      Output.write(bytes)
+      return
+    }
+    var style = Style.current
+    style.legend = !noLegend
+    let content = text(style)
+    if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {
+      Pager.show(content)
+    } else {
+      Output.write(Array(content.utf8))
+    }
+  }
+
+  /// Moves global options that stand before the verb behind it, where the verb's own parser looks for
+  /// them. Anything else in front (`--help`, `--version`, a typing mistake) stays where it is.
+  static func movedBehindVerb(_ arguments: [String]) -> [String] {
+    var globals: [String] = []
+    var rest = arguments[...]
+    while let argument = rest.first, argument.hasPrefix("-") {
+      switch argument {
+      case "--json", "--no-pager", "--no-legend":
+        globals.append(argument)
+        rest = rest.dropFirst()
+      case "-H", "--host":
+        guard rest.count > 1 else { return arguments }
+        globals += rest.prefix(2)
+        rest = rest.dropFirst(2)
+      case _ where argument.hasPrefix("--host=") || (argument.hasPrefix("-H") && argument.count > 2):
+        let value = argument.hasPrefix("-H") ? argument.dropFirst(2) : argument.dropFirst(7)
+        globals += ["--host", String(value)]
+        rest = rest.dropFirst()
+      default:
+        return arguments
+      }
+    }
+    guard let verb = rest.first else { return arguments }
+    return [verb] + globals + rest.dropFirst()
+  }
+}

@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Glibc
+internal import PodAPI
+
+extension JournalQuery {
+  /// Hands the terminal to journalctl, or prints one JSON array. Does not return unless it fails or
+  /// has printed JSON.
+  func present(_ globals: GlobalOptions, _ element: (JournalEntry) -> JSON) throws {
+    guard globals.json else { throw Child.replaceProcess(command) }
+    guard let (status, bytes) = Child.output(of: exportCommand) else {
+      throw Failure("cannot run journalctl; is systemd installed?")
+    }
+    // journalctl has already said why.
+    guard status == 0 else { throw Failure("journalctl ended with status \(status)") }
+    globals.present(json: .array(JournalEntry.parse(export: bytes).map(element))) { _ in "" }
+  }
+
+  static func checkFollow(_ follow: Bool, _ globals: GlobalOptions) throws {
+    if follow && globals.json {
+      throw ValidationError("--json prints one value and cannot follow; leave out --follow or --json")
+    }
+  }
+}
+
+extension GlobalOptions {
+  /// Runs the same verb on the other host when there is one; returns when there is none.
+  func handOver(_ verb: [String]) throws {
+    guard let host else { return }
+    var words = verb
+    if json { words.append("--json") }
+    if noPager { words.append("--no-pager") }
+    if noLegend { words.append("--no-legend") }
+    throw Child.replaceProcess(
+      Remote.command(host: host, arguments: words, terminal: !json && isatty(STDOUT_FILENO) != 0))
+  }
+}

@@ -1,0 +1,48 @@
+/// A journalctl command line. journalctl is what administrators know: it pages, follows, merges
+/// rotated files and checks who may read.
+struct JournalQuery {
+  /// Words of journalctl's match syntax; `+` is its "or".
+  let matches: [String]
+  var follow = false
+  var lines: Int?
+  var noPager = false
+
+  /// What a pod wrote and what podd did to it.
+  static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: ["POD=\(pod)"]) }
+
+  /// What concerns one user: their pod's entries and podd's about them.
+  static func user(_ user: String, pod: String?) -> JournalQuery {
+    let own = ["POD_USER=\(user)"]
+    return JournalQuery(matches: pod.map { ["POD=\($0)", "+"] + own } ?? own)
+  }
+
+  /// What podd did. `_UID` and `_SYSTEMD_UNIT` come from the kernel and journald: no pod can forge them.
+  static var events: JournalQuery {
+    JournalQuery(matches: ["_SYSTEMD_UNIT=podd.service", "_UID=0", "SYSLOG_IDENTIFIER=podd"])
+  }
+
+  init(matches: [String]) {
+    self.matches = matches
+  }
+
+  /// For people: journalctl's own output on this terminal.
+  var command: [String] {
+    var words = ["journalctl", "--quiet"]
+    if noPager { words.append("--no-pager") }
+    if follow { words.append("--follow") }
+    if let lines { words += ["--lines", String(lines)] }
+    return words + matches
+  }
+
+  /// For us: the export format, which keeps every byte (systemd.io, Journal Export Formats).
+  var exportCommand: [String] {
+    var words = ["journalctl", "--quiet", "--no-pager", "--output=export"]
+    if let lines { words += ["--lines", String(lines)] }
+    return words + matches
+  }
+
+  /// For a status page: the last lines, plain.
+  var tailCommand: [String] {
+    ["journalctl", "--quiet", "--no-pager", "--output=short", "--lines", String(lines ?? 10)] + matches
+  }
+}

@@ -1,0 +1,66 @@
+internal import PodAPI
+
+/// The lists that `pods`, `users` and `tiers` print.
+enum Listing {
+  static func pods(_ rows: [PodRow], _ style: Style) -> String {
+    var table = Table([
+      ("POD", .left), ("TIER", .left), ("STATE", .left), ("USERS", .right), ("MEMORY", .right),
+      ("MAX", .right), ("RESTARTS", .right), ("ADDRESS", .left), ("UNIT", .left), ("LAST EXIT", .left),
+      ("SINCE", .left),
+    ])
+    table.rows.reserveCapacity(rows.count)
+    for row in rows {
+      table.dots.append(style.dot(state: row.state))
+      table.rows.append([
+        Table.Cell(row.pod), Table.Cell(row.tier), Table.Cell(row.state, Colour(state: row.state)),
+        Table.Cell(String(row.users)), Table.Cell(Units.size(row.memoryCurrent)),
+        Table.Cell(Units.size(row.memoryMax)), Table.Cell(String(row.restarts)),
+        Table.Cell("\(row.address):\(row.port)"), Table.Cell(row.unit ?? "-"),
+        Table.Cell(row.lastExitReason ?? "-"),
+        Table.Cell(row.since.map { Units.relative($0, now: style.now) } ?? "-"),
+      ])
+    }
+    return table.render(style) + footer(rows.count, "pod", style)
+  }
+
+  static func users(_ rows: [UserRow], _ style: Style) -> String {
+    var table = Table([
+      ("USER", .left), ("TIER", .left), ("POD", .left), ("STATE", .left), ("DATA", .right),
+      ("STATUS", .left),
+    ])
+    table.rows.reserveCapacity(rows.count)
+    for row in rows {
+      let state = row.state ?? ""
+      table.dots.append(style.dot(state: state))
+      table.rows.append([
+        Table.Cell(row.user), Table.Cell(row.tier), Table.Cell(row.pod ?? "-"),
+        Table.Cell(row.state ?? "-", Colour(state: state)), Table.Cell(Units.size(row.dataBytes)),
+        Table.Cell(row.status, row.status == "active" ? nil : .yellow),
+      ])
+    }
+    return table.render(style) + footer(rows.count, "user", style)
+  }
+
+  static func tiers(_ rows: [TierRow], _ style: Style) -> String {
+    var table = Table([
+      ("TIER", .left), ("USERS/POD", .right), ("DATA", .right), ("MEMORYMAX", .right),
+      ("MEMORYHIGH", .right), ("CPU", .right), ("TASKS", .right), ("WORKLOAD", .left), ("PODS", .right),
+      ("USERS", .right), ("SOURCE", .left),
+    ])
+    for row in rows {
+      table.rows.append([
+        Table.Cell(row.tier), Table.Cell(String(row.usersPerPod)), Table.Cell(Units.size(row.dataMax)),
+        Table.Cell(Units.size(row.memoryMax)), Table.Cell(Units.size(row.memoryHigh)),
+        Table.Cell(Units.percent(perSecUSec: row.cpuQuotaPerSecUSec)),
+        Table.Cell(row.tasksMax.map { String($0) } ?? "-"), Table.Cell(row.workload),
+        Table.Cell(String(row.pods)), Table.Cell(String(row.users)), Table.Cell(row.source ?? "-"),
+      ])
+    }
+    return table.render(style) + footer(rows.count, "tier", style)
+  }
+
+  private static func footer(_ count: Int, _ word: String, _ style: Style) -> String {
+    guard style.isTerminal && style.legend else { return "" }
+    return "\n\(count) \(word)\(count == 1 ? "" : "s") listed.\n"
+  }
+}

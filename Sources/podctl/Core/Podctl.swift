@@ -1,0 +1,46 @@
+public import ArgumentParser
+internal import Glibc
+internal import PodAPI
+
+/// `podctl`, the command. Every verb is a file under `Verbs/`.
+public struct Podctl: ParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "podctl",
+    abstract: "Put many users into few processes, each inside its limits.",
+    usage: "podctl [OPTIONS...] VERB ...",
+    discussion: """
+      Exit status: 0 done; 1 it failed; 64 wrong usage or bad input; 69 podd is not reachable; \
+      75 temporary, try again; 77 not permitted. See podctl(1).
+      """,
+    version: Version.text,
+    groupedSubcommands: [
+      CommandGroup(name: "Users", subcommands: [Provision.self, Deprovision.self, Users.self]),
+      CommandGroup(
+        name: "Pods",
+        subcommands: [
+          Pods.self, Status.self, Start.self, Stop.self, Restart.self, Reset.self, Tiers.self,
+        ]),
+      CommandGroup(
+        name: "What happened", subcommands: [Logs.self, Events.self, Doctor.self, CompleteNames.self]),
+    ])
+
+  public init() {}
+
+  /// Runs a command line (without the program's name) and ends the process.
+  public static func mainAndExit(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
+    let arguments = GlobalOptions.movedBehindVerb(arguments)
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      Glibc.exit(Failure.report(error, verb: arguments.first { !$0.hasPrefix("-") }))
+    }
+    Glibc.exit(ExitStatus.done.rawValue)
+  }
+}
+
+/// The release, as `podctl --version` says it.
+public enum Version {
+  public static let number = "0.1.0"
+  static let text = "podctl \(number)"
+}

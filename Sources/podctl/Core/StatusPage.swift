@@ -1,0 +1,151 @@
+internal import PodAPI
+
+/// What `status` prints, laid out as systemctl's status.
+struct StatusPage {
+  private var lines: [String] = []
+  private let style: Style
+
+  init(_ style: Style) {
+    self.style = style
+  }
+
+  private mutating func title(_ state: String, _ text: String) {
+    lines.append("\(style.dot(state: state)) \(text)")
+  }
+
+  private mutating func field(_ label: String, _ value: String?) {
+    guard let value else { return }
+    lines.append(String(repeating: " ", count: max(0, 11 - label.count)) + "\(label): \(value)")
+  }
+
+  private var text: String { lines.map { $0 + "\n" }.joined() }
+
+  private func since(_ time: UInt64?) -> String {
+    guard let time else { return "" }
+    return " since \(Units.absolute(time)); \(Units.relative(time, now: style.now))"
+  }
+
+  /// `2 (limit 640)`, leaving out what is not known.
+  private static func limited(_ value: String?, _ limits: [(String, String?)]) -> String? {
+    guard let value else { return nil }
+    let known = limits.compactMap { name, limit in limit.map { "\(name) \($0)" } }
+    return known.isEmpty ? value : "\(value) (\(known.joined(separator: ", ")))"
+  }
+
+  // MARK: Pages
+
+  static func pod(_ row: PodRow, _ properties: Properties, log: [String], _ style: Style) -> String {
+    var page = StatusPage(style)
+    page.title(row.state, "\(row.pod) - \(row.tier) pod")
+    page.field("State", style.paint(row.state, Colour(state: row.state)) + page.since(row.since))
+    page.field("Why", properties.string("StateReason"))
+    page.field("Unit", row.unit.map { "\($0) (generation \(row.generation))" })
+    page.field("Workload", properties.string("Workload"))
+    page.field("Main PID", row.mainPID.map { String($0) })
+    page.field("Status", properties.string("StatusText").map { "\"\($0)\"" })
+    page.field(
+      "Memory",
+      limited(
+        row.memoryCurrent.map { Units.size($0) },
+        [
+          ("max", row.memoryMax.map { Units.size($0) }),
+          ("high", properties.uint("MemoryHigh").map { Units.size($0) }),
+          ("peak", properties.uint("MemoryPeak").map { Units.size($0) }),
+        ]))
+    page.field("Pressure", properties.double("MemoryPressureAvg10").map { percent($0) + " of the last 10s" })
+    page.field(
+      "Tasks",
+      limited(
+        properties.uint("TasksCurrent").map { String($0) },
+        [("limit", properties.uint("TasksMax").map { String($0) })]))
+    page.field(
+      "CPU",
+      limited(
+        properties.uint("CPUUsageNSec").map { Units.duration($0 / 1000) },
+        [("quota", properties.uint("CPUQuotaPerSecUSec").map { Units.percent(perSecUSec: $0) })]))
+    page.field("Users", users(row, properties))
+    page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
+    page.field("CGroup", properties.string("ControlGroup"))
+    page.field("Restarts", String(row.restarts))
+    page.field("Last exit", row.lastExitReason)
+    if !log.isEmpty { page.lines += [""] + log }
+    return page.text
+  }
+
+  static func user(_ row: UserRow, _ properties: Properties, log: [String], _ style: Style) -> String {
+    var page = StatusPage(style)
+    page.title(row.state ?? "", "\(row.user) - \(row.tier) user")
+    page.field("Status", style.paint(row.status, row.status == "active" ? nil : .yellow))
+    page.field(
+      "Pod", row.pod.map { pod in row.state.map { "\(pod) (\(style.paint($0, Colour(state: $0))))" } ?? pod })
+    page.field("Unit", properties.string("Unit"))
+    page.field(
+      "Data",
+      limited(
+        row.dataBytes.map { Units.size($0) },
+        [("limit", properties.uint("DataMax").map { Units.size($0) })]))
+    page.field("Directory", properties.string("DataDirectory"))
+    if let address = properties.string("Address"), let port = properties.uint("Port") {
+      let front = properties.string("FrontAddress").map { " (answers \($0))" } ?? ""
+      page.field("Address", "\(address):\(port)\(front)")
+    }
+    page.field("Created", properties.uint("CreatedTimestamp").map { Units.absolute($0) })
+    if !log.isEmpty { page.lines += [""] + log }
+    return page.text
+  }
+
+  /// The host at a glance.
+  static func host(
+    name: String, _ properties: Properties, pods: [PodRow], users: Int, _ style: Style
+  ) -> String {
+    var page = StatusPage(style)
+    let failed = pods.contains { $0.state == "crash-loop" }
+    let waiting = pods.contains { $0.state == "backoff" }
+    let overall = failed ? "crash-loop" : waiting ? "backoff" : "ready"
+    page.title(overall, name)
+    page.field("State", style.paint(failed || waiting ? "degraded" : "running", Colour(state: overall)))
+    let states = counted(pods).map { state, count in
+      "\(count) \(style.paint(state, Colour(state: state)))"
+    }
+    page.field("Pods", states.isEmpty ? "0" : "\(pods.count) (\(states.joined(separator: ", ")))")
+    page.field("Users", String(users))
+    let memory = pods.compactMap(\.memoryCurrent)
+    page.field("Memory", memory.isEmpty ? nil : "\(Units.size(memory.reduce(0, +))) in all pods")
+    page.field(
+      "podd",
+      properties.string("Version").map { "version \($0)" + page.since(properties.uint("StartTimestamp")) })
+    page.troubled(pods)
+    return page.text
+  }
+
+  /// The pods that somebody should look at, a screen of them at most.
+  private mutating func troubled(_ pods: [PodRow]) {
+    let troubled =
+      pods.filter { $0.state == "crash-loop" } + pods.filter { $0.state == "backoff" }
+    guard !troubled.isEmpty else { return }
+    lines.append("")
+    for row in troubled.prefix(10) {
+      let why = row.lastExitReason.map { " after \($0)" } ?? ""
+      title(row.state, "\(row.pod) is in \(row.state)\(why); see podctl status \(row.pod)")
+    }
+    if troubled.count > 10 { lines.append("  and \(troubled.count - 10) more; podctl pods lists them") }
+  }
+
+  /// Pods by state, most frequent first.
+  static func counted(_ pods: [PodRow]) -> [(state: String, count: Int)] {
+    Dictionary(grouping: pods, by: \.state).map { (state: $0.key, count: $0.value.count) }
+      .sorted { ($1.count, $0.state) < ($0.count, $1.state) }
+  }
+
+  private static func percent(_ value: Double) -> String {
+    let hundredths = UInt64(max(0, min(value, 100)) * 100)
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)%"
+  }
+
+  private static func users(_ row: PodRow, _ properties: Properties) -> String {
+    let names = properties.strings("UserNames")
+    guard !names.isEmpty else { return String(row.users) }
+    let shown = names.prefix(5).joined(separator: ", ")
+    return "\(row.users) (\(shown)\(names.count > 5 ? ", …" : ""))"
+  }
+}

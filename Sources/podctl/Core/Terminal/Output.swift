@@ -1,0 +1,25 @@
+internal import Glibc
+
+/// Standard output and error, without stdio: one write for what is usually one screen.
+enum Output {
+  static func write(_ bytes: [UInt8], to descriptor: CInt = STDOUT_FILENO) {
+    var offset = 0
+    while offset < bytes.count {
+      let done = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset)
+      }
+      if done < 0 && errno == EINTR { continue }
+      if done < 0 {
+        // Nobody reads any more: that is the reader's choice. A full disk is not.
+        if errno == EPIPE || descriptor != STDOUT_FILENO { return }
+        complain("cannot write to standard output: \(String(cString: strerror(errno)))")
+        exit(1)
+      }
+      offset += done
+    }
+  }
+
+  static func complain(_ text: String) {
+    write(Array("podctl: \(text)\n".utf8), to: STDERR_FILENO)
+  }
+}

@@ -1,0 +1,97 @@
+internal import Glibc
+
+/// How to write to this standard output, decided as systemctl decides it.
+struct Style {
+  var isTerminal = false
+  var colours = false
+  /// The terminal's width; nil where nothing may be cut short.
+  var columns: Int?
+  var lines = 24
+  var unicode = false
+  /// Header and footer; the footer appears on terminals only.
+  var legend = true
+  /// CLOCK_REALTIME in microseconds.
+  var now: UInt64 = 0
+
+  /// Found once: nothing of it changes while podctl runs.
+  static let current = Style(
+    isTerminal: isatty(STDOUT_FILENO) != 0, environment: { getenv($0).map { String(cString: $0) } },
+    window: windowSize(), now: realtime())
+
+  init() {}
+
+  init(
+    isTerminal: Bool, environment: (String) -> String?, window: (columns: Int, lines: Int)?, now: UInt64
+  ) {
+    self.isTerminal = isTerminal
+    self.now = now
+    let dumb = environment("TERM").map { $0 == "dumb" || $0.isEmpty } ?? true
+    switch environment("SYSTEMD_COLORS")?.lowercased() {
+    case "0", "no", "false", "off": colours = false
+    case .some(let value) where !value.isEmpty: colours = true
+    default: colours = isTerminal && !dumb && (environment("NO_COLOR") ?? "").isEmpty
+    }
+    if isTerminal {
+      columns =
+        environment("COLUMNS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? window?.columns ?? 80
+      lines = environment("LINES").flatMap { Int($0) } ?? window?.lines ?? 24
+    }
+    let locale = [environment("LC_ALL"), environment("LC_CTYPE"), environment("LANG")]
+      .compactMap { $0 }.first { !$0.isEmpty }
+    unicode = locale.map { $0.uppercased().contains("UTF-8") || $0.uppercased().contains("UTF8") } ?? false
+  }
+
+  private static func windowSize() -> (columns: Int, lines: Int)? {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return (Int(size.ws_col), Int(size.ws_row))
+  }
+
+  private static func realtime() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+  }
+
+  func paint(_ text: String, _ colour: Colour?) -> String {
+    guard colours, let colour, !text.isEmpty else { return text }
+    return colour.rawValue + text + Colour.reset
+  }
+}
+
+/// systemd's own escape sequences, so that both look alike on every terminal.
+enum Colour: String {
+  case green = "\u{1B}[0;1;32m"
+  case yellow = "\u{1B}[0;1;33m"
+  case red = "\u{1B}[0;1;31m"
+  case blue = "\u{1B}[0;1;34m"
+  case grey = "\u{1B}[0;38;5;245m"
+  case bold = "\u{1B}[0;1;39m"
+  case header = "\u{1B}[0;1;4m"
+
+  static let reset = "\u{1B}[0m"
+
+  /// By a pod's state; a state that this podctl does not know stays plain.
+  init?(state: String) {
+    switch state {
+    case "ready": self = .green
+    case "starting", "backoff", "draining", "stopping": self = .yellow
+    case "crash-loop": self = .red
+    case "frozen": self = .blue
+    default: return nil
+    }
+  }
+}
+
+extension Style {
+  /// systemctl's glyphs: a full circle runs, a hollow one does not, a cross failed.
+  func dot(state: String) -> String {
+    let glyph =
+      switch state {
+      case "crash-loop": unicode ? "×" : "x"
+      case "cold", "stopped", "": unicode ? "○" : "*"
+      default: unicode ? "●" : "*"
+      }
+    return paint(glyph, Colour(state: state))
+  }
+}

@@ -1,0 +1,87 @@
+internal import Glibc
+
+/// Numbers and times in systemd's spelling.
+enum Units {
+  /// `41.2M`, `96M`, `512B`: powers of 1024, one decimal unless it is zero, `-` for none.
+  static func size(_ bytes: UInt64?) -> String {
+    guard let bytes else { return "-" }
+    for (letter, shift) in [("E", UInt64(60)), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10)] {
+      guard bytes >> shift > 0 else { continue }
+      let tenth = (bytes >> (shift - 10)) % 1024 * 10 / 1024
+      return tenth == 0 ? "\(bytes >> shift)\(letter)" : "\(bytes >> shift).\(tenth)\(letter)"
+    }
+    return "\(bytes)B"
+  }
+
+  /// 500,000 µs per second is `50%`.
+  static func percent(perSecUSec: UInt64?) -> String {
+    guard let perSecUSec else { return "-" }
+    return "\(perSecUSec / 10_000)%"
+  }
+
+  /// `3min 4s`, `1.5s`, `250ms`: the two largest units, as systemd abbreviates durations.
+  static func duration(_ microseconds: UInt64) -> String {
+    if microseconds < 1000 { return microseconds == 0 ? "0" : "\(microseconds)us" }
+    if microseconds < 1_000_000 { return "\(microseconds / 1000)ms" }
+    if microseconds < 60_000_000 {
+      let tenths = microseconds % 1_000_000 / 100_000
+      return tenths == 0 ? "\(microseconds / 1_000_000)s" : "\(microseconds / 1_000_000).\(tenths)s"
+    }
+    let seconds = microseconds / 1_000_000
+    let parts: [(String, UInt64)] = [
+      ("w", seconds / 604_800), ("d", seconds / 86_400 % 7), ("h", seconds / 3600 % 24),
+      ("min", seconds / 60 % 60), ("s", seconds % 60),
+    ]
+    return parts.drop { $0.1 == 0 }.prefix(2).filter { $0.1 > 0 }.map { "\($0.1)\($0.0)" }
+      .joined(separator: " ")
+  }
+
+  /// `5min ago`, `2h 3min ago`, `1 week 2 days ago`: systemd.time(7), "relative".
+  static func relative(_ time: UInt64, now: UInt64) -> String {
+    if time > now { return "in \(duration(time - now))" }
+    let past = time < now
+    let distance = now - time
+    let second: UInt64 = 1_000_000
+    let minute = 60 * second
+    let hour = 60 * minute
+    let day = 24 * hour
+    let week = 7 * day
+    let month = 2_629_800 * second
+    let year = 31_557_600 * second
+    func named(_ count: UInt64, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+    func pair(_ large: UInt64, _ largeWord: String, _ small: UInt64, _ smallWord: String) -> String {
+      small == 0 ? named(large, largeWord) : "\(named(large, largeWord)) \(named(small, smallWord))"
+    }
+    let text =
+      switch distance {
+      case year...: pair(distance / year, "year", distance % year / month, "month")
+      case month...: pair(distance / month, "month", distance % month / day, "day")
+      case week...: pair(distance / week, "week", distance % week / day, "day")
+      case (2 * day)...: named(distance / day, "day")
+      case (25 * hour)...: "1 day \((distance - day) / hour)h"
+      case (6 * hour)...: "\(distance / hour)h"
+      case hour...: "\(distance / hour)h \(distance % hour / minute)min"
+      case (5 * minute)...: "\(distance / minute)min"
+      case minute...: "\(distance / minute)min \(distance % minute / second)s"
+      case second...: "\(distance / second)s"
+      case 1000...: "\(distance / 1000)ms"
+      default: "\(distance)us"
+      }
+    return past ? "\(text) ago" : "now"
+  }
+
+  /// `Sat 2026-11-21 09:02:38 CET`, in the local time zone.
+  static func absolute(_ time: UInt64) -> String {
+    var seconds = time_t(time / 1_000_000)
+    var parts = tm()
+    localtime_r(&seconds, &parts)
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let length = buffer.withUnsafeMutableBytes { bytes in
+      bytes.withMemoryRebound(to: CChar.self) {
+        guard let start = $0.baseAddress else { return 0 }
+        return strftime(start, $0.count, "%a %Y-%m-%d %H:%M:%S %Z", &parts)
+      }
+    }
+    return String(decoding: buffer.prefix(length), as: UTF8.self)
+  }
+}

@@ -1,0 +1,23 @@
+internal import ArgumentParser
+internal import PodAPI
+
+struct Deprovision: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Remove a user; the data is kept aside for a later provision.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Flag(help: "Delete the user's data for good.")
+  var purge = false
+
+  @Argument(help: "The user, an e-mail address or a plain name.", completion: .users)
+  var user: String
+
+  func validate() throws { _ = try checkedUser(user) }
+
+  func run() throws {
+    let user = try checkedUser(user)
+    try globals.client().deprovision(user: user, purge: purge)
+    globals.present(json: .object([("user", .string(user)), ("purged", .bool(purge))])) { _ in "" }
+  }
+}

@@ -1,0 +1,16 @@
+internal import ArgumentParser
+internal import PodAPI
+
+struct Restart: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Restart a pod gracefully: no request is lost.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
+  var pod: String
+
+  func validate() throws { _ = try checkedPod(pod) }
+
+  func run() throws { try globals.perform(.restart, on: pod) }
+}

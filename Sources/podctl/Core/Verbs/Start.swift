@@ -1,0 +1,16 @@
+internal import ArgumentParser
+internal import PodAPI
+
+struct Start: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Start a pod, also one that was stopped by hand or is in backoff.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
+  var pod: String
+
+  func validate() throws { _ = try checkedPod(pod) }
+
+  func run() throws { try globals.perform(.start, on: pod) }
+}

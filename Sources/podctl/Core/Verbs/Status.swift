@@ -1,0 +1,101 @@
+internal import ArgumentParser
+internal import Glibc
+internal import PodAPI
+
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show the host at a glance, or one user or pod in full.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Option(name: [.customShort("n"), .long], help: "How many log lines to show.")
+  var lines = 10
+
+  @Argument(help: ArgumentHelp("A user or a pod.", valueName: "user|pod"), completion: .usersAndPods)
+  var name: String?
+
+  func validate() throws {
+    if let name { _ = try Target(name) }
+    if lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
+  }
+
+  func run() throws {
+    let client = try globals.client()
+    switch try name.map({ try Target($0) }) {
+    case .pod(let pod): try show(pod: pod, client)
+    case .user(let user): try show(user: user, client)
+    case nil: try showHost(client)
+    }
+  }
+
+  private func show(pod: String, _ client: Client) throws {
+    let properties = try client.pod(pod)
+    guard let row = PodRow(properties) else { throw Self.incomplete(pod) }
+    let query = JournalQuery.pod(pod)
+    let members = row.jsonMembers
+    globals.present(
+      json: .object(
+        members + properties.jsonMembers(excluding: Set(members.map(\.key))) + [("log", logJSON(query))])
+    ) { StatusPage.pod(row, properties, log: tail(query), $0) }
+  }
+
+  private func show(user: String, _ client: Client) throws {
+    let properties = try client.user(user)
+    guard let row = UserRow(properties) else { throw Self.incomplete(user) }
+    let query = JournalQuery.user(user, pod: nil)
+    let members = row.jsonMembers
+    globals.present(
+      json: .object(
+        members + properties.jsonMembers(excluding: Set(members.map(\.key))) + [("log", logJSON(query))])
+    ) { StatusPage.user(row, properties, log: tail(query), $0) }
+  }
+
+  private func showHost(_ client: Client) throws {
+    let properties = try client.status()
+    let pods = try client.listPods()
+    let users = try properties.uint("NUsers").map { Int(clamping: $0) } ?? client.listUsers().count
+    let name = globals.host ?? Self.hostName
+    let states = StatusPage.counted(pods).map { (key: $0.state, value: JSON.uint(UInt64($0.count))) }
+    let own: [(key: String, value: JSON)] = [
+      ("host", .string(name)), ("pods", .uint(UInt64(pods.count))), ("users", .uint(UInt64(users))),
+      ("pods_by_state", .object(states)),
+      ("memory_current", .uint(pods.compactMap(\.memoryCurrent).reduce(0, +))),
+    ]
+    globals.present(json: .object(own + properties.jsonMembers(excluding: Set(own.map(\.key))))) {
+      StatusPage.host(name: name, properties, pods: pods, users: users, $0)
+    }
+  }
+
+  private static func incomplete(_ name: String) -> Failure {
+    Failure("podd's answer about \(name) lacks its name or state; are podctl and podd of one version?")
+  }
+
+  private static var hostName: String {
+    var names = utsname()
+    guard uname(&names) == 0 else { return "this host" }
+    return withUnsafeBytes(of: &names.nodename) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  // MARK: The last lines of the journal; a page without them is still a page
+
+  private func output(of command: [String]) -> [UInt8] {
+    guard lines > 0 else { return [] }
+    let words = globals.host.map { Remote.wrap(command, host: $0) } ?? command
+    return Child.output(of: words, quietErrors: true)?.bytes ?? []
+  }
+
+  private func tail(_ query: JournalQuery) -> [String] {
+    var query = query
+    query.lines = lines
+    return String(decoding: output(of: query.tailCommand), as: UTF8.self).split(separator: "\n").map(
+      String.init)
+  }
+
+  private func logJSON(_ query: JournalQuery) -> JSON {
+    var query = query
+    query.lines = lines
+    return .array(JournalEntry.parse(export: output(of: query.exportCommand)).map(\.logJSON))
+  }
+}

@@ -1,0 +1,3 @@
+internal import PodctlCore
+
+Podctl.mainAndExit()
