@@ -26,7 +26,8 @@ struct NumberScanner {
   /// Whether nothing but white space is left.
   var isAtEnd: Bool { bytes[index...].allSatisfy(isWhiteSpace) }
 
-  /// The next number; nil where there is none or it does not fit. `.5` and `5.` count, as in systemd.
+  /// The next number; nil where there is none or it does not fit. `.5` counts, `5.` does
+  /// not, as in systemd's time spans.
   mutating func number() -> Number? {
     skipWhiteSpace()
     let start = index
@@ -40,6 +41,7 @@ struct NumberScanner {
     }
     if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
       index += 1
+      guard index < bytes.count, isDigit(bytes[index]) else { return nil }
       while index < bytes.count, isDigit(bytes[index]) {
         // Digits beyond a billionth change nothing that anybody sets.
         if number.divisor < 1_000_000_000 {
@@ -48,7 +50,6 @@ struct NumberScanner {
         }
         index += 1
       }
-      guard index - start > 1 else { return nil }
       // `12.34.56` is a slip, not two numbers.
       guard index == bytes.count || bytes[index] != UInt8(ascii: ".") else { return nil }
     }
