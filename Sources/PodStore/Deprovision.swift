@@ -51,7 +51,7 @@ extension PlacementStore {
   /// The users whose data has still to be moved, deleted and revived ones: what podd finishes at its start.
   public func unsettled() throws(StoreError) -> [UserRecord] {
     try read { db in
-      try Self.users(db, where: "kept_from IS NOT NULL ORDER BY name", [])
+      try Self.users(db, where: "kept_from IS NOT NULL ORDER BY kept_from, name", [])
     }
   }
 }

@@ -65,7 +65,7 @@ extension PlacementStore {
       """, "has no record of its latest generation"
     ),
     (
-      "SELECT \"table\" || ' row ' || rowid FROM pragma_foreign_key_check",
+      "SELECT \"table\" || ' row ' || coalesce(rowid, '?') FROM pragma_foreign_key_check",
       "refers to a row that is not there"
     ),
   ]

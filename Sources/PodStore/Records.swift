@@ -32,7 +32,9 @@ public struct PodRecord: Sendable, Equatable {
 
   /// Pods' uids begin here: outside every range that systemd or Debian hands out (systemd, UIDS-GIDS).
   public static let firstUID = 1_900_000_000
+}
 
+extension PodRecord {
   static let columns = """
     number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
     last_exit_reason, created_at
@@ -73,7 +75,9 @@ public struct UserRecord: Sendable, Equatable {
   public var keptFrom: PodName?
   public var createdAt: Int64
   public var changedAt: Int64
+}
 
+extension UserRecord {
   static let columns = "name, pod, tier, token, status, epoch, kept_from, created_at, changed_at"
 
   init(_ row: Row) throws {
@@ -105,7 +109,9 @@ public struct GenerationRecord: Sendable, Equatable {
   public var reason: EndReason?
   /// JSON: what the reason was concluded from.
   public var evidence: String?
+}
 
+extension GenerationRecord {
   static let columns = """
     pod, generation, boot_id, invocation_id, main_pid, main_start_ticks, begun_at, started_at, ready_at,
     ended_at, reason, evidence

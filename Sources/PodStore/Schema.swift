@@ -2,9 +2,6 @@ import GRDB
 
 /// The database's schema. A migration that has shipped is never edited: what comes later is a new one.
 enum Schema {
-  /// "podc": tells podctl's database from any other SQLite file (PRAGMA application_id).
-  static let applicationID: Int32 = 0x706f_6463
-
   static let migrator: DatabaseMigrator = {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("v1") { db in
@@ -16,15 +13,18 @@ enum Schema {
   /// Refuses what this podctl did not write or cannot understand, then brings the schema up to date.
   static func migrate(_ queue: DatabaseQueue, file: String) throws {
     try queue.read { db in
-      let unknown = try migrator.appliedIdentifiers(db).subtracting(migrator.migrations)
+      let applied = try migrator.appliedIdentifiers(db)
+      let unknown = applied.subtracting(migrator.migrations)
       if !unknown.isEmpty {
         throw StoreError.newerSchema(
           file: file, unknown: unknown.sorted(), newestKnown: migrator.migrations.last ?? "none")
       }
-      let empty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") == 0
-      let id = try Int32.fetchOne(db, sql: "PRAGMA application_id")
-      if !empty && id != applicationID {
-        throw StoreError.corrupt(file: file, message: "it is an SQLite database, but not podctl's")
+      // GRDB makes its own table in a transaction before the first migration: a power cut can leave it alone.
+      let foreign = try String.fetchOne(
+        db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'grdb_migrations'")
+      if let foreign, applied.isEmpty {
+        throw StoreError.corrupt(
+          file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
       }
     }
     try migrator.migrate(queue)
@@ -33,8 +33,6 @@ enum Schema {
   /// Times are microseconds since the epoch. `STRICT` tables hold only the types they declare, so that
   /// reading a row cannot trap.
   private static let v1 = """
-    PRAGMA application_id = \(applicationID);
-
     CREATE TABLE host (
       id INTEGER PRIMARY KEY,
       name TEXT NOT NULL UNIQUE,

@@ -1,0 +1,189 @@
+import GRDB
+import PodModel
+import Testing
+
+@testable import PodStore
+
+/// What the store should do, said as plainly as possible: arrays searched from the front.
+private struct Naive {
+  struct Pod: Equatable {
+    var number: Int
+    var tier: String
+    var port: Int
+    var wanted = PodRecord.Wanted.cold
+    var held = false
+    var generation = 0
+    var open: Set<Int> = []
+  }
+  struct User: Equatable {
+    var pod: Int?
+    var tier: String
+    var token: String?
+    var keptFrom: Int?
+  }
+
+  var pods: [Pod] = []
+  var users: [String: User] = [:]
+  var lastGeneration: [Int: Int] = [:]
+
+  func count(_ pod: Int) -> Int { users.values.count { $0.pod == pod } }
+
+  mutating func provision(
+    _ name: String, _ tier: String, _ limit: Int, _ ports: ClosedRange<Int>, _ token: String
+  )
+    -> Bool
+  {
+    if users[name]?.pod != nil { return true }
+    let roomy = pods.filter {
+      $0.tier == tier && $0.wanted != .stopped && !$0.held && count($0.number) < limit
+    }
+    var number = roomy.max { (count($0.number), -$0.number) < (count($1.number), -$1.number) }?.number
+    if number == nil {
+      let free = (1...).first { n in !pods.contains { $0.number == n } }
+      guard let port = ports.first(where: { p in !pods.contains { $0.port == p } }), let free else {
+        return false
+      }
+      var pod = Pod(number: free, tier: tier, port: port)
+      pod.generation = lastGeneration[free] ?? 0
+      pods.append(pod)
+      pods.sort { $0.number < $1.number }
+      number = free
+    }
+    users[name] = User(pod: number, tier: tier, token: token, keptFrom: users[name]?.keptFrom)
+    return true
+  }
+}
+
+@Suite struct ModelTests {
+  @Test(arguments: 1...6 as ClosedRange<UInt64>)
+  func `thousands of random operations do what the naive model does`(seed: UInt64) throws {
+    let scratch = try Scratch()
+    let store = try scratch.open()
+    // Durability is not what is tested here, and 2,000 fsyncs take their time.
+    try store.queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+    let limits = ["free": 3, "pro": 2, "solo": 1]
+    let ports = 10001...10014
+    var random = SeededGenerator(state: seed)
+    var naive = Naive()
+    var before = naive
+    var last: (done: Provisioned, before: Naive)?
+    var epochs: [String: Int64] = [:]
+
+    for step in 1...600 {
+      let now = Int64(step)
+      before = naive
+      let name = "user\(Int.random(in: 1...40, using: &random))"
+      let tier = limits.keys.sorted().randomElement(using: &random) ?? "free"
+      let number = Int.random(in: 1...16, using: &random)
+      let index = naive.pods.firstIndex { $0.number == number }
+      switch Int.random(in: 0..<20, using: &random) {
+      case 0..<9:
+        let limit = limits[tier] ?? 1
+        let token = "t\(step)"
+        if naive.provision(name, tier, limit, ports, token) {
+          let done = try store.provision(
+            user: name, tier: tier, usersPerPod: limit, portRange: ports, token: token, wantRunning: false,
+            now: now)
+          #expect(done.createdUser == (before.users[name]?.pod == nil))
+          #expect(done.createdPod == (before.pods.count != naive.pods.count))
+          if done.createdUser { last = (done, before) }
+        } else {
+          naive = before
+          #expect(throws: StoreError.portRangeExhausted(first: 10001, last: 10014)) {
+            try store.place(name, tier: tier, usersPerPod: limit, ports: ports)
+          }
+        }
+      case 9..<11:
+        guard let undo = last else { continue }
+        last = nil
+        let number = undo.done.pod.name.number
+        guard naive.users[undo.done.user.name]?.token == undo.done.user.token else {
+          #expect(throws: StoreError.self) { try store.undoProvision(undo.done, dataPutAside: true) }
+          continue
+        }
+        naive.users[undo.done.user.name] = undo.before.users[undo.done.user.name].map {
+          Naive.User(pod: nil, tier: $0.tier, token: nil, keptFrom: nil)
+        }
+        let busy = naive.pods.first { $0.number == number }?.open.isEmpty == false
+        let needed = naive.count(number) > 0 || naive.users.values.contains { $0.keptFrom == number }
+        let removed = undo.done.createdPod && !busy && !needed
+        if removed { naive.pods.removeAll { $0.number == number } }
+        #expect(try store.undoProvision(undo.done, dataPutAside: true) == removed)
+      case 11..<14:
+        let purge = Int.random(in: 0..<3, using: &random) == 0
+        guard let user = naive.users[name] else {
+          #expect(throws: StoreError.noSuchUser(name)) {
+            try store.deprovision(user: name, purge: purge, now: now)
+          }
+          continue
+        }
+        if purge {
+          naive.users[name] = nil
+        } else if user.pod != nil, user.keptFrom != nil {
+          #expect(throws: StoreError.self) { try store.deprovision(user: name, purge: false, now: now) }
+          continue
+        } else if let pod = user.pod {
+          naive.users[name] = Naive.User(pod: nil, tier: user.tier, token: nil, keptFrom: pod)
+        }
+        #expect(try store.deprovision(user: name, purge: purge, now: now).pod?.name.number == user.pod)
+      case 14:
+        for user in try store.unsettled() {
+          naive.users[user.name]?.keptFrom = nil
+          try store.dataSettled(user: user.name)
+        }
+      case 15:
+        guard let index else { continue }
+        let wanted = PodRecord.Wanted.allCases.randomElement(using: &random) ?? .cold
+        naive.pods[index].wanted = wanted
+        try store.setWanted(wanted, pod: pod(number))
+      case 16:
+        guard let index else { continue }
+        naive.pods[index].held.toggle()
+        try store.setCrashLoopHold(naive.pods[index].held, pod: pod(number))
+      case 17:
+        guard let index else { continue }
+        naive.pods[index].generation += 1
+        let generation = naive.pods[index].generation
+        naive.pods[index].open.insert(generation)
+        naive.lastGeneration[number] = generation
+        #expect(try store.beginGeneration(pod: pod(number), now: now) == generation)
+      case 18:
+        guard let index else { continue }
+        for generation in naive.pods[index].open {
+          #expect(
+            try store.endGeneration(
+              UnitName(pod: pod(number), generation: generation), reason: .idle, now: now))
+        }
+        naive.pods[index].open = []
+      default:
+        _ = try store.counts()
+      }
+
+      #expect(try store.verifyInvariants(usersPerPod: limits).isEmpty, "step \(step)")
+      let users = try store.allUsers()
+      let found = Dictionary(
+        uniqueKeysWithValues: users.map {
+          (
+            $0.name,
+            Naive.User(pod: $0.pod?.number, tier: $0.tier, token: $0.token, keptFrom: $0.keptFrom?.number)
+          )
+        })
+      try #require(found == naive.users, "step \(step)")
+      let open = try store.openGenerations()
+      let pods = try store.pods().map { pod in
+        Naive.Pod(
+          number: pod.name.number, tier: pod.tier, port: pod.port, wanted: pod.wanted,
+          held: pod.crashLoopHold,
+          generation: pod.generation,
+          open: Set(open.filter { $0.unit.pod == pod.name }.map(\.unit.generation)))
+      }
+      try #require(pods == naive.pods, "step \(step)")
+      for user in users where user.status == .active {
+        if before.users[user.name]?.token != user.token {
+          #expect(user.epoch > epochs[user.name] ?? 0, "step \(step)")
+        }
+        epochs[user.name] = max(user.epoch, epochs[user.name] ?? 0)
+      }
+    }
+  }
+}

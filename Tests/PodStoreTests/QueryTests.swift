@@ -1,0 +1,60 @@
+import PodModel
+import Testing
+
+@testable import PodStore
+
+@Suite struct QueryTests {
+  let scratch: Scratch
+  let store: PlacementStore
+
+  init() throws {
+    scratch = try Scratch()
+    store = try scratch.open(auditLimit: 5)
+  }
+
+  @Test func `users come in pages, by name, deleted ones too`() throws {
+    let names = (1...25).map { "user\($0)" }
+    for name in names { try store.place(name) }
+    _ = try store.deprovision(user: "user7", purge: false, now: 2)
+    var seen: [String] = []
+    while true {
+      let page = try store.users(after: seen.last ?? "", limit: 10)
+      if page.isEmpty { break }
+      seen += page.map(\.name)
+    }
+    #expect(seen == names.sorted())
+  }
+
+  @Test func `counts are those of the placed`() throws {
+    for n in 1...3 { try store.place("user\(n)", usersPerPod: 2) }
+    try store.place("p", tier: "pro")
+    _ = try store.deprovision(user: "user1", purge: false, now: 2)
+    let counts = try store.counts()
+    #expect(counts.pods == 3 && counts.users == 3)
+    #expect(counts.tiers == ["free": .init(pods: 2, users: 2), "pro": .init(pods: 1, users: 1)])
+  }
+
+  @Test func `what is wanted and held is remembered across a reopening`() throws {
+    try store.place("alice")
+    try store.setWanted(.stopped, pod: pod(1))
+    try store.setCrashLoopHold(true, pod: pod(1))
+    try store.close()
+    let again = try scratch.open()
+    #expect(try again.pod(pod(1)).wanted == .stopped)
+    #expect(try again.pod(pod(1)).crashLoopHold)
+    #expect(throws: StoreError.noSuchPod(pod(2))) { try again.setWanted(.run, pod: pod(2)) }
+    #expect(throws: StoreError.noSuchPod(pod(2))) { try again.pod(pod(2)) }
+  }
+
+  @Test func `the audit keeps the newest entries`() throws {
+    for n in 1...12 {
+      try store.audit(
+        AuditRecord(
+          at: Int64(n), uid: .max - 1, sender: ":1.\(n)", verb: "provision", subject: "user\(n)",
+          result: "done"))
+    }
+    #expect(try store.auditTail(100).map(\.at) == [8, 9, 10, 11, 12])
+    #expect(try store.auditTail(2).map(\.subject) == ["user11", "user12"])
+    #expect(try store.auditTail(1).first?.uid == .max - 1)
+  }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import GRDB
+import PodModel
+import Testing
+
+@testable import PodStore
+
+/// A directory of its own for one test, gone with it.
+final class Scratch {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/podstore-test-XXXXXX".utf8CString)
+    let made = template.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+    }
+    path = try #require(made)
+  }
+
+  var database: String { path + "/podctl.db" }
+
+  func open(auditLimit: Int = 100_000) throws -> PlacementStore {
+    try PlacementStore(file: database, auditLimit: auditLimit)
+  }
+
+  deinit {
+    for name in ["", "-wal", "-shm", "-journal"] { unlink(database + name) }
+    rmdir(database)
+    rmdir(path)
+  }
+}
+
+/// SplitMix64: the same seed, the same numbers.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+func pod(_ number: Int) -> PodName { PodName(number: number) }
+
+extension PlacementStore {
+  /// A provision with the default tier's figures; the token is derived from user and time.
+  @discardableResult
+  func place(
+    _ user: String, tier: String = "free", usersPerPod: Int = 20, ports: ClosedRange<Int> = 10001...19999,
+    run: Bool = false, now: Int64 = 1
+  ) throws(StoreError) -> Provisioned {
+    try provision(
+      user: user, tier: tier, usersPerPod: usersPerPod, portRange: ports, token: "token-\(user)-\(now)",
+      wantRunning: run, now: now)
+  }
+
+  func execute(_ sql: String) throws(StoreError) {
+    try write { db in try db.execute(sql: sql) }
+  }
+
+  func allUsers() throws(StoreError) -> [UserRecord] {
+    try users(limit: .max)
+  }
+}
+
+func readBytes(_ path: String) throws -> [UInt8] {
+  let descriptor = open(path, O_RDONLY)
+  try #require(descriptor >= 0)
+  defer { close(descriptor) }
+  let size = Int(lseek(descriptor, 0, SEEK_END))
+  var bytes = [UInt8](repeating: 0, count: size)
+  try #require(pread(descriptor, &bytes, size, 0) == size)
+  return bytes
+}
+
+func writeBytes(_ bytes: [UInt8], _ path: String) throws {
+  let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+  try #require(descriptor >= 0)
+  defer { close(descriptor) }
+  try #require(bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, bytes.count) } == bytes.count)
+}
+
+func mode(_ path: String) throws -> mode_t {
+  var status = stat()
+  try #require(lstat(path, &status) == 0)
+  return status.st_mode & 0o7777
+}

@@ -1,0 +1,142 @@
+import Glibc
+import PodModel
+import Synchronization
+import Testing
+
+@testable import PodStore
+
+@Suite struct WorkerTests {
+  let scratch: Scratch
+  let store: PlacementStore
+
+  init() throws {
+    scratch = try Scratch()
+    store = try scratch.open()
+  }
+
+  @Test func `jobs run in the order they came, and each gets its own answer`() async throws {
+    let worker = StoreWorker(store)
+    for n in 1...50 {
+      let done = try await worker.run { store throws(StoreError) in try store.place("user\(n)") }
+      #expect(done.user.name == "user\(n)")
+    }
+    let users = try worker.runBlocking { store throws(StoreError) in try store.counts().users }
+    #expect(users == 50)
+  }
+
+  @Test func `an error comes back typed`() async throws {
+    let worker = StoreWorker(store)
+    do throws(StoreError) {
+      _ = try await worker.run { store throws(StoreError) in try store.user("nobody") }
+      Issue.record("found nobody")
+    } catch {
+      #expect(error == .noSuchUser("nobody"))
+    }
+  }
+
+  @Test func `many at once are all served`() async throws {
+    let worker = StoreWorker(store)
+    await withTaskGroup(of: Bool.self) { group in
+      for n in 0..<300 {
+        group.addTask {
+          (try? await worker.run { store throws(StoreError) in try store.place("user\(n)") }) != nil
+        }
+      }
+      for await placed in group { #expect(placed) }
+    }
+    #expect(try store.verifyInvariants(usersPerPod: ["free": 20]).isEmpty)
+    #expect(try store.counts().users == 300)
+  }
+
+  @Test func `beyond the limit a job is refused at once, and the others are done`() async throws {
+    let worker = StoreWorker(store, limit: 2)
+    let (started, release) = (Gate(), Gate())
+    async let first = worker.run { _ throws(StoreError) in
+      started.open()
+      release.wait()
+      return 1
+    }
+    await started.opened()
+    // The first job holds the thread, so of three more exactly one can wait.
+    let answers = await withTaskGroup(of: Int?.self) { group in
+      for n in 2...4 {
+        group.addTask {
+          do throws(StoreError) {
+            return try await worker.run { _ throws(StoreError) in n }
+          } catch {
+            guard case .busy = error else { Issue.record("\(error)"); return nil }
+            return nil
+          }
+        }
+      }
+      var refused = 0
+      var answers: [Int?] = []
+      for await answer in group {
+        answers.append(answer)
+        if answer == nil { refused += 1 }
+        if refused == 2 { release.open() }
+      }
+      return answers
+    }
+    #expect(answers.compactMap(\.self).count == 1)
+    #expect(try await first == 1)
+    #expect(try await worker.run { _ throws(StoreError) in 5 } == 5)
+  }
+
+  @Test func `the thread takes no signals and does not stay`() async throws {
+    let worker = StoreWorker(store)
+    let seen = try await worker.run { _ throws(StoreError) in
+      var mask = sigset_t()
+      pthread_sigmask(SIG_BLOCK, nil, &mask)
+      var link = [CChar](repeating: 0, count: 64)
+      let length = readlink("/proc/thread-self", &link, link.count)
+      return (
+        thread: "/proc/"
+          + String(decoding: link.prefix(max(0, length)).map(UInt8.init(bitPattern:)), as: UTF8.self),
+        blocked: [SIGTERM, SIGINT, SIGCHLD, SIGUSR1].allSatisfy { sigismember(&mask, $0) == 1 }
+      )
+    }
+    #expect(seen.blocked)
+    #expect(seen.thread.contains("/task/"))
+    // Nothing tells when a detached thread is gone; the bound only ends a test that would fail anyway.
+    var yields = 0
+    while access(seen.thread, F_OK) == 0, yields < 5_000_000 {
+      sched_yield()
+      yields += 1
+    }
+    #expect(access(seen.thread, F_OK) != 0)
+  }
+}
+
+/// A door between the store's thread and a test.
+private final class Gate: Sendable {
+  private struct State {
+    var isOpen = false
+    var waiter: CheckedContinuation<Void, Never>?
+  }
+  private let state = Mutex(State())
+
+  func open() {
+    let waiter = state.withLock { state in
+      state.isOpen = true
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume()
+  }
+
+  func opened() async {
+    await withCheckedContinuation { continuation in
+      let isOpen = state.withLock { state in
+        if !state.isOpen { state.waiter = continuation }
+        return state.isOpen
+      }
+      if isOpen { continuation.resume() }
+    }
+  }
+
+  /// Blocks the calling thread.
+  func wait() {
+    while !state.withLock({ $0.isOpen }) { sched_yield() }
+  }
+}
