@@ -26,6 +26,8 @@ final class Connection {
   var isHead = false
   var closes = false
   var lingers = false
+  /// A request was answered here before.
+  var wasServed = false
 
   init(descriptor: Int32, deadline: UInt64) {
     self.descriptor = descriptor

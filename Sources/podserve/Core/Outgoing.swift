@@ -57,11 +57,10 @@ final class Outgoing {
         position += count
       case .contents(let contents, let length)?:
         guard let lines = try? contents.nextLines(), position + lines.count <= length else { return .broken }
-        if lines.isEmpty {
-          guard position == length else { return .broken }
-          body = nil
-        }
         position += lines.count
+        guard !lines.isEmpty || position == length else { return .broken }
+        // Before the last part is sent: it must not wait for more (MSG_MORE).
+        if position == length { body = nil }
         bytes = lines
       }
     }

@@ -86,7 +86,9 @@ public final class Server {
   /// Takes every connection that waits at the listening socket right now.
   public func acceptWaiting() {
     while accepts {
-      if connections.count >= limits.connections, !closeLongestIdle() { return acceptMore(false) }
+      let isFull = connections.count >= limits.connections
+      let spare = isFull ? longestIdle() : nil
+      if isFull, spare == nil { return acceptMore(false) }
       let descriptor = linux_accept(listener)
       if descriptor < 0 {
         switch errno {
@@ -99,6 +101,7 @@ public final class Server {
         }
         return
       }
+      if let spare { remove(spare) }
       var one: Int32 = 1
       setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
       let connection = Connection(descriptor: descriptor, deadline: 0)
@@ -155,15 +158,13 @@ public final class Server {
       }
     }
     nextDeadline = connections.values.reduce(.max) { min($0, $1.deadline) }
-    acceptMore(connections.count < limits.connections)
+    acceptMore(true)
   }
 
-  /// Makes room for a new client at the expense of one that says nothing.
-  private func closeLongestIdle() -> Bool {
-    let idle = connections.values.filter(\.isIdle).min { $0.deadline < $1.deadline }
-    guard let idle else { return false }
-    remove(idle)
-    return true
+  /// The connection that may make room for a new client: the one that was answered longest ago and has said
+  /// nothing since.
+  private func longestIdle() -> Connection? {
+    connections.values.filter { $0.isIdle && $0.wasServed }.min { $0.deadline < $1.deadline }
   }
 
   private func remove(_ connection: Connection) {
@@ -308,6 +309,8 @@ public final class Server {
       return false
     case .done:
       connection.phase = .head(HeadParser())
+      connection.wasServed = true
+      acceptMore(true)
       setDeadline(connection, connection.input.isEmpty ? limits.idle : limits.head)
       return true
     }
