@@ -17,7 +17,12 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
   public var description: String { message }
 
   /// The error of a call; adds the way out where podd is not there to name it.
-  public init(_ error: BusError) {
+  public init(_ error: BusError, host: String? = nil) {
+    // ssh connects in the background: that it failed is told by the first call.
+    if host != nil && error.name.hasPrefix("System.Error.") {
+      self = .connecting(error, host: host)
+      return
+    }
     let text = error.message.split(separator: "\n").joined(separator: " ")
     let status = ExitStatus(errorName: error.name)
     let message =
@@ -34,7 +39,7 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
   static func connecting(_ error: BusError, host: String?) -> CallError {
     let message =
       if let host {
-        "cannot reach \(host): \(error.message); try ssh \(host) podctl pods"
+        "cannot reach \(host): \(error.message); does ssh \(host) systemd-stdio-bridge work?"
       } else {
         "podd is not reachable: \(error.message); podctl doctor says what this host lacks"
       }

@@ -3,6 +3,7 @@ internal import Systemd
 /// Calls podd and waits for its answer. Belongs to the thread that made it.
 public final class Client {
   private let bus: Bus
+  private let host: String?
   /// Lets polkit ask the person at the terminal for a password.
   public var interactive = false
 
@@ -11,6 +12,7 @@ public final class Client {
 
   /// Connects to this host's bus, or through ssh to another's.
   public init(host: String? = nil) throws(CallError) {
+    self.host = host
     do throws(BusError) {
       bus = if let host { try Bus.openSystemRemote(host: host) } else { try Bus.openSystem() }
     } catch {
@@ -113,7 +115,7 @@ public final class Client {
       let reply = try bus.call(message, timeoutUSec: change ? Self.changeTimeoutUSec : 0)
       return try read(reply)
     } catch {
-      throw CallError(error)
+      throw CallError(error, host: host)
     }
   }
 }

@@ -32,19 +32,15 @@ struct Failure: Error, CustomStringConvertible {
         if !text.isEmpty { Output.write(Array((text + "\n").utf8)) }
         return 0
       }
+      if let verb, !Podctl.verbs.contains(where: { $0._commandName == verb }) {
+        Output.complain("\(quoted(verb)) is not a verb; podctl --help lists them")
+        return ExitStatus.usage.rawValue
+      }
       let text = Podctl.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
-      let known = verb.flatMap { Podctl.verbNames.contains($0) ? " \($0)" : nil } ?? ""
+      let known = verb.map { " \($0)" } ?? ""
       Output.complain("\(text.lowercasedFirst); see podctl\(known) --help")
       return ExitStatus.usage.rawValue
     }
-  }
-}
-
-extension Podctl {
-  static var verbNames: [String] {
-    let configuration = Self.configuration
-    return (configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands))
-      .map { $0._commandName }
   }
 }
 

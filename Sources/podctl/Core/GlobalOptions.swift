@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import PodAPI
 
 /// What every verb understands, before the verb as well as after it.
 struct GlobalOptions: ParsableArguments {
@@ -27,30 +26,7 @@ struct GlobalOptions: ParsableArguments {
     }
   }
 
-  func client() throws -> Client {
-    let client = try Client(host: host)
-    client.interactive = Style.current.isTerminal
-    return client
-  }
-
-  /// Prints JSON with `--json`, else the text, through a pager when it is a list.
-  func present(json value: @autoclosure () -> JSON, list: Bool = false, text: (Style) -> String) {
-    if json {
-      var bytes: [UInt8] = []
-      value().write(into: &bytes)
-      bytes.append(UInt8(ascii: "\n"))
-      Output.write(bytes)
-      return
-    }
-    var style = Style.current
-    style.legend = !noLegend
-    let content = text(style)
-    if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {
-      Pager.show(content)
-    } else {
-      Output.write(Array(content.utf8))
-    }
-  }
+  var context: Context { Context(host: host, json: json, noPager: noPager, noLegend: noLegend) }
 
   /// Moves global options that stand before the verb behind it, where the verb's own parser looks for
   /// them. Anything else in front (`--help`, `--version`, a typing mistake) stays where it is.

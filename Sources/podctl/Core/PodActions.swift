@@ -1,6 +1,6 @@
 internal import PodAPI
 
-extension GlobalOptions {
+extension Context {
   /// What start, stop, restart and reset share: silent when it went well, as systemctl is.
   func perform(_ action: Client.PodAction, on pod: String) throws {
     let state = try client().perform(action, on: pod)

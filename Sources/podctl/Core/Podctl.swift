@@ -30,12 +30,31 @@ public struct Podctl: ParsableCommand {
   public static func mainAndExit(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
     let arguments = GlobalOptions.movedBehindVerb(arguments)
     do {
-      var command = try parseAsRoot(arguments)
-      try command.run()
+      if let plain = Listing.plain(arguments) {
+        try plain.list.show(plain.context)
+      } else {
+        var command = try quicklyParsed(arguments) ?? parseAsRoot(arguments)
+        try command.run()
+      }
     } catch {
-      Glibc.exit(Failure.report(error, verb: arguments.first { !$0.hasPrefix("-") }))
+      Glibc.exit(Failure.report(error, verb: arguments.first.flatMap { $0.hasPrefix("-") ? nil : $0 }))
     }
     Glibc.exit(ExitStatus.done.rawValue)
+  }
+}
+
+extension Podctl {
+  static var verbs: [any ParsableCommand.Type] {
+    configuration.groupedSubcommands.flatMap(\.subcommands)
+  }
+
+  /// A command line that the verb's own parser takes as it is. The whole tree, which costs some
+  /// milliseconds, is built only for what that refuses: help, and errors that name the verb.
+  static func quicklyParsed(_ arguments: [String]) -> (any ParsableCommand)? {
+    guard let name = arguments.first, let verb = verbs.first(where: { $0._commandName == name }) else {
+      return nil
+    }
+    return try? verb.parseAsRoot(Array(arguments.dropFirst()))
   }
 }
 

@@ -5,24 +5,24 @@ internal import PodAPI
 extension JournalQuery {
   /// Hands the terminal to journalctl, or prints one JSON array. Does not return unless it fails or
   /// has printed JSON.
-  func present(_ globals: GlobalOptions, _ element: (JournalEntry) -> JSON) throws {
-    guard globals.json else { throw Child.replaceProcess(command) }
+  func present(_ context: Context, _ element: (JournalEntry) -> JSON) throws {
+    guard context.json else { throw Child.replaceProcess(command) }
     guard let (status, bytes) = Child.output(of: exportCommand) else {
       throw Failure("cannot run journalctl; is systemd installed?")
     }
     // journalctl has already said why.
     guard status == 0 else { throw Failure("journalctl ended with status \(status)") }
-    globals.present(json: .array(JournalEntry.parse(export: bytes).map(element))) { _ in "" }
+    context.present(json: .array(JournalEntry.parse(export: bytes).map(element))) { _ in "" }
   }
 
-  static func checkFollow(_ follow: Bool, _ globals: GlobalOptions) throws {
-    if follow && globals.json {
+  static func checkFollow(_ follow: Bool, _ context: Context) throws {
+    if follow && context.json {
       throw ValidationError("--json prints one value and cannot follow; leave out --follow or --json")
     }
   }
 }
 
-extension GlobalOptions {
+extension Context {
   /// Runs the same verb on the other host when there is one; returns when there is none.
   func handOver(_ verb: [String]) throws {
     guard let host else { return }

@@ -19,7 +19,15 @@ enum Output {
     }
   }
 
+  /// One line on standard error. Whatever a stranger's text in it holds, it stays one line, of a
+  /// bearable length, and moves no cursor.
   static func complain(_ text: String) {
-    write(Array("podctl: \(text)\n".utf8), to: STDERR_FILENO)
+    let scalars = text.unicodeScalars
+    var line = "podctl: "
+    for scalar in scalars.prefix(2000) {
+      let control = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+      line.unicodeScalars.append(control ? (scalar == "\n" ? " " : "?") : scalar)
+    }
+    write(Array((line + (scalars.count > 2000 ? "…\n" : "\n")).utf8), to: STDERR_FILENO)
   }
 }

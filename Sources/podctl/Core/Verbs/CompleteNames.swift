@@ -13,7 +13,7 @@ struct CompleteNames: ParsableCommand {
   @Argument var kinds: [Kind]
 
   func run() throws {
-    guard let client = try? globals.client() else { return }
+    guard let client = try? globals.context.client() else { return }
     var names: [String] = []
     for kind in kinds {
       switch kind {

@@ -17,7 +17,7 @@ struct Deprovision: ParsableCommand {
 
   func run() throws {
     let user = try checkedUser(user)
-    try globals.client().deprovision(user: user, purge: purge)
-    globals.present(json: .object([("user", .string(user)), ("purged", .bool(purge))])) { _ in "" }
+    try globals.context.client().deprovision(user: user, purge: purge)
+    globals.context.present(json: .object([("user", .string(user)), ("purged", .bool(purge))])) { _ in "" }
   }
 }

@@ -15,10 +15,10 @@ struct Doctor: ParsableCommand {
   var root: String?
 
   func run() throws {
-    try globals.handOver(["doctor"])
+    try globals.context.handOver(["doctor"])
     var checks = HostCheck(root: root ?? "/").run()
     if root == nil { checks += Diagnosis.service { () throws(CallError) in try Client().status() } }
-    globals.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
+    globals.context.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
     if checks.contains(where: { $0.finding?.severity == .fatal }) { throw Failure("", status: .failed) }
   }
 }

@@ -15,16 +15,16 @@ struct Events: ParsableCommand {
 
   func validate() throws {
     if let lines, lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
-    try JournalQuery.checkFollow(follow, globals)
+    try JournalQuery.checkFollow(follow, globals.context)
   }
 
   func run() throws {
-    try globals.handOver(
+    try globals.context.handOver(
       ["events"] + (follow ? ["--follow"] : []) + (lines.map { ["--lines", String($0)] } ?? []))
     var query = JournalQuery.events
     query.follow = follow
     query.lines = lines
-    query.noPager = globals.noPager
-    try query.present(globals, \.eventJSON)
+    query.noPager = globals.context.noPager
+    try query.present(globals.context, \.eventJSON)
   }
 }

@@ -19,20 +19,20 @@ struct Logs: ParsableCommand {
   func validate() throws {
     _ = try Target(name)
     if let lines, lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
-    try JournalQuery.checkFollow(follow, globals)
+    try JournalQuery.checkFollow(follow, globals.context)
   }
 
   func run() throws {
-    try globals.handOver(
+    try globals.context.handOver(
       ["logs", name] + (follow ? ["--follow"] : []) + (lines.map { ["--lines", String($0)] } ?? []))
     var query: JournalQuery
     switch try Target(name) {
     case .pod(let pod): query = .pod(pod)
-    case .user(let user): query = .user(user, pod: try globals.client().user(user).string("Pod"))
+    case .user(let user): query = .user(user, pod: try globals.context.client().user(user).string("Pod"))
     }
     query.follow = follow
     query.lines = lines
-    query.noPager = globals.noPager
-    try query.present(globals, \.logJSON)
+    query.noPager = globals.context.noPager
+    try query.present(globals.context, \.logJSON)
   }
 }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import PodAPI
 
 struct Pods: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -7,8 +6,5 @@ struct Pods: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
-  func run() throws {
-    let rows = try globals.client().listPods()
-    globals.present(json: .array(rows.map(\.json)), list: true) { Listing.pods(rows, $0) }
-  }
+  func run() throws { try Listing.pods.show(globals.context) }
 }

@@ -41,8 +41,8 @@ struct Provision: ParsableCommand {
     if let file {
       try runBatch(file)
     } else if let user {
-      let placement = try globals.client().provision(user: checkedUser(user), tier: tier, cold: cold)
-      globals.present(json: placement.json) { Self.sentence(placement, $0) }
+      let placement = try globals.context.client().provision(user: checkedUser(user), tier: tier, cold: cold)
+      globals.context.present(json: placement.json) { Self.sentence(placement, $0) }
     }
   }
 
@@ -57,8 +57,8 @@ struct Provision: ParsableCommand {
 
   private func runBatch(_ file: String) throws {
     let items = try ProvisionFile.read(file, defaultTier: tier)
-    let client = try globals.client()
-    var progress = Progress(total: items.count, hidden: globals.json)
+    let client = try globals.context.client()
+    var progress = Progress(total: items.count, hidden: globals.context.json)
     let outcome = ProvisionBatch.run(items, cold: cold) { item, cold throws(CallError) in
       try client.provision(user: item.user, tier: item.tier, cold: cold)
     } progress: { done in
@@ -66,7 +66,7 @@ struct Provision: ParsableCommand {
     }
     progress.clear()
     for failure in outcome.failures { Output.complain("\(failure.item.user): \(failure.error.message)") }
-    globals.present(json: outcome.json) { _ in outcome.summary }
+    globals.context.present(json: outcome.json) { _ in outcome.summary }
     if let worst = outcome.worstStatus { throw Failure("", status: worst) }
   }
 }

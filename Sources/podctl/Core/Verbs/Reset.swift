@@ -12,5 +12,5 @@ struct Reset: ParsableCommand {
 
   func validate() throws { _ = try checkedPod(pod) }
 
-  func run() throws { try globals.perform(.reset, on: pod) }
+  func run() throws { try globals.context.perform(.reset, on: pod) }
 }

@@ -12,5 +12,5 @@ struct Restart: ParsableCommand {
 
   func validate() throws { _ = try checkedPod(pod) }
 
-  func run() throws { try globals.perform(.restart, on: pod) }
+  func run() throws { try globals.context.perform(.restart, on: pod) }
 }

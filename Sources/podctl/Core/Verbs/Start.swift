@@ -12,5 +12,5 @@ struct Start: ParsableCommand {
 
   func validate() throws { _ = try checkedPod(pod) }
 
-  func run() throws { try globals.perform(.start, on: pod) }
+  func run() throws { try globals.context.perform(.start, on: pod) }
 }

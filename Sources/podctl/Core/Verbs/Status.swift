@@ -20,7 +20,7 @@ struct Status: ParsableCommand {
   }
 
   func run() throws {
-    let client = try globals.client()
+    let client = try globals.context.client()
     switch try name.map({ try Target($0) }) {
     case .pod(let pod): try show(pod: pod, client)
     case .user(let user): try show(user: user, client)
@@ -33,7 +33,7 @@ struct Status: ParsableCommand {
     guard let row = PodRow(properties) else { throw Self.incomplete(pod) }
     let query = JournalQuery.pod(pod)
     let members = row.jsonMembers
-    globals.present(
+    globals.context.present(
       json: .object(
         members + properties.jsonMembers(excluding: Set(members.map(\.key))) + [("log", logJSON(query))])
     ) { StatusPage.pod(row, properties, log: tail(query), $0) }
@@ -44,7 +44,7 @@ struct Status: ParsableCommand {
     guard let row = UserRow(properties) else { throw Self.incomplete(user) }
     let query = JournalQuery.user(user, pod: nil)
     let members = row.jsonMembers
-    globals.present(
+    globals.context.present(
       json: .object(
         members + properties.jsonMembers(excluding: Set(members.map(\.key))) + [("log", logJSON(query))])
     ) { StatusPage.user(row, properties, log: tail(query), $0) }
@@ -54,14 +54,14 @@ struct Status: ParsableCommand {
     let properties = try client.status()
     let pods = try client.listPods()
     let users = try properties.uint("NUsers").map { Int(clamping: $0) } ?? client.listUsers().count
-    let name = globals.host ?? Self.hostName
+    let name = globals.context.host ?? Self.hostName
     let states = StatusPage.counted(pods).map { (key: $0.state, value: JSON.uint(UInt64($0.count))) }
     let own: [(key: String, value: JSON)] = [
       ("host", .string(name)), ("pods", .uint(UInt64(pods.count))), ("users", .uint(UInt64(users))),
       ("pods_by_state", .object(states)),
       ("memory_current", .uint(pods.compactMap(\.memoryCurrent).reduce(0, +))),
     ]
-    globals.present(json: .object(own + properties.jsonMembers(excluding: Set(own.map(\.key))))) {
+    globals.context.present(json: .object(own + properties.jsonMembers(excluding: Set(own.map(\.key))))) {
       StatusPage.host(name: name, properties, pods: pods, users: users, $0)
     }
   }
@@ -82,7 +82,7 @@ struct Status: ParsableCommand {
 
   private func output(of command: [String]) -> [UInt8] {
     guard lines > 0 else { return [] }
-    let words = globals.host.map { Remote.wrap(command, host: $0) } ?? command
+    let words = globals.context.host.map { Remote.wrap(command, host: $0) } ?? command
     return Child.output(of: words, quietErrors: true)?.bytes ?? []
   }
 

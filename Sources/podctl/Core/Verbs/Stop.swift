@@ -12,5 +12,5 @@ struct Stop: ParsableCommand {
 
   func validate() throws { _ = try checkedPod(pod) }
 
-  func run() throws { try globals.perform(.stop, on: pod) }
+  func run() throws { try globals.context.perform(.stop, on: pod) }
 }

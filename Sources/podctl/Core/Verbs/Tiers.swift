@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import PodAPI
 
 struct Tiers: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -7,8 +6,5 @@ struct Tiers: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
-  func run() throws {
-    let rows = try globals.client().listTiers()
-    globals.present(json: .array(rows.map(\.json)), list: true) { Listing.tiers(rows, $0) }
-  }
+  func run() throws { try Listing.tiers.show(globals.context) }
 }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import PodAPI
 
 struct Users: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -7,8 +6,5 @@ struct Users: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
-  func run() throws {
-    let rows = try globals.client().listUsers()
-    globals.present(json: .array(rows.map(\.json)), list: true) { Listing.users(rows, $0) }
-  }
+  func run() throws { try Listing.users.show(globals.context) }
 }

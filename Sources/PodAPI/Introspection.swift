@@ -1,0 +1,87 @@
+/// What `Introspect` answers: the text of org.podctl1.xml, the contract, to the letter (a test compares them).
+public enum Introspection {
+  public static let xml = """
+    <!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
+     "https://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
+    <!-- The contract of /org/podctl1 on the system bus. podd's vtable and the man page org.podctl1(5) are
+         checked against this file by a test. Row types, in the order of their fields:
+
+         PodRow   s pod, s tier, s state, s unit, u main_pid, s address, s front_address, q port, u users,
+                  t generation, t restarts, t memory_current, t memory_anon, t memory_max, s last_exit_reason, t since
+         UserRow  s user, s tier, s pod, s state, t data_bytes, s status
+         TierRow  s tier, u users_per_pod, t data_max, t memory_max, t memory_high, t cpu_quota_per_sec_usec,
+                  t tasks_max, s workload, u pods, u users, s source
+
+         "" stands for no value in a string, 0 in main_pid and since, 18446744073709551615 in a size or a
+         limit. Sizes are bytes; since is CLOCK_REALTIME in microseconds. -->
+    <node name="/org/podctl1">
+      <interface name="org.podctl1.Manager">
+        <method name="Provision">
+          <arg name="user" type="s" direction="in"/>
+          <arg name="tier" type="s" direction="in"/>
+          <arg name="cold" type="b" direction="in"/>
+          <arg name="placed_user" type="s" direction="out"/>
+          <arg name="placed_tier" type="s" direction="out"/>
+          <arg name="pod" type="s" direction="out"/>
+          <arg name="unit" type="s" direction="out"/>
+          <arg name="address" type="s" direction="out"/>
+          <arg name="front_address" type="s" direction="out"/>
+          <arg name="port" type="q" direction="out"/>
+          <arg name="state" type="s" direction="out"/>
+          <arg name="created" type="b" direction="out"/>
+        </method>
+        <method name="Deprovision">
+          <arg name="user" type="s" direction="in"/>
+          <arg name="purge" type="b" direction="in"/>
+        </method>
+        <method name="ListPods">
+          <arg name="pods" type="a(ssssussqutttttst)" direction="out"/>
+        </method>
+        <method name="ListUsers">
+          <arg name="users" type="a(ssssts)" direction="out"/>
+        </method>
+        <method name="ListTiers">
+          <arg name="tiers" type="a(sutttttsuus)" direction="out"/>
+        </method>
+        <method name="GetPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="properties" type="a{sv}" direction="out"/>
+        </method>
+        <method name="GetUser">
+          <arg name="user" type="s" direction="in"/>
+          <arg name="properties" type="a{sv}" direction="out"/>
+        </method>
+        <method name="GetStatus">
+          <arg name="properties" type="a{sv}" direction="out"/>
+        </method>
+        <method name="StartPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="StopPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="RestartPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="ResetPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="Reload"/>
+        <signal name="PodStateChanged">
+          <arg name="pod" type="s"/>
+          <arg name="state" type="s"/>
+          <arg name="generation" type="t"/>
+          <arg name="reason" type="s"/>
+        </signal>
+        <property name="Version" type="s" access="read"/>
+        <property name="NPods" type="u" access="read"/>
+        <property name="NUsers" type="t" access="read"/>
+      </interface>
+    </node>
+
+    """
+}
