@@ -31,6 +31,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -54,7 +55,10 @@ let package = Package(
 
     .executableTarget(
       name: "podd",
-      dependencies: ["Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux"],
+      dependencies: [
+        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
       swiftSettings: strict),
     .target(
       name: "PodctlCore", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],

@@ -4,14 +4,7 @@ public import PodModel
 /// A pod as the database has it.
 public struct PodRecord: Sendable, Equatable {
   /// What should be, decided by people and requests; what is, podd learns from systemd.
-  public enum Wanted: String, Sendable, CaseIterable {
-    /// Not launched until a request or a verb asks for it.
-    case cold
-    /// To be running, also after a boot.
-    case run
-    /// Stopped by hand; remembered across reboots.
-    case stopped
-  }
+  public typealias Wanted = Lifecycle.Wanted
 
   public var name: PodName
   public var tier: String

@@ -98,3 +98,12 @@ public struct EventSource: ~Copyable {
     return EventSource(source, handler)
   }
 }
+
+/// What to watch a descriptor for (epoll_ctl(2)), so that callers need no C constants.
+public enum PollEvents {
+  public static let input = UInt32(EPOLLIN.rawValue)
+  public static let output = UInt32(EPOLLOUT.rawValue)
+  /// How kernfs says that a file such as memory.events changed.
+  public static let priority = UInt32(EPOLLPRI.rawValue)
+  public static let error = UInt32(EPOLLERR.rawValue)
+}

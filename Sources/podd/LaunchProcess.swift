@@ -35,7 +35,7 @@ final class LaunchProcess {
 
   /// Spawns pod-launch, which at once prepares all that does not need the pod's cgroup.
   static func spawn(
-    _ path: String, plan: [UInt8], listening: CInt?
+    _ path: String, plan: LaunchPlan, listening: CInt?
   ) throws(LaunchFailure) -> LaunchProcess {
     do throws(Errno) {
       var pair: [CInt] = [-1, -1]
@@ -67,7 +67,7 @@ final class LaunchProcess {
       }
       let process = LaunchProcess(
         pid: pid, pidfd: FileDescriptor(owning: pidfd), control: control)
-      try process.control.writeAll(frame(plan))
+      try process.control.writeAll(plan.encode())
       _ = fcntl(process.control.raw, F_SETFL, O_NONBLOCK)
       return process
     } catch {
@@ -102,7 +102,7 @@ final class LaunchProcess {
         break
       } else if errno == EAGAIN {
         let events = await EventLoop.main.wait(
-          descriptor: control.raw, events: UInt32(EPOLLIN.rawValue), timeoutUSec: timeoutUSec)
+          descriptor: control.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
         if events == 0 { throw LaunchFailure(stage: "release", error: "ETIMEDOUT") }
       } else if errno != EINTR {
         throw LaunchFailure(stage: "release", Errno.last())
@@ -122,9 +122,5 @@ final class LaunchProcess {
     let copy = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, firstFreeDescriptor)
     guard copy >= 0 else { throw Errno.last("duplicate descriptor") }
     return FileDescriptor(owning: copy)
-  }
-
-  private static func frame(_ plan: [UInt8]) -> [UInt8] {
-    withUnsafeBytes(of: UInt32(plan.count).littleEndian) { Array($0) } + plan
   }
 }

@@ -46,7 +46,7 @@ final class ListeningSockets {
     guard pidfd >= 0 else { return }
     defer { close(pidfd) }
     for number in Self.descriptors(of: pid) {
-      guard Self.link("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]" else { continue }
+      guard Files.linkTarget("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]" else { continue }
       let copy = linux_pidfd_getfd(pidfd, number, 0)
       guard copy >= 0 else { continue }
       sockets[pod] = copy
@@ -123,23 +123,6 @@ final class ListeningSockets {
   }
 
   private static func descriptors(of pid: pid_t) -> [CInt] {
-    guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
-    defer { closedir(directory) }
-    var numbers: [CInt] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if let number = CInt(name) { numbers.append(number) }
-    }
-    return numbers
-  }
-
-  private static func link(_ path: String) -> String? {
-    var buffer = [UInt8](repeating: 0, count: 256)
-    let length = buffer.withUnsafeMutableBytes {
-      readlink(path, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-    }
-    return length > 0 ? String(decoding: buffer[0..<length], as: UTF8.self) : nil
+    Files.names(in: "/proc/\(pid)/fd").compactMap { CInt($0) }
   }
 }

@@ -30,7 +30,7 @@ final class NotifySocket {
     // Everybody may write: who writes is told by the credentials.
     guard chmod(Self.path, 0o666) == 0 else { throw Errno.last("chmod \(Self.path)") }
     source = try EventSource.io(
-      EventLoop.main, descriptor: raw, events: UInt32(EPOLLIN.rawValue)
+      EventLoop.main, descriptor: raw, events: PollEvents.input
     ) { _ in
       LoopActor.assumeIsolated { Self.drain(raw, handler) }
     }

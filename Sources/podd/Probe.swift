@@ -14,7 +14,7 @@ enum Prober {
     let loop = EventLoop.main
     let deadline = loop.now() + timeoutUSec
     let ready = await loop.wait(
-      descriptor: socket.raw, events: UInt32(EPOLLOUT.rawValue), timeoutUSec: timeoutUSec)
+      descriptor: socket.raw, events: PollEvents.output, timeoutUSec: timeoutUSec)
     guard ready != 0, pendingError(socket.raw) == 0 else { return false }
     guard case .http(let path) = probe else { return true }
 
@@ -25,7 +25,7 @@ enum Prober {
       let now = loop.now()
       guard now < deadline else { return false }
       let events = await loop.wait(
-        descriptor: socket.raw, events: UInt32(EPOLLIN.rawValue), timeoutUSec: deadline - now)
+        descriptor: socket.raw, events: PollEvents.input, timeoutUSec: deadline - now)
       guard events != 0 else { return false }
       var chunk = [UInt8](repeating: 0, count: 64)
       let got = chunk.withUnsafeMutableBytes { read(socket.raw, $0.baseAddress, $0.count) }

@@ -16,7 +16,7 @@
 /// follows changes. ³ what the stop was for.
 public struct Lifecycle: Sendable, Equatable {
   /// What is wanted of the pod, durable across reboots.
-  public enum Wanted: String, Sendable {
+  public enum Wanted: String, Sendable, CaseIterable {
     /// Launched when a user needs it.
     case cold
     case run
@@ -103,6 +103,11 @@ public struct Lifecycle: Sendable, Equatable {
     self.restarts = restarts
     since = now
     state = crashLoop ? .crashLoop : wanted == .stopped ? .stopped : .cold
+  }
+
+  /// The generation on record had ended while nobody watched.
+  public mutating func endedUnseen(_ reason: EndReason) {
+    lastEnd = reason
   }
 
   /// A scope found running after podd restarted.

@@ -1,0 +1,77 @@
+import PodAPI
+import Systemd
+
+/// podd's place on the system bus. When dbus-daemon goes, everything that hung on the connection is made
+/// anew as soon as it is back: the name, the object, the references on units. Pods notice nothing.
+@LoopActor
+final class BusConnection {
+  private(set) var bus: Bus
+  private var watches: [Watch] = []
+  private let onConnected: @LoopActor () async -> Void
+  private let onLost: @LoopActor () -> Void
+
+  /// Slots are owned values; an array of them needs a class around each.
+  private final class Watch {
+    let slot: Slot
+    init(_ slot: consuming Slot) { self.slot = slot }
+  }
+
+  init(
+    onConnected: @escaping @LoopActor () async -> Void, onLost: @escaping @LoopActor () -> Void
+  ) throws(BusError) {
+    bus = try Self.open()
+    self.onConnected = onConnected
+    self.onLost = onLost
+    try watch()
+  }
+
+  private static func open() throws(BusError) -> Bus {
+    try Bus.openSystem(attachedTo: EventLoop.main, description: "podd")
+  }
+
+  private func watch() throws(BusError) {
+    let local = "org.freedesktop.DBus.Local"
+    watches = [
+      Watch(
+        try bus.match(sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Connected") {
+          [weak self] _ in
+          LoopActor.assumeIsolated { self?.connected() }
+        }),
+      Watch(
+        try bus.match(sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Disconnected") {
+          [weak self] _ in
+          LoopActor.assumeIsolated { self?.lost() }
+        }),
+    ]
+  }
+
+  private func connected() {
+    Task { @LoopActor in await self.onConnected() }
+  }
+
+  private func lost() {
+    Log.warning("The system bus is gone; pods run on, waiting for it to come back.")
+    // Not here: sd-bus is still in the middle of the connection that ends.
+    Task { @LoopActor in
+      self.onLost()
+      self.watches = []
+      self.bus.close()
+      await self.reopen()
+    }
+  }
+
+  private func reopen() async {
+    var pause: UInt64 = 100_000
+    while true {
+      do throws(BusError) {
+        bus = try Self.open()
+        try watch()
+        return
+      } catch {
+        Log.error("Cannot connect to the system bus: \(error.message)")
+        await EventLoop.main.sleep(pause)
+        pause = min(pause * 2, 10_000_000)
+      }
+    }
+  }
+}

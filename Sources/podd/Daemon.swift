@@ -1,0 +1,169 @@
+import Glibc
+import HostCheck
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// podd from start to stop.
+@LoopActor
+final class Daemon {
+  private static let database = "/var/lib/podctl/podctl.db"
+
+  private var connection: BusConnection?
+  private var host: PodHost?
+  private var object: ManagerObject?
+  private var notifySocket: NotifySocket?
+  private var signals: [SignalWatch] = []
+  private let passed: [(name: String, descriptor: CInt)]
+
+  private final class SignalWatch {
+    let source: EventSource
+    init(_ source: consuming EventSource) { self.source = source }
+  }
+
+  init(passed: [(name: String, descriptor: CInt)]) {
+    self.passed = passed
+  }
+
+  /// What stops podd from starting, in one sentence with the way out.
+  struct Unfit: Error {
+    let message: String
+  }
+
+  func start() throws(Unfit) {
+    try checkHost()
+    do throws(Errno) {
+      try EventLoop.main.enableWatchdog()
+      try UserData.ensureBase()
+      signals = [
+        SignalWatch(try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
+        SignalWatch(try EventSource.signal(EventLoop.main, SIGINT) { LoopActor.assumeIsolated { self.stop() } }),
+        SignalWatch(try EventSource.signal(EventLoop.main, SIGHUP) { LoopActor.assumeIsolated { self.reload() } }),
+      ]
+      notifySocket = try NotifySocket { [weak self] uid, _, lines in
+        self?.host?.pod(uid: uid)?.notified(lines)
+      }
+    } catch {
+      throw Unfit(message: error.description)
+    }
+    do throws(BusError) {
+      connection = try BusConnection(
+        onConnected: { [weak self] in await self?.connected() },
+        onLost: { [weak self] in self?.connectionLost() })
+    } catch {
+      throw Unfit(message: error.message)
+    }
+  }
+
+  /// podd refuses to run where pods could not be kept apart, with doctor's own words.
+  private func checkHost() throws(Unfit) {
+    let fatal = HostCheck().findings().filter { $0.severity == .fatal }
+    guard let first = fatal.first else { return }
+    for finding in fatal {
+      Log.event(.hostUnfit, finding.description, priority: .error, [("POD_CHECK", finding.id)])
+    }
+    throw Unfit(message: first.description)
+  }
+
+  private func connected() async {
+    guard let connection else { return }
+    do throws(BusError) {
+      let systemd = try SystemdManager(bus: connection.bus)
+      if let host {
+        host.reconnected(systemd)
+        await Reconciler(host: host).referenceAll()
+        Log.notice("The system bus is back.")
+      } else {
+        try await firstConnection(systemd)
+      }
+      guard let host else { return }
+      object = try ManagerObject(host: host, bus: connection.bus)
+      host.onChange = { [weak self] pod in self?.object?.emitStateChanged(pod) }
+      try await connection.bus.requestNameAsync(PodBus.name)
+      Notify.send("READY=1\nSTATUS=\(host.pods.count) pods")
+    } catch {
+      if error.isUnreachable {
+        // The bus went away again meanwhile; the next connection starts over.
+        Log.warning("Not ready yet: \(error.message)")
+      } else {
+        fail(error.message)
+      }
+    }
+  }
+
+  private func firstConnection(_ systemd: SystemdManager) async throws(BusError) {
+    do {
+      let configuration = Configuration()
+      let settings = try configuration.podd()
+      let store = StoreWorker(try PlacementStore(file: Self.database, host: Self.hostName))
+      let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
+      self.host = host
+      let reconciler = Reconciler(host: host)
+      let outcome = try await reconciler.adoptAll()
+      host.sockets.restore(passed) { name in host.pods[name]?.generation != nil || host.pods[name]?.record.wanted == .run }
+      await finishMoves(host)
+      Log.event(
+        .reconciled,
+        "\(host.pods.count) pods known: \(outcome.adopted) running and taken over, \(outcome.ended) ended unseen, "
+          + "\(outcome.orphans) scopes without a pod stopped.")
+      reconciler.settle()
+    } catch let error as Configuration.Failure {
+      Log.event(.settingsError, error.description, priority: .error)
+      fail(error.description)
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  /// Data of users whose place changed when a crash came between.
+  private func finishMoves(_ host: PodHost) async {
+    guard let unsettled = try? await host.store.run({ store throws(StoreError) in try store.unsettled() }) else { return }
+    for user in unsettled {
+      do throws(Errno) {
+        if let pod = user.pod.flatMap({ host.pods[$0] }) {
+          try UserData.ensure(user, in: pod.name, uid: pod.record.uid)
+        } else if let from = user.keptFrom {
+          try UserData.putAside(user.name, from: from)
+        }
+        let name = user.name
+        host.write("the data of \(name)") { store throws(StoreError) in try store.dataSettled(user: name) }
+      } catch {
+        Log.error("The data of \(user.name) is still to be moved: \(error)")
+      }
+    }
+  }
+
+  private func connectionLost() {
+    host?.systemd.connectionLost()
+    object = nil
+  }
+
+  private func reload() {
+    guard let host else { return }
+    do throws(Configuration.Failure) {
+      try host.reloadSettings()
+      Log.info("Settings read again.")
+    } catch {
+      Log.event(.settingsError, "The old settings stay in force: \(error)", priority: .error)
+    }
+  }
+
+  /// Pods run on: their scopes are not podd's children in systemd's eyes.
+  private func stop() {
+    Notify.send("STOPPING=1")
+    EventLoop.main.exit(0)
+  }
+
+  private func fail(_ message: String) {
+    Log.error(message)
+    Notify.send("STATUS=\(message)")
+    EventLoop.main.exit(1)
+  }
+
+  private static var hostName: String {
+    var names = utsname()
+    guard uname(&names) == 0 else { return "localhost" }
+    return withUnsafeBytes(of: &names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  }
+}

@@ -1,0 +1,18 @@
+import PodAPI
+import PodModel
+
+extension EndEvidence {
+  /// What is stored with the generation.
+  var json: String {
+    let exitText: String? =
+      switch exit {
+      case .exited(let status): "exited:\(status)"
+      case .signal(let name): "signal:\(name)"
+      case nil: nil
+      }
+    return JSON.object([
+      ("exit", .optional(exitText)), ("oom_kills", .uint(oomKills)), ("own_limit_ooms", .uint(ownLimitOOMs)),
+      ("unit_result", .optional(unitResult)), ("adopted", .bool(adopted)),
+    ]).text
+  }
+}

@@ -1,0 +1,175 @@
+import Cgroup
+import CLinux
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// Launches one generation, step by step (design.md, "Launch, step by step").
+@LoopActor
+struct Launcher {
+  let systemd: SystemdManager
+  let sockets: ListeningSockets
+  let launchProgram = "/usr/lib/podctl/pod-launch"
+
+  /// All that one launch needs to know.
+  struct Request {
+    let unit: UnitName
+    let record: PodRecord
+    let tier: Tier
+    let workload: Workload
+
+    var placeholders: Placeholders {
+      Placeholders(
+        address: record.address, port: record.port, pod: unit.pod,
+        usersFile: UsersFile.path(of: unit.pod), stateDirectory: UserData.directory(of: unit.pod))
+    }
+  }
+
+  /// Called as soon as the held process exists, so that a stop that comes meanwhile can cancel it.
+  typealias Held = @LoopActor (LaunchProcess) -> Void
+
+  /// Returns once the program runs in its scope with its limits verified. On failure nothing is left.
+  func launch(_ request: Request, held: Held) async throws(LaunchFailure) -> Generation {
+    let record = request.record
+    let unit = request.unit.description
+    do throws(Errno) {
+      try UserData.ensure(request.unit.pod, uid: record.uid)
+      try UserRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
+      try ScopeJournalFields.publish(request)
+    } catch {
+      throw LaunchFailure(stage: "files", error)
+    }
+    var listening: CInt?
+    if request.workload.listen == .socket {
+      listening = try sockets.socket(
+        for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
+    }
+    let process = try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
+    held(process)
+    let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
+
+    do throws(LaunchFailure) {
+      try await startScope(request, process)
+      let cgroup: Cgroup
+      do throws(CgroupError) {
+        cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))
+      } catch {
+        throw LaunchFailure(stage: "scope", error: "ENOENT")
+      }
+      let pidfd: FileDescriptor
+      do throws(Errno) {
+        pidfd = try process.pidfd.duplicate()
+      } catch {
+        throw LaunchFailure(stage: "scope", error)
+      }
+      let generation = Generation(
+        unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
+        adopted: false)
+      try process.release()
+      let wrong = generation.limitMismatches(request.tier)
+      if !wrong.isEmpty {
+        Log.event(
+          .limitsMismatch, "\(unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
+          priority: .error, [("POD", request.unit.pod.description), ("POD_UNIT", unit)])
+        throw LaunchFailure(stage: "limits", error: "ERANGE")
+      }
+      // Bounded by the workload's own patience: the program must at least have begun by then.
+      try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
+      return generation
+    } catch {
+      process.cancel()
+      _ = try? await systemd.stopUnit(unit)
+      reap(process.pid)
+      ScopeJournalFields.withdraw(request.unit)
+      throw error
+    }
+  }
+
+  private func startScope(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
+    let scope = ScopeProperties(
+      unit: request.unit.description, pid: UInt32(process.pid),
+      description: "podctl \(request.tier.name) pod \(request.unit.pod), generation \(request.unit.generation)",
+      tier: request.tier, workload: request.workload, frontAddress: request.record.frontAddress)
+    let failure: LaunchFailure
+    do throws(BusError) {
+      let result = try await systemd.startScope(scope)
+      if result == "done" { return }
+      failure = LaunchFailure(stage: "scope", error: result == "timeout" ? "ETIMEDOUT" : "EIO")
+      Log.warning("\(request.unit): systemd's job for the scope ended with '\(result)'")
+    } catch {
+      failure = LaunchFailure(stage: "scope", error: Errno.name(of: error.code))
+      Log.warning("\(request.unit): systemd refused to start the scope: \(error.message)")
+    }
+    // When the held process had failed first, its own words say why (facts 2).
+    process.cancel()
+    try await process.waitForProgram(timeoutUSec: 1_000_000)
+    throw failure
+  }
+
+  private func plan(_ request: Request) -> LaunchPlan {
+    let expanded = request.workload.expand(request.placeholders)
+    return LaunchPlan.compose(
+      unit: request.unit, tier: request.tier, workload: request.workload, uid: request.record.uid,
+      command: expanded.execStart, environment: expanded.environment, names: request.placeholders,
+      host: Self.hostLayout)
+  }
+
+  /// ExecReload=: the command runs as the pod, in the pod's scope and view.
+  func reload(_ request: Request, in generation: Generation) async throws(LaunchFailure) {
+    var request = request
+    request = Request(
+      unit: generation.unit, record: request.record, tier: request.tier, workload: request.workload)
+    let expanded = request.workload.expand(request.placeholders)
+    var workload = request.workload
+    workload.listen = .port
+    let plan = LaunchPlan.compose(
+      unit: generation.unit, tier: request.tier, workload: workload, uid: request.record.uid,
+      command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
+      host: Self.hostLayout)
+    let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
+    defer { reapWhenDone(process) }
+    do throws(CgroupError) {
+      try generation.attach(process.pid)
+    } catch {
+      process.cancel()
+      throw LaunchFailure(stage: "cgroup", error: "EIO")
+    }
+    try process.release()
+    try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
+  }
+
+  /// A command's exit status is of no interest, but a zombie would stay.
+  private func reapWhenDone(_ process: LaunchProcess) {
+    Task { @LoopActor in
+      _ = await EventLoop.main.wait(
+        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: 60_000_000)
+      reap(process.pid)
+    }
+  }
+
+  private func reap(_ pid: pid_t) {
+    var code: CInt = 0
+    var status: CInt = 0
+    _ = linux_wait_child(pid, &code, &status)
+  }
+
+  /// `/pods.slice/pods-free.slice/pod-001-1.scope`
+  static func cgroupPath(_ unit: UnitName, tier: String) -> String {
+    "/pods.slice/\(ScopeProperties.slice(ofTier: tier))/\(unit)"
+  }
+
+  /// Read once: a host does not change where its /bin is.
+  private static let hostLayout: HostLayout = {
+    var links: [String: String] = [:]
+    var directories: [String] = []
+    for name in HostLayout.names {
+      if let target = Files.linkTarget(name) {
+        links[name] = target
+      } else if Files.exists(name) {
+        directories.append(name)
+      }
+    }
+    return HostLayout(links: links, directories: directories)
+  }()
+}

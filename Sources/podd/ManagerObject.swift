@@ -1,0 +1,208 @@
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// `/org/podctl1` on the bus: reads the arguments, asks polkit, calls the host, answers.
+@LoopActor
+final class ManagerObject {
+  private let host: PodHost
+  private let polkit: Polkit
+  private let bus: Bus
+  private var slot: Slot?
+
+  init(host: PodHost, bus: Bus) throws(BusError) {
+    self.host = host
+    self.bus = bus
+    polkit = Polkit(bus: bus)
+    slot = try bus.addObject(path: PodBus.path) { [weak self] call in
+      LoopActor.assumeIsolated { self?.dispatch(call) ?? false }
+    }
+  }
+
+  func emitStateChanged(_ pod: Pod) {
+    do throws(BusError) {
+      let signal = try bus.newSignal(
+        path: PodBus.path, interface: PodBus.interface, member: PodBus.stateChanged)
+      try signal.append(pod.name.description)
+      try signal.append(pod.state.rawValue)
+      try signal.append(UInt64(max(0, pod.record.generation)))
+      try signal.append(pod.lifecycle.lastEnd?.description ?? "")
+      try bus.send(signal)
+    } catch {
+      // Signals are a courtesy: whoever missed one asks.
+      Log.debug("Cannot send \(PodBus.stateChanged), ignoring: \(error.message)")
+    }
+  }
+
+  // MARK: Dispatch
+
+  private func dispatch(_ call: MethodCall) -> Bool {
+    switch call.interface {
+    case PodBus.interface:
+      guard let method = Method(rawValue: call.member) else { return false }
+      guard method.signature == call.signature else {
+        call.fail(
+          BusError(
+            name: "org.freedesktop.DBus.Error.InvalidArgs",
+            message: "\(call.member) takes (\(method.signature)), not (\(call.signature))", code: 22))
+        return true
+      }
+      Task { @LoopActor in await self.run(method, call) }
+      return true
+    case "org.freedesktop.DBus.Introspectable" where call.member == "Introspect":
+      call.reply { message throws(BusError) in try message.append(Introspection.xml) }
+      return true
+    case "org.freedesktop.DBus.Properties":
+      return ManagerProperties(host: host).answer(call)
+    default:
+      return false
+    }
+  }
+
+  /// The methods of org.podctl1.xml, with the signature of their arguments and the polkit action.
+  enum Method: String, CaseIterable {
+    case provision = "Provision"
+    case deprovision = "Deprovision"
+    case listPods = "ListPods"
+    case listUsers = "ListUsers"
+    case listTiers = "ListTiers"
+    case getPod = "GetPod"
+    case getUser = "GetUser"
+    case getStatus = "GetStatus"
+    case startPod = "StartPod"
+    case stopPod = "StopPod"
+    case restartPod = "RestartPod"
+    case resetPod = "ResetPod"
+    case reload = "Reload"
+
+    var signature: String {
+      switch self {
+      case .provision: "ssb"
+      case .deprovision: "sb"
+      case .listPods, .listUsers, .listTiers, .getStatus, .reload: ""
+      case .getPod, .getUser, .startPod, .stopPod, .restartPod, .resetPod: "s"
+      }
+    }
+
+    var action: String {
+      switch self {
+      case .provision: "org.podctl1.provision"
+      case .deprovision: "org.podctl1.deprovision"
+      case .startPod, .stopPod, .restartPod, .resetPod: "org.podctl1.manage-pods"
+      case .reload: "org.podctl1.manage-host"
+      case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus: "org.podctl1.view"
+      }
+    }
+
+    var changes: Bool { action != "org.podctl1.view" }
+  }
+
+  private func run(_ method: Method, _ call: MethodCall) async {
+    do throws(BusError) {
+      let caller = try await polkit.caller(call.sender)
+      let subject = method.signature.hasPrefix("s") ? try call.arguments { m throws(BusError) in try m.readString() } : ""
+      do throws(BusError) {
+        try await polkit.check(
+          caller, action: method.action, interactive: call.allowsInteractiveAuthorization)
+      } catch {
+        denied(method, caller, subject, error)
+        throw error
+      }
+      do throws(Refusal) {
+        try await perform(method, subject, call)
+        audit(method, caller, subject, "done")
+      } catch {
+        audit(method, caller, subject, "\(error.error)")
+        throw BusError(name: error.error.name, message: error.message)
+      }
+    } catch {
+      call.fail(error)
+    }
+  }
+
+  private func perform(_ method: Method, _ subject: String, _ call: MethodCall) async throws(Refusal) {
+    let views = HostViews(host: host)
+    switch method {
+    case .provision:
+      let (tier, cold) = try arguments(call) { m throws(BusError) in (try m.readString(), try m.readBool()) }
+      let placement = try await host.provision(user: subject, tier: tier, cold: cold)
+      call.reply { m throws(BusError) in try placement.append(to: m) }
+    case .deprovision:
+      let purge = try arguments(call) { m throws(BusError) in try m.readBool() }
+      try await host.deprovision(user: subject, purge: purge)
+      call.reply()
+    case .listPods:
+      let rows = views.podRows()
+      reply(call, PodRow.signature, rows) { row, m throws(BusError) in try row.append(to: m) }
+    case .listUsers:
+      let rows = try await views.userRows()
+      reply(call, UserRow.signature, rows) { row, m throws(BusError) in try row.append(to: m) }
+    case .listTiers:
+      let rows = try await views.tierRows()
+      reply(call, TierRow.signature, rows) { row, m throws(BusError) in try row.append(to: m) }
+    case .getPod:
+      let properties = try await views.properties(of: try host.pod(named: subject))
+      call.reply { m throws(BusError) in try m.append(properties) }
+    case .getUser:
+      let properties = try await views.properties(ofUser: subject)
+      call.reply { m throws(BusError) in try m.append(properties) }
+    case .getStatus:
+      let properties = try await views.status()
+      call.reply { m throws(BusError) in try m.append(properties) }
+    case .startPod, .stopPod, .restartPod, .resetPod:
+      let pod = try host.pod(named: subject)
+      switch method {
+      case .startPod: try await host.start(pod)
+      case .stopPod: await host.stop(pod)
+      case .restartPod: try await host.restart(pod)
+      default: try await host.reset(pod)
+      }
+      call.reply { m throws(BusError) in try m.append(pod.state.rawValue) }
+    case .reload:
+      do throws(Configuration.Failure) { try host.reloadSettings() } catch { throw Refusal(error) }
+      call.reply()
+    }
+  }
+
+  private func arguments<Result>(
+    _ call: MethodCall, _ read: (borrowing Message) throws(BusError) -> Result
+  ) throws(Refusal) -> Result {
+    do throws(BusError) {
+      return try call.arguments(read)
+    } catch {
+      throw Refusal(.invalidUser, error.message)
+    }
+  }
+
+  private func reply<Row>(
+    _ call: MethodCall, _ signature: String, _ rows: [Row],
+    _ append: (Row, borrowing Message) throws(BusError) -> Void
+  ) {
+    call.reply { message throws(BusError) in
+      try message.openContainer(.array, "(\(signature))")
+      for row in rows { try append(row, message) }
+      try message.closeContainer()
+    }
+  }
+
+  // MARK: Records
+
+  private func denied(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ error: BusError) {
+    Log.event(
+      .accessDenied, "\(method.rawValue) was denied to uid \(caller.uid): \(error.message)", priority: .warning,
+      [
+        ("POD_ACTION", method.action), ("POD_CALLER_UID", String(caller.uid)),
+        ("POD_CALLER", caller.sender), ("POD_SUBJECT", subject.filter { $0 >= " " }),
+      ])
+    audit(method, caller, subject, "denied")
+  }
+
+  private func audit(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ result: String) {
+    guard method.changes else { return }
+    let entry = AuditRecord(
+      at: Int64(realtimeNow()), uid: caller.uid, sender: caller.sender, verb: method.rawValue,
+      subject: String(subject.prefix(256)), result: result)
+    host.write("the audit entry") { store throws(StoreError) in try store.audit(entry) }
+  }
+}

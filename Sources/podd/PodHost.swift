@@ -1,0 +1,109 @@
+import Glibc
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// All pods of this host, and what they share.
+@LoopActor
+final class PodHost {
+  let configuration: Configuration
+  let store: StoreWorker
+  let sockets = ListeningSockets()
+  private(set) var settings: PoddSettings
+  private(set) var launchSlots: Slots
+  private(set) var pods: [PodName: Pod] = [:]
+  private(set) var systemd: SystemdManager
+  /// Called for every change of a pod's state.
+  var onChange: @LoopActor (Pod) -> Void = { _ in }
+  private var byUID: [uid_t: PodName] = [:]
+  private var writesPending = 0
+
+  init(configuration: Configuration, settings: PoddSettings, store: StoreWorker, systemd: SystemdManager) {
+    self.configuration = configuration
+    self.settings = settings
+    self.store = store
+    self.systemd = systemd
+    launchSlots = Slots(settings.launchesMax)
+  }
+
+  var launcher: Launcher { Launcher(systemd: systemd, sockets: sockets) }
+
+  var restartPolicy: Lifecycle.Policy {
+    var policy = Lifecycle.Policy()
+    policy.firstDelay = settings.restartUSec
+    policy.maxDelay = settings.restartMaxDelayUSec
+    policy.burst = settings.startLimitBurst
+    policy.burstInterval = settings.startLimitIntervalUSec
+    return policy
+  }
+
+  /// After the bus came back: PID 1 is spoken to over the new connection.
+  func reconnected(_ systemd: SystemdManager) {
+    self.systemd = systemd
+  }
+
+  func reloadSettings() throws(Configuration.Failure) {
+    settings = try configuration.podd()
+  }
+
+  // MARK: Pods
+
+  @discardableResult
+  func add(_ record: PodRecord) -> Pod {
+    if let pod = pods[record.name] {
+      pod.update(record)
+      return pod
+    }
+    let pod = Pod(record, host: self)
+    pods[record.name] = pod
+    byUID[record.uid] = record.name
+    return pod
+  }
+
+  /// Forgets a pod whose row is gone.
+  func remove(_ pod: Pod) {
+    pods[pod.name] = nil
+    byUID[pod.record.uid] = nil
+    sockets.drop(pod.name)
+    UserRecords.withdraw(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
+    unlink(UsersFile.path(of: pod.name))
+    rmdir(UsersFile.directory(of: pod.name))
+    rmdir(UserData.directory(of: pod.name))
+  }
+
+  func pod(uid: uid_t) -> Pod? {
+    byUID[uid].flatMap { pods[$0] }
+  }
+
+  func announce(_ pod: Pod) {
+    switch pod.state {
+    case .stopped, .cold: sockets.drop(pod.name)
+    default: break
+    }
+    onChange(pod)
+  }
+
+  /// Writes something that nobody waits for; what fails is said once, here.
+  func write(
+    _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
+  ) {
+    Task { @LoopActor in
+      do throws(StoreError) {
+        try await store.run(body)
+      } catch {
+        Log.error("Cannot record \(what): \(error)")
+      }
+    }
+  }
+
+  /// Tiers of higher rank first, then by number.
+  func launchOrder(_ pods: some Sequence<Pod>) -> [Pod] {
+    var ranks: [String: Int] = [:]
+    for name in configuration.tierNames() { ranks[name] = (try? configuration.tier(name))?.tier.rank }
+    return pods.sorted { left, right in
+      let (a, b) = (ranks[left.record.tier] ?? 0, ranks[right.record.tier] ?? 0)
+      return a == b ? left.name < right.name : a > b
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Glibc
+import Systemd
+
+/// What tells a process from a later one with the same PID (facts 11).
+enum ProcessIdentity {
+  /// This boot (random(4)).
+  static let bootID: String = {
+    let text = readSmallFile("/proc/sys/kernel/random/boot_id") ?? ""
+    return text.filter { $0 != "\n" }
+  }()
+
+  /// Start time in clock ticks since boot: field 22 of /proc/PID/stat; nil when the process is gone.
+  static func startTicks(of pid: pid_t) -> UInt64? { statField(22, of: pid) }
+
+  static func parent(of pid: pid_t) -> pid_t? { statField(4, of: pid).map { pid_t(truncatingIfNeeded: $0) } }
+
+  /// Its cgroup v2 path; nil when the process is gone.
+  static func cgroup(of pid: pid_t) -> String? {
+    guard let text = readSmallFile("/proc/\(pid)/cgroup") else { return nil }
+    for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
+    return nil
+  }
+
+  /// Fields are counted from 1; the second, the name in parentheses, may itself hold blanks.
+  private static func statField(_ number: Int, of pid: pid_t) -> UInt64? {
+    guard let text = readSmallFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+    let fields = text[text.index(after: end)...].split(separator: " ")
+    return fields.count > number - 3 ? UInt64(fields[number - 3]) : nil
+  }
+}
+
+/// CLOCK_REALTIME in microseconds.
+func realtimeNow() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_REALTIME, &time)
+  return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+}

@@ -1,0 +1,186 @@
+import Cgroup
+import CLinux
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// Makes what runs and what is on record agree: at start, after the bus came back, after any doubt.
+/// Idempotent. The store says what should be, PID 1 and the cgroups say what is.
+@LoopActor
+struct Reconciler {
+  let host: PodHost
+
+  struct Outcome {
+    var adopted = 0
+    var ended = 0
+    var orphans = 0
+  }
+
+  /// At start: no pod has a generation in memory yet.
+  func adoptAll() async throws(Failure) -> Outcome {
+    var outcome = Outcome()
+    let open: [GenerationRecord]
+    let scopes: [(unit: String, activeState: String)]
+    do throws(StoreError) {
+      for record in try await host.store.run({ store throws(StoreError) in try store.pods() }) {
+        host.add(record)
+      }
+      open = try await host.store.run { store throws(StoreError) in try store.openGenerations() }
+    } catch {
+      throw .store(error)
+    }
+    do throws(BusError) {
+      scopes = try await host.systemd.podScopes()
+    } catch {
+      throw .bus(error)
+    }
+    var records: [UnitName: GenerationRecord] = [:]
+    for record in open { records[record.unit] = record }
+
+    for (unit, activeState) in scopes {
+      let record = UnitName(unit).flatMap { records[$0] }
+      if let record, let pod = host.pods[record.unit.pod], await adopt(pod, record) {
+        records[record.unit] = nil
+        outcome.adopted += 1
+      } else {
+        await clear(unit, failed: activeState == "failed", owned: record != nil)
+        if record == nil { outcome.orphans += 1 }
+      }
+    }
+    // What is on record and does not run has ended while nobody watched.
+    for unit in records.keys {
+      outcome.ended += 1
+      ScopeJournalFields.withdraw(unit)
+      let now = Int64(realtimeNow())
+      host.pods[unit.pod]?.endedUnseen()
+      host.write("the end of \(unit)") { store throws(StoreError) in
+        try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
+      }
+    }
+    return outcome
+  }
+
+  enum Failure: Error, CustomStringConvertible {
+    case store(StoreError)
+    case bus(BusError)
+
+    var description: String {
+      switch self {
+      case .store(let error): error.description
+      case .bus(let error): "systemd cannot be asked what runs: \(error.message)"
+      }
+    }
+  }
+
+  /// Launches what should run, a bounded number at a time, and stops what should not.
+  func settle() {
+    for pod in host.launchOrder(host.pods.values) {
+      switch (pod.record.wanted, pod.state) {
+      case (.run, .cold): pod.handle(.start)
+      case (.stopped, .ready), (.stopped, .starting): pod.handle(.stop(.operator, then: .stopped))
+      default: break
+      }
+    }
+  }
+
+  /// References end with the connection (facts 3): takes them again after the bus came back.
+  func referenceAll() async {
+    for pod in host.pods.values {
+      guard let unit = pod.generation?.unit else { continue }
+      do throws(BusError) {
+        try await host.systemd.referenceUnit(unit.description)
+      } catch {
+        // The scope is gone; its pidfd tells the same.
+        Log.debug("\(unit): \(error.message), ignoring")
+      }
+    }
+  }
+
+  // MARK: Adoption
+
+  private func adopt(_ pod: Pod, _ record: GenerationRecord) async -> Bool {
+    // Taken over before, or the record is of an earlier boot.
+    guard pod.generation == nil, record.bootID == nil || record.bootID == ProcessIdentity.bootID else {
+      return false
+    }
+    let path = Launcher.cgroupPath(record.unit, tier: pod.record.tier)
+    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else { return false }
+    let raw = linux_pidfd_open(pid, 0)
+    guard raw >= 0 else { return false }
+    let pidfd = FileDescriptor(owning: raw)
+    // The pid may have been reused between the look and the pidfd.
+    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else { return false }
+    let cgroup: Cgroup
+    do throws(CgroupError) { cgroup = try Cgroup(path: path) } catch { return false }
+    let generation = Generation(
+      unit: record.unit, pid: pid, startTicks: ticks, pidfd: pidfd, cgroup: cgroup, adopted: true)
+    let tier = (try? host.configuration.tier(pod.record.tier))?.tier
+    let workload = tier.flatMap { try? host.configuration.workload(of: $0) }
+    do throws(Errno) {
+      try UserRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
+    } catch {
+      Log.warning("\(pod.name): \(error)")
+    }
+    pod.adopt(
+      generation, tier: tier, workload: workload, ready: record.readyAt != nil,
+      since: record.readyAt.map { UInt64($0) })
+    if workload?.listen == .socket {
+      host.sockets.recover(pod.name, pid: pid, address: pod.record.address, port: pod.record.port)
+    }
+    if record.mainPID == nil { await recordStart(generation) }
+    do throws(BusError) {
+      try await host.systemd.referenceUnit(record.unit.description)
+    } catch {
+      Log.debug("\(record.unit): \(error.message), ignoring")
+    }
+    return true
+  }
+
+  /// The recorded process if it is still itself; without a record (podd died in mid-launch) the one process
+  /// of the scope whose parent is outside.
+  private func mainProcess(_ record: GenerationRecord, _ path: String) -> pid_t? {
+    if let pid = record.mainPID {
+      guard ProcessIdentity.startTicks(of: pid) == record.mainStartTicks,
+        ProcessIdentity.cgroup(of: pid) == path
+      else { return nil }
+      return pid
+    }
+    guard let processes = try? Cgroup(path: path).processes() else { return nil }
+    let members = Set(processes)
+    return processes.first { pid in
+      ProcessIdentity.parent(of: pid).map { !members.contains($0) } ?? false
+    }
+  }
+
+  private func recordStart(_ generation: Generation) async {
+    let unit = generation.unit
+    let pid = generation.pid
+    let ticks = generation.startTicks
+    let invocation = Files.linkTarget("/run/systemd/units/invocation:\(unit)") ?? ""
+    let now = Int64(realtimeNow())
+    host.write("the start of \(unit)") { store throws(StoreError) in
+      try store.generationStarted(
+        unit, bootID: ProcessIdentity.bootID, invocationID: invocation, mainPID: pid, mainStartTicks: ticks,
+        now: now)
+    }
+  }
+
+  /// A scope that no pod can take over.
+  private func clear(_ unit: String, failed: Bool, owned: Bool) async {
+    do throws(BusError) {
+      if failed {
+        try await host.systemd.resetFailed(unit)
+      } else {
+        _ = try await host.systemd.stopUnit(unit)
+      }
+      if !owned {
+        Log.event(
+          .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
+          [("POD_UNIT", unit)])
+      }
+    } catch {
+      Log.warning("\(unit): cannot be stopped: \(error.message)")
+    }
+  }
+}

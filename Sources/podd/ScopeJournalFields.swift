@@ -1,0 +1,32 @@
+import Glibc
+import PodModel
+import Systemd
+
+/// Fields that journald adds to every line of a pod's own output, so that `journalctl POD=pod-001` shows
+/// them beside podd's entries. systemd writes such a file for `LogExtraFields=`, which a scope cannot have;
+/// journald reads it when the stream connects (systemd, src/journal/journald-context.c; the same in 252 and
+/// 257). Were it ignored one day, the pod's lines would merely lack the fields.
+enum ScopeJournalFields {
+  private static func path(_ unit: UnitName) -> String { "/run/systemd/units/log-extra-fields:\(unit)" }
+
+  static func publish(_ request: Launcher.Request) throws(Errno) {
+    let fields = [
+      "POD=\(request.unit.pod)", "POD_TIER=\(request.tier.name)",
+      "POD_GENERATION=\(request.unit.generation)", "POD_UNIT=\(request.unit)",
+    ]
+    // Each: its length as a little-endian 64-bit number, then the field.
+    var bytes: [UInt8] = []
+    for field in fields {
+      withUnsafeBytes(of: UInt64(field.utf8.count).littleEndian) { bytes += $0 }
+      bytes += field.utf8
+    }
+    let path = path(request.unit)
+    unlink(path)
+    let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+    try file.writeAll(bytes)
+  }
+
+  static func withdraw(_ unit: UnitName) {
+    unlink(path(unit))
+  }
+}
