@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-PORT = "/dev/virtio-ports/agent"
+PORT = "agent"
 
 #: How long output may go on after the command itself has ended: a command that leaves something in the
 #: background must not hold up its own answer.
@@ -26,9 +26,18 @@ AFTERWARDS = 1.0
 
 
 class Port:
-    def __init__(self, path):
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    def __init__(self, name):
+        self.descriptor = os.open(self._device(name), os.O_RDWR | os.O_CLOEXEC)
         self.sending = threading.Lock()
+
+    @staticmethod
+    def _device(name):
+        """The port's device, found without udev's link, which comes later in the boot."""
+        for port in os.listdir("/sys/class/virtio-ports"):
+            with open(f"/sys/class/virtio-ports/{port}/name") as file:
+                if file.read().strip() == name:
+                    return f"/dev/{port}"
+        raise OSError(f"no virtio port is called {name}")
 
     def send(self, **message):
         data = json.dumps(message).encode() + b"\n"

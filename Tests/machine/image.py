@@ -1,7 +1,7 @@
 """The Debian images that the test machines boot: how they are made, and where they are kept.
 
 An image is made once by mmdebstrap and never altered afterwards: every machine writes to an overlay of
-its own. Its name in the cache holds a hash of this file and of the machine's package sources, so that a
+its own. Its name in the cache holds a hash of this file, of initrd.py and of the package sources, so that a
 changed recipe makes a new image and an old one is simply not found any more.
 """
 
@@ -17,15 +17,17 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from initrd import make_initrd
+
 CODENAMES = {"12": "bookworm", "13": "trixie"}
 
 #: What every machine carries beside Debian's essential packages. Tests have no network: what they use
 #: must be here, and only the package under test is installed later.
 PACKAGES = """
     systemd systemd-sysv dbus polkitd libnss-systemd libpam-systemd udev kmod
-    linux-image-cloud-amd64 initramfs-tools zstd
+    linux-image-cloud-amd64 initramfs-tools busybox-static
     nftables iproute2 procps psmisc less bash-completion sudo strace socat adduser
-    python3 gunicorn redis-server redis-tools nginx-light curl openssh-server openssh-client
+    python3 jq gunicorn redis-server redis-tools nginx-light curl openssh-server openssh-client
     libsqlite3-0 sqlite3 libsystemd0 libstdc++6 libgcc-s1 ca-certificates
 """.split()
 
@@ -39,25 +41,40 @@ DISABLED = """
     podman-restart.service remote-fs.target
 """.split()
 
-#: Terminals and a clock that would ask the network. A masked unit stays off whatever installs it.
-MASKED = """
+#: Terminals, a clock that would ask the network, and what a machine without hardware, a firmware or old
+#: users of it starts in vain. A masked unit stays off whatever installs it.
+MASKED = r"""
     getty@tty1.service serial-getty@ttyS0.service console-getty.service systemd-timesyncd.service
+    systemd-networkd.service systemd-firstboot.service ssh.socket sshd-unix-local.socket
     systemd-pcrphase.service systemd-pcrphase-sysinit.service systemd-hwdb-update.service
-    systemd-firstboot.service ssh.socket sshd-unix-local.socket systemd-networkd.service
+    ldconfig.service systemd-update-done.service systemd-binfmt.service
+    proc-sys-fs-binfmt_misc.automount systemd-update-utmp.service modprobe@.service
+    sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount dev-hugepages.mount
+    sys-fs-fuse-connections.mount systemd-udev-load-credentials.service systemd-pstore.service
+    systemd-hostnamed.socket systemd-creds.socket systemd-mountfsd.socket
 """.split()
 
-#: Only what finds the root disk: an initrd with all modules takes seconds to unpack under emulation.
-INITRAMFS = {
-    "etc/initramfs-tools/conf.d/machine": "MODULES=list\nCOMPRESS=zstd\nRESUME=none\nFSTYPE=ext4\n",
-    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
-}
+#: Generators that look for partitions, TPMs and virtual sockets.
+MASKED_GENERATORS = """
+    systemd-gpt-auto-generator systemd-ssh-generator systemd-tpm2-generator systemd-sysv-generator
+    systemd-hibernate-resume-generator systemd-cryptsetup-generator systemd-veritysetup-generator
+    systemd-integritysetup-generator systemd-rc-local-generator systemd-bless-boot-generator
+""".split()
+
+#: The machine has its own initrd (initrd.py); Debian's is not worth the time it takes to make.
+EARLY_FILES = {"etc/initramfs-tools/update-initramfs.conf": "update_initramfs=no\n"}
 
 FILES = {
     "etc/hostname": "machine\n",
     "etc/hosts": "127.0.0.1 localhost machine\n::1 localhost\n",
     "etc/machine-id": "c0ffee00c0ffee00c0ffee00c0ffee00\n",
-    "etc/fstab": "/dev/vda / ext4 defaults 0 0\nLABEL=payload /payload ext4 ro,nofail 0 0\n",
-    "etc/modules-load.d/machine.conf": "virtio_console\nvirtio_rng\n",
+    # The initrd has mounted both disks; nothing at boot waits for udev to find them.
+    "etc/fstab": "",
+    # Hardware that qemu pretends to have, and that no test uses.
+    "etc/modprobe.d/machine.conf": "".join(f"blacklist {module}\n" for module in """
+        kvm_amd kvm_intel powernow_k8 ata_piix ata_generic i2c_piix4 psmouse pcspkr floppy button
+        evdev serio_raw qemu_fw_cfg parport_pc ppdev sr_mod cdrom sg efi_pstore drm bochs ahci
+        """.split()),
     # Whole journals, also across reboots and of chatty tests.
     "etc/systemd/journald.conf.d/machine.conf":
         "[Journal]\nStorage=persistent\nSyncIntervalSec=1s\nSystemMaxUse=200M\n",
@@ -66,9 +83,6 @@ FILES = {
 [Unit]
 Description=Runs what the test harness asks for
 DefaultDependencies=no
-RequiresMountsFor=/payload
-Requires=dev-virtio\\x2dports-agent.device
-After=systemd-remount-fs.service systemd-tmpfiles-setup-dev.service dev-virtio\\x2dports-agent.device
 Conflicts=shutdown.target
 Before=shutdown.target
 
@@ -84,10 +98,6 @@ LimitNOFILE=65536
 [Install]
 WantedBy=sysinit.target
 """,
-    # Debian starts no device unit for a virtio port unless udev is told to.
-    "etc/udev/rules.d/90-machine.rules":
-        'SUBSYSTEM=="virtio-ports", ATTR{name}=="agent", TAG+="systemd", '
-        'SYMLINK+="virtio-ports/agent"\n',
 }
 
 #: Ordinary users for tests of who may do what.
@@ -127,7 +137,9 @@ def package_sources(suite):
 
 def image(suite, flavour="plain", log=print):
     """The image of SUITE, made now unless the cache holds it. Others who ask meanwhile wait for it."""
-    recipe = pathlib.Path(__file__).read_text() + package_sources(suite)
+    here = pathlib.Path(__file__).parent
+    recipe = "".join((here / name).read_text() for name in ("image.py", "initrd.py"))
+    recipe += package_sources(suite)
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
@@ -140,10 +152,16 @@ def image(suite, flavour="plain", log=print):
             log(f"Making the Debian {suite} image ({flavour}), once …")
             _build(found, log=cache / f"debian-{suite}-{flavour}.log")
             log(f"Made {directory} in {time.monotonic() - started:.0f} s")
-            for old in cache.glob(f"debian-{suite}-{flavour}-*"):
-                if old != directory and old.is_dir() and not old.name.endswith(".new"):
-                    shutil.rmtree(old, ignore_errors=True)
+            _forget_old(cache)
+        os.utime(directory)
     return found
+
+
+def _forget_old(cache):
+    """Removes images that nothing has booted for a week: of an older recipe, or of another branch."""
+    for old in cache.glob("debian-*"):
+        if old.is_dir() and time.time() - old.stat().st_mtime > 7 * 86400:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _build(wanted, log):
@@ -159,7 +177,7 @@ def _build(wanted, log):
         work.chmod(0o755)
         tree = work / "tree"
         early, late = work / "early", work / "late"
-        _write_tree(early, INITRAMFS)
+        _write_tree(early, EARLY_FILES)
         _write_tree(late, FILES)
         sources = work / "machine.sources"
         sources.write_text(package_sources(wanted.suite))
@@ -179,13 +197,14 @@ def _build(wanted, log):
                 f"--include={','.join(PACKAGES + FLAVOURS[wanted.flavour])}",
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
                 "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
+                "--dpkgopt=force-confold",
                 '--aptopt=APT::Install-Recommends "false"',
                 f"--essential-hook=sync-in {early} /",
                 f"--customize-hook=sync-in {late} /",
                 f"--customize-hook={finish} \"$1\"",
                 CODENAMES[wanted.suite], tree, sources])
-            for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
-                (new / name).write_bytes(next((tree / "boot").glob(pattern)).read_bytes())
+            shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), new / "vmlinuz")
+            (new / "initrd").write_bytes(make_initrd(tree))
             disk = new / "disk.raw"
             with open(disk, "wb") as raw:
                 raw.truncate(4 << 30)
@@ -214,7 +233,13 @@ set -eu
 for unit in {' '.join(DISABLED)}; do
     systemctl --root="$1" --quiet disable "$unit" 2>/dev/null || :
 done
-systemctl --root="$1" --quiet mask {' '.join(MASKED)}
+for unit in {' '.join(MASKED)}; do
+    ln -sf /dev/null "$1/etc/systemd/system/$unit"
+done
+mkdir -p "$1/etc/systemd/system-generators"
+for generator in {' '.join(MASKED_GENERATORS)}; do
+    ln -s /dev/null "$1/etc/systemd/system-generators/$generator"
+done
 systemctl --root="$1" --quiet enable machine-agent.service
 systemctl --root="$1" --quiet set-default multi-user.target
 {users}

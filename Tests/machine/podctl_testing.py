@@ -121,6 +121,7 @@ Signed-By: /payload/{name}/podctl-archive-keyring.gpg
 def clean_slate(machine):
     """Puts the host back to where the package's installation left it: no users, no pods, no settings."""
     machine.succeed("""
+        set -e
         command -v podctl > /dev/null || exit 0
         systemctl stop podd.service
         mapfile -t scopes < <(systemctl list-units --all --plain --no-legend 'pod-*.scope' | cut -d' ' -f1)
@@ -128,7 +129,7 @@ def clean_slate(machine):
         systemctl reset-failed
         rm -rf /var/lib/podctl /run/podctl /run/userdb/pod-* /run/userdb/19000* /etc/podctl
         rm -f /run/systemd/units/log-extra-fields:pod-*
-        mkdir -p /etc/podctl/{tiers,workloads}
+        mkdir -p /etc/podctl/{podd.conf.d,tiers,workloads}
         systemd-tmpfiles --create podctl.conf
         systemctl start podd.service
     """, timeout=180)

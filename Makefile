@@ -1,0 +1,70 @@
+# make demo   builds, boots a throwaway Debian, installs the package and shows it at work
+# make test   everything that must pass, on Debian 12 and 13
+#
+# What these need is installed when run by root, and named otherwise (Tests/machine/requirements).
+
+# A package is built with what is installed; a checkout has a scratch directory of its own.
+SCRATCH ?= .build
+# Arguments for the machines' runner, e.g. make machines RUN='--suite 13 --only smoke'
+RUN ?=
+SEEDS ?= 2000
+
+swift = swift
+swift_flags = --scratch-path $(SCRATCH)
+
+.PHONY: all deb repo demo test check format lint-scripts build unit simulate machines lintian bench clean \
+	install-git-hooks requirements
+
+all: deb
+
+deb: requirements
+	packaging/build-deb
+
+# A signed apt repository of dist/*.deb in dist/repo; KEY=… signs with a key of yours.
+repo: deb
+	packaging/apt-repo $(if $(KEY),--key $(KEY))
+
+demo: deb
+	Tests/machine/demo
+
+test: requirements
+	Tests/machine/everything
+
+check: format lint-scripts build unit
+
+format:
+	$(swift) format lint --strict --recursive Sources Tests Package.swift
+
+# Warnings are errors: Package.swift says so for every target of ours.
+build:
+	$(swift) build $(swift_flags) --build-tests
+
+unit:
+	@mkdir -p dist
+	$(swift) test $(swift_flags) --skip-build --xunit-output dist/unit.xml
+
+# The simulation with more seeds than a test run takes.
+simulate:
+	SIMULATION_SEEDS=$(SEEDS) $(swift) test $(swift_flags) --filter SimulationTests
+
+lint-scripts:
+	Tests/machine/lint-scripts
+
+lintian: deb
+	lintian --fail-on error,warning --tag-display-limit 0 dist/*.changes
+
+machines: deb
+	Tests/machine/run $(RUN)
+
+bench: deb
+	Tests/machine/bench
+
+requirements:
+	@Tests/machine/requirements
+
+install-git-hooks:
+	printf '#!/bin/sh\nexec make -s format lint-scripts\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
+	chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
+
+clean:
+	rm -rf dist .build-deb $(SCRATCH)
