@@ -77,7 +77,8 @@ let package = Package(
     .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
     .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
     .testTarget(
-      name: "PodctlTests", dependencies: ["PodctlCore", "PodAPI", "HostCheck"], swiftSettings: strict),
+      name: "PodctlTests",
+      dependencies: ["PodctlCore", "PodAPI", "HostCheck", "Systemd", argumentParser], swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(
       name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire"], swiftSettings: strict),

@@ -6,9 +6,9 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
   public let name: String
   /// One line: what is wrong and what to do.
   public let message: String
-  public let status: ExitStatus
+  public let status: SysExit
 
-  public init(name: String, message: String, status: ExitStatus) {
+  public init(name: String, message: String, status: SysExit) {
     self.name = name
     self.message = message
     self.status = status
@@ -24,7 +24,7 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
       return
     }
     let text = error.message.split(separator: "\n").joined(separator: " ")
-    let status = ExitStatus(errorName: error.name)
+    let status = SysExit(errorName: error.name)
     let message =
       switch status {
       case .unreachable: "podd is not reachable: \(text); see systemctl status podd.service"

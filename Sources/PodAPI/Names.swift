@@ -28,7 +28,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
   /// The error's name on the bus.
   public var name: String { rawValue }
 
-  public var exitStatus: ExitStatus {
+  public var exitStatus: SysExit {
     switch self {
     case .invalidUser, .noSuchTier: .usage
     case .busy: .temporary
@@ -40,7 +40,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
 }
 
 /// What podctl's exit status means (contract, "Commands"; the numbers are those of sysexits.h).
-public enum ExitStatus: Int32, Sendable {
+public enum SysExit: Int32, Sendable {
   case done = 0
   case failed = 1
   case usage = 64

@@ -3,6 +3,8 @@ import Glibc
 /// A directory that looks like a host; gone when the test lets go of it.
 final class FakeHost {
   let root: String
+  /// In the order of their making, so that going backwards empties directories first.
+  private var created: [String] = []
 
   init() {
     var template = Array("/tmp/podctl-hostcheck-XXXXXX".utf8CString)
@@ -13,9 +15,8 @@ final class FakeHost {
   }
 
   deinit {
-    _ = nftw(
-      root, { path, _, _, _ in path.map { remove($0) } ?? 0 }, 16,
-      CInt(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+    for path in created.reversed() { _ = Glibc.remove(path) }
+    rmdir(root)
   }
 
   /// A host on which nothing is missing, as Debian 12 installs it.
@@ -38,10 +39,12 @@ final class FakeHost {
 
   func write(_ path: String, _ content: String) {
     let whole = "\(root)/\(path)"
-    for (index, character) in zip(whole.indices, whole) where character == "/" && index > whole.startIndex {
-      mkdir(String(whole[..<index]), 0o755)
+    for (index, character) in zip(whole.indices, whole) where character == "/" && index >= root.endIndex {
+      let directory = String(whole[..<index])
+      if mkdir(directory, 0o755) == 0 { created.append(directory) }
     }
     guard let file = fopen(whole, "w") else { fatalError("cannot write \(whole)") }
+    created.append(whole)
     fputs(content, file)
     fclose(file)
   }

@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func exitStatusesAreTheContracts() {
-    let expected: [(String, ExitStatus)] = [
+    let expected: [(String, SysExit)] = [
       ("org.podctl1.Error.InvalidUser", .usage), ("org.podctl1.Error.NoSuchTier", .usage),
       ("org.podctl1.Error.Busy", .temporary), ("org.podctl1.Error.LaunchFailed", .failed),
       ("org.podctl1.Error.SomethingNew", .failed),
@@ -86,7 +86,7 @@ import Testing
       ("org.freedesktop.systemd1.UnitMasked", .unreachable), ("System.Error.ECONNREFUSED", .unreachable),
       ("org.freedesktop.DBus.Error.InvalidArgs", .failed),
     ]
-    for (name, status) in expected { #expect(ExitStatus(errorName: name) == status, "\(name)") }
+    for (name, status) in expected { #expect(SysExit(errorName: name) == status, "\(name)") }
   }
 
   @Test func anErrorIsOneLineWithAWayOut() {

@@ -5,9 +5,9 @@ internal import PodAPI
 /// Why podctl fails: one line for people and the exit status for scripts.
 struct Failure: Error, CustomStringConvertible {
   let message: String
-  let status: ExitStatus
+  let status: SysExit
 
-  init(_ message: String, status: ExitStatus = .failed) {
+  init(_ message: String, status: SysExit = .failed) {
     self.message = message
     self.status = status
   }
@@ -34,12 +34,12 @@ struct Failure: Error, CustomStringConvertible {
       }
       if let verb, !Podctl.verbs.contains(where: { $0._commandName == verb }) {
         Output.complain("\(quoted(verb)) is not a verb; podctl --help lists them")
-        return ExitStatus.usage.rawValue
+        return SysExit.usage.rawValue
       }
       let text = Podctl.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
       let known = verb.map { " \($0)" } ?? ""
       Output.complain("\(text.lowercasedFirst); see podctl\(known) --help")
-      return ExitStatus.usage.rawValue
+      return SysExit.usage.rawValue
     }
   }
 }

@@ -39,7 +39,7 @@ public struct Podctl: ParsableCommand {
     } catch {
       Glibc.exit(Failure.report(error, verb: arguments.first.flatMap { $0.hasPrefix("-") ? nil : $0 }))
     }
-    Glibc.exit(ExitStatus.done.rawValue)
+    Glibc.exit(SysExit.done.rawValue)
   }
 }
 

@@ -30,7 +30,7 @@ struct ProvisionBatch {
   }
 
   /// Nil when nothing failed. Worst first: what no second try helps against.
-  var worstStatus: ExitStatus? {
+  var worstStatus: SysExit? {
     let seen = Set(failures.map(\.error.status))
     return [.unreachable, .denied, .failed, .usage, .temporary].first { seen.contains($0) }
   }

@@ -1,0 +1,91 @@
+import ArgumentParser
+import PodAPI
+import Testing
+
+@testable import PodctlCore
+
+@Suite struct ArgumentTests {
+  @Test(arguments: [
+    (["--json", "pods"], ["pods", "--json"]),
+    (["-H", "web1", "--no-pager", "status", "pod-001"], ["status", "-H", "web1", "--no-pager", "pod-001"]),
+    (["-Hweb1", "pods", "--json"], ["pods", "--host", "web1", "--json"]),
+    (["--host=web1", "pods"], ["pods", "--host", "web1"]),
+    (["--help"], ["--help"]),
+    (["--json"], ["--json"]),
+    (["-H"], ["-H"]),
+    (["logs", "--", "--json"], ["logs", "--", "--json"]),
+    (["--json", "--version"], ["--json", "--version"]),
+  ])
+  func globalOptionsMoveBehindTheVerb(given: [String], expected: [String]) {
+    #expect(GlobalOptions.movedBehindVerb(given) == expected)
+  }
+
+  @Test func optionsBeforeTheVerbReachIt() throws {
+    let arguments = GlobalOptions.movedBehindVerb(["-H", "root@web1", "--json", "stop", "pod-007"])
+    let stop = try #require(try Podctl.parseAsRoot(arguments) as? Stop)
+    #expect(stop.globals.host == "root@web1")
+    #expect(stop.globals.json)
+    #expect(stop.pod == "pod-007")
+  }
+
+  static let badUsers = [
+    "", "../x", ".", "a b", "a\nb", "a\tb", "ü", "a/b", "-x", "a\u{0}b",
+    String(repeating: "a", count: 10_240),
+  ]
+
+  @Test(arguments: badUsers, ["provision", "deprovision", "status", "logs"])
+  func aBadUserIsRefusedWhileParsing(user: String, verb: String) {
+    #expect(throws: (any Error).self) { try Podctl.parseAsRoot([verb, "--", user]) }
+    do {
+      _ = try Podctl.parseAsRoot([verb, "--", user])
+    } catch {
+      #expect(Podctl.exitCode(for: error).rawValue == 64)
+    }
+  }
+
+  @Test(arguments: [
+    ["stop", "foo"], ["start", "pod-1"], ["restart", "pod-001-1.scope"], ["reset", ""], ["stop"],
+    ["provision"], ["provision", "a", "--from-file", "f"], ["provision", "a", "--tier", ""],
+    ["pods", "extra"], ["nosuch"], ["logs", "-f", "--json", "pod-001"], ["status", "-n", "-1"],
+    ["pods", "-H", ""], ["pods", "--host=-oProxyCommand=x"], ["logs", "pod-001", "-n", "x"],
+  ])
+  func wrongUsageIsStatus64(arguments: [String]) {
+    do {
+      _ = try Podctl.parseAsRoot(arguments)
+      Issue.record("\(arguments) was accepted")
+    } catch {
+      #expect(Podctl.exitCode(for: error).rawValue == 64)
+    }
+  }
+
+  @Test func everyVerbHasHelp() {
+    for verb in Podctl.verbs {
+      do {
+        _ = try Podctl.parseAsRoot([verb._commandName, "--help"])
+        Issue.record("\(verb) has no help")
+      } catch {
+        #expect(Podctl.exitCode(for: error) == .success)
+        #expect(Podctl.fullMessage(for: error).contains("USAGE: podctl \(verb._commandName)"))
+      }
+      #expect(!verb.configuration.abstract.isEmpty)
+    }
+  }
+
+  @Test func aPlainListNeedsNoParserAndMeansTheSame() throws {
+    let plain = try #require(Listing.plain(["pods", "--json", "--no-legend"]))
+    #expect(plain.list == .pods && plain.context.json && plain.context.noLegend)
+    #expect(Listing.plain(["pods", "-H", "web1"]) == nil)
+    #expect(Listing.plain(["pods", "--help"]) == nil)
+    #expect(Listing.plain(["status"]) == nil)
+  }
+
+  @Test func aPodsNameIsThePodEvenIfAUserCouldBeCalledSo() throws {
+    guard case .pod("pod-001") = try Target("pod-001") else { throw Failure("not a pod") }
+    guard case .user("pod-1") = try Target("Pod-1") else { throw Failure("not a user") }
+  }
+
+  @Test func strangersTextIsShortAndHarmlessInMessages() {
+    #expect(quoted("a\u{1B}[31mb\n") == "\"a?[31mb?\"")
+    #expect(quoted(String(repeating: "x", count: 100)).count == 43)
+  }
+}

@@ -1,0 +1,36 @@
+import HostCheck
+import PodAPI
+import Systemd
+import Testing
+
+@testable import PodctlCore
+
+@Suite struct DiagnosisTests {
+  private let checks = [
+    Check(id: "cgroup-v2", title: "cgroup v2", finding: nil),
+    Check(
+      id: "psi", title: "PSI",
+      finding: Finding(id: "psi", severity: .fatal, what: "No pressure.", mend: "Boot with psi=1.")),
+  ]
+
+  @Test func oneLineACheckWithTheWayOut() {
+    #expect(Diagnosis.page(checks, Style()) == "* cgroup v2\nx psi: No pressure. Boot with psi=1.\n")
+  }
+
+  @Test func jsonSaysWhetherTheHostIsFit() {
+    #expect(
+      Diagnosis.json(checks).text
+        == #"{"fit":false,"checks":[{"id":"cgroup-v2","status":"ok","what":"cgroup v2","mend":null},"#
+        + #"{"id":"psi","status":"fatal","what":"No pressure.","mend":"Boot with psi=1."}]}"#)
+  }
+
+  @Test func aSilentPoddAndUnloadedRulesAreFound() {
+    let silent = Diagnosis.service { () throws(CallError) in
+      throw CallError(name: "org.freedesktop.DBus.Error.ServiceUnknown", message: "", status: .unreachable)
+    }
+    #expect(silent.first?.finding?.mend.contains("systemctl status podd.service") == true)
+    let unloaded = Diagnosis.service { () throws(CallError) in Properties([("FirewallLoaded", .bool(false))])
+    }
+    #expect(unloaded.map { $0.finding?.id } == [nil, "firewall"])
+  }
+}

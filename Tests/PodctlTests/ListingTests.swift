@@ -1,0 +1,115 @@
+import PodAPI
+import Systemd
+import Testing
+
+@testable import PodctlCore
+
+@Suite struct ListingTests {
+  private func rows() -> [PodRow] {
+    var ready = PodRow(
+      pod: "pod-001", tier: "free", state: "ready", address: "127.77.0.1", frontAddress: "127.76.0.1",
+      port: 10001)
+    ready.unit = "pod-001-1.scope"
+    ready.memoryCurrent = 4_300_000
+    ready.memoryMax = 96 << 20
+    ready.users = 20
+    var held = PodRow(
+      pod: "pod-1000", tier: "enterprise", state: "crash-loop", address: "127.77.3.246",
+      frontAddress: "127.76.3.246", port: 11000)
+    held.lastExitReason = "launch-failed:exec:ENOENT"
+    return [ready, held]
+  }
+
+  private func terminal(columns: Int) -> Style {
+    var style = Style()
+    style.isTerminal = true
+    style.colours = true
+    style.unicode = true
+    style.columns = columns
+    return style
+  }
+
+  @Test func aPipeGetsAlignedTextAndNothingElse() {
+    let lines = Listing.pods(rows(), Style()).split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(!lines.joined().utf8.contains(0x1B))
+    #expect(lines[1].hasPrefix("pod-001  free       ready         20   4.1M 96M"))
+    #expect(lines[2].contains("launch-failed:exec:ENOENT"))
+    #expect(lines.allSatisfy { !$0.hasSuffix(" ") })
+    let column = lines[0].offset(of: "ADDRESS")
+    #expect(column != nil)
+    #expect(lines.dropFirst().allSatisfy { $0.offset(of: "127.77.") == column })
+  }
+
+  @Test func withoutLegendOnlyRows() {
+    var style = Style()
+    style.legend = false
+    #expect(Listing.pods(rows(), style).split(separator: "\n").count == 2)
+    #expect(Listing.pods([], style) == "")
+  }
+
+  @Test func aTerminalGetsDotsColoursAndACount() {
+    let text = Listing.pods(rows(), terminal(columns: 200))
+    #expect(text.contains("\(Colour.green.rawValue)●\(Colour.reset) pod-001"))
+    #expect(text.contains("\(Colour.red.rawValue)×\(Colour.reset) pod-1000"))
+    #expect(text.hasSuffix("\n2 pods listed.\n"))
+    #expect(Listing.pods([], terminal(columns: 80)).hasSuffix("\n0 pods listed.\n"))
+  }
+
+  @Test(arguments: [80, 100, 120])
+  func aNarrowTerminalIsNeverOverrun(columns: Int) {
+    var style = terminal(columns: columns)
+    style.colours = false
+    for line in Listing.pods(rows(), style).split(separator: "\n") {
+      #expect(line.unicodeScalars.count <= columns)
+    }
+  }
+
+  @Test func usersWithoutAPodShowADash() {
+    let text = Listing.users(
+      [UserRow(user: "a@b", tier: "free", pod: nil, state: nil, dataBytes: nil, status: "deleted")], Style())
+    #expect(text.split(separator: "\n").last == "a@b  free -   -        - deleted")
+  }
+
+  @Test func statusIsLaidOutAsSystemctls() {
+    var row = rows()[0]
+    row.mainPID = 4242
+    row.generation = 1
+    let properties = Properties(
+      row.properties + [
+        ("MemoryHigh", .uint(64 << 20)), ("TasksCurrent", .uint(3)), ("TasksMax", .uint(640)),
+        ("MemoryPressureAvg10", .double(0.25)), ("UserNames", .array([.string("alice")])),
+      ])
+    let page = StatusPage.pod(row, properties, log: ["Nov 21 host pod-001[1]: hello"], Style())
+    #expect(
+      page == """
+        * pod-001 - free pod
+              State: ready
+               Unit: pod-001-1.scope (generation 1)
+           Main PID: 4242
+             Memory: 4.1M (max 96M, high 64M)
+           Pressure: 0.25% of the last 10s
+              Tasks: 3 (limit 640)
+              Users: 20 (alice)
+            Address: 127.77.0.1:10001 (answers 127.76.0.1)
+           Restarts: 0
+
+        Nov 21 host pod-001[1]: hello
+
+        """)
+  }
+
+  @Test func theHostPageNamesThePodsInTrouble() {
+    let page = StatusPage.host(name: "web1", Properties([]), pods: rows(), users: 21, Style())
+    #expect(page.contains("State: degraded"))
+    #expect(page.contains("pod-1000 is in crash-loop after launch-failed:exec:ENOENT; see podctl status"))
+    #expect(page.contains("Pods: 2 (1 crash-loop, 1 ready)"))
+  }
+}
+
+extension Substring {
+  /// Where a text begins, in characters.
+  fileprivate func offset(of text: String) -> Int? {
+    indices.firstIndex { self[$0...].hasPrefix(text) }.map { indices.distance(from: startIndex, to: $0) }
+  }
+}
