@@ -47,7 +47,7 @@ public enum Program {
         }
       }
     }
-    Activation.notify("READY=1\nSTATUS=Serving \(server.service.users.count) users.")
+    announce(server)
     while !server.isFinished { server.turn() }
     if server.connectionCount > 0 {
       log(.warning, "\(server.connectionCount) requests were not finished in time.")
@@ -71,11 +71,17 @@ public enum Program {
     Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
     do throws(UserTable.Problem) {
       server.service.users = try loadUsers(usersFile)
-      Activation.notify("READY=1\nSTATUS=Serving \(server.service.users.count) users.")
+      announce(server)
     } catch {
       log(.error, "\(error.reason); the users stay as they were.")
       Activation.notify("READY=1\nSTATUS=The users file is broken; serving the users known before.")
     }
+  }
+
+  private static func announce(_ server: Server) {
+    let status = "Serving \(server.service.users.count) users."
+    log(.info, status)
+    Activation.notify("READY=1\nSTATUS=\(status)")
   }
 
   static func loadUsers(_ path: String) throws(UserTable.Problem) -> UserTable {
