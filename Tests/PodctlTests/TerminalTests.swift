@@ -61,6 +61,6 @@ import Testing
   }
 
   @Test func theBarGrows() {
-    #expect(Progress.line(done: 20, total: 40, width: 33) == "[########........]  50% 20/40")
+    #expect(Progress.line(done: 20, total: 40, width: 34) == "[##########..........]  50% 20/40")
   }
 }

@@ -24,11 +24,18 @@ public struct Podctl: ParsableCommand {
         name: "What happened", subcommands: [Logs.self, Events.self, Doctor.self, CompleteNames.self]),
     ])
 
+  /// For help and completion: they are moved behind the verb before anything is parsed.
+  @OptionGroup var globals: GlobalOptions
+
   public init() {}
 
   /// Runs a command line (without the program's name) and ends the process.
   public static func mainAndExit(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
     let arguments = GlobalOptions.movedBehindVerb(arguments)
+    if arguments == ["--generate-completion-script", "bash"] {
+      Output.write(Array(Completion.bash.utf8))
+      Glibc.exit(SysExit.done.rawValue)
+    }
     do {
       if let plain = Listing.plain(arguments) {
         try plain.list.show(plain.context)
@@ -54,7 +61,10 @@ extension Podctl {
     guard let name = arguments.first, let verb = verbs.first(where: { $0._commandName == name }) else {
       return nil
     }
-    return try? verb.parseAsRoot(Array(arguments.dropFirst()))
+    guard let command = try? verb.parseAsRoot(Array(arguments.dropFirst())), type(of: command) == verb else {
+      return nil
+    }
+    return command
   }
 }
 
