@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
@@ -74,7 +75,15 @@ int linux_open_beneath(int directory, const char *name, int flags, mode_t mode) 
 }
 
 int linux_open_unnamed(int directory) {
-        return openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EOPNOTSUPP) return fd;
+        /* Some file systems have no O_TMPFILE (NFS, FUSE): a name that is gone at once. */
+        char name[32];
+        snprintf(name, sizeof name, ".upload-%d.tmp", (int)getpid());
+        unlinkat(directory, name, 0);
+        fd = openat(directory, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
+        if (fd >= 0) unlinkat(directory, name, 0);
+        return fd;
 }
 
 ssize_t linux_send_file(int socket, int fd, uint64_t offset, size_t count) {
