@@ -75,12 +75,24 @@ import Testing
     var row = rows()[0]
     row.mainPID = 4242
     row.generation = 1
+    row.lastExitReason = "exited:1"
+    var style = Style()
+    style.now = 120_000_000
     let properties = Properties(
       row.properties + [
         ("MemoryHigh", .uint(64 << 20)), ("TasksCurrent", .uint(3)), ("TasksMax", .uint(640)),
-        ("MemoryPressureAvg10", .double(0.25)), ("UserNames", .array([.string("alice")])),
+        ("MemoryPressure", .string("some avg10=0.25 avg60=1.00 avg300=0.00 total=7")),
+        (
+          "Generations",
+          .array([
+            .dictionary([
+              ("EndTimestamp", .uint(60_000_000)), ("Reason", .string("exited:1")),
+              ("Evidence", .string("status 1")),
+            ])
+          ])
+        ), ("UserNames", .array([.string("alice")])),
       ])
-    let page = StatusPage.pod(row, properties, log: ["Nov 21 host pod-001[1]: hello"], Style())
+    let page = StatusPage.pod(row, properties, log: ["Nov 21 host pod-001[1]: hello"], style)
     #expect(
       page == """
         * pod-001 - free pod
@@ -88,11 +100,12 @@ import Testing
                Unit: pod-001-1.scope (generation 1)
            Main PID: 4242
              Memory: 4.1M (max 96M, high 64M)
-           Pressure: 0.25% of the last 10s
+           Pressure: 0.25% of 10s, 1.00% of 60s
               Tasks: 3 (limit 640)
               Users: 20 (alice)
             Address: 127.77.0.1:10001 (answers 127.76.0.1)
            Restarts: 0
+          Last exit: exited:1 (status 1); 1min 0s ago
 
         Nov 21 host pod-001[1]: hello
 

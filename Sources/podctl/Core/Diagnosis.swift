@@ -13,7 +13,8 @@ enum Diagnosis {
         let finding = Finding(
           id: "firewall", severity: .fatal,
           what: "The nftables rules that keep pods from opening connections are not loaded.",
-          mend: "Load them: systemctl restart podd.service; nft list table \(HostCheck.firewallTable)"
+          mend:
+            "Load them: systemctl restart podctl-firewall.service; nft list table \(HostCheck.firewallTable)"
             + " shows them.")
         checks.append(
           Check(id: "firewall", title: "nftables rules for pods", finding: loaded ? nil : finding))

@@ -1,4 +1,5 @@
 internal import PodAPI
+internal import Systemd
 
 /// What `status` prints, laid out as systemctl's status.
 struct StatusPage {
@@ -52,7 +53,7 @@ struct StatusPage {
           ("high", properties.uint("MemoryHigh").map { Units.size($0) }),
           ("peak", properties.uint("MemoryPeak").map { Units.size($0) }),
         ]))
-    page.field("Pressure", properties.double("MemoryPressureAvg10").map { percent($0) + " of the last 10s" })
+    page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))
     page.field(
       "Tasks",
       limited(
@@ -67,7 +68,7 @@ struct StatusPage {
     page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
     page.field("CGroup", properties.string("ControlGroup"))
     page.field("Restarts", String(row.restarts))
-    page.field("Last exit", row.lastExitReason)
+    page.field("Last exit", row.lastExitReason.map { $0 + page.lastEnd(properties) })
     if !log.isEmpty { page.lines += [""] + log }
     return page.text
   }
@@ -137,9 +138,29 @@ struct StatusPage {
       .sorted { ($1.count, $0.state) < ($0.count, $1.state) }
   }
 
-  private static func percent(_ value: Double) -> String {
-    let hundredths = UInt64(max(0, min(value, 100)) * 100)
-    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)%"
+  /// `some avg10=0.25 avg60=1.00 avg300=0.00 total=7` as `0.25% of 10s, 1.00% of 60s`.
+  private static func pressure(_ line: String) -> String? {
+    let parts = line.split(separator: " ").compactMap { word -> String? in
+      guard word.hasPrefix("avg"), let equals = word.firstIndex(of: "="), !word.hasPrefix("avg300") else {
+        return nil
+      }
+      return "\(word[word.index(after: equals)...])% of \(word[..<equals].dropFirst(3))s"
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// When the last generation ended, and what shows why.
+  private func lastEnd(_ properties: Properties) -> String {
+    guard case .array(let generations) = properties["Generations"] else { return "" }
+    let ended = generations.compactMap { value -> Properties? in
+      guard case .dictionary(let entries) = value else { return nil }
+      let generation = Properties(entries)
+      return generation.uint("EndTimestamp") == nil ? nil : generation
+    }
+    let latest = ended.max { ($0.uint("EndTimestamp") ?? 0) < ($1.uint("EndTimestamp") ?? 0) }
+    guard let latest, let time = latest.uint("EndTimestamp") else { return "" }
+    let evidence = latest.string("Evidence").map { " (\($0))" } ?? ""
+    return "\(evidence); \(Units.relative(time, now: style.now))"
   }
 
   private static func users(_ row: PodRow, _ properties: Properties) -> String {
