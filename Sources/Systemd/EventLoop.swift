@@ -114,6 +114,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
   }
 }
 
+/// Starts a task on the loop. Not a bare `Task {}`: without an executor preference, a continuation that is
+/// resumed in a nonisolated function goes by way of the global pool, which would start its threads.
+@discardableResult
+public func loopTask(_ body: @escaping @LoopActor () async -> Void) -> Task<Void, Never> {
+  Task(executorPreference: EventLoop.main) { await body() }
+}
+
 /// Everything of podd that talks to systemd, a timer or a pod lives here, on the loop's thread.
 @globalActor
 public actor LoopActor {

@@ -46,13 +46,13 @@ final class BusConnection {
   }
 
   private func connected() {
-    Task { @LoopActor in await self.onConnected() }
+    loopTask { await self.onConnected() }
   }
 
   private func lost() {
     Log.warning("The system bus is gone; pods run on, waiting for it to come back.")
     // Not here: sd-bus is still in the middle of the connection that ends.
-    Task { @LoopActor in
+    loopTask {
       self.onLost()
       self.watches = []
       self.bus.close()

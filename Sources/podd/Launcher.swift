@@ -141,7 +141,7 @@ struct Launcher {
 
   /// A command's exit status is of no interest, but a zombie would stay.
   private func reapWhenDone(_ process: LaunchProcess) {
-    Task { @LoopActor in
+    loopTask {
       _ = await EventLoop.main.wait(
         descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: 60_000_000)
       reap(process.pid)

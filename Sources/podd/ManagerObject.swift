@@ -48,7 +48,7 @@ final class ManagerObject {
             message: "\(call.member) takes (\(method.signature)), not (\(call.signature))", code: 22))
         return true
       }
-      Task { @LoopActor in await self.run(method, call) }
+      loopTask { await self.run(method, call) }
       return true
     case "org.freedesktop.DBus.Introspectable" where call.member == "Introspect":
       call.reply { message throws(BusError) in try message.append(Introspection.xml) }

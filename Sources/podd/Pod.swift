@@ -68,7 +68,7 @@ final class Pod {
   private func perform(_ effect: Lifecycle.Effect) {
     switch effect {
     case .launch:
-      Task { @LoopActor in await self.launch() }
+      loopTask { await self.launch() }
     case .armStartTimeout:
       // Until the workload is known, its own timeout is not; launch() arms it again.
       arm(90_000_000) { $0.handle(.startTimeout) }
@@ -304,7 +304,7 @@ final class Pod {
       becameReady()
       return
     }
-    Task { @LoopActor in await self.probeUntilReady(generation, probe) }
+    loopTask { await self.probeUntilReady(generation, probe) }
   }
 
   /// A program that binds by itself raises no event when it is there: asked again and again, at growing
@@ -413,7 +413,7 @@ final class Pod {
     }
     guard !stopping else { return }
     stopping = true
-    Task { @LoopActor in await self.stop(generation) }
+    loopTask { await self.stop(generation) }
   }
 
   private func stop(_ generation: Generation) async {
@@ -433,7 +433,7 @@ final class Pod {
   private func mainProcessEnded(_ ended: Generation) {
     guard generation === ended else { return }
     let evidence = ended.evidence()
-    Task { @LoopActor in await self.clearUp(ended, evidence) }
+    loopTask { await self.clearUp(ended, evidence) }
   }
 
   /// Nothing survives its scope: what the main process left behind is stopped with it.

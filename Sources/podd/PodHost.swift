@@ -88,7 +88,7 @@ final class PodHost {
   func write(
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
-    Task { @LoopActor in
+    loopTask {
       do throws(StoreError) {
         try await store.run(body)
       } catch {
