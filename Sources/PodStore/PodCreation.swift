@@ -7,9 +7,12 @@ extension PlacementStore {
   static func createPod(
     _ db: Database, tier: String, portRange: ClosedRange<Int>, now: Int64
   ) throws -> Int {
-    guard
-      let number = try lowestFree(db, "number", among: "", in: 1...PodAddress.highestNumber)
-    else { throw StoreError.addressesExhausted }
+    // By uid, because that index is narrow where the table's own tree is wide.
+    let uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
+    guard let uid = try lowestFree(db, "uid", among: "", in: uids) else {
+      throw StoreError.addressesExhausted
+    }
+    let number = uid - PodRecord.firstUID
     guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: portRange) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
     }
@@ -23,7 +26,7 @@ extension PlacementStore {
     ).execute(arguments: [
       "number": number, "host": host, "tier": tier, "port": port,
       "address": PodAddress.listening(number: number), "front": PodAddress.front(number: number),
-      "uid": PodRecord.firstUID + number, "now": now,
+      "uid": uid, "now": now,
     ])
     return number
   }
