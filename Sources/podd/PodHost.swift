@@ -90,7 +90,7 @@ final class PodHost {
   ) {
     loopTask {
       do throws(StoreError) {
-        try await store.run(body)
+        try await self.store.run(body)
       } catch {
         Log.error("Cannot record \(what): \(error)")
       }
