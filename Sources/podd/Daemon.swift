@@ -29,6 +29,7 @@ final class Daemon {
   /// What stops podd from starting, in one sentence with the way out.
   struct Unfit: Error {
     let message: String
+    var status: CInt = 1
   }
 
   func start() throws(Unfit) {
@@ -63,7 +64,7 @@ final class Daemon {
     for finding in fatal {
       Log.event(.hostUnfit, finding.description, priority: .error, [("POD_CHECK", finding.id)])
     }
-    throw Unfit(message: first.description)
+    throw Unfit(message: first.description, status: Self.mendFirst)
   }
 
   private func connected() async {
@@ -100,8 +101,12 @@ final class Daemon {
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       let reconciler = Reconciler(host: host)
+      try await reconciler.loadPods()
+      host.sockets.restore(passed) { host.pods[$0] != nil }
       let outcome = try await reconciler.adoptAll()
-      host.sockets.restore(passed) { name in host.pods[name]?.generation != nil || host.pods[name]?.record.wanted == .run }
+      for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
+        host.sockets.drop(pod.name)
+      }
       await finishMoves(host)
       Log.event(
         .reconciled,
@@ -110,7 +115,12 @@ final class Daemon {
       reconciler.settle()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
-      fail(error.description)
+      fail(error.description, status: Self.mendFirst)
+    } catch let error as StoreError {
+      switch error {
+      case .newerSchema, .corrupt: fail(error.description, status: Self.mendFirst)
+      default: fail(error.description)
+      }
     } catch {
       fail("\(error)")
     }
@@ -135,7 +145,7 @@ final class Daemon {
   }
 
   private func connectionLost() {
-    host?.systemd.connectionLost()
+    host?.connectionLost()
     object = nil
   }
 
@@ -155,11 +165,15 @@ final class Daemon {
     EventLoop.main.exit(0)
   }
 
-  private func fail(_ message: String) {
+  private func fail(_ message: String, status: CInt = 1) {
     Log.error(message)
     Notify.send("STATUS=\(message)")
-    EventLoop.main.exit(1)
+    EventLoop.main.exit(status)
   }
+
+  /// sysexits.h: trying again does not help, somebody has to mend something first; podd.service names it in
+  /// RestartPreventExitStatus=.
+  static let mendFirst: CInt = 78
 
   private static var hostName: String {
     var names = utsname()

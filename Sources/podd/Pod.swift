@@ -63,6 +63,8 @@ final class Pod {
       event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
     if lifecycle.state != before { since = realtimeNow() }
     for effect in effects { perform(effect) }
+    // Whoever waits for a change that can no longer come must not wait.
+    if !state.hasScope { resolve(lifecycle.lastEnd ?? .operator) }
   }
 
   private func perform(_ effect: Lifecycle.Effect) {
@@ -148,6 +150,8 @@ final class Pod {
   private func launch() async {
     await host.launchSlots.acquire()
     defer { host.launchSlots.release() }
+    // While the bus is away nothing can be launched; that is no fault of the pod's.
+    await host.busConnected()
     guard state == .starting else {
       // Stopped while it waited for its turn.
       handle(.ended(.operator))
@@ -445,7 +449,12 @@ final class Pod {
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
     }
     if ended.isPopulated { await stop(ended) }
-    while ended.isPopulated { await EventLoop.main.sleep(10_000) }
+    // What was killed may still be on its way out, at worst in an uninterruptible sleep.
+    var pause: UInt64 = 1_000
+    while ended.isPopulated {
+      await EventLoop.main.sleep(pause)
+      pause = min(pause * 2, 1_000_000)
+    }
     try? await host.systemd.unreferenceUnit(unit)
     ScopeJournalFields.withdraw(ended.unit)
     guard generation === ended else { return }
@@ -454,8 +463,6 @@ final class Pod {
     sample = nil
     lastEvidence = evidence
     handle(.ended(evidence.reason))
-    // Those who wait for the stop itself.
-    if !state.hasScope { resolve(lifecycle.lastEnd) }
   }
 
   private func recordEnd(_ reason: EndReason) {

@@ -28,11 +28,16 @@ extension PodHost {
     let source = gone.user.pod ?? gone.user.keptFrom
     if let record = gone.pod {
       let pod = add(record)
-      do throws(UsersFile.Failure) {
-        // The program lets go of the user before the files move.
-        try await pod.refreshUsers()
-      } catch {
-        throw Refusal(error)
+      // The program lets go of the user before the files move; a pod without users is not kept running.
+      if record.users == 0 && pod.state.hasScope {
+        pod.handle(.stop(.idle, then: .cold))
+        await pod.waitUntilGone()
+      } else {
+        do throws(UsersFile.Failure) {
+          try await pod.refreshUsers()
+        } catch {
+          throw Refusal(error)
+        }
       }
     }
     do throws(Errno) {

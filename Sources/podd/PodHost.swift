@@ -17,7 +17,8 @@ final class PodHost {
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
   private var byUID: [uid_t: PodName] = [:]
-  private var writesPending = 0
+  private var busIsAway = false
+  private var waitingForBus: [UnsafeContinuation<Void, Never>] = []
 
   init(configuration: Configuration, settings: PoddSettings, store: StoreWorker, systemd: SystemdManager) {
     self.configuration = configuration
@@ -41,6 +42,20 @@ final class PodHost {
   /// After the bus came back: PID 1 is spoken to over the new connection.
   func reconnected(_ systemd: SystemdManager) {
     self.systemd = systemd
+    busIsAway = false
+    let waiting = waitingForBus
+    waitingForBus = []
+    for continuation in waiting { continuation.resume() }
+  }
+
+  func connectionLost() {
+    busIsAway = true
+    systemd.connectionLost()
+  }
+
+  /// Returns at once while the bus is there.
+  func busConnected() async {
+    if busIsAway { await withUnsafeContinuation { waitingForBus.append($0) } }
   }
 
   func reloadSettings() throws(Configuration.Failure) {
@@ -78,7 +93,8 @@ final class PodHost {
 
   func announce(_ pod: Pod) {
     switch pod.state {
-    case .stopped, .cold: sockets.drop(pod.name)
+    // Nobody will take up what queues there: refuse it instead.
+    case .stopped, .cold, .crashLoop: sockets.drop(pod.name)
     default: break
     }
     onChange(pod)

@@ -17,15 +17,23 @@ struct Reconciler {
     var orphans = 0
   }
 
+  /// Makes every pod known that is on record.
+  func loadPods() async throws(Failure) {
+    do throws(StoreError) {
+      for record in try await host.store.run({ store throws(StoreError) in try store.pods() }) {
+        host.add(record)
+      }
+    } catch {
+      throw .store(error)
+    }
+  }
+
   /// At start: no pod has a generation in memory yet.
   func adoptAll() async throws(Failure) -> Outcome {
     var outcome = Outcome()
     let open: [GenerationRecord]
     let scopes: [(unit: String, activeState: String)]
     do throws(StoreError) {
-      for record in try await host.store.run({ store throws(StoreError) in try store.pods() }) {
-        host.add(record)
-      }
       open = try await host.store.run { store throws(StoreError) in try store.openGenerations() }
     } catch {
       throw .store(error)

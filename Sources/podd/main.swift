@@ -29,7 +29,7 @@ let status: CInt = LoopActor.assumeIsolated {
     } catch {
       Log.error(error.message)
       Notify.send("STATUS=\(error.message)")
-      return 1
+      return error.status
     }
     let code = try loop.run()
     withExtendedLifetime(daemon) {}

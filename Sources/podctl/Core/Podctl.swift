@@ -70,6 +70,6 @@ extension Podctl {
 
 /// The release, as `podctl --version` says it.
 public enum Version {
-  public static let number = "0.1.0"
+  public static let number = Release.version
   static let text = "podctl \(number)"
 }
