@@ -98,7 +98,9 @@ public final class Bus {
   }
 
   /// Calls and suspends until the answer, or throws: an error reply, a timeout, the connection's end.
-  public func callAsync(_ message: consuming Message, timeoutUSec: UInt64 = 0) async throws(BusError) -> Message {
+  public func callAsync(_ message: consuming Message, timeoutUSec: UInt64 = 0) async throws(BusError)
+    -> Message
+  {
     let member = message.member ?? ""
     let call = message.release()
     let reply: Reply = await withUnsafeContinuation { continuation in

@@ -44,7 +44,9 @@ public struct FileDescriptor: ~Copyable {
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while content.count < limit {
-      let got = chunk.withUnsafeMutableBytes { read(raw, $0.baseAddress, min($0.count, limit - content.count)) }
+      let got = chunk.withUnsafeMutableBytes {
+        read(raw, $0.baseAddress, min($0.count, limit - content.count))
+      }
       if got < 0 {
         if errno == EINTR { continue }
         throw Errno.last("read")

@@ -83,7 +83,8 @@ extension Message {
   /// Reads whatever comes next. What a stranger sends may be nested, so the depth is bounded.
   func readValue(depth: Int) throws(BusError) -> Variant {
     guard depth < 16, let (type, contents) = try peekType() else {
-      throw BusError(name: "org.freedesktop.DBus.Error.InvalidArgs", message: "value missing or nested too deep")
+      throw BusError(
+        name: "org.freedesktop.DBus.Error.InvalidArgs", message: "value missing or nested too deep")
     }
     switch UInt8(bitPattern: type) {
     case UInt8(ascii: "s"): return .string(try readString())
@@ -118,7 +119,8 @@ extension Message {
       try exitContainer()
       return .array(items)
     default:
-      throw BusError(name: "org.freedesktop.DBus.Error.InvalidSignature", message: "unexpected type \(contents)")
+      throw BusError(
+        name: "org.freedesktop.DBus.Error.InvalidSignature", message: "unexpected type \(contents)")
     }
   }
 }

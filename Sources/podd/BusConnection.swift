@@ -33,12 +33,16 @@ final class BusConnection {
     let local = "org.freedesktop.DBus.Local"
     watches = [
       Watch(
-        try bus.match(sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Connected") {
+        try bus.match(
+          sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Connected"
+        ) {
           [weak self] _ in
           LoopActor.assumeIsolated { self?.connected() }
         }),
       Watch(
-        try bus.match(sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Disconnected") {
+        try bus.match(
+          sender: local, path: "/org/freedesktop/DBus/Local", interface: local, member: "Disconnected"
+        ) {
           [weak self] _ in
           LoopActor.assumeIsolated { self?.lost() }
         }),

@@ -33,7 +33,8 @@ struct Configuration {
   let physicalMemory: UInt64
 
   init() {
-    physicalMemory = UInt64(max(sysconf(CInt(_SC_PHYS_PAGES)), 1)) * UInt64(max(sysconf(CInt(_SC_PAGESIZE)), 1))
+    physicalMemory =
+      UInt64(max(sysconf(CInt(_SC_PHYS_PAGES)), 1)) * UInt64(max(sysconf(CInt(_SC_PAGESIZE)), 1))
   }
 
   func podd() throws(Failure) -> PoddSettings {

@@ -38,9 +38,12 @@ final class Daemon {
       try EventLoop.main.enableWatchdog()
       try UserData.ensureBase()
       signals = [
-        SignalWatch(try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
-        SignalWatch(try EventSource.signal(EventLoop.main, SIGINT) { LoopActor.assumeIsolated { self.stop() } }),
-        SignalWatch(try EventSource.signal(EventLoop.main, SIGHUP) { LoopActor.assumeIsolated { self.reload() } }),
+        SignalWatch(
+          try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
+        SignalWatch(
+          try EventSource.signal(EventLoop.main, SIGINT) { LoopActor.assumeIsolated { self.stop() } }),
+        SignalWatch(
+          try EventSource.signal(EventLoop.main, SIGHUP) { LoopActor.assumeIsolated { self.reload() } }),
       ]
       notifySocket = try NotifySocket { [weak self] uid, _, lines in
         self?.host?.pod(uid: uid)?.notified(lines)
@@ -128,7 +131,8 @@ final class Daemon {
 
   /// Data of users whose place changed when a crash came between.
   private func finishMoves(_ host: PodHost) async {
-    guard let unsettled = try? await host.store.run({ store throws(StoreError) in try store.unsettled() }) else { return }
+    guard let unsettled = try? await host.store.run({ store throws(StoreError) in try store.unsettled() })
+    else { return }
     for user in unsettled {
       do throws(Errno) {
         if let pod = user.pod.flatMap({ host.pods[$0] }) {

@@ -9,7 +9,9 @@ enum Firewall {
   /// Asks nft for the table. False also when nft is missing.
   static func isLoaded() async -> Bool {
     let arguments = ["nft", "list", "table", "inet", "podctl"]
-    guard let status = await Command.run("/usr/sbin/nft", arguments, timeoutUSec: 10_000_000) else { return false }
+    guard let status = await Command.run("/usr/sbin/nft", arguments, timeoutUSec: 10_000_000) else {
+      return false
+    }
     return status == 0
   }
 }
@@ -30,7 +32,9 @@ enum Command {
     defer { free(environment) }
     var envp: [UnsafeMutablePointer<CChar>?] = [environment, nil]
     var pid: pid_t = 0
-    guard linux_spawn(&pid, path, &argv, &envp, [raised.raw, raised.raw, raised.raw], 3) == 0 else { return nil }
+    guard linux_spawn(&pid, path, &argv, &envp, [raised.raw, raised.raw, raised.raw], 3) == 0 else {
+      return nil
+    }
     let pidfd = linux_pidfd_open(pid, 0)
     guard pidfd >= 0 else { return nil }
     let process = FileDescriptor(owning: pidfd)

@@ -39,7 +39,8 @@ final class LaunchProcess {
   ) throws(LaunchFailure) -> LaunchProcess {
     do throws(Errno) {
       var pair: [CInt] = [-1, -1]
-      guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
+      guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &pair) == 0
+      else {
         throw Errno.last("socketpair")
       }
       let control = FileDescriptor(owning: pair[0])

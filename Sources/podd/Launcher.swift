@@ -70,7 +70,8 @@ struct Launcher {
       let wrong = generation.limitMismatches(request.tier)
       if !wrong.isEmpty {
         Log.event(
-          .limitsMismatch, "\(unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
+          .limitsMismatch,
+          "\(unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
           priority: .error, [("POD", request.unit.pod.description), ("POD_UNIT", unit)])
         throw LaunchFailure(stage: "limits", error: "ERANGE")
       }
@@ -89,7 +90,8 @@ struct Launcher {
   private func startScope(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
     let scope = ScopeProperties(
       unit: request.unit.description, pid: UInt32(process.pid),
-      description: "podctl \(request.tier.name) pod \(request.unit.pod), generation \(request.unit.generation)",
+      description:
+        "podctl \(request.tier.name) pod \(request.unit.pod), generation \(request.unit.generation)",
       tier: request.tier, workload: request.workload, frontAddress: request.record.frontAddress)
     let failure: LaunchFailure
     do throws(BusError) {

@@ -107,7 +107,9 @@ final class ListeningSockets {
   // MARK: Finding a socket again
 
   private static func listeningInode(address: String, port: Int) -> String? {
-    guard let ip = ipv4(address), let table = readSmallFile("/proc/net/tcp", limit: 16 << 20) else { return nil }
+    guard let ip = ipv4(address), let table = readSmallFile("/proc/net/tcp", limit: 16 << 20) else {
+      return nil
+    }
     // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the inode.
     let wanted = hex(ip, 8) + ":" + hex(UInt32(port), 4)
     for line in table.split(separator: "\n").dropFirst() {

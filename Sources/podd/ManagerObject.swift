@@ -101,7 +101,8 @@ final class ManagerObject {
   private func run(_ method: Method, _ call: MethodCall) async {
     do throws(BusError) {
       let caller = try await polkit.caller(call.sender)
-      let subject = method.signature.hasPrefix("s") ? try call.arguments { m throws(BusError) in try m.readString() } : ""
+      let subject =
+        method.signature.hasPrefix("s") ? try call.arguments { m throws(BusError) in try m.readString() } : ""
       do throws(BusError) {
         try await polkit.check(
           caller, action: method.action, interactive: call.allowsInteractiveAuthorization)
@@ -190,7 +191,8 @@ final class ManagerObject {
 
   private func denied(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ error: BusError) {
     Log.event(
-      .accessDenied, "\(method.rawValue) was denied to uid \(caller.uid): \(error.message)", priority: .warning,
+      .accessDenied, "\(method.rawValue) was denied to uid \(caller.uid): \(error.message)",
+      priority: .warning,
       [
         ("POD_ACTION", method.action), ("POD_CALLER_UID", String(caller.uid)),
         ("POD_CALLER", caller.sender), ("POD_SUBJECT", subject.filter { $0 >= " " }),

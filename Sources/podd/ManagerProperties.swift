@@ -12,7 +12,9 @@ struct ManagerProperties {
     case "Version":
       try message.container(.variant, "s") { () throws(BusError) in try message.append(Release.version) }
     case "NPods":
-      try message.container(.variant, "u") { () throws(BusError) in try message.append(UInt32(clamping: host.pods.count)) }
+      try message.container(.variant, "u") { () throws(BusError) in
+        try message.append(UInt32(clamping: host.pods.count))
+      }
     case "NUsers":
       let users = host.pods.values.reduce(0) { $0 + max(0, $1.record.users) }
       try message.container(.variant, "t") { () throws(BusError) in try message.append(UInt64(users)) }

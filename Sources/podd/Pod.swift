@@ -93,7 +93,8 @@ final class Pod {
       record.crashLoopHold = held
       if held {
         Log.event(
-          .podCrashLoop, "\(name) ended too often in too short a time and is held until 'podctl reset \(name)'.",
+          .podCrashLoop,
+          "\(name) ended too often in too short a time and is held until 'podctl reset \(name)'.",
           priority: .error, journalFields)
       }
       host.write("the crash-loop hold of \(name)") { store throws(StoreError) in
@@ -200,7 +201,9 @@ final class Pod {
     readyBeforeStarted = false
     record.restarts = Int(clamping: lifecycle.restarts)
     try await writeUsers()
-    guard let request = request(generation: number) else { throw LaunchFailure(stage: "settings", error: "EINVAL") }
+    guard let request = request(generation: number) else {
+      throw LaunchFailure(stage: "settings", error: "EINVAL")
+    }
     arm(workload.timeoutStartUSec) { $0.handle(.startTimeout) }
     return try await host.launcher.launch(request) { held = $0 }
   }
@@ -426,7 +429,8 @@ final class Pod {
       if result != "done" { Log.warning("\(generation.unit): stop job ended with '\(result)'") }
     } catch {
       // The bus is away: what systemd would do, by hand.
-      Log.warning("\(generation.unit): cannot ask systemd to stop it (\(error.message)), signalling it directly")
+      Log.warning(
+        "\(generation.unit): cannot ask systemd to stop it (\(error.message)), signalling it directly")
       generation.signal(workload?.killSignal ?? SIGTERM)
       let deadline = EventLoop.main.now() + (workload?.timeoutStopUSec ?? 90_000_000)
       while generation.isPopulated && EventLoop.main.now() < deadline { await EventLoop.main.sleep(100_000) }

@@ -141,7 +141,8 @@ extension PodHost {
     case .crashLoop:
       throw Refusal(
         .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'")
+        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+      )
     case .ready, .frozen:
       if refresh { try await refreshUsers(pod) }
     case .cold, .backoff, .stopping:
@@ -150,7 +151,8 @@ extension PodHost {
     }
     if let reason = await pod.waitUntilReady() {
       throw Refusal(
-        .launchFailed, "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
+        .launchFailed,
+        "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
     }
     // Its users file may have been written, and read, before this user was placed.
     if refresh && wasStarting { try await refreshUsers(pod) }

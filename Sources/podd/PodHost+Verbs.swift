@@ -61,7 +61,8 @@ extension PodHost {
       throw Refusal(error)
     }
     Log.event(
-      .userDeprovisioned, "\(user) is no longer placed\(purge ? "; the data is removed" : "; the data is kept").",
+      .userDeprovisioned,
+      "\(user) is no longer placed\(purge ? "; the data is removed" : "; the data is kept").",
       [("POD_USER", user), ("POD", gone.pod?.name.description ?? "")])
   }
 
@@ -70,7 +71,8 @@ extension PodHost {
     case .crashLoop:
       throw Refusal(
         .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'")
+        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+      )
     case .ready, .starting: break
     default: pod.handle(.start)
     }
@@ -97,6 +99,7 @@ extension PodHost {
   private func ready(_ pod: Pod) async throws(Refusal) {
     guard let reason = await pod.waitUntilReady() else { return }
     throw Refusal(
-      .launchFailed, "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
+      .launchFailed,
+      "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
   }
 }

@@ -18,7 +18,8 @@ enum Prober {
     guard ready != 0, pendingError(socket.raw) == 0 else { return false }
     guard case .http(let path) = probe else { return true }
 
-    let request = "GET \(path) HTTP/1.1\r\nHost: \(address):\(port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
+    let request =
+      "GET \(path) HTTP/1.1\r\nHost: \(address):\(port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
     guard (try? socket.writeAll(Array(request.utf8))) != nil else { return false }
     var head: [UInt8] = []
     while head.count < 12 {

@@ -113,12 +113,16 @@ struct Reconciler {
       return false
     }
     let path = Launcher.cgroupPath(record.unit, tier: pod.record.tier)
-    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else { return false }
+    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else {
+      return false
+    }
     let raw = linux_pidfd_open(pid, 0)
     guard raw >= 0 else { return false }
     let pidfd = FileDescriptor(owning: raw)
     // The pid may have been reused between the look and the pidfd.
-    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else { return false }
+    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else {
+      return false
+    }
     let cgroup: Cgroup
     do throws(CgroupError) { cgroup = try Cgroup(path: path) } catch { return false }
     let generation = Generation(

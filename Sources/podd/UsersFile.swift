@@ -29,7 +29,9 @@ enum UsersFile {
     _ users: [UserRecord], pod: PodName, uid: UInt32, dataMax: UInt64?, template: String?
   ) throws(Failure) {
     let entries = users.filter { $0.status == .active }.compactMap { user in
-      user.token.map { Entry(user: user.name, token: $0, directory: UserData.directory(of: user.name, in: pod)) }
+      user.token.map {
+        Entry(user: user.name, token: $0, directory: UserData.directory(of: user.name, in: pod))
+      }
     }
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }
     do throws(Errno) {
