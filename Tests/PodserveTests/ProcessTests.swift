@@ -160,7 +160,7 @@ struct ProcessTests {
     let (status, errors) = podserve.wait()
     #expect(status == 0)
     let lines = [
-      "<6>Serving 1 users.", "<6>Serving 1 users.",
+      "<6>Serving 1 user.", "<6>Serving 1 user.",
       "<3>\(podserve.directory)/users: line 1: Expected a value; the users stay as they were.",
     ]
     #expect(errors == lines.map { $0 + "\n" }.joined())

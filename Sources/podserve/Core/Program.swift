@@ -79,7 +79,8 @@ public enum Program {
   }
 
   private static func announce(_ server: Server) {
-    let status = "Serving \(server.service.users.count) users."
+    let count = server.service.users.count
+    let status = "Serving \(count) user\(count == 1 ? "" : "s")."
     log(.info, status)
     Activation.notify("READY=1\nSTATUS=\(status)")
   }
