@@ -12,6 +12,8 @@ A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` 
 """
 
 import json
+import re
+import shlex
 import time
 from typing import Callable, NamedTuple
 
@@ -86,6 +88,48 @@ def token(machine, user):
     return {each["user"]: each["token"] for each in listed["users"]}[user]
 
 
+def refused(machine, command, status, *words, **options):
+    """COMMAND fails as the contract wants it: with STATUS, nothing on standard output, and one line on
+    standard error, which has all of WORDS in it. Returns the line."""
+    result = machine.run(command, **options)
+    expect(result.status, status, f"exit status of {command} ({result.stderr.strip()})")
+    expect(result.stdout, "", f"standard output of {command}")
+    expect(result.stderr.count("\n"), 1, f"lines of {result.stderr!r}")
+    for word in words:
+        assert word in result.stderr, f"{word!r} is not in {result.stderr!r}"
+    return result.stderr.strip()
+
+
+def placement(machine):
+    """Everything that a call which failed must have left alone: who is placed where, which pods run with
+    which main process, whose data there is, and what each pod was told about its users."""
+    volatile = {"memory_current", "memory_anon"}
+    tables = machine.succeed("""
+        rm -rf /tmp/placement && mkdir -m 700 /tmp/placement && cp /var/lib/podctl/podctl.db* /tmp/placement
+        sqlite3 /tmp/placement/podctl.db "SELECT * FROM user ORDER BY name; SELECT * FROM pod ORDER BY number"
+    """)
+    return {
+        "tables": tables,
+        "users": podctl(machine, "users"),
+        "pods": [{key: pod[key] for key in pod if key not in volatile} for pod in podctl(machine, "pods")],
+        "scopes": machine.succeed("systemctl list-units --plain --no-legend 'pod-*.scope' | cut -d' ' -f1"),
+        "data": machine.succeed("cd /var/lib/podctl && find pods kept -printf '%p %u %m\n' | sort"),
+        "told": machine.succeed("cd /run/podctl/pods 2> /dev/null && sha256sum */users || true"),
+    }
+
+
+def curl(machine, pod, path, *options, user_token=None, source=None, timeout=60):
+    """Asks POD (anything with address, front_address and port) over HTTP as the front door does: from the
+    pod's front address, or from SOURCE. Returns (status, body); status 0: no answer."""
+    words = ["curl", "-sS", "--max-time", str(timeout), "-w", "\n%{http_code}",
+             "--interface", source or pod["front_address"], *options]
+    if user_token:
+        words += ["-H", f"Authorization: Bearer {user_token}"]
+    words.append(f"http://{pod['address']}:{pod['port']}{path}")
+    body, _, status = machine.run(shlex.join(words), timeout=timeout + 60).stdout.rpartition("\n")
+    return int(status or 0), body
+
+
 def cgroup(machine, unit, file):
     """One file of UNIT's cgroup, e.g. memory.max, stripped; the unit's slice is looked up."""
     return machine.succeed(
@@ -133,3 +177,40 @@ def clean_slate(machine):
         systemd-tmpfiles --create podctl.conf
         systemctl start podd.service
     """, timeout=180)
+
+
+def journal_cursor(machine):
+    """Where the journal ends now, for `complaints`."""
+    return json.loads(machine.succeed("journalctl -n 1 -o json --no-pager"))["__CURSOR"]
+
+
+def complaints(machine, since, allowed=()):
+    """What podd, and systemd about podd, said since the cursor SINCE at level warning or worse, and every
+    crash of a program of ours, as lines; without those in which one of the regular expressions ALLOWED is
+    found."""
+    entries = machine.succeed(
+        f"journalctl -o json --no-pager --after-cursor='{since}' -u podd.service", timeout=120)
+    wrong = []
+    for entry in map(json.loads, entries.splitlines()):
+        text = entry.get("MESSAGE")
+        if not isinstance(text, str):
+            text = bytes(text or []).decode(errors="replace")
+        if int(entry.get("PRIORITY", 6)) <= 4 or "atal error" in text or "Stack dump" in text:
+            if not any(re.search(pattern, text) for pattern in allowed):
+                wrong.append(f"{entry.get('SYSLOG_IDENTIFIER')}: {text}")
+    return wrong
+
+
+def agrees(machine, timeout=90):
+    """Waits until database, systemd and kernel tell the same about every pod and user, and nothing is half
+    done (files/audit-host)."""
+    problems = [None]
+
+    def none_left():
+        problems[0] = machine.run("/payload/files/audit-host").stdout.strip()
+        return not problems[0]
+
+    try:
+        wait_until(none_left, timeout, interval=1)
+    except TimeoutError:
+        raise AssertionError(f"still after {timeout} s:\n{problems[0]}") from None
