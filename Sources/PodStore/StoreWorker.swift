@@ -44,6 +44,18 @@ public final class StoreWorker: Sendable {
     return try result.get()
   }
 
+  /// Runs a job that nobody waits for. It has its place in the order when this returns. `failed` is called on
+  /// the store's thread, or at once when the job is not accepted.
+  public func submit(
+    _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void,
+    failed: @escaping @Sendable (StoreError) -> Void
+  ) {
+    let refusal = enqueue { store in
+      do throws(StoreError) { try body(store) } catch { failed(error) }
+    }
+    if let refusal { failed(refusal) }
+  }
+
   /// Runs a job on the calling thread: for podd's start, before its loop turns.
   public func runBlocking<T>(_ body: (PlacementStore) throws(StoreError) -> T) throws(StoreError) -> T {
     try body(store)

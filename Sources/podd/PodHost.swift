@@ -100,17 +100,12 @@ final class PodHost {
     onChange(pod)
   }
 
-  /// Writes something that nobody waits for; what fails is said once, here.
+  /// Writes something that nobody waits for, before everything that is asked of the store later; what fails
+  /// is said once, here.
   func write(
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
-    loopTask {
-      do throws(StoreError) {
-        try await self.store.run(body)
-      } catch {
-        Log.error("Cannot record \(what): \(error)")
-      }
-    }
+    store.submit(body) { error in Log.error("Cannot record \(what): \(error)") }
   }
 
   /// Tiers of higher rank first, then by number.
