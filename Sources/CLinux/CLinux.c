@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -135,6 +137,19 @@ ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t 
                 }
         }
         return got;
+}
+
+int linux_nftables_events(void) {
+        int group = NFNLGRP_NFTABLES;
+        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+        if (fd < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+                int error = errno;
+                close(fd);
+                return -error;
+        }
+        return fd;
 }
 
 int linux_accept_only_from(int fd, uint32_t source) {

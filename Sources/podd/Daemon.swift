@@ -112,6 +112,7 @@ final class Daemon {
       for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
         host.sockets.drop(pod.name)
       }
+      await host.firewall.start()
       await finishMoves(host)
       Log.event(
         .reconciled,

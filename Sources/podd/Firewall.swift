@@ -1,53 +1,144 @@
 import CLinux
 import Glibc
+import PodModel
 import Systemd
 
-/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them; podd only
-/// looks whether they stand.
+/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them; podd sees
+/// to it that they stand, and fills in what workloads open with `IPAddressAllow=`.
 @LoopActor
-enum Firewall {
+final class Firewall {
+  private static let nft = "/usr/sbin/nft"
+  private static let unit = "podctl-firewall.service"
+  private static let script = "/run/podctl/firewall.nft"
+
   /// Asks nft for the table. False also when nft is missing.
   static func isLoaded() async -> Bool {
-    let arguments = ["nft", "list", "table", "inet", "podctl"]
-    guard let status = await Command.run("/usr/sbin/nft", arguments, timeoutUSec: 10_000_000) else {
-      return false
-    }
+    await run(["list", "table", "inet", PacketFilter.table])
+  }
+
+  private static func run(_ arguments: [String]) async -> Bool {
+    let status = await Command.run(nft, ["nft"] + arguments, timeoutUSec: 10_000_000)
     return status == 0
   }
-}
 
-/// A helper program, run to its end with nothing on its standard streams.
-@LoopActor
-enum Command {
-  /// The exit status; nil when it could not be run, was killed, or took too long.
-  static func run(_ path: String, _ arguments: [String], timeoutUSec: UInt64) async -> Int32? {
-    guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return nil }
-    let high = fcntl(null.raw, F_DUPFD_CLOEXEC, CInt(16))
-    guard high >= 0 else { return nil }
-    let raised = FileDescriptor(owning: high)
-    let copies = arguments.map { strdup($0) }
-    defer { for copy in copies { free(copy) } }
-    var argv: [UnsafeMutablePointer<CChar>?] = copies + [nil]
-    let environment = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-    defer { free(environment) }
-    var envp: [UnsafeMutablePointer<CChar>?] = [environment, nil]
-    var pid: pid_t = 0
-    guard linux_spawn(&pid, path, &argv, &envp, [raised.raw, raised.raw, raised.raw], 3) == 0 else {
-      return nil
+  private unowned let host: PodHost
+  private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
+  private var events: FirewallEvents?
+  private var isMending = false
+  private var asked = 0
+  private var filled = 0
+  private var isFilling = false
+  private var succeeded = true
+  private var waiters: [UnsafeContinuation<Void, Never>] = []
+
+  init(host: PodHost) {
+    self.host = host
+  }
+
+  /// Once, after running pods were taken over: from here on the rules are watched.
+  func start() async {
+    do throws(Errno) {
+      events = try FirewallEvents { [weak self] event in
+        switch event {
+        case .appeared: self?.refill()
+        case .vanished: self?.mend()
+        }
+      }
+    } catch {
+      Log.warning("Cannot watch the packet filter, so rules that are flushed stay away: \(error)")
     }
-    let pidfd = linux_pidfd_open(pid, 0)
-    guard pidfd >= 0 else { return nil }
-    let process = FileDescriptor(owning: pidfd)
-    let events = await EventLoop.main.wait(
-      descriptor: process.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
-    if events == 0 {
-      _ = linux_pidfd_send_signal(process.raw, SIGKILL)
-      _ = await EventLoop.main.wait(
-        descriptor: process.raw, events: PollEvents.input, timeoutUSec: 1_000_000)
+    if !(await fill()) { mend() }
+  }
+
+  // MARK: What workloads open
+
+  /// Of a pod that was taken over; ``start()`` puts it into force.
+  func note(_ pod: PodName, uid: UInt32, words: [String]) {
+    opened[pod] = words.isEmpty ? nil : (uid, words)
+  }
+
+  /// Before a pod is launched. Returns when the kernel has it.
+  func open(_ pod: PodName, uid: UInt32, words: [String]) async throws(LaunchFailure) {
+    guard !words.isEmpty else { return close(pod) }
+    opened[pod] = (uid, words)
+    if await fill() { return }
+    mend()
+    throw LaunchFailure(stage: "firewall", error: "EAGAIN")
+  }
+
+  /// After its end.
+  func close(_ pod: PodName) {
+    if opened.removeValue(forKey: pod) != nil { refill() }
+  }
+
+  private func refill() {
+    loopTask { _ = await self.fill() }
+  }
+
+  /// Returns when a transaction that began after this call has ended: however many ask meanwhile, one more
+  /// serves them all.
+  private func fill() async -> Bool {
+    asked += 1
+    let mine = asked
+    while filled < mine {
+      if isFilling {
+        await withUnsafeContinuation { waiters.append($0) }
+        continue
+      }
+      isFilling = true
+      let serving = asked
+      succeeded = await write()
+      filled = serving
+      isFilling = false
+      let waiting = waiters
+      waiters = []
+      for waiter in waiting { waiter.resume() }
     }
-    var code: CInt = 0
-    var status: CInt = 0
-    guard linux_wait_child(pid, &code, &status) == 0, code == CInt(CLD_EXITED) else { return nil }
-    return status
+    return succeeded
+  }
+
+  private func write() async -> Bool {
+    do {
+      let text = try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
+      try Files.replace(Self.script, with: text, mode: 0o600)
+    } catch {
+      Log.error("Cannot tell nftables what workloads open: \(error)")
+      return false
+    }
+    return await Self.run(["-f", Self.script])
+  }
+
+  // MARK: When the rules go
+
+  /// Has them loaded again, for as long as it takes. Another firewall's flush takes them away in one go;
+  /// until they are back, each scope's own IPAddressDeny= stands.
+  private func mend() {
+    guard !isMending else { return }
+    isMending = true
+    loopTask {
+      var pause: UInt64 = 100_000
+      var hasTold = false
+      while !(await Self.isLoaded()) {
+        if !hasTold {
+          Log.event(
+            .firewallLost, "The packet filter rules for pods are gone; loading them again.",
+            priority: .warning)
+          hasTold = true
+        }
+        await self.host.busConnected()
+        do throws(BusError) {
+          _ = try await self.host.systemd.reloadOrRestartUnit(Self.unit)
+        } catch {
+          // Stopped or started by somebody else at this moment: PID 1 has a job for it already.
+          Log.debug("\(Self.unit): \(error.message)")
+        }
+        if await Self.isLoaded() { break }
+        await EventLoop.main.sleep(pause)
+        pause = min(pause * 2, 60_000_000)
+      }
+      self.isMending = false
+      if hasTold { Log.notice("The packet filter rules for pods are loaded again.") }
+      _ = await self.fill()
+    }
   }
 }

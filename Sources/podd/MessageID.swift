@@ -25,6 +25,8 @@ enum MessageID: String, CaseIterable {
   case settingsError = "f89c24262263486f8c036e7dd0ea8d66"
   /// The host lacks something without which pods cannot be kept apart.
   case hostUnfit = "5b2367a7c8c542e0beddaa402af7f51c"
+  /// Something took the packet filter rules away.
+  case firewallLost = "cce67fa81baa40a48ae2691093235553"
   /// The kernel's limits are not the tier's.
   case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
   /// What runs and what should run were compared.

@@ -168,6 +168,7 @@ final class Pod {
           .podLaunchFailed, "\(name) could not be launched: \(error.reason)", priority: .error,
           journalFields + [("POD_REASON", error.reason.description), ("POD_UNIT", request.unit.description)])
       }
+      host.firewall.close(name)
       handle(.launchFailed(error.reason))
     }
   }
@@ -204,6 +205,7 @@ final class Pod {
     guard let request = request(generation: number) else {
       throw LaunchFailure(stage: "settings", error: "EINVAL")
     }
+    try await host.firewall.open(name, uid: record.uid, words: workload.ipAddressAllow)
     arm(workload.timeoutStartUSec) { $0.handle(.startTimeout) }
     return try await host.launcher.launch(request) { held = $0 }
   }
@@ -279,6 +281,7 @@ final class Pod {
     self.generation = generation
     openUnit = generation.unit
     generation.notifiedReady = ready
+    host.firewall.note(name, uid: record.uid, words: workload?.ipAddressAllow ?? [])
     lifecycle.adopt(ready: ready, since: EventLoop.main.now())
     self.since = since ?? realtimeNow()
     watch(generation)
@@ -462,6 +465,7 @@ final class Pod {
     try? await host.systemd.unreferenceUnit(unit)
     ScopeJournalFields.withdraw(ended.unit)
     guard generation === ended else { return }
+    host.firewall.close(name)
     generation = nil
     stopping = false
     sample = nil

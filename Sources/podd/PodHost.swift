@@ -10,6 +10,7 @@ final class PodHost {
   let configuration: Configuration
   let store: StoreWorker
   let sockets = ListeningSockets()
+  private(set) lazy var firewall = Firewall(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]

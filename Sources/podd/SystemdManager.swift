@@ -69,6 +69,14 @@ final class SystemdManager {
     }
   }
 
+  /// Has a service load its configuration again, or starts it; not while another job is about to stop it.
+  func reloadOrRestartUnit(_ unit: String) async throws(BusError) -> String {
+    let call = try newCall("ReloadOrRestartUnit")
+    try call.append(unit)
+    try call.append("fail")
+    return try await job(call)
+  }
+
   /// SIGKILL to every process of a unit.
   func killUnit(_ unit: String, signal: Int32) async throws(BusError) {
     let call = try newCall("KillUnit")

@@ -64,6 +64,10 @@ ssize_t linux_send_file(int socket, int fd, uint64_t offset, size_t count);
 /* One datagram to a unix socket; a leading '@' names an abstract one. 0, or -1 and errno. */
 int linux_notify(const char *path, const void *message, size_t size);
 
+/* --- netlink: a socket that hears of every change of the nftables ruleset, non-blocking and close-on-exec
+ *     (needs CAP_NET_ADMIN); -errno on failure. --- */
+int linux_nftables_events(void);
+
 /* --- a socket's own filter: only packets from one IPv4 address (network byte order) pass, and the
  *     filter is locked, so that whoever is given the socket cannot take it off. 0 or -errno. --- */
 int linux_accept_only_from(int fd, uint32_t source);

@@ -1,0 +1,82 @@
+import PodModel
+import Testing
+
+@Suite struct PacketFilterTests {
+  @Test func nothingOpenedEmptiesBothSets() throws {
+    #expect(
+      try PacketFilter.exceptions([]) == "flush set inet podctl allowed4\nflush set inet podctl allowed6\n")
+  }
+
+  @Test func eachPodOpensWhatItsWorkloadNames() throws {
+    let text = try PacketFilter.exceptions([
+      (1_900_000_001, ["10.9.9.1", "2001:db8::/32"]), (1_900_000_002, ["localhost"]),
+    ])
+    #expect(
+      text == """
+        flush set inet podctl allowed4
+        add element inet podctl allowed4 { 1900000001 . 10.9.9.1/32, 1900000002 . 127.0.0.0/8 }
+        flush set inet podctl allowed6
+        add element inet podctl allowed6 { 1900000001 . 2001:db8:0:0:0:0:0:0/32, 1900000002 . 0:0:0:0:0:0:0:1/128 }
+
+        """)
+  }
+
+  @Test func rangesWithinOthersAreLeftOutForOnePodOnly() throws {
+    let text = try PacketFilter.exceptions([
+      (1, ["10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/8"]), (2, ["10.1.0.0/16"]),
+    ])
+    #expect(text.contains("{ 1 . 10.0.0.0/8, 2 . 10.1.0.0/16 }"))
+  }
+
+  @Test(arguments: [
+    ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/9", "10.128.0.0/9", false),
+    ("10.0.0.0/8", "11.0.0.0/8", false),
+    ("0.0.0.0/0", "1.2.3.4", true), ("1.2.3.4", "0.0.0.0/0", false), ("::/0", "1.2.3.4", false),
+    ("fe80::/10", "febf::1", true), ("fe80::/10", "fec0::1", false),
+  ])
+  func aPrefixContains(_ outer: String, _ inner: String, _ wanted: Bool) throws {
+    #expect(try IPPrefix(parsing: outer).contains(IPPrefix(parsing: inner)) == wanted)
+  }
+
+  // MARK: Events
+
+  private func attribute(_ type: UInt8, _ content: [UInt8]) -> [UInt8] {
+    [UInt8(content.count + 4), 0, type, 0] + content
+      + [UInt8](repeating: 0, count: (4 - content.count % 4) % 4)
+  }
+
+  private func message(_ type: UInt8, _ attributes: [UInt8]) -> [UInt8] {
+    [UInt8(20 + attributes.count), 0, 0, 0, type, 10] + [UInt8](repeating: 0, count: 10) + [1, 0, 0, 0]
+      + attributes
+  }
+
+  private func table(_ type: UInt8, _ name: String) -> [UInt8] {
+    message(type, attribute(1, Array(name.utf8) + [0]))
+  }
+
+  @Test func ourTableComesAndGoes() {
+    // NFT_MSG_NEWTABLE is 0, NFT_MSG_DELTABLE 2, and 15 ends a transaction.
+    #expect(PacketFilter.events(in: table(2, "podctl") + message(15, [])) == [.vanished])
+    #expect(PacketFilter.events(in: table(2, "podctl") + table(0, "podctl")) == [.vanished, .appeared])
+  }
+
+  @Test func otherTablesAndObjectsDoNotMatter() {
+    // 3 is a new chain: its first attribute is its table's name too.
+    #expect(PacketFilter.events(in: table(2, "filter") + table(3, "podctl") + table(0, "podctl2")) == [])
+    #expect(
+      PacketFilter.events(
+        in: message(2, attribute(2, [0, 0, 0, 0]) + attribute(1, Array("podctl".utf8) + [0])))
+        == [.vanished])
+  }
+
+  @Test func aCutMessageEndsTheReading() {
+    let whole = table(2, "podctl")
+    for count in 0..<whole.count { #expect(PacketFilter.events(in: whole.prefix(count)) == []) }
+    var tooLong = whole
+    tooLong[20] = 200
+    #expect(PacketFilter.events(in: tooLong) == [])
+    var tooShort = whole
+    tooShort[0] = 3
+    #expect(PacketFilter.events(in: tooShort) == [])
+  }
+}
