@@ -117,7 +117,8 @@ struct Launcher {
       host: Self.hostLayout)
   }
 
-  /// ExecReload=: the command runs as the pod, in the pod's scope and view.
+  /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
+  /// at most TimeoutStartSec=, as with systemd.
   func reload(_ request: Request, in generation: Generation) async throws(LaunchFailure) {
     var request = request
     request = Request(
@@ -129,25 +130,39 @@ struct Launcher {
       unit: generation.unit, tier: request.tier, workload: workload, uid: request.record.uid,
       command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
       host: Self.hostLayout)
+    let patience = request.workload.timeoutStartUSec
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
-    defer { reapWhenDone(process) }
-    do throws(CgroupError) {
-      try generation.attach(process.pid)
+    do throws(LaunchFailure) {
+      do throws(CgroupError) {
+        try generation.attach(process.pid)
+      } catch {
+        throw LaunchFailure(stage: "cgroup", error: "EIO")
+      }
+      try process.release()
+      try await process.waitForProgram(timeoutUSec: patience)
     } catch {
-      process.cancel()
-      throw LaunchFailure(stage: "cgroup", error: "EIO")
+      _ = await end(of: process, timeoutUSec: 0)
+      throw error
     }
-    try process.release()
-    try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
+    let reason = await end(of: process, timeoutUSec: patience)
+    if reason != .exited(0) {
+      throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
+    }
   }
 
-  /// A command's exit status is of no interest, but a zombie would stay.
-  private func reapWhenDone(_ process: LaunchProcess) {
-    loopTask {
+  /// How a command ended, which no zombie outlives; nil when it had to be killed for taking too long.
+  private func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
+    let inTime = await EventLoop.main.wait(
+      descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
+    if inTime == 0 {
+      process.cancel()
       _ = await EventLoop.main.wait(
-        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: 60_000_000)
-      reap(process.pid)
+        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: nil)
     }
+    var code: CInt = 0
+    var status: CInt = 0
+    guard linux_wait_child(process.pid, &code, &status) == 0, inTime != 0 else { return nil }
+    return code == CInt(CLD_EXITED) ? .exited(status) : .signal(signalName(status))
   }
 
   private func reap(_ pid: pid_t) {
