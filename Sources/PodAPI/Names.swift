@@ -15,6 +15,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
   case invalidUser = "org.podctl1.Error.InvalidUser"
   case noSuchUser = "org.podctl1.Error.NoSuchUser"
   case noSuchPod = "org.podctl1.Error.NoSuchPod"
+  case otherTier = "org.podctl1.Error.OtherTier"
   case noSuchTier = "org.podctl1.Error.NoSuchTier"
   case invalidSettings = "org.podctl1.Error.InvalidSettings"
   case portRangeExhausted = "org.podctl1.Error.PortRangeExhausted"
@@ -32,7 +33,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
     switch self {
     case .invalidUser, .noSuchTier: .usage
     case .busy: .temporary
-    case .noSuchUser, .noSuchPod, .invalidSettings, .portRangeExhausted, .addressesExhausted,
+    case .noSuchUser, .noSuchPod, .otherTier, .invalidSettings, .portRangeExhausted, .addressesExhausted,
       .launchFailed, .storageFull, .storageFailed, .hostUnfit:
       .failed
     }

@@ -27,10 +27,12 @@ extension PlacementStore {
   ///   - portRange: where a new pod's port is taken from: the lowest that is free.
   ///   - token: a fresh secret; unused when the user has a place.
   ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
-  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.conflict`, or the file's own troubles.
+  ///   - insistOnTier: refuses a user who has a place in another tier.
+  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or the file's own troubles:
+  ///   `.full` already while there is room to take the placement back.
   public func provision(
     user name: String, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
-    wantRunning: Bool, now: Int64
+    wantRunning: Bool, insistOnTier: Bool = false, now: Int64
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
       throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
@@ -40,11 +42,13 @@ extension PlacementStore {
       let number: Int
       var createdPod = false
       let createdUser: Bool
-      if let pod = before?.pod {
+      if let before, let pod = before.pod {
+        if insistOnTier && before.tier != tier { throw StoreError.otherTier(user: name, tier: before.tier) }
         createdUser = false
         number = pod.number
       } else {
         createdUser = true
+        try StoreFile.requireRoom(file)
         if let roomy = try Self.fullestWithRoom(db, tier: tier, usersPerPod: usersPerPod) {
           number = roomy
         } else {

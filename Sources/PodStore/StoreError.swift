@@ -21,6 +21,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   /// Every pod number that has an address belongs to a pod.
   case addressesExhausted
   case noSuchUser(String)
+  /// The user has a place in another tier than the caller insists on.
+  case otherTier(user: String, tier: String)
   case noSuchPod(PodName)
   case noSuchGeneration(UnitName)
   /// The record is not, or no longer, in a state that allows the operation.
@@ -46,6 +48,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
       "All \(PodAddress.highestNumber) pod addresses are taken: place further users on another host."
     case .noSuchUser(let name):
       "There is no user \(name): 'podctl users' lists them."
+    case .otherTier(let user, let tier):
+      "\(user) is in tier \(tier), which provision does not change: leave --tier out, or name that tier."
     case .noSuchPod(let pod):
       "There is no \(pod): 'podctl pods' lists them."
     case .noSuchGeneration(let unit):

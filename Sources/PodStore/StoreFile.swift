@@ -27,6 +27,19 @@ enum StoreFile {
     guard access(path, R_OK | W_OK) == 0 else { throw failure(errno, path) }
   }
 
+  /// Throws `.full` below a megabyte of free space or a few free inodes. A user who is placed needs a directory
+  /// and a users file, and a placement that fails has to be taken back: on a disk without a free block
+  /// neither could be written.
+  static func requireRoom(_ path: String) throws(StoreError) {
+    var status = statvfs()
+    // What cannot be asked is left to the writes themselves.
+    guard statvfs(path, &status) == 0 else { return }
+    let free = UInt64(status.f_bfree) * UInt64(status.f_frsize)
+    // Some file systems make inodes as they go and count none.
+    let inodes = status.f_files == 0 ? UInt64.max : UInt64(status.f_ffree)
+    guard free >= 1 << 20, inodes >= 16 else { throw .full(file: path) }
+  }
+
   private static func failure(_ number: Int32, _ path: String) -> StoreError {
     if number == ENOSPC || number == EDQUOT { return .full(file: path) }
     return .io(file: path, code: number, message: strerror(number).map { String(cString: $0) } ?? "errno")

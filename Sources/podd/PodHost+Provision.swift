@@ -24,6 +24,7 @@ struct Refusal: Error {
       case .noSuchUser: .noSuchUser
       case .noSuchPod: .noSuchPod
       case .conflict: .busy
+      case .otherTier: .otherTier
       case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
       }
     self.init(error, failure.description)
@@ -102,16 +103,11 @@ extension PodHost {
     let ports = settings.portRange
     let now = Int64(realtimeNow())
     do throws(StoreError) {
-      let placed = try await store.run { store throws(StoreError) in
+      return try await store.run { store throws(StoreError) in
         try store.provision(
           user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
-          wantRunning: !cold, now: now)
+          wantRunning: !cold, insistOnTier: !wanted.isEmpty, now: now)
       }
-      if !placed.createdUser && !wanted.isEmpty && placed.user.tier != tier.name {
-        throw StoreError.conflict(
-          "\(user) is in tier \(placed.user.tier): use 'podctl move \(user) --tier \(tier.name)'")
-      }
-      return placed
     } catch {
       throw Refusal(error)
     }
