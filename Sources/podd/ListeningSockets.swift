@@ -26,7 +26,11 @@ final class ListeningSockets {
 
   /// The pod's socket, bound now if it is not held yet. It stays podd's.
   func socket(for pod: PodName, address: String, front: String, port: Int) throws(LaunchFailure) -> CInt {
-    if let held = sockets[pod] { return held }
+    if let held = sockets[pod] {
+      if linux_is_listener(held) == 1 { return held }
+      // The program shut it down, and with it podd's copy: the next generation needs a whole one.
+      drop(pod)
+    }
     do throws(Errno) {
       let bound = try Self.listen(address: address, front: front, port: port)
       let raw = bound.release()
