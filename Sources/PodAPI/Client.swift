@@ -108,14 +108,58 @@ public final class Client {
     reading read: (borrowing Message) throws(BusError) -> Result
   ) throws(CallError) -> Result {
     do throws(BusError) {
-      let message = try bus.newMethodCall(
-        destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
-      if change && interactive { message.setAllowInteractiveAuthorization(true) }
-      try build(message)
-      let reply = try bus.call(message, timeoutUSec: change ? Self.changeTimeoutUSec : 0)
-      return try read(reply)
+      return try read(try answer(member, change, build))
     } catch {
       throw CallError(error, host: host)
     }
+  }
+
+  /// The bus starts podd when it is not running. Where podd has given up, that would fail again, and the bus
+  /// would tell so only when its own patience is over: two minutes without a word.
+  private func answer(
+    _ member: String, _ change: Bool, _ build: (borrowing Message) throws(BusError) -> Void
+  ) throws(BusError) -> Message {
+    do throws(BusError) {
+      return try send(member, change, autoStart: false, build)
+    } catch {
+      switch error.name {
+      case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner": break
+      default: throw error
+      }
+      if let reason = reasonOfFailure() {
+        throw BusError(name: error.name, message: reason, code: error.code)
+      }
+      return try send(member, change, autoStart: true, build)
+    }
+  }
+
+  private func send(
+    _ member: String, _ change: Bool, autoStart: Bool, _ build: (borrowing Message) throws(BusError) -> Void
+  ) throws(BusError) -> Message {
+    let message = try bus.newMethodCall(
+      destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
+    message.setAutoStart(autoStart)
+    if change && interactive { message.setAllowInteractiveAuthorization(true) }
+    try build(message)
+    return try bus.call(message, timeoutUSec: change ? Self.changeTimeoutUSec : 0)
+  }
+
+  /// What podd said before it gave up; nil unless podd.service is in state "failed", out of which systemd does
+  /// not bring it by itself.
+  private func reasonOfFailure() -> String? {
+    guard let state = try? unitProperty("ActiveState", "Unit"), state == "failed" else { return nil }
+    let text = (try? unitProperty("StatusText", "Service")) ?? ""
+    return text.isEmpty ? "podd.service failed" : text
+  }
+
+  private func unitProperty(_ name: String, _ interface: String) throws(BusError) -> String {
+    let message = try bus.newMethodCall(
+      destination: "org.freedesktop.systemd1", path: "/org/freedesktop/systemd1/unit/podd_2eservice",
+      interface: "org.freedesktop.DBus.Properties", member: "Get")
+    try message.append("org.freedesktop.systemd1.\(interface)")
+    try message.append(name)
+    let reply = try bus.call(message)
+    guard try reply.enterContainer(.variant, "s") else { return "" }
+    return try reply.readString()
   }
 }

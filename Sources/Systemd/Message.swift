@@ -50,6 +50,11 @@ public struct Message: ~Copyable {
     sd_bus_message_set_allow_interactive_authorization(raw, allow ? 1 : 0)
   }
 
+  /// Whether the bus starts a peer that does not run (on unless it is turned off).
+  public func setAutoStart(_ start: Bool) {
+    sd_bus_message_set_auto_start(raw, start ? 1 : 0)
+  }
+
   // MARK: Writing
 
   public func append(_ value: String) throws(BusError) {
