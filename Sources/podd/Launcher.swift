@@ -66,7 +66,7 @@ struct Launcher {
       let generation = Generation(
         unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
         adopted: false)
-      try process.release()
+      // Before the release: a program that ends at once takes the cgroup, and these files, with it.
       let wrong = generation.limitMismatches(request.tier)
       if !wrong.isEmpty {
         Log.event(
@@ -75,6 +75,7 @@ struct Launcher {
           priority: .error, [("POD", request.unit.pod.description), ("POD_UNIT", unit)])
         throw LaunchFailure(stage: "limits", error: "ERANGE")
       }
+      try process.release()
       // Bounded by the workload's own patience: the program must at least have begun by then.
       try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
       return generation
