@@ -8,12 +8,13 @@
 /// | cold, stopped | starting | | | | | stopped | starting | | |
 /// | starting | | backoff¹ | ready | backoff¹ | stopping | stopping | | | |
 /// | ready | | | | backoff¹ | | stopping | stopping | | |
-/// | stopping | then start² | | | next³ | | then stopped² | then start² | | |
+/// | stopping | then start²⁴ | next³ | | next³ | | then stopped² | then start² | | |
 /// | backoff | starting | | | | | stopped | starting | starting | starting |
 /// | crash-loop | | | | | | stopped | starting | | starting |
 ///
 /// ¹ crash-loop when `burst` ends fell within `burstInterval`. ² the scope is already stopping; what
-/// follows changes. ³ what the stop was for.
+/// follows changes. ³ what the stop was for. ⁴ not after a start timeout: that counts as an end, however
+/// many requests come meanwhile.
 public struct Lifecycle: Sendable, Equatable {
   /// What is wanted of the pod, durable across reboots.
   public enum Wanted: String, Sendable, CaseIterable {
@@ -153,6 +154,8 @@ public struct Lifecycle: Sendable, Equatable {
     case (.stopping, .stop(_, let next)):
       afterStop = next
       return want(next)
+    case (.stopping, .start) where afterStop == .backoff:
+      return []
     case (.stopping, .start), (.stopping, .restart):
       afterStop = .launch
       return want(.launch)

@@ -1,0 +1,231 @@
+import PodModel
+import Testing
+
+/// How a pod comes back: backoff, crash loop, and stops and starts that meet.
+@Suite struct LifecycleRestartTests {
+  static let crash = EndReason.signal("SEGV")
+  static let minute: UInt64 = 60_000_000
+
+  /// A pod that never gets into a crash loop, so that its delays can be watched.
+  private func patient() -> LifecycleDriver {
+    var driver = LifecycleDriver(.start, .ready)
+    driver.policy.burst = .max
+    return driver
+  }
+
+  // MARK: Backoff
+
+  @Test func theDelayDoublesUpToItsMaximum() {
+    var driver = patient()
+    driver.policy.maxDelay = 1_000_000
+    var delays: [UInt64] = []
+    for _ in 0..<6 {
+      driver.send(.ended(Self.crash))
+      delays.append(driver.backoff ?? 0)
+      driver.send(.backoffElapsed)
+      driver.send(.ready)
+    }
+    #expect(delays == [100_000, 200_000, 400_000, 800_000, 1_000_000, 1_000_000])
+  }
+
+  @Test func hugeDelaysDoNotOverflow() {
+    var driver = patient()
+    driver.policy.firstDelay = 1 << 40
+    driver.policy.maxDelay = 1 << 62
+    for _ in 0..<64 {
+      driver.send(.ended(Self.crash))
+      #expect(driver.backoff ?? 0 <= 1 << 62)
+      driver.send(.backoffElapsed)
+    }
+  }
+
+  @Test(arguments: [
+    (0.0, 100_000), (0.5, 112_500), (0.999, 124_975), (1.0, 125_000), (7.0, 125_000), (-1, 100_000),
+  ])
+  func jitterAddsAtMostAQuarter(random: Double, delay: UInt64) {
+    var driver = LifecycleDriver(.start)
+    driver.random = random
+    driver.send(.ended(Self.crash))
+    #expect(driver.backoff == delay)
+  }
+
+  @Test func aFailedLaunchBacksOffLikeACrash() {
+    var driver = LifecycleDriver(.start)
+    let reason = EndReason.launchFailed(stage: "exec", error: "ENOENT")
+    driver.send(.launchFailed(reason))
+    #expect(driver.pod.state == .backoff)
+    #expect(driver.pod.lastEnd == reason)
+    #expect(driver.effects.contains(.resolveFailed(reason)))
+  }
+
+  @Test func onlyRestartsThatNobodyAskedForAreCounted() {
+    var driver = patient()
+    driver.send(.restart(.operator))
+    driver.send(.ended(.exited(0)))
+    driver.send(.ready)
+    #expect(driver.pod.restarts == 0)
+    driver.send(.ended(Self.crash))
+    driver.send(.start)
+    #expect(driver.pod.restarts == 0)
+    driver.send(.ended(Self.crash))
+    driver.send(.backoffElapsed)
+    #expect(driver.pod.restarts == 1)
+  }
+
+  // MARK: Crash loop
+
+  @Test func fiveEndsWithinAMinuteAreACrashLoop() {
+    var driver = LifecycleDriver(.start)
+    for _ in 0..<4 {
+      driver.send(.ended(Self.crash), after: Self.minute / 5)
+      #expect(driver.pod.state == .backoff)
+      driver.send(.backoffElapsed)
+    }
+    driver.send(.ended(Self.crash))
+    #expect(driver.pod.state == .crashLoop)
+    #expect(driver.effects.contains(.holdCrashLoop(true)))
+    #expect(driver.effects.contains(.resolveFailed(Self.crash)))
+    #expect(driver.backoff == nil)
+  }
+
+  @Test func endsThatAreFartherApartAreNone() {
+    var driver = LifecycleDriver(.start)
+    for _ in 0..<50 {
+      driver.send(.ended(Self.crash), after: Self.minute / 4)
+      #expect(driver.pod.state == .backoff)
+      driver.send(.backoffElapsed)
+    }
+  }
+
+  @Test func aGenerationThatWasReadyLongEnoughStartsAfresh() {
+    var driver = LifecycleDriver(.start, .ready)
+    for _ in 0..<3 {
+      driver.send(.ended(Self.crash))
+      driver.send(.backoffElapsed)
+      driver.send(.ready)
+    }
+    driver.send(.ended(Self.crash), after: driver.policy.stableAfter)
+    #expect(driver.backoff == 100_000)
+    // One short of stable: the delay goes on growing.
+    driver.send(.backoffElapsed)
+    driver.send(.ready)
+    driver.send(.ended(Self.crash), after: driver.policy.stableAfter - 1)
+    #expect(driver.backoff == 200_000)
+  }
+
+  @Test func onlyAPersonEndsACrashLoop() {
+    var driver = LifecycleDriver(wanted: .run, crashLoop: true)
+    for event in [Lifecycle.Event.start, .ready, .ended(Self.crash), .startTimeout, .backoffElapsed] {
+      driver.send(event)
+      #expect(driver.pod.state == .crashLoop)
+      #expect(driver.effects.isEmpty)
+    }
+    driver.send(.reset)
+    #expect(driver.pod.state == .starting)
+    driver.send(.ended(Self.crash))
+    #expect(driver.backoff == 100_000)
+  }
+
+  @Test func aStopEndsTheHoldToo() {
+    var driver = LifecycleDriver(wanted: .run, crashLoop: true)
+    driver.send(.stop(.operator, then: .cold))
+    #expect(driver.pod.state == .cold)
+    #expect(driver.effects.contains(.holdCrashLoop(false)))
+  }
+
+  // MARK: Stops and starts that meet
+
+  @Test func aStopDuringTheStartTellsThoseWhoWait() {
+    var driver = LifecycleDriver(.start)
+    driver.send(.stop(.operator, then: .stopped))
+    #expect(driver.effects.contains(.resolveFailed(.operator)))
+    driver.send(.ready)
+    #expect(driver.pod.state == .stopping)
+    driver.send(.launchFailed(.launchFailed(stage: "release", error: "EPIPE")))
+    #expect(driver.pod.state == .stopped)
+    #expect(driver.pod.lastEnd == .operator)
+  }
+
+  @Test func aRestartDuringAStopLaunchesAgain() {
+    var driver = LifecycleDriver(.start, .ready, .stop(.operator, then: .stopped))
+    driver.send(.restart(.operator))
+    #expect(driver.effects == [.persist(.run)])
+    driver.send(.ended(.signal("TERM")))
+    #expect(driver.pod.state == .starting)
+    #expect(driver.pod.wanted == .run)
+    #expect(driver.effects.contains(.recordEnd(.operator)))
+    #expect(driver.effects.contains(.launch))
+  }
+
+  @Test func theLastWishWins() {
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator))
+    driver.send(.stop(.idle, then: .cold))
+    driver.send(.start)
+    driver.send(.stop(.operator, then: .stopped))
+    driver.send(.ended(.exited(0)))
+    #expect(driver.pod.state == .stopped)
+    #expect(driver.pod.wanted == .stopped)
+    #expect(driver.pod.lastEnd == .operator)
+  }
+
+  @Test func aStartTimeoutCountsAsAnEnd() {
+    var driver = LifecycleDriver(.start)
+    for _ in 0..<5 {
+      driver.send(.startTimeout)
+      #expect(driver.pod.state == .stopping)
+      driver.send(.ended(.signal("KILL")))
+      #expect(driver.pod.lastEnd == .startTimeout)
+      driver.send(.backoffElapsed)
+    }
+    #expect(driver.pod.state == .crashLoop)
+  }
+
+  @Test func requestsDoNotLetAPodThatNeverGetsReadyEscapeItsCrashLoop() {
+    var driver = LifecycleDriver(.start)
+    var launches = 1
+    for _ in 0..<20 where driver.pod.state != .crashLoop {
+      driver.send(.startTimeout)
+      // Somebody's request comes while the scope is being stopped.
+      driver.send(.start)
+      driver.send(.ended(.signal("KILL")))
+      driver.send(.backoffElapsed)
+      if driver.pod.state == .starting { launches += 1 }
+    }
+    #expect(driver.pod.state == .crashLoop)
+    #expect(launches == driver.policy.burst)
+  }
+
+  @Test func anOperatorsRestartDuringAStartTimeoutIsObeyedAtOnce() {
+    var driver = LifecycleDriver(.start, .startTimeout)
+    driver.send(.restart(.operator))
+    driver.send(.ended(.signal("KILL")))
+    #expect(driver.pod.state == .starting)
+    #expect(driver.effects.contains(.recordEnd(.startTimeout)))
+  }
+
+  // MARK: What podd finds at its start
+
+  @Test func anAdoptedPodGoesOnWhereItWas() {
+    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 3, now: 5)
+    pod.adopt(ready: true, since: 7)
+    #expect(pod.state == .ready)
+    #expect(pod.restarts == 3)
+    #expect(
+      pod.handle(.ended(Self.crash), now: 8, random: 0, policy: Lifecycle.Policy()).first
+        == .recordEnd(Self.crash))
+  }
+
+  @Test func anAdoptedPodThatIsNotReadyMayStillTimeOut() {
+    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    pod.adopt(ready: false, since: 7)
+    #expect(pod.state == .starting)
+    #expect(pod.handle(.startTimeout, now: 8, random: 0, policy: Lifecycle.Policy()).contains(.stopScope))
+  }
+
+  @Test func anEndThatNobodySawIsRemembered() {
+    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    pod.endedUnseen(.unknownAdopted)
+    #expect(pod.state == .cold)
+    #expect(pod.lastEnd == .unknownAdopted)
+  }
+}
