@@ -79,9 +79,10 @@ public struct Cgroup: ~Copyable {
     }
   }
 
-  /// Every process in this cgroup itself.
+  /// Every process in this cgroup itself. The kernel prints 0 for one of another PID namespace, and a zero
+  /// that is passed on to systemd would mean the caller (facts 2): left out.
   public borrowing func processes() throws(CgroupError) -> [Int32] {
-    try read("cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
+    try read("cgroup.procs").split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
   }
 
   private borrowing func failure(_ name: String) -> CgroupError {

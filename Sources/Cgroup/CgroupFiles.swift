@@ -107,6 +107,6 @@ public enum CgroupFiles {
   }
 
   private static func clipped(_ text: some StringProtocol) -> String {
-    String(text.unicodeScalars.prefix(80).map { $0.value < 32 ? "." : Character($0) })
+    String(text.unicodeScalars.prefix(80).map { $0.value < 32 || $0.value == 127 ? "." : Character($0) })
   }
 }
