@@ -70,7 +70,12 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "pod-launch", cSettings: strictC),
 
-    .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: strict),
+    // Started by SystemdTests: what can be shown only in a process of its own.
+    .executableTarget(
+      name: "systemd-probe", dependencies: ["Systemd"], path: "Tests/Helpers/systemd-probe",
+      swiftSettings: strict),
+    .testTarget(
+      name: "SystemdTests", dependencies: ["Systemd", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),

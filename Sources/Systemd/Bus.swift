@@ -1,8 +1,11 @@
 internal import CSystemd
+internal import Glibc
 
 /// A connection to a message bus. It belongs to one thread for its whole life (facts 25).
 public final class Bus {
   let raw: OpaquePointer
+  /// Calls that wait for their answer: sd-bus forgets them when the connection is closed from this side.
+  private var waiting: [ObjectIdentifier: Pending] = [:]
 
   private init(_ raw: OpaquePointer) {
     self.raw = raw
@@ -30,11 +33,17 @@ public final class Bus {
   /// The system bus, attached to the loop. Returns before it is connected and waits for the bus's socket
   /// to appear, so that a restart of the bus needs no polling (sd_bus_set_watch_bind(3)).
   public static func openSystem(attachedTo loop: EventLoop, description: String) throws(BusError) -> Bus {
+    try open(systemAddress(), attachedTo: loop, description: description)
+  }
+
+  static func open(
+    _ address: String, attachedTo loop: EventLoop, description: String
+  ) throws(BusError) -> Bus {
     var created: OpaquePointer?
     try busCheck(sd_bus_new(&created), "create bus")
     let bus = try own(created)
     try busCheck(sd_bus_set_description(bus.raw, description), "describe bus")
-    try busCheck(sd_bus_set_address(bus.raw, systemAddress()), "set bus address")
+    try busCheck(sd_bus_set_address(bus.raw, address), "set bus address")
     try busCheck(sd_bus_set_bus_client(bus.raw, 1), "set bus client")
     try busCheck(sd_bus_set_watch_bind(bus.raw, 1), "watch bus socket")
     try busCheck(sd_bus_set_connected_signal(bus.raw, 1), "ask for connected signal")
@@ -60,6 +69,11 @@ public final class Bus {
   public func close() {
     sd_bus_detach_event(raw)
     sd_bus_close(raw)
+    let abandoned = waiting.values
+    waiting = [:]
+    for call in abandoned {
+      call.continuation.resume(returning: Reply(raw: nil, result: -ECONNRESET))
+    }
   }
 
   // MARK: Calls
@@ -104,19 +118,20 @@ public final class Bus {
     let member = message.member ?? ""
     let call = message.release()
     let reply: Reply = await withUnsafeContinuation { continuation in
-      let box = Unmanaged.passRetained(Pending(continuation))
+      let pending = Pending(continuation, self)
+      // Unretained: `waiting` keeps it as long as sd-bus may call back.
       let result = sd_bus_call_async(
         raw, nil, call,
         { reply, data, _ in
           guard let data, let reply else { return 0 }
-          Unmanaged<Pending>.fromOpaque(data).takeRetainedValue().continuation.resume(
-            returning: Reply(raw: sd_bus_message_ref(reply), result: 0))
+          Unmanaged<Pending>.fromOpaque(data).takeUnretainedValue().answered(reply)
           return 1
-        }, box.toOpaque(), timeoutUSec)
+        }, Unmanaged.passUnretained(pending).toOpaque(), timeoutUSec)
       sd_bus_message_unref(call)
       if result < 0 {
-        box.release()
         continuation.resume(returning: Reply(raw: nil, result: result))
+      } else {
+        waiting[ObjectIdentifier(pending)] = pending
       }
     }
     guard let raw = reply.raw else { throw BusError(reply.result, "call \(member)") }
@@ -135,7 +150,18 @@ public final class Bus {
 
   private final class Pending {
     let continuation: UnsafeContinuation<Reply, Never>
-    init(_ continuation: UnsafeContinuation<Reply, Never>) { self.continuation = continuation }
+    /// The caller, who is suspended in a method of it, keeps it.
+    private unowned let bus: Bus
+
+    init(_ continuation: UnsafeContinuation<Reply, Never>, _ bus: Bus) {
+      self.continuation = continuation
+      self.bus = bus
+    }
+
+    func answered(_ reply: OpaquePointer) {
+      guard bus.waiting.removeValue(forKey: ObjectIdentifier(self)) != nil else { return }
+      continuation.resume(returning: Reply(raw: sd_bus_message_ref(reply), result: 0))
+    }
   }
 
   // MARK: Names
@@ -175,7 +201,12 @@ public final class Bus {
     path: String, _ handler: @escaping (MethodCall) -> Bool
   ) throws(BusError) -> Slot {
     let box = Unmanaged.passRetained(
-      SlotHandler(answering: { message in handler(MethodCall(message)) }))
+      SlotHandler(answering: { message in
+        let call = MethodCall(message)
+        if handler(call) { return true }
+        call.disown()
+        return false
+      }))
     var slot: OpaquePointer?
     let result = sd_bus_add_object(raw, &slot, path, SlotHandler.trampoline, box.toOpaque())
     return try Slot.own(slot, result, box, "export \(path)")

@@ -93,6 +93,9 @@ public final class MethodCall {
     }
   }
 
+  /// Leaves the answer to sd-bus, which says that there is no such method. Without this both would answer.
+  func disown() { answered = true }
+
   public func fail(_ error: BusError) {
     guard !answered else { return }
     answered = true

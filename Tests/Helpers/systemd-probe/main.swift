@@ -1,0 +1,76 @@
+// What can be shown only in a process of its own: how many threads the loop needs, and what depends on the
+// environment. Started by SystemdTests, which reads what it prints.
+
+import Glibc
+import Systemd
+
+/// Timers, descriptors and bus calls awaited on the loop; prints how many threads that took.
+func countThreads() throws -> CInt {
+  LoopActor.assumeIsolated {
+    _ = loopTask {
+      do {
+        await EventLoop.main.sleep(1_000)
+        var ends: [CInt] = [0, 0]
+        guard pipe(&ends) == 0 else { return EventLoop.main.exit(2) }
+        _ = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: 1_000)
+        let bus = try Bus.openSystem(attachedTo: EventLoop.main, description: "probe")
+        for _ in 0..<3 {
+          let call = try bus.newMethodCall(
+            destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus",
+            interface: "org.freedesktop.DBus", member: "GetId")
+          _ = try await bus.callAsync(call).readString()
+        }
+        let nested = loopTask { await EventLoop.main.sleep(1) }
+        await nested.value
+        print(threads())
+        bus.close()
+        EventLoop.main.exit(0)
+      } catch {
+        print("\(error)")
+        EventLoop.main.exit(1)
+      }
+    }
+  }
+  return try EventLoop.main.run()
+}
+
+func threads() -> Int {
+  guard let directory = opendir("/proc/self/task") else { return 0 }
+  defer { closedir(directory) }
+  var count = -2  // `.` and `..`
+  while readdir(directory) != nil { count += 1 }
+  return count
+}
+
+func notify() throws -> CInt {
+  print(Notify.send("READY=1\nSTATUS=a b"))
+  // Standard input, which the test can recognise.
+  try Notify.store(0, name: "pod-001")
+  Notify.unstore(name: "pod-001")
+  return 0
+}
+
+func journal() -> CInt {
+  Journal.send(
+    "one\ntwo", priority: .warning, messageID: "0123456789abcdef0123456789abcdef",
+    fields: [("POD", "pod-001"), ("EMPTY", "")])
+  return 0
+}
+
+func descriptors() throws -> CInt {
+  for (name, descriptor) in try Notify.receivedDescriptors() {
+    print(name, descriptor, fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+  }
+  print(getenv("LISTEN_FDS") == nil)
+  return 0
+}
+
+let status: CInt =
+  switch CommandLine.arguments.dropFirst().first {
+  case "threads": try countThreads()
+  case "notify": try notify()
+  case "journal": journal()
+  case "descriptors": try descriptors()
+  default: 64
+  }
+exit(status)

@@ -1,0 +1,129 @@
+import Glibc
+import Systemd
+import Testing
+
+@LoopActor private final class Counter {
+  var value = 0
+  /// Not atomic on purpose: two threads at once would lose counts.
+  func increment() { value += 1 }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct EventLoopTests {
+  @Test func jobsFromForeignThreadsRunOneAtATime() async throws {
+    let counter = try await onLoop { Counter() }
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask { for _ in 0..<500 { await counter.increment() } }
+      }
+    }
+    #expect(try await onLoop { counter.value } == 4_000)
+  }
+
+  @Test func jobsNeverStarveEvents() async throws {
+    try await onLoop {
+      let fired = Flag()
+      let timer = try EventSource.timer(EventLoop.main, after: 1_000) { fired.isSet = true }
+      var turns = 0
+      while !fired.isSet {
+        await Task.yield()
+        turns += 1
+      }
+      #expect(turns > 1)
+      withExtendedLifetime(Held(timer)) {}
+    }
+  }
+
+  @Test func eventsNeverStarveJobs() async throws {
+    try await onLoop {
+      var ends: [CInt] = [0, 0]
+      try #require(openPair(&ends))
+      defer { for end in ends { close(end) } }
+      var byte: UInt8 = 1
+      try #require(write(ends[1], &byte, 1) == 1)
+      // Never read: the descriptor stays readable, so its event is there in every turn of the loop.
+      let events = Mailbox<UInt32>()
+      let source = try EventSource.io(EventLoop.main, descriptor: ends[0], events: PollEvents.input) {
+        events.put($0)
+      }
+      for _ in 0..<100 { _ = await events.next() }
+      await EventLoop.main.sleep(1_000)
+      withExtendedLifetime(Held(source)) {}
+    }
+  }
+
+  @Test func jobsKeepTheirOrder() async throws {
+    try await onLoop {
+      let order = Mailbox<Int>()
+      for number in 0..<100 { loopTask { order.put(number) } }
+      for number in 0..<100 { #expect(await order.next() == number) }
+    }
+  }
+
+  @Test func aCallbackIsOnTheLoopsThread() async throws {
+    try await onLoop {
+      let done = Mailbox<Bool>()
+      let timer = try EventSource.timer(EventLoop.main, after: 0) {
+        LoopActor.assumeIsolated { done.put(EventLoop.main.isIsolatingCurrentContext() == true) }
+      }
+      #expect(await done.next())
+      withExtendedLifetime(Held(timer)) {}
+    }
+    #expect(EventLoop.main.isIsolatingCurrentContext() == false)
+  }
+
+  @Test func sleepersWakeInTheOrderOfTheirTimes() async throws {
+    try await onLoop {
+      let order = Mailbox<String>()
+      loopTask {
+        await EventLoop.main.sleep(40_000)
+        order.put("later")
+      }
+      loopTask {
+        await EventLoop.main.sleep(1_000)
+        order.put("sooner")
+      }
+      #expect(await order.next() == "sooner")
+      #expect(await order.next() == "later")
+    }
+  }
+
+  @Test func waitingForADescriptorTellsWhatShowed() async throws {
+    try await onLoop {
+      var ends: [CInt] = [0, 0]
+      try #require(openPair(&ends))
+      defer { close(ends[0]) }
+      let none = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: 1_000)
+      #expect(none == 0)
+      let writable = await EventLoop.main.wait(
+        descriptor: ends[1], events: PollEvents.output, timeoutUSec: nil)
+      #expect(writable & PollEvents.output != 0)
+      close(ends[1])
+      let hungUp = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: nil)
+      #expect(hungUp != 0)
+    }
+  }
+
+  @Test func waitingForWhatCannotBeWatchedReturnsAtOnce() async throws {
+    let events = try await onLoop {
+      await EventLoop.main.wait(descriptor: -1, events: PollEvents.input, timeoutUSec: nil)
+    }
+    #expect(events & PollEvents.error != 0)
+  }
+
+  @Test func theLoopNeedsNoSecondThread() throws {
+    let daemon = try BusDaemon()
+    let output = try Probe.run(["threads"], environment: ["DBUS_SYSTEM_BUS_ADDRESS": daemon.address])
+    #expect(output == "1\n")
+  }
+}
+
+@LoopActor private final class Flag {
+  var isSet = false
+}
+
+/// Keeps an owned source until it is let go of by name.
+final class Held {
+  var source: EventSource?
+  init(_ source: consuming EventSource) { self.source = consume source }
+  init() {}
+}
