@@ -105,14 +105,15 @@ def acceleration():
 class Machine:
     """One machine with one disk. Not booted until `boot` is called."""
 
-    def __init__(self, image, payload, directory, backing=None, memory=2048, cpus=2, disk=None):
+    def __init__(
+            self, image, payload, directory, backing=None, memory=2048, cpus=2, disk=None, append=""):
         """`directory` takes the disk, the console's log and the sockets. `backing` is the disk to start
         from (the image's own by default, never altered); `disk` continues an existing one instead.
-        `memory` in MiB."""
+        `memory` in MiB; `append` goes to the kernel command line."""
         self.image, self.payload = image, pathlib.Path(payload)
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.memory, self.cpus = memory, cpus
+        self.memory, self.cpus, self.append = memory, cpus, append
         self.console_log = self.directory / "console.log"
         self.disk = pathlib.Path(disk) if disk else self._overlay(pathlib.Path(backing or image.disk))
         self.boot_id = None
@@ -218,7 +219,7 @@ class Machine:
             "qemu-system-x86_64", *acceleration(), "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append",
-            "root=/dev/vda rw quiet mitigations=off console=ttyS0 panic=-1 systemd.show_status=0",
+            "root=/dev/vda rw quiet mitigations=off console=ttyS0 panic=-1 systemd.show_status=0 " + self.append,
             "-drive", f"file={self.disk},if=virtio,format=qcow2,cache=writeback",
             "-drive", f"file={self.payload},if=virtio,format=raw,readonly=on",
             "-device", "virtio-rng-pci",

@@ -40,7 +40,7 @@ def case(fresh=False, package=True, suites=("12", "13"), units=UNITS, **options)
     `fresh`: it needs a machine of its own (reboot, power cut, full disk, upgrade, removal); others share
     one, and each starts from a clean slate there. `package`: podctl is installed when it starts.
     `suites`: where it runs. `units`: whose journal to show when it fails. `options` go to the machine
-    (memory=MiB, cpus=N); they need `fresh`."""
+    (memory=MiB, cpus=N, append="kernel parameters"); they need `fresh`."""
     assert fresh or not options, "machine options need a machine of one's own: fresh=True"
 
     def declare(function):

@@ -1,0 +1,106 @@
+"""Who may do what: root, members of group podctl, and nobody else, whichever way they ask."""
+
+import json
+
+from podctl_testing import case, expect, placement, podctl, refused, wait_until
+
+ALICE = "alice@example.com"
+ACCESS_DENIED = "45323b26edf444e09b6c45f6facd42be"
+BUSCTL = "busctl --json=short call org.podctl1 /org/podctl1 org.podctl1.Manager"
+
+#: Every verb that asks podd, and every method, with what polkit calls it.
+VERBS = {
+    f"provision {ALICE}": "provision", "provision bob@example.com --tier pro --cold": "provision",
+    f"deprovision {ALICE}": "deprovision", f"deprovision --purge {ALICE}": "deprovision",
+    "users": "view", "pods": "view", "tiers": "view", "status": "view", "status pod-001": "view",
+    f"status {ALICE}": "view", f"logs {ALICE}": "view", "start pod-001": "manage-pods",
+    "stop pod-001": "manage-pods", "restart pod-001": "manage-pods", "reset pod-001": "manage-pods",
+}
+METHODS = {
+    "Provision ssb bob@example.com '' true": "provision", f"Deprovision sb {ALICE} true": "deprovision",
+    "ListPods": "view", "ListUsers": "view", "ListTiers": "view", "GetPod s pod-001": "view",
+    f"GetUser s {ALICE}": "view", "GetStatus": "view", "StartPod s pod-001": "manage-pods",
+    "StopPod s pod-001": "manage-pods", "RestartPod s pod-001": "manage-pods",
+    "ResetPod s pod-001": "manage-pods", "Reload": "manage-host",
+}
+
+
+def denials(machine, cursor):
+    text = machine.succeed(
+        f"journalctl --after-cursor='{cursor}' -o json --no-pager MESSAGE_ID={ACCESS_DENIED} _UID=0")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@case()
+def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
+    podctl(machine, f"provision {ALICE}")
+    machine.succeed("podctl stop pod-001")
+    podctl(machine, "provision carol@example.com --tier pro")
+    before = placement(machine)
+    cursor = machine.succeed("journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p'").strip()
+    uid = machine.succeed("id -u visitor").strip()
+    for verb in VERBS:
+        line = refused(machine, f"podctl {verb}", 77, "podctl: not permitted", user="visitor")
+        # Neither who is here nor where.
+        for secret in ("carol", "pod-002", "127.77."):
+            assert secret not in line, line
+    refused(machine, "podctl --json users", 77, "not permitted", user="visitor")
+    for method in METHODS:
+        called = machine.run(f"{BUSCTL} {method}", user="visitor")
+        assert called.status != 0 and called.stdout == "", (method, called)
+        assert "denied" in called.stderr or "uthenti" in called.stderr, (method, called)
+    wanted = len(VERBS) + 1 + len(METHODS)
+    tries = wait_until(lambda: len(seen := denials(machine, cursor)) >= wanted and seen, 60,
+                       what=f"{wanted} denials in the journal")
+    expect({(each["POD_CALLER_UID"], each["PRIORITY"]) for each in tries}, {(uid, "4")})
+    actions = [f"org.podctl1.{action}" for action in (*VERBS.values(), "view", *METHODS.values())]
+    expect(sorted(each["POD_ACTION"] for each in tries), sorted(actions))
+    expect(placement(machine), before)
+
+
+@case()
+def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
+    machine.succeed("gpasswd --add helper podctl")
+    try:
+        placed = json.loads(machine.succeed(f"podctl --json provision {ALICE}", user="helper"))
+        expect((placed["pod"], placed["state"]), ("pod-001", "ready"))
+        for verb in ("users", "pods", "tiers", "status", "status pod-001", f"status {ALICE}", "stop pod-001",
+                     "start pod-001", "restart pod-001", "reset pod-001", f"deprovision {ALICE}"):
+            machine.succeed(f"podctl {verb}", user="helper")
+        machine.succeed(f"{BUSCTL} Reload", user="helper")
+        # Not root for all that.
+        machine.run("podctl provision ../x", user="helper")
+        assert machine.run("cat /var/lib/podctl/podctl.db", user="helper").status != 0
+    finally:
+        machine.succeed("gpasswd --delete helper podctl")
+    refused(machine, "podctl users", 77, user="helper")
+
+
+@case()
+def who_changed_what_is_in_the_audit_trail(machine):
+    podctl(machine, f"provision {ALICE}")
+    machine.run(f"podctl deprovision {ALICE}", user="visitor")
+    machine.run("podctl provision --tier gold bob@example.com")
+    uid = machine.succeed("id -u visitor").strip()
+
+    def trail():
+        return machine.succeed("""
+            rm -rf /tmp/trail && mkdir -m 700 /tmp/trail && cp /var/lib/podctl/podctl.db* /tmp/trail
+            sqlite3 /tmp/trail/podctl.db 'SELECT uid, verb, subject, result FROM audit ORDER BY id'
+        """).splitlines()
+
+    entries = wait_until(lambda: len(found := trail()) >= 3 and found, what="three audit entries")
+    expect(entries[0], f"0|Provision|{ALICE}|done")
+    expect(entries[1], f"{uid}|Deprovision|{ALICE}|denied")
+    expect(entries[2].rpartition("|")[0], "0|Provision|bob@example.com")
+
+
+@case()
+def an_ordinary_user_may_neither_stop_podd_nor_read_what_is_secret(machine):
+    podctl(machine, f"provision {ALICE}")
+    took = machine.run("systemctl stop podd.service", user="visitor")
+    assert took.status != 0, took
+    for path in ("/var/lib/podctl/podctl.db", "/run/podctl/pods/pod-001/users",
+                 f"/var/lib/podctl/pods/pod-001/{ALICE}"):
+        assert machine.run(f"cat {path} || ls {path}", user="visitor").status != 0, path
+    expect(machine.succeed("stat -c '%U %a' /var/lib/podctl/podctl.db").split(), ["root", "600"])
