@@ -140,11 +140,14 @@ ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t 
 }
 
 int linux_nftables_events(void) {
+        const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
         int group = NFNLGRP_NFTABLES;
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
         if (fd < 0)
                 return -errno;
-        if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+        /* Bound, so that it has a number: without one the kernel takes it for the sender of every change. */
+        if (bind(fd, (const struct sockaddr *) &any, sizeof any) < 0
+            || setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
                 int error = errno;
                 close(fd);
                 return -error;
