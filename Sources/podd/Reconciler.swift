@@ -45,28 +45,82 @@ struct Reconciler {
     }
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
-
-    for (unit, activeState) in scopes {
-      let record = UnitName(unit).flatMap { records[$0] }
-      if let record, let pod = host.pods[record.unit.pod], await adopt(pod, record) {
-        records[record.unit] = nil
-        outcome.adopted += 1
-      } else {
-        await clear(unit, failed: activeState == "failed", owned: record != nil)
-        if record == nil { outcome.orphans += 1 }
-      }
-    }
-    // What is on record and does not run has ended while nobody watched.
-    for unit in records.keys {
-      outcome.ended += 1
-      ScopeJournalFields.withdraw(unit)
-      let now = Int64(realtimeNow())
-      host.pods[unit.pod]?.endedUnseen()
-      host.write("the end of \(unit)") { store throws(StoreError) in
-        try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
+    let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID) }
+    for action in Reconcile.decide(
+      rows: rows, scopes: look(scopes, records), boot: ProcessIdentity.bootID)
+    {
+      switch action {
+      case .adopt(let unit):
+        if let record = records[unit], let pod = host.pods[unit.pod], await adopt(pod, record) {
+          outcome.adopted += 1
+        } else {
+          // It ended since it was looked at.
+          try await stop(unit.description, owned: true)
+          endUnseen(unit)
+          outcome.ended += 1
+        }
+      case .stop(let unit, let owned):
+        try await stop(unit, owned: owned)
+        if !owned { outcome.orphans += 1 }
+      case .resetFailed(let unit):
+        // Forgotten meanwhile is as good.
+        try? await host.systemd.resetFailed(unit)
+      case .end(let unit):
+        endUnseen(unit)
+        outcome.ended += 1
       }
     }
     return outcome
+  }
+
+  /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
+  private func look(
+    _ listed: [(unit: String, activeState: String)], _ records: [UnitName: GenerationRecord]
+  ) -> [Reconcile.Scope] {
+    var scopes = listed.map { unit, activeState in
+      let record = UnitName(unit).flatMap { records[$0] }
+      return Reconcile.Scope(
+        unit: unit, hasMainProcess: record.map(hasMainProcess) ?? false, isFailed: activeState == "failed",
+        isPopulated: record.map { isPopulated($0.unit) } ?? (activeState != "failed"))
+    }
+    let units = Set(listed.map(\.unit))
+    for record in records.values where !units.contains(record.unit.description) && isPopulated(record.unit) {
+      scopes.append(
+        Reconcile.Scope(
+          unit: record.unit.description, hasMainProcess: hasMainProcess(record), isFailed: false,
+          isPopulated: true))
+    }
+    return scopes
+  }
+
+  private func hasMainProcess(_ record: GenerationRecord) -> Bool {
+    cgroupPath(record.unit).flatMap { mainProcess(record, $0) } != nil
+  }
+
+  private func isPopulated(_ unit: UnitName) -> Bool {
+    guard let path = cgroupPath(unit) else { return false }
+    do throws(CgroupError) {
+      return try Cgroup(path: path).isPopulated()
+    } catch .gone {
+      return false
+    } catch {
+      // A second copy beside a living one is the greater harm.
+      return true
+    }
+  }
+
+  /// Nil for a pod that is no longer on record.
+  private func cgroupPath(_ unit: UnitName) -> String? {
+    host.pods[unit.pod].map { Launcher.cgroupPath(unit, tier: $0.record.tier) }
+  }
+
+  private func endUnseen(_ unit: UnitName) {
+    ScopeJournalFields.withdraw(unit)
+    let now = Int64(realtimeNow())
+    if let pod = host.pods[unit.pod], pod.generation == nil { pod.endedUnseen() }
+    host.write("the end of \(unit)") { store throws(StoreError) in
+      try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
+    }
   }
 
   enum Failure: Error, CustomStringConvertible {
@@ -178,21 +232,28 @@ struct Reconciler {
     }
   }
 
-  /// A scope that no pod can take over.
-  private func clear(_ unit: String, failed: Bool, owned: Bool) async {
+  /// Stops a scope that no pod can take over, and returns when nothing of it is left: its end may be
+  /// recorded, and its pod launched, only then.
+  private func stop(_ unit: String, owned: Bool) async throws(Failure) {
     do throws(BusError) {
-      if failed {
-        try await host.systemd.resetFailed(unit)
-      } else {
-        _ = try await host.systemd.stopUnit(unit)
-      }
-      if !owned {
-        Log.event(
-          .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
-          [("POD_UNIT", unit)])
-      }
+      _ = try await host.systemd.stopUnit(unit)
     } catch {
+      if error.isUnreachable { throw .bus(error) }
       Log.warning("\(unit): cannot be stopped: \(error.message)")
+    }
+    if let name = UnitName(unit), let path = cgroupPath(name), isPopulated(name) {
+      // What systemd's job left behind.
+      if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
+      var pause: UInt64 = 1_000
+      while isPopulated(name) {
+        await EventLoop.main.sleep(pause)
+        pause = min(pause * 2, 1_000_000)
+      }
+    }
+    if !owned {
+      Log.event(
+        .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
+        [("POD_UNIT", unit)])
     }
   }
 }
