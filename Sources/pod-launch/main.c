@@ -7,6 +7,7 @@
 #include "privileges.h"
 #include "report.h"
 #include "root.h"
+#include "scope.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -90,6 +91,7 @@ int main(void) {
   enter_cgroup_namespace(plan);
   open_journal_stream(plan->identifier);
   drop_privileges(plan->uid);
+  close_abstract_sockets();
   install_filter();
   umask(0022);
   /* As the pod's user: it must be able to get there by itself. */
