@@ -23,8 +23,10 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
       self = .connecting(error, host: host)
       return
     }
-    let text = error.message.split(separator: "\n").joined(separator: " ")
+    var text = error.message.split(separator: "\n").joined(separator: " ")
     let status = SysExit(errorName: error.name)
+    // polkit and the bus speak in sentences; ours goes on.
+    if status == .denied && text.hasSuffix(".") { text.removeLast() }
     let message =
       switch status {
       case .unreachable: "podd is not reachable: \(text); see systemctl status podd.service"

@@ -154,7 +154,8 @@ struct HostViews {
     case .stopped: "stopped by hand"
     case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
     case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
-    case .cold: "no user has asked for it yet"
+    case .cold:
+      pod.record.users == 0 ? "it has no users" : "nobody has started it: 'podctl start \(pod.name)'"
     default: ""
     }
   }

@@ -112,6 +112,18 @@ import Testing
         """)
   }
 
+  @Test func evidenceIsToldInWordsWithoutWhatDidNotHappen() {
+    let killed =
+      #"{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"unit_result":"oom-kill","adopted":true}"#
+    #expect(
+      StatusPage.evidence(killed, besides: "oom-own-limit")
+        == "signal:KILL, oom kills 1, own limit ooms 3, unit result oom-kill, adopted")
+    let left =
+      #"{"exit":"exited:3","oom_kills":0,"own_limit_ooms":0,"unit_result":null,"adopted":false}"#
+    #expect(StatusPage.evidence(left, besides: "exited:3") == "")
+    #expect(StatusPage.evidence(left, besides: "operator") == "exited:3")
+  }
+
   @Test func theHostPageNamesThePodsInTrouble() {
     let page = StatusPage.host(name: "web1", Properties([]), pods: rows(), users: 21, Style())
     #expect(page.contains("State: degraded"))

@@ -24,6 +24,8 @@ struct Context {
     }
     var style = Style.current
     style.legend = !noLegend
+    // As of the answer: podd may have been started only by the question.
+    style.now = Style.realtime()
     let content = text(style)
     if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {
       Pager.show(content)

@@ -159,8 +159,25 @@ struct StatusPage {
     }
     let latest = ended.max { ($0.uint("EndTimestamp") ?? 0) < ($1.uint("EndTimestamp") ?? 0) }
     guard let latest, let time = latest.uint("EndTimestamp") else { return "" }
-    let evidence = latest.string("Evidence").map { " (\($0))" } ?? ""
+    let seen = latest.string("Evidence").map { Self.evidence($0, besides: latest.string("Reason")) } ?? ""
+    let evidence = seen.isEmpty ? "" : " (\(seen))"
     return "\(evidence); \(Units.relative(time, now: style.now))"
+  }
+
+  /// podd's evidence, a flat JSON object, without what did not happen and what the reason has said already:
+  /// `signal:KILL, oom kills 1, own limit ooms 3`. Anything else as it is.
+  static func evidence(_ text: String, besides reason: String?) -> String {
+    guard text.hasPrefix("{"), text.hasSuffix("}") else { return text }
+    return text.dropFirst().dropLast().split(separator: ",").compactMap { pair -> String? in
+      let parts = pair.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != "\"" } }
+      guard parts.count == 2, !["null", "0", "false", reason].contains(parts[1]) else { return nil }
+      let key = parts[0].replacing("_", with: " ")
+      switch (parts[0], parts[1]) {
+      case ("exit", let how): return how
+      case (_, "true"): return key
+      case (_, let value): return "\(key) \(value)"
+      }
+    }.joined(separator: ", ")
   }
 
   private static func users(_ row: PodRow, _ properties: Properties) -> String {

@@ -13,7 +13,7 @@ struct Style {
   /// CLOCK_REALTIME in microseconds.
   var now: UInt64 = 0
 
-  /// Found once: nothing of it changes while podctl runs.
+  /// Found once: nothing of it but the time changes while podctl runs.
   static let current = Style(
     isTerminal: isatty(STDOUT_FILENO) != 0, environment: { getenv($0).map { String(cString: $0) } },
     window: windowSize(), now: realtime())
@@ -47,7 +47,7 @@ struct Style {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  private static func realtime() -> UInt64 {
+  static func realtime() -> UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000

@@ -15,7 +15,7 @@ struct Provision: ParsableCommand {
   @Option(help: "The user's tier; the default tier of podd.conf otherwise.", completion: .tiers)
   var tier: String?
 
-  @Flag(help: "Only place the user; the pod starts with the first request.")
+  @Flag(help: "Only place the user; podctl start launches the pod.")
   var cold = false
 
   @Option(
