@@ -59,7 +59,8 @@ def _as_newer(package, directory):
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN" / "control"
     control.write_text(re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(), flags=re.M))
-    newer = directory / (tree.name + "+next.deb")
+    # apt-ftparchive finds packages of an architecture by their file names.
+    newer = directory / re.sub(r"^([^_]+_[^_]+)_", r"\1+next_", pathlib.Path(package).name)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", tree, newer], check=True,
                    stdout=subprocess.DEVNULL)
     return newer
