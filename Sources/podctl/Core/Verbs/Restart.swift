@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Restart: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Restart a pod gracefully: no request is lost.")
+    abstract: "Restart a pod gracefully: what it has begun is finished.")
 
   @OptionGroup var globals: GlobalOptions
 
