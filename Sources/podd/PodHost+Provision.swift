@@ -163,6 +163,11 @@ extension PodHost {
   }
 
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
+    if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+      // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
+      pod.handle(.stop(.operator, then: .cold))
+      await pod.waitUntilGone()
+    }
     if placed.createdUser {
       do throws(Errno) {
         if placed.revived == nil {
@@ -173,9 +178,6 @@ extension PodHost {
       } catch {
         Log.warning("\(placed.user.name): \(error)")
       }
-    }
-    if placed.createdPod || placed.wokePod, !pod.state.hasScope, pod.record.users <= 1 {
-      pod.handle(.stop(.operator, then: .cold))
     }
     do throws(StoreError) {
       let gone = try await store.run { store throws(StoreError) in

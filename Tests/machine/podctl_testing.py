@@ -104,17 +104,19 @@ def placement(machine):
     """Everything that a call which failed must have left alone: who is placed where, which pods run with
     which main process, whose data there is, and what each pod was told about its users."""
     volatile = {"memory_current", "memory_anon"}
-    tables = machine.succeed("""
+    tables, scopes, data, told = machine.succeed("""
         rm -rf /tmp/placement && mkdir -m 700 /tmp/placement && cp /var/lib/podctl/podctl.db* /tmp/placement
         sqlite3 /tmp/placement/podctl.db "SELECT * FROM user ORDER BY name; SELECT * FROM pod ORDER BY number"
-    """)
+        echo ----
+        systemctl list-units --plain --no-legend 'pod-*.scope' | cut -d' ' -f1
+        echo ----
+        cd /var/lib/podctl && find pods kept -printf '%p %u %m\\n' | sort
+        echo ----
+        cd /run/podctl/pods 2> /dev/null && sha256sum */users || true
+    """).split("----\n")
     return {
-        "tables": tables,
-        "users": podctl(machine, "users"),
+        "tables": tables, "scopes": scopes, "data": data, "told": told, "users": podctl(machine, "users"),
         "pods": [{key: pod[key] for key in pod if key not in volatile} for pod in podctl(machine, "pods")],
-        "scopes": machine.succeed("systemctl list-units --plain --no-legend 'pod-*.scope' | cut -d' ' -f1"),
-        "data": machine.succeed("cd /var/lib/podctl && find pods kept -printf '%p %u %m\n' | sort"),
-        "told": machine.succeed("cd /run/podctl/pods 2> /dev/null && sha256sum */users || true"),
     }
 
 

@@ -85,7 +85,7 @@ def a_settings_file_that_does_not_parse_is_named_with_its_line(machine):
             ("[Tier]\nMemoryMax=plenty\n", 2, "MemoryMax"),
             ("[Tier]\n\n# why\nUsersPerPod=0\n", 4, "UsersPerPod"),
             ("MemoryMax=1G\n", 1, "section"),
-            ("[Workload]\nExecStart=/bin/true\n", 1, "Workload")):
+            ("[Workload]\nExecStart=/bin/true\n", 2, "[Workload]")):
         machine.put(drop_in, text)
         refused(machine, f"podctl provision --tier basic {BOB}", 1, f"{drop_in}:{line}", word)
     # The list does not hide it either, and a tier that is whole goes on.
@@ -159,7 +159,10 @@ def a_full_disk_refuses_new_users_and_harms_nobody(machine):
         before = placement(machine)
         for arguments in ("carol@example.com", "carol@example.com --cold", "carol@example.com --tier pro"):
             refused(machine, f"podctl provision {arguments}", 1, "No space left")
+            # Room for the row, and none for what comes with it.
+            machine.succeed("truncate --size=-8K /var/lib/podctl/ballast && sync")
         expect(placement(machine), before)
+        fill()
         expect(curl(machine, pod, "/api/v2/version", user_token=secret)[0], 200)
         expect(curl(machine, pod, "/api/v2/insert?p=a&c=1.1.1/1.1.1/1.1.1&s=x", user_token=secret)[0], 507)
         # Who has a place keeps it and is served.
@@ -183,7 +186,7 @@ FAILURES = {
     "launch-failed:exec:EACCES": "ExecStart=/etc/passwd\nType=exec\nListen=port\nProbe=tcp",
     "exited:3": "ExecStart=/bin/sh -c 'echo has nothing to do; exit 3'\nType=notify\nListen=port",
     "exited:0": "ExecStart=/bin/true\nType=notify\nListen=socket",
-    "signal:ABRT": "ExecStart=/bin/sh -c 'kill -ABRT $$'\nType=notify\nListen=port",
+    "signal:ABRT": "ExecStart=/bin/sh -c 'kill -ABRT $$$$'\nType=notify\nListen=port",
     "start-timeout": "ExecStart=/bin/sleep 1000\nType=notify\nListen=port\nTimeoutStartSec=2s",
 }
 

@@ -25,9 +25,9 @@ METHODS = {
 }
 
 
-def denials(machine, cursor):
+def denials(machine, since):
     text = machine.succeed(
-        f"journalctl --after-cursor='{cursor}' -o json --no-pager MESSAGE_ID={ACCESS_DENIED} _UID=0")
+        f"journalctl --since '{since}' -o json --no-pager MESSAGE_ID={ACCESS_DENIED} _UID=0")
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -37,7 +37,7 @@ def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
     machine.succeed("podctl stop pod-001")
     podctl(machine, "provision carol@example.com --tier pro")
     before = placement(machine)
-    cursor = machine.succeed("journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p'").strip()
+    since = machine.succeed("date '+%F %T.%6N'").strip()
     uid = machine.succeed("id -u visitor").strip()
     for verb in VERBS:
         line = refused(machine, f"podctl {verb}", 77, "podctl: not permitted", user="visitor")
@@ -50,7 +50,7 @@ def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
         assert called.status != 0 and called.stdout == "", (method, called)
         assert "denied" in called.stderr or "uthenti" in called.stderr, (method, called)
     wanted = len(VERBS) + 1 + len(METHODS)
-    tries = wait_until(lambda: len(seen := denials(machine, cursor)) >= wanted and seen, 60,
+    tries = wait_until(lambda: len(seen := denials(machine, since)) >= wanted and seen, 60,
                        what=f"{wanted} denials in the journal")
     expect({(each["POD_CALLER_UID"], each["PRIORITY"]) for each in tries}, {(uid, "4")})
     actions = [f"org.podctl1.{action}" for action in (*VERBS.values(), "view", *METHODS.values())]
@@ -102,5 +102,5 @@ def an_ordinary_user_may_neither_stop_podd_nor_read_what_is_secret(machine):
     assert took.status != 0, took
     for path in ("/var/lib/podctl/podctl.db", "/run/podctl/pods/pod-001/users",
                  f"/var/lib/podctl/pods/pod-001/{ALICE}"):
-        assert machine.run(f"cat {path} || ls {path}", user="visitor").status != 0, path
+        assert machine.run(f"test -r {path}", user="visitor").status != 0, path
     expect(machine.succeed("stat -c '%U %a' /var/lib/podctl/podctl.db").split(), ["root", "600"])
