@@ -8,18 +8,22 @@ extension PlacementStore {
   /// Writes the pod's next launch down before anything is started, so that a scope without a row can only
   /// be somebody else's.
   ///
-  /// - Parameter restart: counts in the pod's `restarts`: podd launches it again by itself.
+  /// - Parameters:
+  ///   - createdAt: which pod of that name is meant, when it may have been taken back and its number given
+  ///     out again meanwhile.
+  ///   - restart: counts in the pod's `restarts`: podd launches it again by itself.
   /// - Returns: the generation's number.
+  /// - Throws: `.noSuchPod`, also for another pod of that name.
   public func beginGeneration(
-    pod name: PodName, restart: Bool = false, now: Int64
+    pod name: PodName, createdAt: Int64? = nil, restart: Bool = false, now: Int64
   ) throws(StoreError) -> Int {
     try write { db in
       let generation = try Int.fetchOne(
         db.cachedStatement(
           sql: """
-            UPDATE pod SET generation = generation + 1, restarts = restarts + ? WHERE number = ?
-            RETURNING generation
-            """), arguments: [restart, name.number])
+            UPDATE pod SET generation = generation + 1, restarts = restarts + ?1
+            WHERE number = ?2 AND created_at = coalesce(?3, created_at) RETURNING generation
+            """), arguments: [restart, name.number, createdAt])
       guard let generation else { throw StoreError.noSuchPod(name) }
       let unit = UnitName(pod: name, generation: generation)
       try db.cachedStatement(

@@ -31,6 +31,7 @@ final class Pod {
   /// The generation that was begun in the store and has no end there yet.
   private var openUnit: UnitName?
   private(set) var lastEvidence: EndEvidence?
+  private var isForgotten = false
 
   init(_ record: PodRecord, host: PodHost) {
     name = record.name
@@ -54,6 +55,23 @@ final class Pod {
 
   /// What the store says now: the number of users changes with every provision.
   func update(_ record: PodRecord) { self.record = record }
+
+  /// The store took back that somebody wanted the pod, because it could not serve them. Others may have come
+  /// to want it meanwhile.
+  func wishTakenBack(_ record: PodRecord) {
+    update(record)
+    guard record.wanted == .cold && lifecycle.wanted == .run else { return }
+    switch state {
+    case .cold, .backoff: handle(.stop(.operator, then: .cold))
+    default: perform(.persist(.run))
+    }
+  }
+
+  /// Its row is gone. It comes to its end by itself, and writes nothing about the next pod of its name.
+  func forget() {
+    isForgotten = true
+    timer = nil
+  }
 
   // MARK: Events
 
@@ -84,6 +102,7 @@ final class Pod {
       arm(delay) { $0.handle(.backoffElapsed) }
     case .persist(let wanted):
       record.wanted = wanted
+      if isForgotten { return }
       let name = name
       host.write("what is wanted of \(name)") { store throws(StoreError) in
         try store.setWanted(wanted, pod: name)
@@ -91,6 +110,7 @@ final class Pod {
     case .holdCrashLoop(let held):
       let name = name
       record.crashLoopHold = held
+      if isForgotten { return }
       if held {
         Log.event(
           .podCrashLoop,
@@ -190,8 +210,9 @@ final class Pod {
       let name = name
       let now = Int64(realtimeNow())
       let restart = lifecycle.restarts > UInt64(max(0, record.restarts))
+      let createdAt = record.createdAt
       number = try await host.store.run { store throws(StoreError) in
-        try store.beginGeneration(pod: name, restart: restart, now: now)
+        try store.beginGeneration(pod: name, createdAt: createdAt, restart: restart, now: now)
       }
     } catch {
       Log.error("\(name): \(error)")

@@ -56,6 +56,8 @@ extension PodHost {
   func provision(user text: String, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
     let user = try Self.userName(text)
     let tier = try resolveTier(wanted)
+    await userTurns.take(user)
+    defer { userTurns.end(user) }
     let placed = try await place(user, tier, wanted: wanted, cold: cold)
     let pod = add(placed.pod)
     do throws(Refusal) {
@@ -179,23 +181,21 @@ extension PodHost {
         Log.warning("\(placed.user.name): \(error)")
       }
     }
+    let name = pod.name
     do throws(StoreError) {
       let gone = try await store.run { store throws(StoreError) in
         try store.undoProvision(placed, dataPutAside: placed.revived != nil)
       }
-      if gone { remove(pod) } else { await refreshRecord(pod) }
+      if gone {
+        remove(pod)
+      } else {
+        pod.wishTakenBack(try await store.run { store throws(StoreError) in try store.pod(name) })
+      }
     } catch {
       Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
     }
     // The others keep their pod, without the user who came in vain.
     if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
-  }
-
-  func refreshRecord(_ pod: Pod) async {
-    let name = pod.name
-    if let record = try? await store.run({ store throws(StoreError) in try store.pod(name) }) {
-      pod.update(record)
-    }
   }
 
   private func placement(_ placed: Provisioned, _ pod: Pod, created: Bool) -> Placement {

@@ -14,6 +14,8 @@ extension PodHost {
   /// Takes a user's place away; the data is kept aside, or removed with `purge`.
   func deprovision(user text: String, purge: Bool) async throws(Refusal) {
     let user = try Self.userName(text)
+    await userTurns.take(user)
+    defer { userTurns.end(user) }
     let now = Int64(realtimeNow())
     let gone: Deprovisioned
     do throws(StoreError) {

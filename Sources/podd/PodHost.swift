@@ -10,6 +10,8 @@ final class PodHost {
   let configuration: Configuration
   let store: StoreWorker
   let sockets = ListeningSockets()
+  /// Calls about one user come one after the other: the first may have to take back what a second was told.
+  let userTurns = Turns()
   private(set) lazy var firewall = Firewall(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
@@ -79,6 +81,7 @@ final class PodHost {
 
   /// Forgets a pod whose row is gone.
   func remove(_ pod: Pod) {
+    pod.forget()
     pods[pod.name] = nil
     byUID[pod.record.uid] = nil
     sockets.drop(pod.name)
