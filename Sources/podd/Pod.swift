@@ -24,6 +24,9 @@ final class Pod {
   private var held: LaunchProcess?
   private var stopping = false
   private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
+  /// Whether the program knows less of its users than the store.
+  private(set) var usersStale = false
+  private var usersWritten: [UserRecord] = []
   private lazy var users = UsersRefresh { [unowned self] in await self.refresh() }
   private var reloadAnswered: UnsafeContinuation<Void, Never>?
   private var sample: MemorySample?
@@ -178,6 +181,8 @@ final class Pod {
       handle(.ended(.operator))
       return
     }
+    // It reads its users file as it starts; whoever comes from here on is told of afterwards.
+    usersStale = false
     do throws(LaunchFailure) {
       let generation = try await launchGeneration()
       started(generation)
@@ -259,6 +264,7 @@ final class Pod {
     }
     try UsersFile.write(
       users, pod: name, uid: record.uid, dataMax: tier?.dataMax, template: workload?.usersTemplate)
+    usersWritten = users
   }
 
   private func started(_ generation: Generation) {
@@ -266,6 +272,7 @@ final class Pod {
     let unit = generation.unit
     self.generation = generation
     generation.notifiedReady = readyBeforeStarted
+    if !usersStale { UsersTold.record(usersWritten, of: name) }
     watch(generation)
     Log.event(
       .podStarted, "\(name) started as \(unit), main process \(generation.pid).",
@@ -365,6 +372,7 @@ final class Pod {
     host.write("the readiness of \(unit)") { store throws(StoreError) in
       try store.generationReady(unit, now: now)
     }
+    tellStaleUsers()
   }
 
   /// What the pod said on the notify socket.
@@ -389,13 +397,34 @@ final class Pod {
     try await users.run()
   }
 
+  /// After podd was started again: has the program been told of everybody who was placed here?
+  func checkUsersTold() async {
+    let name = name
+    let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+    usersStale = users.map { !UsersTold.isCurrent($0, of: name) } ?? true
+    tellStaleUsers()
+  }
+
+  private func tellStaleUsers() {
+    guard usersStale, state == .ready else { return }
+    loopTask {
+      do throws(UsersFile.Failure) {
+        try await self.refreshUsers()
+      } catch {
+        Log.error("\(self.name) cannot be told of its users: \(error)")
+      }
+    }
+  }
+
   private func refresh() async -> UsersFile.Failure? {
+    usersStale = true
     do throws(UsersFile.Failure) {
       try await writeUsersFile()
     } catch {
       return error
     }
     guard state == .ready, let generation, let workload else { return nil }
+    let users = usersWritten
     if let signal = workload.reloadSignal {
       await reload(generation, signal)
     } else if !workload.execReload.isEmpty, let request = request(generation: generation.unit.generation) {
@@ -407,6 +436,11 @@ final class Pod {
       }
     } else {
       await restartForUsers()
+    }
+    // Another generation has read the file as it started.
+    if self.generation === generation {
+      usersStale = false
+      UsersTold.record(users, of: name)
     }
     return nil
   }

@@ -142,7 +142,7 @@ extension PodHost {
         "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
       )
     case .ready, .frozen:
-      if refresh { try await refreshUsers(pod) }
+      if refresh || pod.usersStale { try await refreshUsers(pod) }
     case .cold, .backoff, .stopping:
       pod.handle(.start)
     case .starting, .draining: break

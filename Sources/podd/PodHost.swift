@@ -87,6 +87,7 @@ final class PodHost {
     sockets.drop(pod.name)
     UserRecords.withdraw(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
     unlink(UsersFile.path(of: pod.name))
+    UsersTold.forget(pod.name)
     rmdir(UsersFile.directory(of: pod.name))
     rmdir(UserData.directory(of: pod.name))
   }

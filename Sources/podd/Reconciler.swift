@@ -194,6 +194,7 @@ struct Reconciler {
     if workload?.listen == .socket {
       host.sockets.recover(pod.name, pid: pid, address: pod.record.address, port: pod.record.port)
     }
+    await pod.checkUsersTold()
     if record.mainPID == nil { await recordStart(generation) }
     do throws(BusError) {
       try await host.systemd.referenceUnit(record.unit.description)
