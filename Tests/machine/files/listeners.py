@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""Services of a host that pods must not reach: TCP and UDP on every kind of address, and an abstract UNIX
+socket. Each TCP peer and each datagram is written down as one line `PORT PEER` on standard output, with
+READY first. Runs until it is killed."""
+
+import selectors
+import socket
+import sys
+
+ABSTRACT = "\0podctl-test"
+PLACES = [
+    (socket.AF_INET, "127.0.0.1", 7001), (socket.AF_INET, "0.0.0.0", 7002),
+    (socket.AF_INET6, "::1", 7003), (socket.AF_INET6, "::", 7004),
+    (socket.AF_INET, "10.9.9.1", 7005), (socket.AF_INET, "169.254.169.254", 7006),
+    (socket.AF_INET, "127.77.200.1", 7007), (socket.AF_INET, "127.76.0.1", 7008),
+]
+
+
+def tcp(listener, port):
+    connection, peer = listener.accept()
+    connection.sendall(b"reached\n")
+    connection.close()
+    print(port, peer[0], flush=True)
+
+
+def udp(receiver, port):
+    data, peer = receiver.recvfrom(2048)
+    receiver.sendto(b"reached", peer)
+    print(port, peer[0], flush=True)
+
+
+def abstract(listener, _):
+    connection, _ = listener.accept()
+    connection.sendall(b"reached\n")
+    connection.close()
+
+
+selector = selectors.DefaultSelector()
+for family, address, port in PLACES:
+    for kind, answer in ((socket.SOCK_STREAM, tcp), (socket.SOCK_DGRAM, udp)):
+        each = socket.socket(family, kind)
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        each.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            each.listen(64)
+        selector.register(each, selectors.EVENT_READ, (answer, port))
+named = socket.socket(socket.AF_UNIX)
+named.bind(ABSTRACT)
+named.listen(64)
+selector.register(named, selectors.EVENT_READ, (abstract, 0))
+print("READY", flush=True)
+while True:
+    for key, _ in selector.select():
+        answer, port = key.data
+        try:
+            answer(key.fileobj, port)
+        except OSError as error:
+            print(error, file=sys.stderr)
