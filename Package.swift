@@ -80,6 +80,10 @@ let package = Package(
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
     .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",

@@ -141,6 +141,8 @@ struct Reconciler {
       switch (pod.record.wanted, pod.state) {
       case (.run, .cold): pod.handle(.start)
       case (.stopped, .ready), (.stopped, .starting): pod.handle(.stop(.operator, then: .stopped))
+      // podd ended in the middle of stopping it: what runs was written down as wanted before.
+      case (.cold, .ready), (.cold, .starting): pod.handle(.stop(.idle, then: .cold))
       default: break
       }
     }

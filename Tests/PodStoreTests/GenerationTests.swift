@@ -92,4 +92,18 @@ import Testing
     #expect(throws: StoreError.self) { try store.endGeneration(unit, reason: .leak, evidence: "{", now: 2) }
     #expect(try store.openGenerations().count == 1)
   }
+
+  @Test func aLaunchOfAPodThatWasTakenBackDoesNotReachTheNextOfItsName() throws {
+    let scratch = try Scratch()
+    let store = try scratch.open()
+    let first = try store.place("a", run: true, now: 1)
+    #expect(try store.undoProvision(first))
+    let second = try store.place("b", run: true, now: 2)
+    #expect(second.pod.name == first.pod.name)
+    #expect(throws: StoreError.noSuchPod(first.pod.name)) {
+      _ = try store.beginGeneration(pod: first.pod.name, createdAt: first.pod.createdAt, now: 3)
+    }
+    #expect(try store.openGenerations().isEmpty)
+    #expect(try store.beginGeneration(pod: second.pod.name, createdAt: second.pod.createdAt, now: 3) == 1)
+  }
 }

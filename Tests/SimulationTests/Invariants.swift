@@ -1,0 +1,112 @@
+import PodModel
+import PodStore
+
+/// design.md's invariants, as far as a world without real disks and sockets can break them.
+extension Simulation {
+  /// After every step.
+  func checkInvariants() throws {
+    let populated = world.populated
+    // 2: what the processes say, not what podd remembers.
+    var live: [PodName: UnitName] = [:]
+    for unit in populated {
+      if let other = live.updateValue(unit, forKey: unit.pod) {
+        try check(false, "\(other) and \(unit) live at the same time")
+      }
+    }
+    guard let podd, podd.isServing else { return }
+    // 4: no scope without a row, no row without a scope.
+    for unit in populated { try check(openRows.contains(unit), "\(unit) runs and is not on record") }
+    for unit in openRows where !lostEnds.contains(unit) {
+      let isKnown = podd.pods[unit.pod]?.openUnit == unit
+      let isEnding = podd.jobs.contains { if case .end(unit, _) = $0 { true } else { false } }
+      try check(isKnown || isEnding, "\(unit) is open on record and podd does not know it")
+    }
+    // 7: nobody waits for what cannot come; what comes back by itself does so ever more slowly.
+    var waiting: Set<Int> = []
+    for pod in podd.pods.values {
+      try check(
+        pod.waiters.isEmpty || pod.state == .starting || pod.state == .stopping,
+        "\(pod.waiters.count) wait for \(pod.name), which is \(pod.state)")
+      waiting.formUnion(pod.waiters)
+      let policy = Lifecycle.Policy()
+      let recent = pod.relaunches.filter { $0 + policy.burstInterval > world.now }
+      try check(
+        recent.count < policy.burst, "\(pod.name) was launched again \(recent.count) times in a minute")
+      let isUnderWay = pod.launch != nil || pod.running != nil
+      try check(
+        pod.state.hasScope == isUnderWay,
+        "\(pod.name) is \(pod.state), but \(isUnderWay ? "something" : "nothing") is under way")
+    }
+    for job in podd.jobs { if case .provision(let call, _, _, _) = job { waiting.insert(call) } }
+    for call in podd.calls.keys { try check(waiting.contains(call), "call \(call) is forgotten") }
+  }
+
+  /// Now and then: what is on the disk. 1, 3 and 6.
+  func checkStore() throws {
+    let broken = try store.verifyInvariants(usersPerPod: Self.usersPerPod)
+    try check(broken.isEmpty, broken.joined(separator: "; "))
+    let open = Set(try store.openGenerations().map(\.unit))
+    try check(open == openRows, "open on record are \(open), not \(openRows)")
+    for (user, pod) in confirmed {
+      let record = try? store.user(user)
+      try check(
+        record?.pod == pod && record?.status == .active,
+        "\(user) was confirmed on \(pod) and is \(record?.pod?.description ?? "nowhere")")
+    }
+  }
+
+  /// When nothing is left to be done.
+  func checkRest() throws {
+    guard let podd else { return try check(false, "no podd") }
+    try checkStore()
+    try check(podd.calls.isEmpty && podd.turns.isEmpty, "\(podd.calls.count) calls are not answered")
+    var expected: Set<UnitName> = []
+    for pod in podd.pods.values.sorted(by: { $0.name < $1.name }) {
+      let record = try store.pod(pod.name)
+      if !lostWishes.contains(pod.name) {
+        try check(
+          record.wanted == pod.lifecycle.wanted,
+          "\(pod.name) shall be \(record.wanted) on record and \(pod.lifecycle.wanted) in memory")
+        try check(record.crashLoopHold == (pod.state == .crashLoop), "\(pod.name)'s hold is not on record")
+      }
+      switch pod.state {
+      case .ready:
+        try check(pod.lifecycle.wanted == .run, "\(pod.name) runs and nobody wants it")
+        if let unit = pod.running?.unit { expected.insert(unit) }
+      case .crashLoop: break
+      case .cold:
+        try check(pod.lifecycle.wanted == .cold, "\(pod.name) is cold and shall be \(pod.lifecycle.wanted)")
+      case .stopped:
+        try check(
+          pod.lifecycle.wanted == .stopped, "\(pod.name) is stopped and shall be \(pod.lifecycle.wanted)")
+      default: try check(false, "\(pod.name) is still \(pod.state)")
+      }
+    }
+    try check(Set(world.populated) == expected, "\(world.populated) run, expected are \(expected)")
+    try check(openRows.subtracting(lostEnds) == expected, "open are \(openRows), expected are \(expected)")
+    for name in try store.pods().map(\.name) {
+      try check(podd.pods[name] != nil, "\(name) is on record and podd does not know it")
+    }
+  }
+
+  /// 4 and 5: at rest a new podd finds everything as it should be.
+  func restartChangesNothing() throws {
+    note("podd is restarted at rest")
+    let before = world.processes.mapValues(\.ticks)
+    let states = podd?.pods.mapValues(\.state)
+    let isAllOnDisk = lostWishes.isEmpty
+    crash()
+    let again = try SimulatedPodd(self)
+    podd = again
+    for _ in 0..<200 {
+      step += 1
+      if try !again.step() { break }
+      try checkInvariants()
+    }
+    guard isAllOnDisk else { return }
+    try check(world.processes.mapValues(\.ticks) == before, "a restart of podd touched running pods")
+    try check(again.pods.mapValues(\.state) == states, "a restart of podd changed the pods' states")
+    lostEnds = []
+    try checkRest()
+  }
+}

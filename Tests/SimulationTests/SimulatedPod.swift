@@ -1,0 +1,105 @@
+import PodModel
+import PodStore
+
+/// What podd keeps in memory about one pod; lost when podd dies.
+final class SimulatedPod {
+  /// Where a launch stands. podd may die, and other things may happen, between any two.
+  enum Launch: Equatable {
+    case waitingForItsTurn
+    /// The generation is being written down.
+    case beginning
+    case spawning(UnitName)
+    case startingScope(UnitName, Int32)
+    case releasing(UnitName, Int32)
+    case awaitingProgram(UnitName, Int32)
+  }
+
+  struct Running {
+    var unit: UnitName
+    var pid: Int32
+    var ticks: UInt64
+    var isAdopted: Bool
+  }
+
+  let name: PodName
+  var record: PodRecord
+  var lifecycle: Lifecycle
+  var launch: Launch?
+  var running: Running?
+  var timer: (at: UInt64, event: Lifecycle.Event)?
+  /// The main process has ended; what it left behind is being stopped.
+  var clearingUp: EndEvidence?
+  /// A stop job is with PID 1.
+  var isStopping = false
+  /// Begun in the store and without an end there.
+  var openUnit: UnitName?
+  /// Its row is gone.
+  var isForgotten = false
+  /// Calls that wait for this pod, by number.
+  var waiters: [Int] = []
+  var diedAt: UInt64 = 0
+  /// The ends after which podd launched it again by itself, since somebody last asked.
+  var relaunches: [UInt64] = []
+
+  init(_ record: PodRecord, now: UInt64) {
+    name = record.name
+    self.record = record
+    lifecycle = Lifecycle(
+      wanted: record.wanted, crashLoop: record.crashLoopHold, lastEnd: record.lastExitReason,
+      restarts: UInt64(max(0, record.restarts)), now: now)
+  }
+
+  var state: PodState { lifecycle.state }
+
+  var heldProcess: Int32? {
+    switch launch {
+    case .startingScope(_, let pid), .releasing(_, let pid), .awaitingProgram(_, let pid): pid
+    case .waitingForItsTurn, .beginning, .spawning, nil: nil
+    }
+  }
+}
+
+/// A client's call to podd. It ends with an answer, or with podd.
+struct SimulatedCall {
+  enum Kind {
+    case provision(user: String, cold: Bool)
+    case start
+    case restart
+    case stop
+  }
+
+  var kind: Kind
+  var placed: Provisioned?
+  var since: UInt64
+}
+
+/// What waits for the disk, in order.
+enum StoreJob {
+  case provision(call: Int, user: String, tier: String, cold: Bool)
+  case undo(Provisioned)
+  case deprovision(user: String)
+  case settled(user: String)
+  case begin(SimulatedPod)
+  case started(UnitName, pid: Int32, ticks: UInt64)
+  case ready(UnitName)
+  case end(UnitName, EndReason)
+  case wanted(PodName, Lifecycle.Wanted)
+  case hold(PodName, Bool)
+}
+
+extension StoreJob {
+  var brief: String {
+    switch self {
+    case .provision(let call, let user, _, _): "provision \(user), call \(call)"
+    case .undo(let placed): "undo \(placed.user.name) on \(placed.pod.name)"
+    case .deprovision(let user): "deprovision \(user)"
+    case .settled(let user): "data of \(user) settled"
+    case .begin(let pod): "\(pod.name) begins"
+    case .started(let unit, let pid, _): "\(unit) started as \(pid)"
+    case .ready(let unit): "\(unit) ready"
+    case .end(let unit, let reason): "\(unit) ended: \(reason)"
+    case .wanted(let name, let wanted): "\(name) wanted: \(wanted)"
+    case .hold(let name, let held): "\(name) held: \(held)"
+    }
+  }
+}
