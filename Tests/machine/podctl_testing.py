@@ -170,9 +170,10 @@ def clean_slate(machine):
         set -e
         command -v podctl > /dev/null || exit 0
         systemctl stop podd.service
-        mapfile -t scopes < <(systemctl list-units --all --plain --no-legend 'pod-*.scope' | cut -d' ' -f1)
-        (( ${#scopes[@]} == 0 )) || systemctl stop "${scopes[@]}"
+        # A scope may end by itself between the look and the stop: what counts is that none runs afterwards.
+        systemctl stop 'pod-*.scope' || true
         systemctl reset-failed
+        [[ -z $(systemctl list-units --plain --no-legend --state=active,deactivating 'pod-*.scope') ]]
         rm -rf /var/lib/podctl /run/podctl /run/userdb/pod-* /run/userdb/19000* /etc/podctl
         rm -f /run/systemd/units/log-extra-fields:pod-*
         mkdir -p /etc/podctl/{podd.conf.d,tiers,workloads}
