@@ -101,6 +101,8 @@ def each_end_says_why(machine):
     wait_until(lambda: pods["exit"].state()["last_exit_reason"] == "exited:3", 60, what="exited:3")
     text = machine.succeed(f"journalctl -b POD={pods['segv'].pod} -t podd")
     assert "signal:SEGV" in text, text
+    # It would go on ending, also while the next case clears up.
+    machine.succeed(f"podctl stop {pods['exit'].pod}", timeout=60)
 
 
 @case()
