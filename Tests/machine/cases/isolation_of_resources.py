@@ -89,15 +89,17 @@ def each_end_says_why(machine):
     pods = attackers(machine, *ends, "exit")
     for name, (code, _) in ends.items():
         pods[name].start(code).wait()
+    for name, (_, reason) in ends.items():
+        wait_until(lambda: pods[name].state()["last_exit_reason"], 60)
+        expect(pods[name].state()["last_exit_reason"], reason, name)
+        # Up again before the workload changes under it.
+        wait_until(lambda: pods[name].state()["state"] == "ready", 60)
     # A program that says goodbye by itself.
     machine.put("/etc/podctl/workloads/attacksocket.conf.d/exit.conf",
                 "[Workload]\nExecStart=\nExecStart=/usr/bin/python3 -c 'import os, socket, time; "
                 "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", os.environ[\"NOTIFY_SOCKET\"]); "
                 "time.sleep(1); os._exit(3)'\n")
     machine.run(f"podctl restart {pods['exit'].pod}", timeout=120)
-    for name, (_, reason) in ends.items():
-        wait_until(lambda: pods[name].state()["last_exit_reason"], 60)
-        expect(pods[name].state()["last_exit_reason"], reason, name)
     wait_until(lambda: pods["exit"].state()["last_exit_reason"] == "exited:3", 60, what="exited:3")
     text = machine.succeed(f"journalctl -b POD={pods['segv'].pod} -t podd")
     assert "signal:SEGV" in text, text
