@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 
 /// Who is placed where, what ran and who asked for it: podctl's one durable record, in SQLite.
 ///
@@ -10,6 +11,7 @@ public final class PlacementStore: Sendable {
   public let file: String
   let queue: DatabaseQueue
   let auditLimit: Int
+  private let grouping = Atomic(false)
 
   /// The only host so far; every pod names it, so that others can join.
   static let host = 1
@@ -46,12 +48,49 @@ public final class PlacementStore: Sendable {
   }
 
   func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
-    do { return try queue.read(body) } catch { throw StoreError(error, file: file) }
+    do {
+      if grouping.load(ordering: .relaxed) {
+        return try queue.unsafeReentrantRead { db in try db.readOnly { try body(db) } }
+      }
+      return try queue.read(body)
+    } catch {
+      throw StoreError(error, file: file)
+    }
   }
 
-  /// One transaction: begun immediately, on the disk when this returns, rolled back when it throws.
+  /// One transaction: begun immediately, on the disk when this returns, rolled back when it throws. Within
+  /// ``together(_:)`` it is a part of that transaction, and rolled back alone.
   func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
-    do { return try queue.write(body) } catch { throw StoreError(error, file: file) }
+    do {
+      guard grouping.load(ordering: .relaxed) else { return try queue.write(body) }
+      return try queue.unsafeReentrantWrite { db in
+        var result: Result<T, any Error> = .failure(DatabaseError(resultCode: .SQLITE_ABORT))
+        try db.inSavepoint {
+          result = .success(try body(db))
+          return .commit
+        }
+        return try result.get()
+      }
+    } catch {
+      throw StoreError(error, file: file)
+    }
+  }
+
+  /// Makes all operations of `body` one transaction, so that many wait for the disk once. When it throws, none
+  /// of them was done, whatever they returned. One at a time, and from one thread.
+  func together(_ body: () -> Void) throws(StoreError) {
+    grouping.store(true, ordering: .relaxed)
+    defer { grouping.store(false, ordering: .relaxed) }
+    do {
+      try queue.writeWithoutTransaction { db in
+        try db.inTransaction(.immediate) {
+          body()
+          return .commit
+        }
+      }
+    } catch {
+      throw StoreError(error, file: file)
+    }
   }
 
   private static func configuration() -> Configuration {

@@ -3,11 +3,13 @@ import Synchronization
 
 /// Runs the store's jobs one after the other, in the order they came, on a thread of its own that exists
 /// only while there are any: a slow disk stalls nothing but the answer that waits for it, and an idle podd
-/// has one thread.
+/// has one thread. Jobs that wait together are one transaction: the disk is what they all wait for.
 ///
 /// GRDB's asynchronous interface is not used, because it would start threads of libdispatch that stay.
 public final class StoreWorker: Sendable {
-  private typealias Job = @Sendable (PlacementStore) -> Void
+  /// Does the work and returns what tells the caller, which is called once the result is on the disk.
+  private typealias Job = @Sendable (PlacementStore) -> Answer
+  private typealias Answer = @Sendable () -> Void
 
   private struct State {
     var waiting: [Job] = []
@@ -22,6 +24,8 @@ public final class StoreWorker: Sendable {
 
   /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
   private static let stackSize = 512 * 1024
+  /// The first of a group waits for the last.
+  private static let groupLimit = 64
 
   /// - Parameter limit: how many jobs may be pending; beyond it `run` throws `.busy`.
   public init(_ store: PlacementStore, limit: Int = 4096) {
@@ -36,24 +40,41 @@ public final class StoreWorker: Sendable {
   ) async throws(StoreError) -> T {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<T, StoreError>, Never>) in
-      let refusal = enqueue { store in
-        continuation.resume(returning: Result { () throws(StoreError) -> T in try body(store) })
+      let refusal = enqueue(now: true) { store in
+        let result = Result { () throws(StoreError) -> T in try body(store) }
+        return { continuation.resume(returning: result) }
       }
       if let refusal { continuation.resume(returning: .failure(refusal)) }
     }
     return try result.get()
   }
 
-  /// Runs a job that nobody waits for. It has its place in the order when this returns. `failed` is called on
-  /// the store's thread, or at once when the job is not accepted.
+  /// Takes a job that nobody waits for. It has its place in the order when this returns, and is done together
+  /// with the next job that somebody waits for, or by ``flush()``. `failed` is called on the store's thread,
+  /// or at once when the job is not accepted.
   public func submit(
     _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void,
     failed: @escaping @Sendable (StoreError) -> Void
   ) {
-    let refusal = enqueue { store in
-      do throws(StoreError) { try body(store) } catch { failed(error) }
+    let refusal = enqueue(now: false) { store in
+      do throws(StoreError) {
+        try body(store)
+        return {}
+      } catch {
+        return { failed(error) }
+      }
     }
     if let refusal { failed(refusal) }
+  }
+
+  /// Begins what was submitted and still waits. False: no thread can be started, so it waits on.
+  @discardableResult
+  public func flush() -> Bool {
+    state.withLock { state in
+      guard !state.waiting.isEmpty, !state.threadRuns else { return true }
+      state.threadRuns = startThread() == 0
+      return state.threadRuns
+    }
   }
 
   /// Runs a job on the calling thread: for podd's start, before its loop turns.
@@ -61,17 +82,16 @@ public final class StoreWorker: Sendable {
     try body(store)
   }
 
-  private func enqueue(_ job: @escaping Job) -> StoreError? {
+  private func enqueue(now: Bool, _ job: @escaping Job) -> StoreError? {
     state.withLock { state in
       guard state.pending < limit else {
         return .busy(file: store.file, cause: "\(limit) jobs wait for it")
       }
       state.waiting.append(job)
       state.pending += 1
-      guard !state.threadRuns else { return nil }
+      guard now, !state.threadRuns else { return nil }
       let error = startThread()
       guard error == 0 else {
-        // Without a thread nothing else can be waiting.
         state.waiting.removeLast()
         state.pending -= 1
         return .busy(file: store.file, cause: "no thread can be started (errno \(error))")
@@ -83,18 +103,33 @@ public final class StoreWorker: Sendable {
 
   private func drain() {
     while true {
-      let batch = state.withLock { state -> [Job] in
-        let batch = state.waiting
-        state.waiting = []
-        state.threadRuns = !batch.isEmpty
-        return batch
+      let group = state.withLock { state -> [Job] in
+        let group = Array(state.waiting.prefix(Self.groupLimit))
+        state.waiting.removeFirst(group.count)
+        state.threadRuns = !group.isEmpty
+        return group
       }
-      if batch.isEmpty { return }
-      for job in batch {
-        job(store)
+      if group.isEmpty { return }
+      for answer in perform(group) {
+        answer()
         state.withLock { $0.pending -= 1 }
       }
     }
+  }
+
+  /// When they cannot be one transaction, say because the disk is full, each is tried by itself: some may
+  /// still succeed, and each gets its own error.
+  private func perform(_ group: [Job]) -> [Answer] {
+    if group.count > 1 {
+      var answers: [Answer] = []
+      do throws(StoreError) {
+        try store.together { answers = group.map { $0(store) } }
+        return answers
+      } catch {
+        answers = []
+      }
+    }
+    return group.map { $0(store) }
   }
 
   /// Starts a detached thread in which every signal is blocked: they belong to podd's loop. The mask is

@@ -117,7 +117,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 /// Starts a task on the loop. Not a bare `Task {}`: without an executor preference, a continuation that is
 /// resumed in a nonisolated function goes by way of the global pool, which would start its threads.
 @discardableResult
-public func loopTask(_ body: @escaping @LoopActor () async -> Void) -> Task<Void, Never> {
+public func loopTask<Value: Sendable>(
+  _ body: @escaping @LoopActor () async -> Value
+) -> Task<Value, Never> {
   Task(executorPreference: EventLoop.main) { await body() }
 }
 

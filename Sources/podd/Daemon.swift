@@ -78,8 +78,7 @@ final class Daemon {
       let systemd = try SystemdManager(bus: connection.bus)
       if let host {
         host.reconnected(systemd)
-        await Reconciler(host: host).referenceAll()
-        Log.notice("The system bus is back.")
+        await reconnected(host)
       } else {
         try await firstConnection(systemd)
       }
@@ -108,7 +107,7 @@ final class Daemon {
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
       host.sockets.restore(passed) { host.pods[$0] != nil }
-      let outcome = try await reconciler.adoptAll()
+      let outcome = try await reconciler.reconcile()
       for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
         host.sockets.drop(pod.name)
       }
@@ -129,6 +128,20 @@ final class Daemon {
       }
     } catch {
       fail("\(error)")
+    }
+  }
+
+  private func reconnected(_ host: PodHost) async {
+    let reconciler = Reconciler(host: host)
+    await reconciler.referenceAll()
+    do throws(Reconciler.Failure) {
+      let outcome = try await reconciler.reconcile()
+      Log.notice(
+        "The system bus is back: \(outcome.adopted) pods taken over, \(outcome.ended) ended unseen, "
+          + "\(outcome.orphans) scopes without a pod stopped.")
+      reconciler.settle()
+    } catch {
+      Log.error("The system bus is back, but what runs cannot be compared with what is on record: \(error)")
     }
   }
 
@@ -169,7 +182,10 @@ final class Daemon {
   /// Pods run on: their scopes are not podd's children in systemd's eyes.
   private func stop() {
     Notify.send("STOPPING=1")
-    EventLoop.main.exit(0)
+    loopTask {
+      await self.host?.settle()
+      EventLoop.main.exit(0)
+    }
   }
 
   private func fail(_ message: String, status: CInt = 1) {

@@ -26,17 +26,14 @@ struct Launcher {
     }
   }
 
-  /// Called as soon as the held process exists, so that a stop that comes meanwhile can cancel it.
-  typealias Held = @LoopActor (LaunchProcess) -> Void
-
-  /// Returns once the program runs in its scope with its limits verified. On failure nothing is left.
-  func launch(_ request: Request, held: Held) async throws(LaunchFailure) -> Generation {
+  /// Spawns pod-launch, which holds until its scope is up, with all it needs to prepare itself. It is done while
+  /// the store writes the generation down; nothing of it outlives podd.
+  func prepare(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
-    let unit = request.unit.description
     do throws(Errno) {
       try UserData.ensure(request.unit.pod, uid: record.uid)
       try UserRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
-      try ScopeJournalFields.publish(request)
+      try UsersFile.ensureDirectory(of: request.unit.pod)
     } catch {
       throw LaunchFailure(stage: "files", error)
     }
@@ -45,12 +42,39 @@ struct Launcher {
       listening = try sockets.socket(
         for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
     }
-    let process = try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
-    held(process)
+    return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
+  }
+
+  /// Ends a held process that will have no scope.
+  func abandon(_ process: LaunchProcess) {
+    process.cancel()
+    reap(process.pid)
+  }
+
+  /// Returns once the program runs in its scope with its limits verified. On failure nothing is left.
+  /// `files` is what must be in place before the program runs; systemd works on the scope meanwhile.
+  func launch(
+    _ request: Request, _ process: LaunchProcess, files: @escaping @LoopActor () throws(LaunchFailure) -> Void
+  ) async throws(LaunchFailure) -> Generation {
+    let unit = request.unit.description
     let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
+    let writing = loopTask { () -> LaunchFailure? in
+      do throws(LaunchFailure) {
+        do throws(Errno) {
+          try ScopeJournalFields.publish(request)
+        } catch {
+          throw LaunchFailure(stage: "files", error)
+        }
+        try files()
+        return nil
+      } catch {
+        return error
+      }
+    }
 
     do throws(LaunchFailure) {
       try await startScope(request, process)
+      if let failure = await writing.value { throw failure }
       let cgroup: Cgroup
       do throws(CgroupError) {
         cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))
@@ -78,9 +102,11 @@ struct Launcher {
       try process.release()
       // Bounded by the workload's own patience: the program must at least have begun by then.
       try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
+      sockets.keep(request.unit.pod)
       return generation
     } catch {
       process.cancel()
+      _ = await writing.value
       _ = try? await systemd.stopUnit(unit)
       reap(process.pid)
       ScopeJournalFields.withdraw(request.unit)

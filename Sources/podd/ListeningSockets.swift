@@ -8,6 +8,8 @@ import Systemd
 @LoopActor
 final class ListeningSockets {
   private var sockets: [PodName: CInt] = [:]
+  /// Bound and not yet given to systemd.
+  private var unkept: Set<PodName> = []
 
   /// Takes over what systemd kept. What no pod owns is closed and dropped from the store.
   func restore(_ passed: [(name: String, descriptor: CInt)], known: (PodName) -> Bool) {
@@ -24,7 +26,7 @@ final class ListeningSockets {
   /// Whether the pod's socket is held.
   func holds(_ pod: PodName) -> Bool { sockets[pod] != nil }
 
-  /// The pod's socket, bound now if it is not held yet. It stays podd's.
+  /// The pod's socket, bound now if it is not held yet. It stays podd's; ``keep(_:)`` follows the launch.
   func socket(for pod: PodName, address: String, front: String, port: Int) throws(LaunchFailure) -> CInt {
     if let held = sockets[pod] {
       if linux_is_listener(held) == 1 { return held }
@@ -35,11 +37,18 @@ final class ListeningSockets {
       let bound = try Self.listen(address: address, front: front, port: port)
       let raw = bound.release()
       sockets[pod] = raw
-      try store(pod, raw)
+      unkept.insert(pod)
       return raw
     } catch {
       throw LaunchFailure(stage: "socket", error)
     }
+  }
+
+  /// Gives the pod's socket to systemd to keep. Not while its scope is being made: PID 1 has enough to do then,
+  /// and a launch that has not ended does not survive podd anyway.
+  func keep(_ pod: PodName) {
+    guard unkept.remove(pod) != nil, let raw = sockets[pod] else { return }
+    store(pod, raw)
   }
 
   /// Takes back the socket of a running pod that the store lost: podd was stopped and started, and
@@ -54,11 +63,7 @@ final class ListeningSockets {
       let copy = linux_pidfd_getfd(pidfd, number, 0)
       guard copy >= 0 else { continue }
       sockets[pod] = copy
-      do throws(Errno) {
-        try store(pod, copy)
-      } catch {
-        Log.warning("Cannot keep the listening socket of \(pod) across a restart of podd, ignoring: \(error)")
-      }
+      store(pod, copy)
       return
     }
   }
@@ -67,11 +72,15 @@ final class ListeningSockets {
   func drop(_ pod: PodName) {
     guard let raw = sockets.removeValue(forKey: pod) else { return }
     close(raw)
-    Notify.unstore(name: pod.description)
+    if unkept.remove(pod) == nil { Notify.unstore(name: pod.description) }
   }
 
-  private func store(_ pod: PodName, _ raw: CInt) throws(Errno) {
-    try Notify.store(raw, name: pod.description)
+  private func store(_ pod: PodName, _ raw: CInt) {
+    do throws(Errno) {
+      try Notify.store(raw, name: pod.description)
+    } catch {
+      Log.warning("Cannot keep the listening socket of \(pod) across a restart of podd, ignoring: \(error)")
+    }
   }
 
   // MARK: Binding

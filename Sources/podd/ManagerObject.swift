@@ -155,7 +155,7 @@ final class ManagerObject {
       let pod = try host.pod(named: subject)
       switch method {
       case .startPod: try await host.start(pod)
-      case .stopPod: await host.stop(pod)
+      case .stopPod: try await host.stop(pod)
       case .restartPod: try await host.restart(pod)
       default: try await host.reset(pod)
       }

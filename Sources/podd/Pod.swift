@@ -32,9 +32,11 @@ final class Pod {
   private var sample: MemorySample?
   private var readyBeforeStarted = false
   /// The generation that was begun in the store and has no end there yet.
-  private var openUnit: UnitName?
+  private(set) var openUnit: UnitName?
   private(set) var lastEvidence: EndEvidence?
   private var isForgotten = false
+  /// The provision that made it failed, when others were already placed on it.
+  var wasMadeInVain = false
 
   init(_ record: PodRecord, host: PodHost) {
     name = record.name
@@ -210,40 +212,71 @@ final class Pod {
     }
     self.tier = tier
     self.workload = workload
-    let number: Int
+    guard let expected = request(generation: record.generation + 1) else {
+      throw LaunchFailure(stage: "settings", error: "EINVAL")
+    }
+    let launcher = host.launcher
+    // While the disk is waited for; what the store has to say decides whether it goes on.
+    let preparing = loopTask { () -> Result<LaunchProcess, LaunchFailure> in
+      Result { () throws(LaunchFailure) in
+        let process = try launcher.prepare(expected)
+        self.held = process
+        return process
+      }
+    }
+    let users: [UserRecord]
+    do throws(LaunchFailure) {
+      users = try await begin(expected.unit)
+    } catch {
+      if case .success(let process) = await preparing.value { launcher.abandon(process) }
+      throw error
+    }
+    let process = try await preparing.value.get()
+    do throws(LaunchFailure) {
+      try await host.firewall.open(name, uid: record.uid, words: workload.ipAddressAllow)
+    } catch {
+      launcher.abandon(process)
+      throw error
+    }
+    arm(workload.timeoutStartUSec) { $0.handle(.startTimeout) }
+    return try await launcher.launch(expected, process) { () throws(LaunchFailure) in
+      do throws(UsersFile.Failure) {
+        try self.writeUsersFile(users)
+      } catch {
+        Log.error("\(self.name): \(error)")
+        if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
+        throw LaunchFailure(stage: "users", error: "EINVAL")
+      }
+    }
+  }
+
+  /// Writes the generation down, before systemd hears of it, and asks who is placed here.
+  private func begin(_ unit: UnitName) async throws(LaunchFailure) -> [UserRecord] {
+    let begun: (generation: Int, users: [UserRecord])
     do throws(StoreError) {
       let name = name
       let now = Int64(realtimeNow())
       let restart = lifecycle.restarts > UInt64(max(0, record.restarts))
       let createdAt = record.createdAt
-      number = try await host.store.run { store throws(StoreError) in
-        try store.beginGeneration(pod: name, createdAt: createdAt, restart: restart, now: now)
+      begun = try await host.store.run { store throws(StoreError) in
+        (
+          try store.beginGeneration(pod: name, createdAt: createdAt, restart: restart, now: now),
+          try store.users(ofPod: name)
+        )
       }
     } catch {
       Log.error("\(name): \(error)")
       throw LaunchFailure(stage: "store", error: "EIO")
     }
-    record.generation = number
-    openUnit = UnitName(pod: name, generation: number)
+    record.generation = begun.generation
+    openUnit = UnitName(pod: name, generation: begun.generation)
     readyBeforeStarted = false
     record.restarts = Int(clamping: lifecycle.restarts)
-    try await writeUsers()
-    guard let request = request(generation: number) else {
-      throw LaunchFailure(stage: "settings", error: "EINVAL")
+    guard begun.generation == unit.generation else {
+      Log.error("\(name): generation \(begun.generation) is on record where \(unit.generation) comes next")
+      throw LaunchFailure(stage: "store", error: "ESTALE")
     }
-    try await host.firewall.open(name, uid: record.uid, words: workload.ipAddressAllow)
-    arm(workload.timeoutStartUSec) { $0.handle(.startTimeout) }
-    return try await host.launcher.launch(request) { held = $0 }
-  }
-
-  private func writeUsers() async throws(LaunchFailure) {
-    do throws(UsersFile.Failure) {
-      try await writeUsersFile()
-    } catch {
-      Log.error("\(name): \(error)")
-      if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
-      throw LaunchFailure(stage: "users", error: "EINVAL")
-    }
+    return begun.users
   }
 
   /// Who is placed here is read from the store each time: it alone knows.
@@ -255,6 +288,10 @@ final class Pod {
     } catch {
       throw .io(Errno(EIO, error.description))
     }
+    try writeUsersFile(users)
+  }
+
+  private func writeUsersFile(_ users: [UserRecord]) throws(UsersFile.Failure) {
     for user in users {
       do throws(Errno) {
         try UserData.ensure(user, in: name, uid: record.uid)

@@ -181,21 +181,37 @@ extension PodHost {
         Log.warning("\(placed.user.name): \(error)")
       }
     }
-    let name = pod.name
     do throws(StoreError) {
-      let gone = try await store.run { store throws(StoreError) in
-        try store.undoProvision(placed, dataPutAside: placed.revived != nil)
-      }
-      if gone {
-        remove(pod)
-      } else {
-        pod.wishTakenBack(try await store.run { store throws(StoreError) in try store.pod(name) })
-      }
+      try await undo(placed, pod)
     } catch {
       Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
     }
     // The others keep their pod, without the user who came in vain.
     if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
+  }
+
+  /// Of several provisions that fail on one new pod, the last takes it along.
+  private func undo(_ placed: Provisioned, _ pod: Pod) async throws(StoreError) {
+    let name = pod.name
+    var undone = placed
+    undone.createdPod = placed.createdPod || pod.wasMadeInVain
+    if try await undo(undone) { return remove(pod) }
+    let record = try await store.run { store throws(StoreError) in try store.pod(name) }
+    pod.wishTakenBack(record)
+    guard undone.createdPod else { return }
+    pod.wasMadeInVain = true
+    guard record.users == 0 else { return }
+    pod.handle(.stop(.operator, then: .cold))
+    await pod.waitUntilGone()
+    undone.createdUser = false
+    if pods[name] === pod, try await undo(undone) { remove(pod) }
+  }
+
+  /// Returns whether the pod's row is gone.
+  private func undo(_ placed: Provisioned) async throws(StoreError) -> Bool {
+    try await store.run { store throws(StoreError) in
+      try store.undoProvision(placed, dataPutAside: placed.revived != nil)
+    }
   }
 
   private func placement(_ placed: Provisioned, _ pod: Pod, created: Bool) -> Placement {

@@ -81,10 +81,19 @@ extension PodHost {
     try await ready(pod)
   }
 
-  /// Remembered across reboots.
-  func stop(_ pod: Pod) async {
+  /// Remembered across reboots. A pod that fills the disk can be stopped too; only then is the wish not kept.
+  func stop(_ pod: Pod) async throws(Refusal) {
     pod.handle(.stop(.operator, then: .stopped))
     await pod.waitUntilGone()
+    // Somebody may have asked for another start meanwhile.
+    let (name, wanted) = (pod.name, pod.record.wanted)
+    do throws(StoreError) {
+      try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
+    } catch {
+      throw Refusal(
+        Refusal(error).error,
+        "\(name) is stopped, but that cannot be recorded, so a reboot would start it again: \(error)")
+    }
     Log.event(.podStoppedByOperator, "\(pod.name) is stopped by hand and stays so.", pod.journalFields)
   }
 

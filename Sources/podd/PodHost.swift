@@ -20,6 +20,7 @@ final class PodHost {
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
   private var byUID: [uid_t: PodName] = [:]
+  private var flushTimer: EventSource?
   private var busIsAway = false
   private var waitingForBus: [UnsafeContinuation<Void, Never>] = []
 
@@ -111,6 +112,29 @@ final class PodHost {
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
     store.submit(body) { error in Log.error("Cannot record \(what): \(error)") }
+    flushSoon()
+  }
+
+  /// Gives what nobody waits for the time to go with what somebody waits for: a start makes five records, and
+  /// each wait for the disk costs as much as half the start.
+  private func flushSoon() {
+    guard flushTimer == nil else { return }
+    do throws(Errno) {
+      flushTimer = try EventSource.timer(EventLoop.main, after: 20_000, accuracy: 5_000) { [weak self] in
+        LoopActor.assumeIsolated {
+          guard let self else { return }
+          self.flushTimer = nil
+          if !self.store.flush() { self.flushSoon() }
+        }
+      }
+    } catch {
+      store.flush()
+    }
+  }
+
+  /// Returns when everything that was written is on the disk, or could not be.
+  func settle() async {
+    try? await store.run { _ throws(StoreError) in }
   }
 
   /// Tiers of higher rank first, then by number.

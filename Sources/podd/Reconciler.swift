@@ -28,11 +28,14 @@ struct Reconciler {
     }
   }
 
-  /// At start: no pod has a generation in memory yet.
-  func adoptAll() async throws(Failure) -> Outcome {
+  /// What podd itself has in hand, a pod that runs, starts or ends, is left to that pod's own watch: at start
+  /// that is nothing, after a bus reconnect all but what was lost with the connection.
+  func reconcile() async throws(Failure) -> Outcome {
     var outcome = Outcome()
-    let open: [GenerationRecord]
-    let scopes: [(unit: String, activeState: String)]
+    // Also what ends while the store and PID 1 are asked.
+    var inHand = unitsInHand
+    var open: [GenerationRecord]
+    var scopes: [(unit: String, activeState: String)]
     do throws(StoreError) {
       open = try await host.store.run { store throws(StoreError) in try store.openGenerations() }
     } catch {
@@ -43,6 +46,9 @@ struct Reconciler {
     } catch {
       throw .bus(error)
     }
+    inHand.formUnion(unitsInHand)
+    open.removeAll { inHand.contains($0.unit) }
+    scopes.removeAll { scope in UnitName(scope.unit).map(inHand.contains) ?? false }
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
     let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID) }
@@ -72,6 +78,8 @@ struct Reconciler {
     }
     return outcome
   }
+
+  private var unitsInHand: Set<UnitName> { Set(host.pods.values.compactMap(\.openUnit)) }
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func look(

@@ -35,12 +35,17 @@ enum UsersFile {
     }
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }
     do throws(Errno) {
-      try Files.makeDirectory(runtime, mode: 0o755)
-      try Files.makeDirectory(directory(of: pod), mode: 0o755)
+      try ensureDirectory(of: pod)
       try Files.replace(path(of: pod), with: content, mode: 0o600, owner: uid)
     } catch {
       throw .io(error)
     }
+  }
+
+  /// The pod sees the directory, so it must stand before the pod's view is made.
+  static func ensureDirectory(of pod: PodName) throws(Errno) {
+    try Files.makeDirectory(runtime, mode: 0o755)
+    try Files.makeDirectory(directory(of: pod), mode: 0o755)
   }
 
   private struct Entry {

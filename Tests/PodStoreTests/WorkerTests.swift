@@ -1,3 +1,4 @@
+import GRDB
 import Glibc
 import PodModel
 import Synchronization
@@ -46,6 +47,59 @@ import Testing
     }
     #expect(try store.verifyInvariants(usersPerPod: ["free": 20]).isEmpty)
     #expect(try store.counts().users == 300)
+  }
+
+  @Test func `what nobody waits for goes with the next job that somebody waits for`() async throws {
+    let worker = StoreWorker(store)
+    let failures = Mutex<[StoreError]>([])
+    let failed = { @Sendable (error: StoreError) in failures.withLock { $0.append(error) } }
+    worker.submit({ store throws(StoreError) in _ = try store.place("a") }, failed: failed)
+    worker.submit({ store throws(StoreError) in _ = try store.user("nobody") }, failed: failed)
+    worker.submit(
+      { store throws(StoreError) in try store.setWanted(.run, pod: PodName(number: 99)) }, failed: failed)
+    worker.submit({ store throws(StoreError) in _ = try store.place("b") }, failed: failed)
+    #expect(try store.counts().users == 0)
+    let users = try await worker.run { store throws(StoreError) in try store.counts().users }
+    #expect(users == 2)
+    #expect(failures.withLock { $0 } == [.noSuchUser("nobody"), .noSuchPod(PodName(number: 99))])
+  }
+
+  @Test func `flush begins what was submitted`() async throws {
+    let worker = StoreWorker(store)
+    let done = Gate()
+    worker.submit({ _ throws(StoreError) in done.open() }, failed: { _ in })
+    #expect(worker.flush())
+    await done.opened()
+  }
+
+  @Test func `of jobs that cannot be one transaction each gets its own answer`() async throws {
+    let worker = StoreWorker(store)
+    try store.queue.unsafeReentrantWrite { db in
+      let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+      try db.execute(sql: "PRAGMA max_page_count = \(pages + 2)")
+    }
+    let failures = Mutex<[StoreError]>([])
+    let failed = { @Sendable (error: StoreError) in failures.withLock { $0.append(error) } }
+    let long = AuditRecord(
+      at: 1, uid: 0, sender: "", verb: "", subject: String(repeating: "x", count: 100_000), result: "")
+    worker.submit({ store throws(StoreError) in _ = try store.place("a") }, failed: failed)
+    worker.submit({ store throws(StoreError) in try store.audit(long) }, failed: failed)
+    let placed = try await worker.run { store throws(StoreError) in try store.place("b") }
+    #expect(placed.user.name == "b")
+    #expect(failures.withLock { $0 } == [.full(file: scratch.database)])
+    #expect(try store.counts().users == 2)
+  }
+
+  @Test func `a transaction that is given up takes back all that was done together`() throws {
+    do throws(StoreError) {
+      try store.together {
+        _ = try? store.place("a")
+        try? store.queue.unsafeReentrantWrite { db in try db.execute(sql: "ROLLBACK") }
+        #expect(throws: StoreError.self) { try store.place("b") }
+      }
+      Issue.record("a transaction that was rolled back was committed")
+    } catch {}
+    #expect(try store.counts().users == 0)
   }
 
   @Test func `beyond the limit a job is refused at once, and the others are done`() async throws {

@@ -171,7 +171,13 @@ def a_full_disk_refuses_new_users_and_harms_nobody(machine):
         expect(podctl(machine, f"provision {ALICE}")["created"], False)
         machine.succeed("systemctl restart podd.service")
         expect(placement(machine) | {"pods": []}, before | {"pods": []}, "after a restart of podd")
-        machine.succeed("rm /var/lib/podctl/ballast")
+        # Stopped all the same, and told that a reboot would not know of it.
+        fill()
+        refused(machine, "podctl stop pod-001", 1, "pod-001 is stopped", "No space left")
+        expect(pods(machine)["pod-001"]["state"], "stopped")
+        machine.succeed("rm /var/lib/podctl/ballast && podctl stop pod-001 && systemctl restart podd.service")
+        expect(pods(machine)["pod-001"]["state"], "stopped")
+        podctl(machine, "start pod-001")
         expect(podctl(machine, "provision carol@example.com")["state"], "ready")
         expect(podctl(machine, f"provision {BOB}")["state"], "ready")
     finally:
@@ -208,6 +214,18 @@ def a_program_that_does_not_start_takes_its_new_user_back_and_says_why(machine):
     placed = podctl(machine, f"provision --tier w0 {BOB}")
     expect((placed["pod"], placed["created"]), ("pod-002", True))
     expect(placed["unit"], f"pod-002-{len(FAILURES) + 1}.scope")
+
+
+@case()
+def provisions_that_fail_together_on_a_new_pod_leave_nothing(machine):
+    podctl(machine, f"provision {ALICE}")
+    before = placement(machine)
+    for number, reason in enumerate(("exited:3", "start-timeout", "launch-failed:exec:ENOENT")):
+        workload(machine, f"w{number}", FAILURES[reason])
+        told = machine.succeed(
+            f"for i in 1 2 3; do podctl provision --tier w{number} together-$i & done 2>&1; wait", timeout=120)
+        expect(told.count(reason), 3, f"each is told {reason} in {told!r}")
+        expect(placement(machine), before, f"placement after {reason}")
 
 
 @case()
