@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "PodModel", swiftSettings: strict),
     .target(
       name: "PodStore",
-      dependencies: ["PodModel", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: ["PodModel", "CLinux", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
     .target(
       name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -171,4 +172,8 @@ int linux_accept_only_from(int fd, uint32_t source) {
         if (setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof one) < 0)
                 return -errno;
         return 0;
+}
+
+void linux_trim_heap(void) {
+        malloc_trim(0);
 }

@@ -104,7 +104,7 @@ public final class PlacementStore: Sendable {
       try db.execute(
         sql: """
           PRAGMA synchronous = FULL;
-          PRAGMA cache_size = -512;
+          PRAGMA cache_size = -256;
           PRAGMA mmap_size = 0;
           PRAGMA temp_store = MEMORY;
           PRAGMA journal_size_limit = 8388608;

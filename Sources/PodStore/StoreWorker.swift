@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -16,6 +17,7 @@ public final class StoreWorker: Sendable {
     /// Jobs given and not yet finished.
     var pending = 0
     var threadRuns = false
+    var doneSinceTrim = 0
   }
 
   private let store: PlacementStore
@@ -26,6 +28,7 @@ public final class StoreWorker: Sendable {
   private static let stackSize = 512 * 1024
   /// The first of a group waits for the last.
   private static let groupLimit = 64
+  private static let trimAfter = 128
 
   /// - Parameter limit: how many jobs may be pending; beyond it `run` throws `.busy`.
   public init(_ store: PlacementStore, limit: Int = 4096) {
@@ -102,6 +105,7 @@ public final class StoreWorker: Sendable {
   }
 
   private func drain() {
+    defer { trim() }
     while true {
       let group = state.withLock { state -> [Job] in
         let group = Array(state.waiting.prefix(Self.groupLimit))
@@ -112,9 +116,23 @@ public final class StoreWorker: Sendable {
       if group.isEmpty { return }
       for answer in perform(group) {
         answer()
-        state.withLock { $0.pending -= 1 }
+        state.withLock { state in
+          state.pending -= 1
+          state.doneSinceTrim += 1
+        }
       }
     }
+  }
+
+  /// After many jobs, what they left free in the heap is given back to the host: podd stays for months, and
+  /// the burst that needed it is over. The heap is walked for it, so not after each.
+  private func trim() {
+    let isDue = state.withLock { state in
+      guard state.doneSinceTrim >= Self.trimAfter else { return false }
+      state.doneSinceTrim = 0
+      return true
+    }
+    if isDue { linux_trim_heap() }
   }
 
   /// When they cannot be one transaction, say because the disk is full, each is tried by itself: some may

@@ -363,6 +363,8 @@ static void all_answered(struct pod *pods, size_t count) {
   for (size_t i = 0; i < count; i++)
     while (!pods[i].answered)
       turn();
+  /* podd's jobs, which nobody here asks for. */
+  jobs_count = 0;
 }
 
 /* The execve of the program of a pod with one process. */
@@ -508,11 +510,14 @@ static void command(unsigned rounds, const char *name, char *undone, char *const
     uint64_t begun = now();
     spawn(arguments, null);
     close(null);
-    while (!(ran = program_called(name))) {
+    while (!program_called(name)) {
       nanosleep(&pause, NULL);
       if (now() - begun > 120000000000)
         die(name, ETIMEDOUT);
     }
+    /* A process has its new name before the event of its execve is out. */
+    nanosleep(&pause, NULL);
+    ran = program_called(name);
     add(&all[0], begun, ran);
   }
   /* systemd-run --scope has become the program itself and ends with it; podman run -d has returned. */

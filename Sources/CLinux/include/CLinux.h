@@ -68,6 +68,9 @@ int linux_notify(const char *path, const void *message, size_t size);
  *     (needs CAP_NET_ADMIN); -errno on failure. --- */
 int linux_nftables_events(void);
 
+/* --- malloc_trim(3): gives the heap's free pages back to the host. --- */
+void linux_trim_heap(void);
+
 /* --- a socket's own filter: only packets from one IPv4 address (network byte order) pass, and the
  *     filter is locked, so that whoever is given the socket cannot take it off. 0 or -errno. --- */
 int linux_accept_only_from(int fd, uint32_t source);
