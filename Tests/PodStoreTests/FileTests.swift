@@ -42,7 +42,7 @@ import Testing
     #expect(try pragma("journal_mode") == "wal")
     #expect(try pragma("synchronous") == "2")
     #expect(try pragma("foreign_keys") == "1")
-    #expect(try pragma("cache_size") == "-512")
+    #expect(try pragma("cache_size") == "-256")
     #expect(try pragma("mmap_size") == "0")
   }
 
