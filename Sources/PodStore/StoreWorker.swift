@@ -143,9 +143,7 @@ public final class StoreWorker: Sendable {
       do throws(StoreError) {
         try store.together { answers = group.map { $0(store) } }
         return answers
-      } catch {
-        answers = []
-      }
+      } catch {}
     }
     return group.map { $0(store) }
   }

@@ -113,10 +113,7 @@ final class Daemon {
       }
       await host.firewall.start()
       await finishMoves(host)
-      Log.event(
-        .reconciled,
-        "\(host.pods.count) pods known: \(outcome.adopted) running and taken over, \(outcome.ended) ended unseen, "
-          + "\(outcome.orphans) scopes without a pod stopped.")
+      Log.event(.reconciled, "\(host.pods.count) pods known: \(outcome).")
       reconciler.settle()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
@@ -136,9 +133,7 @@ final class Daemon {
     await reconciler.referenceAll()
     do throws(Reconciler.Failure) {
       let outcome = try await reconciler.reconcile()
-      Log.notice(
-        "The system bus is back: \(outcome.adopted) pods taken over, \(outcome.ended) ended unseen, "
-          + "\(outcome.orphans) scopes without a pod stopped.")
+      Log.notice("The system bus is back: \(outcome).")
       reconciler.settle()
     } catch {
       Log.error("The system bus is back, but what runs cannot be compared with what is on record: \(error)")
@@ -183,7 +178,7 @@ final class Daemon {
   private func stop() {
     Notify.send("STOPPING=1")
     loopTask {
-      await self.host?.settle()
+      await self.host?.recordsWritten()
       EventLoop.main.exit(0)
     }
   }

@@ -58,23 +58,20 @@ struct Launcher {
   ) async throws(LaunchFailure) -> Generation {
     let unit = request.unit.description
     let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
-    let writing = loopTask { () -> LaunchFailure? in
-      do throws(LaunchFailure) {
+    let writing = loopTask {
+      Result { () throws(LaunchFailure) in
         do throws(Errno) {
           try ScopeJournalFields.publish(request)
         } catch {
           throw LaunchFailure(stage: "files", error)
         }
         try files()
-        return nil
-      } catch {
-        return error
       }
     }
 
     do throws(LaunchFailure) {
       try await startScope(request, process)
-      if let failure = await writing.value { throw failure }
+      try await writing.value.get()
       let cgroup: Cgroup
       do throws(CgroupError) {
         cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))

@@ -71,6 +71,7 @@ extension PodHost {
       await takeBack(placed, pod)
       throw error
     }
+    pod.wasMadeInVain = false
     if placed.createdUser {
       Log.event(
         .userProvisioned, "\(user) is placed on \(pod.name).",

@@ -85,7 +85,7 @@ extension PodHost {
   func stop(_ pod: Pod) async throws(Refusal) {
     pod.handle(.stop(.operator, then: .stopped))
     await pod.waitUntilGone()
-    // Somebody may have asked for another start meanwhile.
+    // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
     let (name, wanted) = (pod.name, pod.record.wanted)
     do throws(StoreError) {
       try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }

@@ -133,7 +133,7 @@ final class PodHost {
   }
 
   /// Returns when everything that was written is on the disk, or could not be.
-  func settle() async {
+  func recordsWritten() async {
     try? await store.run { _ throws(StoreError) in }
   }
 

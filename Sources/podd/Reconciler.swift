@@ -11,10 +11,14 @@ import Systemd
 struct Reconciler {
   let host: PodHost
 
-  struct Outcome {
+  struct Outcome: CustomStringConvertible {
     var adopted = 0
     var ended = 0
     var orphans = 0
+
+    var description: String {
+      "\(adopted) running and taken over, \(ended) ended unseen, \(orphans) scopes without a pod stopped"
+    }
   }
 
   /// Makes every pod known that is on record.
