@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shlex
 import signal
 import socket
@@ -123,6 +124,7 @@ class Machine:
         #: What was run, for the report of a failing case.
         self.history = []
         self._qemu = None
+        self._console_start = 0
         self._socket = None
         self._jobs = {}
         self._next = 0
@@ -156,6 +158,7 @@ class Machine:
             raise MachineError("it is running already")
         self.boots += 1
         self._hello.clear()
+        self._console_start = self.console_log.stat().st_size if self.console_log.exists() else 0
         path = self.directory / "agent"
         path.unlink(missing_ok=True)
         started = time.monotonic()
@@ -219,7 +222,8 @@ class Machine:
             "qemu-system-x86_64", *acceleration(), "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append",
-            "root=/dev/vda rw quiet mitigations=off console=ttyS0 panic=-1 systemd.show_status=0 " + self.append,
+            "root=/dev/vda rw quiet mitigations=off console=ttyS0 oops=panic panic=-1 systemd.show_status=0 "
+            + self.append,
             "-drive", f"file={self.disk},if=virtio,format=qcow2,cache=writeback",
             "-drive", f"file={self.payload},if=virtio,format=raw,readonly=on",
             "-device", "virtio-rng-pci",
@@ -227,6 +231,17 @@ class Machine:
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=agent",
         ]
+
+    def kernel_crash(self):
+        """What the guest's kernel said since the last boot from its first complaint on, if it panicked."""
+        if not self.console_log.exists():
+            return None
+        with self.console_log.open("rb") as log:
+            log.seek(self._console_start)
+            said = log.read().decode(errors="replace")
+        if "Kernel panic" not in said:
+            return None
+        return said[re.search("BUG: |Oops|general protection|Kernel panic", said).start():]
 
     def console_tail(self, lines=30):
         if not self.console_log.exists():
