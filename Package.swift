@@ -17,6 +17,11 @@ let strictC: [CSetting] = [
   .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-std=gnu11", "-fno-common"])
 ]
 
+/// A program that runs once a pod is linked whole: a third of its start is the dynamic loader's otherwise.
+let wholeProgram: [LinkerSetting] = [
+  .unsafeFlags(["-static-executable", "-Xclang-linker", "-static-pie"], .when(configuration: .release))
+]
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -64,10 +69,11 @@ let package = Package(
       name: "PodctlCore", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
-      name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
+      name: "podctl", dependencies: ["PodctlCore", "CLinux"], path: "Sources/podctl/Main",
+      swiftSettings: strict),
     .executableTarget(
       name: "podserve", dependencies: ["PodserveCore"], path: "Sources/podserve/Main",
-      swiftSettings: strict),
+      swiftSettings: strict, linkerSettings: wholeProgram),
     .executableTarget(name: "pod-launch", cSettings: strictC),
 
     // Started by SystemdTests: what can be shown only in a process of its own.

@@ -26,6 +26,23 @@ const char *linux_signal_abbreviation(int number) {
         return sigabbrev_np(number);
 }
 
+static int argument_count;
+static char *const *arguments;
+
+/* glibc gives its constructors what it gives main(). */
+__attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
+        argument_count = argc;
+        arguments = argv;
+}
+
+int linux_argument_count(void) {
+        return argument_count;
+}
+
+const char *linux_argument(int index) {
+        return index >= 0 && index < argument_count ? arguments[index] : "";
+}
+
 int linux_pidfd_open(pid_t pid, unsigned flags) {
         return (int) syscall(SYS_pidfd_open, pid, flags);
 }
@@ -70,7 +87,7 @@ int linux_eventfd(void) {
 int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const envp[], const int fds[], int count) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
-        sigset_t none, all;
+        sigset_t none, by_default;
         int error;
 
         error = posix_spawn_file_actions_init(&actions);
@@ -82,9 +99,11 @@ int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const en
                 return error;
         }
         sigemptyset(&none);
-        sigfillset(&all);
+        /* The only one that podd ignores; what has a handler gets its default by execve(2). */
+        sigemptyset(&by_default);
+        sigaddset(&by_default, SIGPIPE);
         posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
+        posix_spawnattr_setsigdefault(&attributes, &by_default);
         error = posix_spawnattr_setflags(
                 &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
         /* The sources must lie above the targets, or one dup2 would overwrite the source of the next. */

@@ -50,7 +50,7 @@ public final class PlacementStore: Sendable {
   func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
     do {
       if grouping.load(ordering: .relaxed) {
-        return try queue.unsafeReentrantRead { db in try db.readOnly { try body(db) } }
+        return try queue.unsafeReentrantRead(body)
       }
       return try queue.read(body)
     } catch {

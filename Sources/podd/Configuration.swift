@@ -2,9 +2,10 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The settings in force, read anew whenever they matter: what an admin has changed applies to the next
+/// The settings in force, as the files say whenever they matter: what an admin has changed applies to the next
 /// launch without a reload, and a broken file harms nothing that runs.
-struct Configuration {
+@LoopActor
+final class Configuration {
   /// One tier and the file it came from.
   struct TierSource {
     let tier: Tier
@@ -31,6 +32,8 @@ struct Configuration {
 
   /// Bytes; what `MemoryMax=10%` is a part of.
   let physicalMemory: UInt64
+  private var tiers = SettingsCache<TierSource>()
+  private var workloads = SettingsCache<Workload>()
 
   init() {
     physicalMemory =
@@ -38,9 +41,9 @@ struct Configuration {
   }
 
   func podd() throws(Failure) -> PoddSettings {
-    let fragments = fragments(below: "", "podd.conf")
+    let found = find(below: "", "podd.conf")
     do throws(SettingsError) {
-      return try PoddSettings.parse(fragments)
+      return try PoddSettings.parse(found.fragments)
     } catch {
       throw .settings(error)
     }
@@ -49,24 +52,30 @@ struct Configuration {
   func tierNames() -> [String] { names("/tiers") }
 
   func tier(_ name: String) throws(Failure) -> TierSource {
+    if let known = tiers.value(name) { return known }
     guard (try? SettingsValue.tierName(name)) != nil else { throw .noSuchTier(name, known: tierNames()) }
-    let fragments = fragments(below: "/tiers", "\(name).conf")
-    guard let main = fragments.first, !main.isMask else { throw .noSuchTier(name, known: tierNames()) }
+    let found = find(below: "/tiers", "\(name).conf")
+    guard let main = found.fragments.first, !main.isMask else { throw .noSuchTier(name, known: tierNames()) }
     do throws(SettingsError) {
-      let tier = try TierFile.parse(name: name, fragments: fragments, physicalMemory: physicalMemory)
-      return TierSource(tier: tier, file: main.path)
+      let tier = try TierFile.parse(name: name, fragments: found.fragments, physicalMemory: physicalMemory)
+      let source = TierSource(tier: tier, file: main.path)
+      tiers.keep(source, name, found.stamps)
+      return source
     } catch {
       throw .settings(error)
     }
   }
 
   func workload(of tier: Tier) throws(Failure) -> Workload {
-    let fragments = fragments(below: "/workloads", "\(tier.workload).conf")
-    guard let main = fragments.first, !main.isMask else {
+    if let known = workloads.value(tier.workload) { return known }
+    let found = find(below: "/workloads", "\(tier.workload).conf")
+    guard let main = found.fragments.first, !main.isMask else {
       throw .noSuchWorkload(tier.workload, tier: tier.name)
     }
     do throws(SettingsError) {
-      return try WorkloadFile.parse(name: tier.workload, fragments: fragments)
+      let workload = try WorkloadFile.parse(name: tier.workload, fragments: found.fragments)
+      workloads.keep(workload, tier.workload, found.stamps)
+      return workload
     } catch {
       throw .settings(error)
     }
@@ -77,16 +86,22 @@ struct Configuration {
   }
 
   /// The main file and its drop-ins; a file that vanishes while it is read counts as not there.
-  private func fragments(below: String, _ fileName: String) -> [SettingsFragment] {
+  private func find(below: String, _ fileName: String) -> (fragments: [SettingsFragment], stamps: FileStamps)
+  {
     let directories = SettingsSearch.directories.map { $0 + below }
+    let dropInDirectories = directories.map { "\($0)/\(fileName).d" }
+    // Before anything is read, so that what changes meanwhile is noticed the next time.
+    var stamps: FileStamps = (directories + dropInDirectories).map { ($0, FileStamp($0)) }
     let main = SettingsSearch.main(fileName, in: listings(directories))
-    let dropIns = SettingsSearch.dropIns(in: listings(directories.map { "\($0)/\(fileName).d" }))
-    return ([main].compactMap { $0 } + dropIns).compactMap { path in
+    let paths = [main].compactMap { $0 } + SettingsSearch.dropIns(in: listings(dropInDirectories))
+    let fragments = paths.compactMap { path -> SettingsFragment? in
+      stamps.append((path, FileStamp(path)))
       guard let file = try? FileDescriptor.open(path, O_RDONLY),
         let contents = try? file.readAll(limit: 2 << 20)
       else { return nil }
       return SettingsFragment(path: path, contents: contents)
     }
+    return (fragments, stamps)
   }
 
   private func listings(_ directories: [String]) -> [SettingsSearch.Listing] {

@@ -6,6 +6,14 @@ import Systemd
 enum Files {
   /// Makes a directory with exactly this mode and owner; one that is there already is set right.
   static func makeDirectory(_ path: String, mode: mode_t, owner: uid_t? = nil) throws(Errno) {
+    // A launch comes here once for each of its users, and nearly always finds all as it was left: what is
+    // right is not written again.
+    var status = stat()
+    if lstat(path, &status) == 0, status.st_mode == S_IFDIR | mode,
+      owner.map({ $0 == status.st_uid && $0 == status.st_gid }) ?? true
+    {
+      return
+    }
     if mkdir(path, mode) != 0 && errno != EEXIST { throw Errno.last("create \(path)") }
     let directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     if let owner, fchown(directory.raw, owner, owner) != 0 { throw Errno.last("chown \(path)") }

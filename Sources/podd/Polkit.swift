@@ -2,8 +2,13 @@ import Systemd
 
 /// What a caller may do, asked of polkit per verb. podd is root and must not be a way around it (facts 12).
 @LoopActor
-struct Polkit {
+final class Polkit {
   let bus: Bus
+  /// A connection's uid never changes, and its unique name is never given again on the same bus.
+  private var uids: [String: UInt32] = [:]
+  private static let uidsKept = 256
+
+  init(bus: Bus) { self.bus = bus }
 
   /// Who called, as the bus vouches for it.
   struct Caller: Sendable {
@@ -12,12 +17,16 @@ struct Polkit {
   }
 
   func caller(_ sender: String) async throws(BusError) -> Caller {
+    if let uid = uids[sender] { return Caller(sender: sender, uid: uid) }
     let call = try bus.newMethodCall(
       destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus",
       interface: "org.freedesktop.DBus", member: "GetConnectionUnixUser")
     try call.append(sender)
     let reply = try await bus.callAsync(call)
-    return Caller(sender: sender, uid: try reply.readUInt32())
+    let uid = try reply.readUInt32()
+    if uids.count >= Self.uidsKept { uids = [:] }
+    uids[sender] = uid
+    return Caller(sender: sender, uid: uid)
   }
 
   /// Throws AccessDenied unless polkit, or being root, allows `action`. Root is allowed without polkit, as

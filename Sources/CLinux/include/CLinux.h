@@ -10,6 +10,11 @@
 const char *linux_errno_name(int error);
 const char *linux_signal_abbreviation(int number);
 
+/* --- this process's arguments, as the C library passed them on. Swift's CommandLine looks for them on the
+ * stack, for whose bounds the C library reads /proc/self/maps: a tenth of podserve's start. --- */
+int linux_argument_count(void);
+const char *linux_argument(int index);
+
 /* --- pidfd (Linux 5.3, 5.6) --- */
 int linux_pidfd_open(pid_t pid, unsigned flags);
 int linux_pidfd_getfd(int pidfd, int target, unsigned flags);

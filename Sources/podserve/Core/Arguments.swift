@@ -25,30 +25,36 @@ public enum Arguments: Equatable, Sendable {
     """
 
   /// - Parameter words: The command line without the program's name. A value may follow `=` or be the next word.
-  public static func parse(_ words: [String]) throws(Problem) -> Arguments {
-    var values: [String: String] = [:]
-    var rest = words[...]
-    while let word = rest.popFirst() {
+  public static func parse(_ words: some Sequence<String>) throws(Problem) -> Arguments {
+    var users: String?
+    var address: String?
+    var port: String?
+    var rest = words.makeIterator()
+    while let word = rest.next() {
       if word == "--help" || word == "-h" { return .help }
       if word == "--version" { return .version }
-      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      let name = parts.first ?? ""
-      guard ["--users", "--address", "--port"].contains(name) else {
+      let equals = word.utf8.firstIndex(of: UInt8(ascii: "="))
+      let name = word[..<(equals ?? word.endIndex)]
+      guard name == "--users" || name == "--address" || name == "--port" else {
         throw Problem(reason: "Unknown argument \(word); see podserve --help.")
       }
-      guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty else {
+      let value = if let equals { String(word[word.utf8.index(after: equals)...]) } else { rest.next() }
+      guard let value, !value.isEmpty else {
         throw Problem(reason: "\(name) needs a value; see podserve --help.")
       }
-      values[name] = value
+      switch name {
+      case "--users": users = value
+      case "--address": address = value
+      default: port = value
+      }
     }
-    guard let users = values["--users"] else {
+    guard let users else {
       throw Problem(reason: "--users=FILE is missing; see podserve --help.")
     }
-    let port = values["--port"].flatMap(UInt16.init)
-    guard (values["--port"] == nil) == (port == nil), port != 0, (values["--address"] == nil) == (port == nil)
-    else {
+    let number = port.flatMap { UInt16($0) }
+    guard (port == nil) == (number == nil), number != 0, (address == nil) == (number == nil) else {
       throw Problem(reason: "--address and --port (1-65535) belong together; see podserve --help.")
     }
-    return .serve(users: users, address: values["--address"], port: port)
+    return .serve(users: users, address: address, port: number)
   }
 }

@@ -8,7 +8,17 @@ public enum JSONValue: Equatable, Sendable {
   case number
   case string(String)
   case array([JSONValue])
-  case object([String: JSONValue])
+  case object([Member])
+
+  /// One of an object's, of which no two have the same key.
+  public struct Member: Equatable, Sendable {
+    public let key: String
+    public let value: JSONValue
+  }
+}
+
+extension [JSONValue.Member] {
+  subscript(key: String) -> JSONValue? { first { $0.key == key }?.value }
 }
 
 /// Where and why a text is not the JSON that it should be.
@@ -18,9 +28,11 @@ public struct JSONError: Error, Equatable, Sendable {
   public let reason: String
 }
 
-/// A strict reader: UTF-8 only, no comments, no trailing commas, no key twice, nesting of 16 at most.
+/// A strict reader: UTF-8 only, no comments, no trailing commas, no key twice, nesting of 16
+/// and 256 keys an object at most.
 public struct JSONParser {
   private static let maximumDepth = 16
+  private static let maximumKeys = 256
   private let bytes: [UInt8]
   private var position = 0
 
@@ -78,7 +90,7 @@ public struct JSONParser {
 
   private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
     try expect("{")
-    var members: [String: JSONValue] = [:]
+    var members: [JSONValue.Member] = []
     skipBlanks()
     if accept("}") { return .object(members) }
     repeat {
@@ -87,7 +99,9 @@ public struct JSONParser {
       skipBlanks()
       try expect(":")
       let value = try value(depth: depth + 1)
-      guard members.updateValue(value, forKey: key) == nil else { throw error("A key occurs twice") }
+      guard members[key] == nil else { throw error("A key occurs twice") }
+      guard members.count < Self.maximumKeys else { throw error("More than \(Self.maximumKeys) keys") }
+      members.append(JSONValue.Member(key: key, value: value))
       skipBlanks()
     } while accept(",")
     try expect("}")
@@ -140,9 +154,8 @@ public struct JSONParser {
       position += 1
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else {
-          throw error("A string is not UTF-8")
-        }
+        let string = String(decoding: text, as: UTF8.self)
+        guard string.utf8.elementsEqual(text) else { throw error("A string is not UTF-8") }
         return string
       case UInt8(ascii: "\\"): text += Array(String(try escape()).utf8)
       case 0..<0x20: throw error("A control character in a string")

@@ -2,11 +2,14 @@ internal import CLinux
 internal import Glibc
 
 /// podserve from start to end: the one place that knows the process's arguments, signals and manager.
+///
+/// podserve starts once a pod, and most of a small Swift program's start is making the metadata of each generic
+/// type that it uses: what comes before the first request keeps to few of them, and to no dictionary or set.
 public enum Program {
   /// - Returns: The exit status: 0, 1 for a failure, 64 for wrong usage.
-  public static func run(_ words: [String]) -> Int32 {
+  public static func run() -> Int32 {
     do {
-      switch try Arguments.parse(words) {
+      switch try Arguments.parse(CommandLineWords()) {
       case .help: printOut(Arguments.helpText)
       case .version: printOut("podserve \(podserveVersion)\n")
       case .serve(let users, let address, let port): try serve(usersFile: users, address: address, port: port)
@@ -114,5 +117,16 @@ public enum Program {
   private static func printOut(_ text: String) {
     let bytes = Array(text.utf8)
     _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+  }
+}
+
+/// The process's arguments without its name, one after the other.
+private struct CommandLineWords: Sequence, IteratorProtocol {
+  private var index: CInt = 1
+
+  mutating func next() -> String? {
+    guard index < linux_argument_count() else { return nil }
+    defer { index += 1 }
+    return String(cString: linux_argument(index))
   }
 }

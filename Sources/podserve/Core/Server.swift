@@ -29,7 +29,7 @@ public final class Server {
   private let listener: Int32
   private var accepts = false
   private var connections: [Int32: Connection] = [:]
-  private var handlers: [Int32: () -> Void] = [:]
+  private var watched: (descriptor: Int32, handler: () -> Void)?
   private var nextDeadline = UInt64.max
   private var drainDeadline: UInt64?
   private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
@@ -65,9 +65,9 @@ public final class Server {
     return connections.isEmpty || now() >= drainDeadline
   }
 
-  /// Calls a handler whenever a descriptor of the caller's can be read.
+  /// Calls a handler whenever the caller's one descriptor can be read.
   public func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) {
-    handlers[descriptor] = handler
+    watched = (descriptor, handler)
     linux_poll_watch(poll.descriptor, descriptor, LINUX_READABLE, 0)
   }
 
@@ -113,15 +113,17 @@ public final class Server {
 
   /// Waits for something to happen, at most `maximumWait` milliseconds (-1: for ever), and deals with it.
   public func turn(maximumWait: Int32 = -1) {
-    var ready = [Int32](repeating: 0, count: 64)
-    let count = linux_poll_wait(poll.descriptor, &ready, Int32(ready.count), waitTime(maximumWait))
-    for descriptor in ready.prefix(Int(max(0, count))) {
-      if descriptor == listener {
-        acceptWaiting()
-      } else if let connection = connections[descriptor] {
-        advance(connection)
-      } else {
-        handlers[descriptor]?()
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 64) { ready in
+      let count = linux_poll_wait(
+        poll.descriptor, ready.baseAddress, Int32(ready.count), waitTime(maximumWait))
+      for descriptor in ready.prefix(Int(max(0, count))) {
+        if descriptor == listener {
+          acceptWaiting()
+        } else if descriptor == watched?.descriptor {
+          watched?.handler()
+        } else if let connection = connections[descriptor] {
+          advance(connection)
+        }
       }
     }
     if now() >= nextDeadline { closeOverdue() }

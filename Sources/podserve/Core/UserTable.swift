@@ -46,10 +46,9 @@ public struct UserTable: Sendable {
       throw Problem(reason: "it has more than \(Self.maximumUsers) users")
     }
     var users: [User] = []
-    var tokens: Set<[UInt8]> = []
     for (index, entry) in entries.enumerated() {
       let user = try Self.user(entry, number: index + 1)
-      guard tokens.insert(user.token).inserted else {
+      guard !users.contains(where: { $0.token == user.token }) else {
         throw Problem(reason: "\(user.name) has the same \"token\" as another user")
       }
       users.append(user)
@@ -58,7 +57,7 @@ public struct UserTable: Sendable {
   }
 
   private static func user(_ entry: JSONValue, number: Int) throws(Problem) -> User {
-    func text(_ key: String, _ members: [String: JSONValue]) throws(Problem) -> String {
+    func text(_ key: String, _ members: [JSONValue.Member]) throws(Problem) -> String {
       guard case .string(let text)? = members[key], !text.isEmpty, text.utf8.count <= 4096,
         !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
       else { throw Problem(reason: "user number \(number): \"\(key)\" is not a plain text") }

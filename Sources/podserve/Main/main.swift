@@ -1,4 +1,4 @@
 internal import Glibc
 internal import PodserveCore
 
-exit(Program.run(Array(CommandLine.arguments.dropFirst())))
+exit(Program.run())

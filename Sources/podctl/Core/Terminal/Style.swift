@@ -38,7 +38,9 @@ struct Style {
     }
     let locale = [environment("LC_ALL"), environment("LC_CTYPE"), environment("LANG")]
       .compactMap { $0 }.first { !$0.isEmpty }
-    unicode = locale.map { $0.uppercased().contains("UTF-8") || $0.uppercased().contains("UTF8") } ?? false
+    // As nl_langinfo(3) compares: de_DE.UTF-8@euro, C.utf8. A search within strings costs a tenth of the start.
+    let codeset = locale?.split(separator: ".", maxSplits: 1).dropFirst().first?.prefix { $0 != "@" }
+    unicode = codeset.map { ["utf-8", "utf8"].contains($0.lowercased()) } ?? false
   }
 
   private static func windowSize() -> (columns: Int, lines: Int)? {
