@@ -12,7 +12,7 @@ SEEDS ?= 2000
 swift = swift
 swift_flags = --scratch-path $(SCRATCH)
 
-.PHONY: all deb repo demo test check format lint-scripts build unit simulate machines lintian bench clean \
+.PHONY: all deb repo demo test check format lint-scripts build unit simulate launch-tests machines lintian bench clean \
 	install-git-hooks requirements
 
 all: deb
@@ -52,6 +52,10 @@ lint-scripts:
 
 lintian: deb
 	lintian --fail-on error,warning --tag-display-limit 0 dist/*.changes
+
+# The packaged pod-launch, as root, in a mount namespace of its own.
+launch-tests: deb
+	Tests/launch/run .build-deb/scratch/package/pod-launch
 
 machines: deb
 	Tests/machine/run $(RUN)

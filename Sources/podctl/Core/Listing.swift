@@ -38,9 +38,9 @@ enum Listing: String {
 
   static func pods(_ rows: [PodRow], _ style: Style) -> String {
     var table = Table([
-      ("POD", .left), ("TIER", .left), ("STATE", .left), ("USERS", .right), ("MEMORY", .right),
-      ("MAX", .right), ("RESTARTS", .right), ("ADDRESS", .left), ("UNIT", .left), ("LAST EXIT", .left),
-      ("SINCE", .left),
+      .left("POD"), .left("TIER"), .left("STATE"), .right("USERS"), .right("MEMORY"),
+      .right("MAX"), .right("RESTARTS"), .left("ADDRESS"), .left("UNIT"), .left("LAST EXIT"),
+      .left("SINCE"),
     ])
     table.rows.reserveCapacity(rows.count)
     for row in rows {
@@ -59,8 +59,8 @@ enum Listing: String {
 
   static func users(_ rows: [UserRow], _ style: Style) -> String {
     var table = Table([
-      ("USER", .left), ("TIER", .left), ("POD", .left), ("STATE", .left), ("DATA", .right),
-      ("STATUS", .left),
+      .left("USER"), .left("TIER"), .left("POD"), .left("STATE"), .right("DATA"),
+      .left("STATUS"),
     ])
     table.rows.reserveCapacity(rows.count)
     for row in rows {
@@ -77,9 +77,9 @@ enum Listing: String {
 
   static func tiers(_ rows: [TierRow], _ style: Style) -> String {
     var table = Table([
-      ("TIER", .left), ("USERS/POD", .right), ("DATA", .right), ("MEMORYMAX", .right),
-      ("MEMORYHIGH", .right), ("CPU", .right), ("TASKS", .right), ("WORKLOAD", .left), ("PODS", .right),
-      ("USERS", .right), ("SOURCE", .left),
+      .left("TIER"), .right("USERS/POD"), .right("DATA"), .right("MEMORYMAX"),
+      .right("MEMORYHIGH"), .right("CPU"), .right("TASKS"), .left("WORKLOAD"), .right("PODS"),
+      .right("USERS"), .left("SOURCE"),
     ])
     for row in rows {
       table.rows.append([

@@ -107,8 +107,9 @@ public enum Program {
       }
       bytes += [UInt8](repeating: 0, count: bytes.count)
     }
+    bytes.removeLast(bytes.count - count)
     do throws(UserTable.Problem) {
-      return try UserTable(json: Array(bytes.prefix(count)))
+      return try UserTable(json: bytes)
     } catch {
       throw UserTable.Problem(reason: "\(path): \(error.reason)")
     }

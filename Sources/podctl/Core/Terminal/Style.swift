@@ -36,11 +36,15 @@ struct Style {
         environment("COLUMNS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? window?.columns ?? 80
       lines = environment("LINES").flatMap { Int($0) } ?? window?.lines ?? 24
     }
-    let locale = [environment("LC_ALL"), environment("LC_CTYPE"), environment("LANG")]
-      .compactMap { $0 }.first { !$0.isEmpty }
-    // As nl_langinfo(3) compares: de_DE.UTF-8@euro, C.utf8. A search within strings costs a tenth of the start.
-    let codeset = locale?.split(separator: ".", maxSplits: 1).dropFirst().first?.prefix { $0 != "@" }
-    unicode = codeset.map { ["utf-8", "utf8"].contains($0.lowercased()) } ?? false
+    func locale(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+    unicode = (locale("LC_ALL") ?? locale("LC_CTYPE") ?? locale("LANG")).map(Self.namesUTF8) ?? false
+  }
+
+  /// A locale's name as in locale(7): `LANGUAGE_TERRITORY.CODESET@MODIFIER`.
+  private static func namesUTF8(_ locale: String) -> Bool {
+    guard let dot = locale.firstIndex(of: ".") else { return false }
+    let codeset = locale[dot...].dropFirst().prefix { $0 != "@" }.lowercased()
+    return codeset == "utf-8" || codeset == "utf8"
   }
 
   private static func windowSize() -> (columns: Int, lines: Int)? {

@@ -13,13 +13,21 @@ struct Table {
     }
   }
 
-  let columns: [(title: String, alignment: Alignment)]
+  struct Column {
+    let title: String
+    let alignment: Alignment
+
+    static func left(_ title: String) -> Column { Column(title: title, alignment: .left) }
+    static func right(_ title: String) -> Column { Column(title: title, alignment: .right) }
+  }
+
+  let columns: [Column]
   /// A glyph in front of every row, on terminals only: a script's first word is then the name.
   var dots: [String] = []
   var rows: [[Cell]] = []
 
-  init(_ columns: [(String, Alignment)]) {
-    self.columns = columns.map { (title: $0.0, alignment: $0.1) }
+  init(_ columns: [Column]) {
+    self.columns = columns
   }
 
   func render(_ style: Style) -> String {

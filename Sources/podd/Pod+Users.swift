@@ -1,0 +1,108 @@
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// How a pod's program learns who its users are.
+extension Pod {
+  /// Makes the pod's program know its users as they are now. Returns when it was told.
+  func refreshUsers() async throws(UsersFile.Failure) {
+    try await users.run()
+  }
+
+  /// After podd was started again: has the program been told of everybody who was placed here?
+  func checkUsersTold() async {
+    let name = name
+    let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+    usersStale = users.map { !UsersTold.isCurrent($0, of: name) } ?? true
+    tellStaleUsers()
+  }
+
+  func tellStaleUsers() {
+    guard usersStale, state == .ready else { return }
+    loopTask {
+      do throws(UsersFile.Failure) {
+        try await self.refreshUsers()
+      } catch {
+        Log.error("\(self.name) cannot be told of its users: \(error)")
+      }
+    }
+  }
+
+  func refresh() async -> UsersFile.Failure? {
+    usersStale = true
+    do throws(UsersFile.Failure) {
+      try await writeUsersFile()
+    } catch {
+      return error
+    }
+    guard state == .ready, let generation, let workload else { return nil }
+    let users = usersWritten
+    if let signal = workload.reloadSignal {
+      await reload(generation, signal)
+    } else if !workload.execReload.isEmpty, let request = request(generation: generation.unit.generation) {
+      do throws(LaunchFailure) {
+        try await host.launcher.reload(request, in: generation)
+      } catch {
+        Log.warning("\(name): ExecReload= failed (\(error.reason)), restarting it instead")
+        await restartForUsers()
+      }
+    } else {
+      await restartForUsers()
+    }
+    // Another generation has read the file as it started.
+    if self.generation === generation {
+      usersStale = false
+      UsersTold.record(users, of: name)
+    }
+    return nil
+  }
+
+  /// systemd's Type=notify-reload: READY=1 after the signal says that the new file is in force. A program
+  /// that does not speak the protocol is given a second, once.
+  func reload(_ generation: Generation, _ signal: Int32) async {
+    generation.signal(signal)
+    guard workload?.type == .notify, generation.answersReload else { return }
+    let timeout: EventSource?
+    timeout = try? EventSource.timer(EventLoop.main, after: 1_000_000) { [weak self] in
+      LoopActor.assumeIsolated {
+        guard let self, let waiting = self.reloadAnswered else { return }
+        generation.answersReload = false
+        self.reloadAnswered = nil
+        waiting.resume()
+      }
+    }
+    guard timeout != nil else { return }
+    await withUnsafeContinuation { reloadAnswered = $0 }
+  }
+
+  func restartForUsers() async {
+    handle(.restart(.operator))
+    _ = await waitUntilReady()
+  }
+
+  /// Who is placed here is read from the store each time: it alone knows.
+  func writeUsersFile() async throws(UsersFile.Failure) {
+    let name = name
+    let users: [UserRecord]
+    do throws(StoreError) {
+      users = try await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+    } catch {
+      throw .io(Errno(EIO, error.description))
+    }
+    try writeUsersFile(users)
+  }
+
+  func writeUsersFile(_ users: [UserRecord]) throws(UsersFile.Failure) {
+    for user in users {
+      do throws(Errno) {
+        try UserData.ensure(user, in: name, uid: record.uid)
+      } catch {
+        throw .io(error)
+      }
+    }
+    try UsersFile.write(
+      users, pod: name, uid: record.uid, dataMax: tier?.dataMax, template: workload?.usersTemplate)
+    usersWritten = users
+  }
+}
