@@ -10,13 +10,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { KERNEL_SIGNALS = 64 };
+
 void reset_signals(void) {
-  const struct sigaction by_default = {.sa_handler = SIG_DFL};
+  /* The kernel's struct sigaction with SIG_DFL. Not sigaction(3): it refuses 32 and 33, glibc's own, which its
+   * posix_spawn(3), by which podd starts us, leaves ignored in the child. */
+  static const unsigned long by_default[4];
   sigset_t none;
 
-  /* KILL, STOP and glibc's own two refuse, and are as they should be. */
-  for (int number = 1; number <= SIGRTMAX; number++)
-    sigaction(number, &by_default, NULL);
+  /* KILL and STOP refuse, and are as they should be. */
+  for (int number = 1; number <= KERNEL_SIGNALS; number++)
+    syscall(SYS_rt_sigaction, number, by_default, NULL, KERNEL_SIGNALS / 8);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }

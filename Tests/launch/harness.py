@@ -1,6 +1,8 @@
 """Does with pod-launch what podd does: descriptors, plan, release, and the journal's end of the stream."""
 
+import ctypes
 import os
+import platform
 import signal
 import socket
 import struct
@@ -8,6 +10,8 @@ import subprocess
 
 BINARY = os.environ["POD_LAUNCH"]
 JOURNAL = "/run/systemd/journal/stdout"
+LIBC = ctypes.CDLL(None)
+RT_SIGACTION = {"x86_64": 13, "aarch64": 134}[platform.machine()]
 UID = 1_900_000_001
 ROOT_LINKS = [name for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink("/" + name)]
 
@@ -95,6 +99,10 @@ class Launch:
             os.setgroups([4, 24])
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # As glibc's posix_spawn leaves its own two signals in the child; its sigaction would refuse.
+            ignore = (ctypes.c_ulong * 4)(1)
+            for number in (32, 33):
+                LIBC.syscall(RT_SIGACTION, number, ignore, None, 8)
 
         self.process = subprocess.Popen([BINARY], preexec_fn=arrange, close_fds=False)
         theirs.close()
