@@ -69,8 +69,7 @@ let package = Package(
       name: "PodctlCore", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
-      name: "podctl", dependencies: ["PodctlCore", "CLinux"], path: "Sources/podctl/Main",
-      swiftSettings: strict),
+      name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
     .executableTarget(
       name: "podserve", dependencies: ["PodserveCore"], path: "Sources/podserve/Main",
       swiftSettings: strict, linkerSettings: wholeProgram),

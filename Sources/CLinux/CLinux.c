@@ -26,23 +26,6 @@ const char *linux_signal_abbreviation(int number) {
         return sigabbrev_np(number);
 }
 
-static int argument_count;
-static char *const *arguments;
-
-/* glibc gives its constructors what it gives main(). */
-__attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
-        argument_count = argc;
-        arguments = argv;
-}
-
-int linux_argument_count(void) {
-        return argument_count;
-}
-
-const char *linux_argument(int index) {
-        return index >= 0 && index < argument_count ? arguments[index] : "";
-}
-
 int linux_pidfd_open(pid_t pid, unsigned flags) {
         return (int) syscall(SYS_pidfd_open, pid, flags);
 }

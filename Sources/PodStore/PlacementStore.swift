@@ -50,6 +50,7 @@ public final class PlacementStore: Sendable {
   func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
     do {
       if grouping.load(ordering: .relaxed) {
+        // Without GRDB's guard against writing, two statements to compile each time; `queue.read` below has it.
         return try queue.unsafeReentrantRead(body)
       }
       return try queue.read(body)

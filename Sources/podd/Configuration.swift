@@ -59,7 +59,7 @@ final class Configuration {
     do throws(SettingsError) {
       let tier = try TierFile.parse(name: name, fragments: found.fragments, physicalMemory: physicalMemory)
       let source = TierSource(tier: tier, file: main.path)
-      tiers.keep(source, name, found.stamps)
+      if found.isComplete { tiers.keep(source, name, found.stamps) }
       return source
     } catch {
       throw .settings(error)
@@ -74,7 +74,7 @@ final class Configuration {
     }
     do throws(SettingsError) {
       let workload = try WorkloadFile.parse(name: tier.workload, fragments: found.fragments)
-      workloads.keep(workload, tier.workload, found.stamps)
+      if found.isComplete { workloads.keep(workload, tier.workload, found.stamps) }
       return workload
     } catch {
       throw .settings(error)
@@ -82,29 +82,47 @@ final class Configuration {
   }
 
   private func names(_ below: String) -> [String] {
-    SettingsSearch.names(in: listings(SettingsSearch.directories.map { $0 + below }))
+    var isComplete = true
+    return SettingsSearch.names(in: listings(SettingsSearch.directories.map { $0 + below }, &isComplete))
   }
 
-  /// The main file and its drop-ins; a file that vanishes while it is read counts as not there.
-  private func find(below: String, _ fileName: String) -> (fragments: [SettingsFragment], stamps: FileStamps)
-  {
+  /// What a search found, and what the paths looked like before it.
+  private struct Found {
+    var fragments: [SettingsFragment] = []
+    var stamps: FileStamps
+    /// Nothing but what vanished meanwhile was left out.
+    var isComplete = true
+  }
+
+  /// The main file and its drop-ins. What cannot be read counts as not there, as long as that lasts.
+  private func find(below: String, _ fileName: String) -> Found {
     let directories = SettingsSearch.directories.map { $0 + below }
     let dropInDirectories = directories.map { "\($0)/\(fileName).d" }
     // Before anything is read, so that what changes meanwhile is noticed the next time.
-    var stamps: FileStamps = (directories + dropInDirectories).map { ($0, FileStamp($0)) }
-    let main = SettingsSearch.main(fileName, in: listings(directories))
-    let paths = [main].compactMap { $0 } + SettingsSearch.dropIns(in: listings(dropInDirectories))
-    let fragments = paths.compactMap { path -> SettingsFragment? in
-      stamps.append((path, FileStamp(path)))
-      guard let file = try? FileDescriptor.open(path, O_RDONLY),
-        let contents = try? file.readAll(limit: 2 << 20)
-      else { return nil }
-      return SettingsFragment(path: path, contents: contents)
+    var found = Found(stamps: FileStamps(directories + dropInDirectories))
+    let main = SettingsSearch.main(fileName, in: listings(directories, &found.isComplete))
+    let dropIns = SettingsSearch.dropIns(in: listings(dropInDirectories, &found.isComplete))
+    for path in [main].compactMap({ $0 }) + dropIns {
+      found.stamps.add(path)
+      do throws(Errno) {
+        let contents = try FileDescriptor.open(path, O_RDONLY).readAll(limit: 2 << 20)
+        found.fragments.append(SettingsFragment(path: path, contents: contents))
+      } catch {
+        if error.code != ENOENT { found.isComplete = false }
+      }
     }
-    return (fragments, stamps)
+    return found
   }
 
-  private func listings(_ directories: [String]) -> [SettingsSearch.Listing] {
-    directories.map { SettingsSearch.Listing(directory: $0, fileNames: Files.names(in: $0)) }
+  private func listings(_ directories: [String], _ isComplete: inout Bool) -> [SettingsSearch.Listing] {
+    directories.map { directory in
+      var names: [String] = []
+      do throws(Errno) {
+        names = try Files.names(in: directory)
+      } catch {
+        if error.code != ENOENT { isComplete = false }
+      }
+      return SettingsSearch.Listing(directory: directory, fileNames: names)
+    }
   }
 }

@@ -63,9 +63,9 @@ enum Files {
     }
   }
 
-  /// The names in a directory, without `.` and `..`, in no order; empty when there is none.
-  static func names(in path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
+  /// The names in a directory, without `.` and `..`, in no order.
+  static func names(in path: String) throws(Errno) -> [String] {
+    guard let directory = opendir(path) else { throw Errno.last("open \(path)") }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {

@@ -138,6 +138,6 @@ final class ListeningSockets {
   }
 
   private static func descriptors(of pid: pid_t) -> [CInt] {
-    Files.names(in: "/proc/\(pid)/fd").compactMap { CInt($0) }
+    ((try? Files.names(in: "/proc/\(pid)/fd")) ?? []).compactMap { CInt($0) }
   }
 }

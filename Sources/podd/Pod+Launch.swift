@@ -1,4 +1,3 @@
-import Glibc
 import PodModel
 import PodStore
 import Systemd

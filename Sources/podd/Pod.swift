@@ -1,6 +1,4 @@
-import CLinux
 import Cgroup
-import Glibc
 import PodModel
 import PodStore
 import Systemd
@@ -10,7 +8,9 @@ import Systemd
 @LoopActor
 final class Pod {
   let name: PodName
-  // Its extensions in Pod+Launch, Pod+Users and Pod+Ends write these, and nobody else.
+  unowned let host: PodHost
+
+  // Pod+Launch, Pod+Users and Pod+Ends write these; to all others they are for reading.
   var record: PodRecord
   var lifecycle: Lifecycle
   var generation: Generation?
@@ -19,12 +19,8 @@ final class Pod {
   /// The workload of the running generation.
   var workload: Workload?
   var tier: Tier?
-  unowned let host: PodHost
-
-  private var timer: EventSource?
   var held: LaunchProcess?
   var stopping = false
-  private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
   /// Whether the program knows less of its users than the store.
   var usersStale = false
   var usersWritten: [UserRecord] = []
@@ -35,8 +31,11 @@ final class Pod {
   /// The generation that was begun in the store and has no end there yet.
   var openUnit: UnitName?
   var lastEvidence: EndEvidence?
+
+  private var timer: EventSource?
+  private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
   private var isForgotten = false
-  /// The provision that made it failed, when others were already placed on it.
+  /// The provision that made it failed, when others were already placed on it. PodHost's to write.
   var wasMadeInVain = false
 
   init(_ record: PodRecord, host: PodHost) {

@@ -7,23 +7,34 @@ struct SettingsCache<Value> {
 
   /// The value kept under `name`, unless something that it was read from has changed.
   func value(_ name: String) -> Value? {
-    guard let entry = entries[name], entry.stamps.allSatisfy({ FileStamp($0.path) == $0.stamp }) else {
-      return nil
-    }
+    guard let entry = entries[name], entry.stamps.areCurrent else { return nil }
     return entry.value
   }
 
-  /// Keeps a value, but not one read from files that changed within the last second: the kernel's time stamps are
-  /// too coarse to show a second change right after the first.
+  /// Keeps a value, but not one read from files that had just changed: the kernel's time stamps are too coarse to
+  /// show a second change right after the first.
   mutating func keep(_ value: Value, _ name: String, _ stamps: FileStamps) {
-    let now = time(nil)
-    let settled = stamps.allSatisfy { $0.stamp.map { $0.changed.tv_sec < now - 1 } ?? true }
-    entries[name] = settled ? (value, stamps) : nil
+    entries[name] = stamps.areSettled ? (value, stamps) : nil
   }
 }
 
-/// What stat(2) said of each path before it was read; nil where there was nothing.
-typealias FileStamps = [(path: String, stamp: FileStamp?)]
+/// What stat(2) said of some paths before they were read.
+struct FileStamps {
+  /// Nil where there was nothing.
+  private var stamps: [(path: String, stamp: FileStamp?)] = []
+  private let taken = time(nil)
+
+  init(_ paths: [String]) {
+    for path in paths { add(path) }
+  }
+
+  mutating func add(_ path: String) { stamps.append((path, FileStamp(path))) }
+
+  var areCurrent: Bool { stamps.allSatisfy { FileStamp($0.path) == $0.stamp } }
+
+  /// Nothing had changed within the second before.
+  var areSettled: Bool { stamps.allSatisfy { $0.stamp.map { $0.changed.tv_sec < taken - 1 } ?? true } }
+}
 
 /// Enough of stat(2) to tell whether a file or a directory is the one that it was.
 struct FileStamp: Equatable {

@@ -51,9 +51,9 @@ enum UserData {
   /// Bytes in a user's files, one directory deep; nil when it cannot be read.
   static func size(of user: String, in pod: PodName) -> UInt64? {
     let path = directory(of: user, in: pod)
-    guard Files.exists(path) else { return nil }
+    guard let names = try? Files.names(in: path) else { return nil }
     var total: UInt64 = 0
-    for name in Files.names(in: path) {
+    for name in names {
       var status = stat()
       if lstat("\(path)/\(name)", &status) == 0 { total += UInt64(max(0, status.st_size)) }
     }

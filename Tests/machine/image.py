@@ -27,7 +27,7 @@ PACKAGES = """
     systemd systemd-sysv dbus polkitd libnss-systemd libpam-systemd udev kmod
     linux-image-cloud-amd64 initramfs-tools busybox-static
     nftables apt-utils iproute2 procps psmisc less bash-completion sudo strace socat adduser
-    python3 jq gunicorn redis-server redis-tools nginx-light curl openssh-server openssh-client
+    python3 jq gunicorn redis-server redis-tools nginx-light curl openssh-server openssh-client fish zsh
     libsqlite3-0 sqlite3 libsystemd0 libstdc++6 libgcc-s1 ca-certificates
 """.split()
 

@@ -27,6 +27,10 @@ class MachineError(Exception):
     """The machine itself failed: it did not boot, hung, or went away under a command."""
 
 
+class NoAgent(MachineError):
+    """A boot that did not come to its end in time."""
+
+
 class CommandFailed(Exception):
     """A command that should have succeeded did not; says what it printed."""
 
@@ -173,7 +177,7 @@ class Machine:
                 raise MachineError(f"qemu ended while booting: {message}\n{self.console_tail()}")
             if time.monotonic() > started + timeout:
                 self.kill()
-                raise MachineError(f"no agent after {timeout} s\n{self.console_tail()}")
+                raise NoAgent(f"no agent after {timeout} s\n{self.console_tail()}")
         self.boot_seconds = time.monotonic() - started
         if settle:
             self.settle(timeout)

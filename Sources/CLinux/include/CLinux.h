@@ -10,11 +10,6 @@
 const char *linux_errno_name(int error);
 const char *linux_signal_abbreviation(int number);
 
-/* --- this process's arguments, as the C library passed them on. Swift's CommandLine looks for them on the
- * stack, for whose bounds the C library reads /proc/self/maps: a tenth of podserve's start. --- */
-int linux_argument_count(void);
-const char *linux_argument(int index);
-
 /* --- pidfd (Linux 5.3, 5.6) --- */
 int linux_pidfd_open(pid_t pid, unsigned flags);
 int linux_pidfd_getfd(int pidfd, int target, unsigned flags);
@@ -33,7 +28,7 @@ int linux_openat(int directory, const char *path, int flags, mode_t mode);
 int linux_eventfd(void);
 
 /* --- spawn: posix_spawn with exactly these descriptors (fds[i] becomes i; -1 is closed), a new session,
- *     no blocked signals and default handlers. Returns 0 or an errno. --- */
+ *     no blocked signals and SIGPIPE's default; what else the caller ignores stays ignored. Returns 0 or an errno. --- */
 int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const envp[], const int fds[], int count);
 
 /* --- sockets: one datagram with its sender's credentials; -errno, or the number of bytes --- */

@@ -30,7 +30,7 @@ public struct Podctl: ParsableCommand {
   public init() {}
 
   /// Runs a command line (without the program's name) and ends the process.
-  public static func mainAndExit(_ arguments: [String]) -> Never {
+  public static func mainAndExit(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
     let arguments = GlobalOptions.movedBehindVerb(arguments)
     if arguments == ["--generate-completion-script", "bash"] {
       Output.write(Array(Completion.bash.utf8))

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import PodctlCore
 
-Podctl.mainAndExit((0..<linux_argument_count()).dropFirst().map { String(cString: linux_argument($0)) })
+Podctl.mainAndExit()

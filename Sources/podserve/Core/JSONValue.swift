@@ -8,11 +8,14 @@ public enum JSONValue: Equatable, Sendable {
   case number
   case string(String)
   case array([JSONValue])
+  /// In the order of the text, which counts when two are compared.
   case object([Member])
 
-  /// One of an object's, of which no two have the same key.
+  /// A name with its value. No two of an object have the same name.
   public struct Member: Equatable, Sendable {
+    /// Unescaped.
     public let key: String
+    /// Of any kind.
     public let value: JSONValue
   }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 /// podserve from start to end: the one place that knows the process's arguments, signals and manager.
 ///
 /// podserve starts once a pod, and most of a small Swift program's start is making the metadata of each generic
-/// type that it uses: what comes before the first request keeps to few of them, and to no dictionary or set.
+/// type that it uses: what comes before READY=1 keeps to few of them, and fills no dictionary and no set.
 public enum Program {
   /// - Returns: The exit status: 0, 1 for a failure, 64 for wrong usage.
   public static func run() -> Int32 {
@@ -121,13 +121,14 @@ public enum Program {
   }
 }
 
-/// The process's arguments without its name, one after the other.
+/// The process's arguments without its name, one after the other: CommandLine.arguments is an array of strings, whose
+/// metadata is a tenth of the start.
 private struct CommandLineWords: Sequence, IteratorProtocol {
-  private var index: CInt = 1
+  private var index = 1
 
   mutating func next() -> String? {
-    guard index < linux_argument_count() else { return nil }
-    defer { index += 1 }
-    return String(cString: linux_argument(index))
+    guard index < CommandLine.argc, let word = CommandLine.unsafeArgv[index] else { return nil }
+    index += 1
+    return String(cString: word)
   }
 }

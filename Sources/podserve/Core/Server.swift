@@ -67,6 +67,7 @@ public final class Server {
 
   /// Calls a handler whenever the caller's one descriptor can be read.
   public func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) {
+    precondition(watched == nil)
     watched = (descriptor, handler)
     linux_poll_watch(poll.descriptor, descriptor, LINUX_READABLE, 0)
   }

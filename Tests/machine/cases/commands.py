@@ -127,6 +127,51 @@ def bash_completes_verbs_users_pods_and_tiers(machine):
     expect(complete(machine, "podctl provision --tier e"), ["enterprise"])
 
 
+#: Types its argument and a tab into an interactive zsh, and prints the line that then stands there.
+ZSH_LINE = r"""
+import os, pty, select, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvpe("zsh", ["zsh", "-f", "-i"], dict(os.environ, TERM="dumb"))
+
+def until(mark):
+    seen = b""
+    while mark not in seen:
+        if not select.select([terminal], [], [], 100)[0]:
+            sys.exit(f"zsh shows no {mark}: {seen}")
+        seen += os.read(terminal, 4096)
+    return seen
+
+os.write(terminal, b"autoload -U compinit; compinit -u -D; show() { print -r -- \"<$BUFFER>\" }; zle -N show;"
+                   b" bindkey '^X' show; PS1=rea''dy\n")
+until(b"ready")
+os.write(terminal, sys.argv[1].encode() + b"\t\x18")
+print(until(b">").decode().split("<")[-1].split(">")[0])
+"""
+
+
+@case()
+def fish_and_zsh_complete_verbs_users_pods_and_tiers(machine):
+    podctl(machine, f"provision {ALICE}")
+    podctl(machine, "provision bob --tier pro")
+
+    def fish(words):
+        return [line.split("\t")[0] for line in machine.succeed(f"fish -c \"complete -C '{words}'\"").splitlines()]
+
+    assert {"pods", "provision"} <= set(fish("podctl p")), fish("podctl p")
+    expect(fish("podctl deprovision a"), [ALICE])
+    expect(fish("podctl restart "), ["pod-001", "pod-002"])
+    expect(fish("podctl provision --tier e"), ["enterprise"])
+
+    machine.put("/root/zsh-line", ZSH_LINE)
+    for line, whole in (
+            ("podctl depro", "podctl deprovision"), ("podctl deprovision a", f"podctl deprovision {ALICE}"),
+            ("podctl restart ", "podctl restart pod-00"),
+            ("podctl provision --tier e", "podctl provision --tier enterprise")):
+        shown = machine.succeed(f"python3 /root/zsh-line {shlex.quote(line)}").strip()
+        expect(shown, whole, f"zsh: {line}")
+
+
 @case()
 def stop_is_remembered_when_podd_is_started_again(machine):
     podctl(machine, f"provision {ALICE}")

@@ -149,3 +149,34 @@ def podserve_knows_a_new_user_when_provision_returns(machine):
         expect(curl(machine, pod, "/api/v2/version", user_token=token(machine, f"user-{number}"))[0], 200)
     podctl(machine, "deprovision user-0")
     expect(pods(machine)["pod-001"]["main_pid"], main_pid)
+
+
+@case()
+def settings_count_from_the_next_launch_on_however_they_were_changed(machine):
+    podctl(machine, f"provision {ALICE}")
+    directory = "/etc/podctl/tiers/free.conf.d"
+    file = f"{directory}/50-narrow.conf"
+
+    def launched_with(change, megabytes):
+        machine.succeed(change)
+        name = podctl(machine, "restart pod-001")["unit"]
+        limit = machine.succeed(f"cat /sys/fs/cgroup/pods.slice/pods-free.slice/{name}/memory.max")
+        expect(int(limit) >> 20, megabytes, change)
+
+    def text(megabytes):
+        return f"printf '[Tier]\\nMemoryMax={megabytes}M\\n'"
+
+    # podd keeps what it read once the files are at rest: the second launch of each pair is from what it kept.
+    at_rest = f"while (( $(date +%s) - $(stat -c %Z {directory}) < 3 )); do sleep 0.1; done"
+    launched_with("true", 96)
+    launched_with(f"mkdir {directory}", 96)
+    launched_with(f"{text(90)} > {file}", 90)
+    launched_with(at_rest, 90)
+    launched_with("true", 90)
+    launched_with(f"{text(91)} > {file}", 91)
+    launched_with(f"{text(92)} > {file}", 92)
+    launched_with(f"{text(93)} > {directory}/new && mv {directory}/new {file}", 93)
+    launched_with(f"{text(94)} > /root/elsewhere && ln -sf /root/elsewhere {file} && {at_rest}", 94)
+    launched_with("true", 94)
+    launched_with(f"{text(95)} > /root/elsewhere", 95)
+    launched_with(f"rm -r {directory}", 96)
