@@ -159,7 +159,8 @@ def settings_count_from_the_next_launch_on_however_they_were_changed(machine):
 
     def launched_with(change, megabytes):
         machine.succeed(change)
-        name = podctl(machine, "restart pod-001")["unit"]
+        podctl(machine, "restart pod-001")
+        name = pods(machine)["pod-001"]["unit"]
         limit = machine.succeed(f"cat /sys/fs/cgroup/pods.slice/pods-free.slice/{name}/memory.max")
         expect(int(limit) >> 20, megabytes, change)
 
