@@ -17,7 +17,6 @@ final class SystemdManager {
   private var early: [String: String] = [:]
   private var callsInFlight = 0
 
-  /// Calls `onUnitRemoved` when PID 1 forgets a unit of ours.
   init(bus: Bus) throws(BusError) {
     self.bus = bus
     jobRemoved = try bus.match(
