@@ -59,7 +59,7 @@ final class Configuration {
     do throws(SettingsError) {
       let tier = try TierFile.parse(name: name, fragments: found.fragments, physicalMemory: physicalMemory)
       let source = TierSource(tier: tier, file: main.path)
-      if found.isComplete { tiers.keep(source, name, found.stamps) }
+      tiers.keep(source, name, found.stamps)
       return source
     } catch {
       throw .settings(error)
@@ -74,7 +74,7 @@ final class Configuration {
     }
     do throws(SettingsError) {
       let workload = try WorkloadFile.parse(name: tier.workload, fragments: found.fragments)
-      if found.isComplete { workloads.keep(workload, tier.workload, found.stamps) }
+      workloads.keep(workload, tier.workload, found.stamps)
       return workload
     } catch {
       throw .settings(error)
@@ -82,47 +82,32 @@ final class Configuration {
   }
 
   private func names(_ below: String) -> [String] {
-    var isComplete = true
-    return SettingsSearch.names(in: listings(SettingsSearch.directories.map { $0 + below }, &isComplete))
-  }
-
-  /// What a search found, and what the paths looked like before it.
-  private struct Found {
-    var fragments: [SettingsFragment] = []
-    var stamps: FileStamps
-    /// Nothing but what vanished meanwhile was left out.
-    var isComplete = true
+    var stamps = FileStamps()
+    return SettingsSearch.names(in: listings(SettingsSearch.directories.map { $0 + below }, &stamps))
   }
 
   /// The main file and its drop-ins. What cannot be read counts as not there, as long as that lasts.
-  private func find(below: String, _ fileName: String) -> Found {
+  private func find(below: String, _ fileName: String) -> (
+    fragments: [SettingsFragment], stamps: FileStamps
+  ) {
     let directories = SettingsSearch.directories.map { $0 + below }
     let dropInDirectories = directories.map { "\($0)/\(fileName).d" }
-    // Before anything is read, so that what changes meanwhile is noticed the next time.
-    var found = Found(stamps: FileStamps(directories + dropInDirectories))
-    let main = SettingsSearch.main(fileName, in: listings(directories, &found.isComplete))
-    let dropIns = SettingsSearch.dropIns(in: listings(dropInDirectories, &found.isComplete))
-    for path in [main].compactMap({ $0 }) + dropIns {
-      found.stamps.add(path)
-      do throws(Errno) {
+    var stamps = FileStamps()
+    let main = SettingsSearch.main(fileName, in: listings(directories, &stamps))
+    let dropIns = SettingsSearch.dropIns(in: listings(dropInDirectories, &stamps))
+    let fragments = ([main].compactMap { $0 } + dropIns).compactMap { path in
+      stamps.reading(path) { () throws(Errno) in
         let contents = try FileDescriptor.open(path, O_RDONLY).readAll(limit: 2 << 20)
-        found.fragments.append(SettingsFragment(path: path, contents: contents))
-      } catch {
-        if error.code != ENOENT { found.isComplete = false }
+        return SettingsFragment(path: path, contents: contents)
       }
     }
-    return found
+    return (fragments, stamps)
   }
 
-  private func listings(_ directories: [String], _ isComplete: inout Bool) -> [SettingsSearch.Listing] {
+  private func listings(_ directories: [String], _ stamps: inout FileStamps) -> [SettingsSearch.Listing] {
     directories.map { directory in
-      var names: [String] = []
-      do throws(Errno) {
-        names = try Files.names(in: directory)
-      } catch {
-        if error.code != ENOENT { isComplete = false }
-      }
-      return SettingsSearch.Listing(directory: directory, fileNames: names)
+      let names = stamps.reading(directory) { () throws(Errno) in try Files.names(in: directory) }
+      return SettingsSearch.Listing(directory: directory, fileNames: names ?? [])
     }
   }
 }

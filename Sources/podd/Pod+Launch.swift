@@ -126,6 +126,18 @@ extension Pod {
     Log.event(
       .podStarted, "\(name) started as \(unit), main process \(generation.pid).",
       journalFields + [("POD_UNIT", unit.description)])
+    recordStart(generation)
+    if state == .stopping {
+      // The stop came while the scope was being made.
+      stopScope()
+    } else {
+      awaitReadiness(generation)
+    }
+  }
+
+  /// Writes down which process it is, by which the next podd knows it again.
+  func recordStart(_ generation: Generation) {
+    let unit = generation.unit
     let pid = generation.pid
     let ticks = generation.startTicks
     let invocation = Files.linkTarget("/run/systemd/units/invocation:\(unit)") ?? ""
@@ -134,12 +146,6 @@ extension Pod {
       try store.generationStarted(
         unit, bootID: ProcessIdentity.bootID, invocationID: invocation, mainPID: pid, mainStartTicks: ticks,
         now: now)
-    }
-    if state == .stopping {
-      // The stop came while the scope was being made.
-      stopScope()
-    } else {
-      awaitReadiness(generation)
     }
   }
 

@@ -209,7 +209,7 @@ struct Reconciler {
       host.sockets.recover(pod.name, pid: pid, address: pod.record.address, port: pod.record.port)
     }
     await pod.checkUsersTold()
-    if record.mainPID == nil { await recordStart(generation) }
+    if record.mainPID == nil { pod.recordStart(generation) }
     do throws(BusError) {
       try await host.systemd.referenceUnit(record.unit.description)
     } catch {
@@ -231,19 +231,6 @@ struct Reconciler {
     let members = Set(processes)
     return processes.first { pid in
       ProcessIdentity.parent(of: pid).map { !members.contains($0) } ?? false
-    }
-  }
-
-  private func recordStart(_ generation: Generation) async {
-    let unit = generation.unit
-    let pid = generation.pid
-    let ticks = generation.startTicks
-    let invocation = Files.linkTarget("/run/systemd/units/invocation:\(unit)") ?? ""
-    let now = Int64(realtimeNow())
-    host.write("the start of \(unit)") { store throws(StoreError) in
-      try store.generationStarted(
-        unit, bootID: ProcessIdentity.bootID, invocationID: invocation, mainPID: pid, mainStartTicks: ticks,
-        now: now)
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Systemd
 
 /// What was read from settings files, good for as long as neither they nor the directories that were searched for
 /// them change: every launch asks for its tier and its workload, and reading them is a tenth of its time.
@@ -11,29 +12,37 @@ struct SettingsCache<Value> {
     return entry.value
   }
 
-  /// Keeps a value, but not one read from files that had just changed: the kernel's time stamps are too coarse to
-  /// show a second change right after the first.
+  /// Keeps a value that was read whole, and not from files that had just changed: the kernel's time stamps are too
+  /// coarse to show a second change right after the first.
   mutating func keep(_ value: Value, _ name: String, _ stamps: FileStamps) {
-    entries[name] = stamps.areSettled ? (value, stamps) : nil
+    entries[name] = stamps.areWhole && stamps.areSettled ? (value, stamps) : nil
   }
 }
 
-/// What stat(2) said of some paths before they were read.
+/// What stat(2) said of each path before it was read.
 struct FileStamps {
   /// Nil where there was nothing.
   private var stamps: [(path: String, stamp: FileStamp?)] = []
   private let taken = time(nil)
+  /// Everything that was there could be read.
+  private(set) var areWhole = true
 
-  init(_ paths: [String]) {
-    for path in paths { add(path) }
+  /// Reads a file or a directory, stamped before, so that what changes meanwhile is noticed the next time. Nil when
+  /// it is not there or cannot be read.
+  mutating func reading<Content>(_ path: String, _ read: () throws(Errno) -> Content) -> Content? {
+    stamps.append((path, FileStamp(path)))
+    do throws(Errno) {
+      return try read()
+    } catch {
+      if error.code != ENOENT { areWhole = false }
+      return nil
+    }
   }
-
-  mutating func add(_ path: String) { stamps.append((path, FileStamp(path))) }
 
   var areCurrent: Bool { stamps.allSatisfy { FileStamp($0.path) == $0.stamp } }
 
   /// Nothing had changed within the second before.
-  var areSettled: Bool { stamps.allSatisfy { $0.stamp.map { $0.changed.tv_sec < taken - 1 } ?? true } }
+  var areSettled: Bool { stamps.allSatisfy { $0.stamp.map { $0.changedSeconds < taken - 1 } ?? true } }
 }
 
 /// Enough of stat(2) to tell whether a file or a directory is the one that it was.
@@ -41,16 +50,13 @@ struct FileStamp: Equatable {
   private let device: UInt
   private let inode: UInt
   private let size: Int
-  fileprivate let changed: timespec
+  fileprivate let changedSeconds: Int
+  private let changedNanoseconds: Int
 
   init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
-    (device, inode, size, changed) = (status.st_dev, status.st_ino, status.st_size, status.st_ctim)
-  }
-
-  static func == (a: FileStamp, b: FileStamp) -> Bool {
-    a.device == b.device && a.inode == b.inode && a.size == b.size
-      && a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec
+    (device, inode, size) = (status.st_dev, status.st_ino, status.st_size)
+    (changedSeconds, changedNanoseconds) = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
   }
 }
