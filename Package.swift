@@ -80,7 +80,7 @@ let package = Package(
       name: "systemd-probe", dependencies: ["Systemd"], path: "Tests/Helpers/systemd-probe",
       swiftSettings: strict),
     .testTarget(
-      name: "SystemdTests", dependencies: ["Systemd", "systemd-probe"], swiftSettings: strict),
+      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),

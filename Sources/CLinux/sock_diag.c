@@ -1,0 +1,132 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* In FIN_WAIT, CLOSING, LAST_ACK and TIME_WAIT the server has closed: the kernel delivers what is left without it. */
+#define OPEN_STATES (1U << TCP_ESTABLISHED | 1U << TCP_SYN_RECV | 1U << TCP_CLOSE_WAIT)
+
+/* The filter's language: linux/inet_diag.h. Matching ends well at the filter's end, and badly beyond it. An IPv4
+ * condition holds for a mapped address too. */
+struct condition {
+        struct inet_diag_bc_op operation;
+        /* struct inet_diag_hostcond, whose array at the end has no place in another struct. */
+        uint8_t family, prefix_length;
+        uint16_t unused;
+        int32_t port;
+        uint32_t address;
+};
+
+struct request {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 about;
+        struct rtattr attribute;
+        struct condition condition;
+};
+
+_Static_assert(sizeof(struct condition) == sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + 4,
+               "struct inet_diag_hostcond");
+_Static_assert(offsetof(struct request, condition) == sizeof(struct request) - sizeof(struct condition),
+               "a request without holes");
+
+static int ask(int fd, uint8_t family, uint32_t address, uint16_t port) {
+        const struct request request = {
+                .header = {
+                        .nlmsg_len = sizeof request,
+                        .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                },
+                .about = {
+                        .sdiag_family = family,
+                        .sdiag_protocol = IPPROTO_TCP,
+                        .idiag_states = OPEN_STATES,
+                        .id.idiag_sport = htons(port),
+                },
+                .attribute = {
+                        .rta_len = RTA_LENGTH(sizeof(struct condition)),
+                        .rta_type = INET_DIAG_REQ_BYTECODE,
+                },
+                .condition = {
+                        .operation = {
+                                .code = INET_DIAG_BC_S_COND,
+                                .yes = sizeof(struct condition),
+                                .no = sizeof(struct condition) + 4,
+                        },
+                        .family = AF_INET,
+                        .prefix_length = 32,
+                        .port = -1,
+                        .address = address,
+                },
+        };
+        const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+        if (sendto(fd, &request, sizeof request, 0, (const struct sockaddr *) &kernel, sizeof kernel) < 0)
+                return -errno;
+        return 0;
+}
+
+/* The kernel makes each part of its answer while the one before it is read, so there is nothing to wait for. */
+static int answer(int fd, void (*found)(void *context, uint32_t inode), void *context) {
+        /* The largest part that it makes. */
+        _Alignas(struct nlmsghdr) char buffer[32768];
+        for (;;) {
+                struct sockaddr_nl sender = { 0 };
+                struct iovec part = { .iov_base = buffer, .iov_len = sizeof buffer };
+                struct msghdr datagram = {
+                        .msg_name = &sender,
+                        .msg_namelen = sizeof sender,
+                        .msg_iov = &part,
+                        .msg_iovlen = 1,
+                };
+                ssize_t got = recvmsg(fd, &datagram, MSG_DONTWAIT);
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return -errno;
+                if (datagram.msg_flags & MSG_TRUNC)
+                        return -EMSGSIZE;
+                if (sender.nl_pid != 0)
+                        continue;
+                unsigned left = (unsigned) got;
+                for (struct nlmsghdr *m = (struct nlmsghdr *) buffer; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+                        if (m->nlmsg_type == NLMSG_DONE)
+                                return 0;
+                        if (m->nlmsg_type == NLMSG_ERROR) {
+                                struct nlmsgerr error = { .error = -EPROTO };
+                                if (m->nlmsg_len >= NLMSG_LENGTH(sizeof error))
+                                        memcpy(&error, NLMSG_DATA(m), sizeof error);
+                                return error.error;
+                        }
+                        struct inet_diag_msg socket;
+                        if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len < NLMSG_LENGTH(sizeof socket))
+                                return -EPROTO;
+                        memcpy(&socket, NLMSG_DATA(m), sizeof socket);
+                        found(context, socket.idiag_inode);
+                }
+        }
+}
+
+int linux_tcp_connections(
+        uint32_t address, uint16_t port, void (*found)(void *context, uint32_t inode), void *context) {
+        static const uint8_t families[] = { AF_INET, AF_INET6 };
+        int result = 0;
+        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        if (fd < 0)
+                return -errno;
+        for (size_t i = 0; result == 0 && i < sizeof families; i++) {
+                result = ask(fd, families[i], address, port);
+                if (result == 0)
+                        result = answer(fd, found, context);
+        }
+        close(fd);
+        return result;
+}

@@ -1,0 +1,63 @@
+import CLinux
+import Glibc
+import Systemd
+
+/// A TCP connection to a pod that its program has not closed.
+struct Connection: Equatable, Sendable {
+  /// Of the socket that the program accepted; 0 while nobody has.
+  let inode: UInt32
+
+  var isAccepted: Bool { inode != 0 }
+}
+
+/// What a drain waits for, as the kernel knows it.
+enum Connections {
+  /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
+  /// kernel's connection table.
+  static func of(address: String, port: Int) throws(Errno) -> [Connection] {
+    var binary = in_addr()
+    guard let port = UInt16(exactly: port), inet_pton(AF_INET, address, &binary) == 1 else {
+      throw Errno(EINVAL, "count connections to \(address):\(port)")
+    }
+    var found: [Connection] = []
+    let result = withUnsafeMutablePointer(to: &found) {
+      linux_tcp_connections(
+        binary.s_addr, port,
+        { list, inode in
+          list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(inode: inode))
+        }, $0)
+    }
+    guard result == 0 else { throw Errno(result, "count connections to \(address):\(port)") }
+    return found
+  }
+
+  /// Those that were accepted by the holders of `sockets`: the old generation's, where its successor listens at
+  /// the same address. What nobody has accepted yet is left out.
+  static func owned(_ connections: [Connection], by sockets: Set<UInt32>) -> [Connection] {
+    connections.filter { $0.isAccepted && sockets.contains($0.inode) }
+  }
+
+  /// The inodes of all sockets that these processes hold. One that has ended holds none.
+  static func sockets(of pids: some Sequence<pid_t>) throws(Errno) -> Set<UInt32> {
+    var inodes: Set<UInt32> = []
+    for pid in pids { try collect(&inodes, pid) }
+    return inodes
+  }
+
+  private static func collect(_ inodes: inout Set<UInt32>, _ pid: pid_t) throws(Errno) {
+    let path = "/proc/\(pid)/fd"
+    let descriptors: [String]
+    do throws(Errno) {
+      descriptors = try Files.names(in: path)
+    } catch {
+      if error.code == ENOENT || error.code == ESRCH { return }
+      throw error
+    }
+    for descriptor in descriptors {
+      guard let target = Files.linkTarget("\(path)/\(descriptor)"), target.hasPrefix("socket:["),
+        let inode = UInt32(target.dropFirst("socket:[".count).dropLast())
+      else { continue }
+      inodes.insert(inode)
+    }
+  }
+}
