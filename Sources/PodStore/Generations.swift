@@ -4,6 +4,8 @@ public import PodModel
 extension PlacementStore {
   /// How many ended generations of a pod are remembered.
   static let generationsKept = 100
+  /// How many lines of its output are remembered with a generation's end. An SQL function takes 127 arguments.
+  static let logLinesKept = 100
 
   /// Writes the pod's next launch down before anything is started, so that a scope without a row can only
   /// be somebody else's.
@@ -80,6 +82,20 @@ extension PlacementStore {
       ).execute(arguments: [reason.description, pod, generation])
       return true
     }
+  }
+
+  /// Sets the pod's last lines as the key `log` of the evidence that was recorded with a generation's end.
+  ///
+  /// - Parameter lines: at most ``logLinesKept`` are taken, the last ones.
+  public func addLog(to unit: UnitName, lines: [String]) throws(StoreError) {
+    let lines = lines.suffix(Self.logLinesKept)
+    let places = Array(repeating: "?", count: lines.count).joined(separator: ", ")
+    try update(
+      unit,
+      """
+      UPDATE generation SET evidence = json_set(coalesce(evidence, '{}'), '$.log', json_array(\(places)))
+      WHERE pod = ? AND generation = ?
+      """, StatementArguments(lines))
   }
 
   /// Generations whose end is not recorded: what podd adopts, or finds gone, at its start.

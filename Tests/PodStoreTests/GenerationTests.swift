@@ -93,6 +93,32 @@ import Testing
     #expect(try store.openGenerations().count == 1)
   }
 
+  @Test func `the last lines join the evidence, whatever is in them`() throws {
+    let unit = try begin(now: 1)
+    try store.endGeneration(unit, reason: .exited(1), evidence: #"{"exit":"exited:1","log":null}"#, now: 2)
+    try store.addLog(to: unit, lines: [#"a "quoted" \ line"#, "[1]", "null", "ü\u{FFFD}"])
+    let record = try #require(try store.generations(ofPod: pod(1), limit: 1).first)
+    #expect(
+      record.evidence == #"{"exit":"exited:1","log":["a \"quoted\" \\ line","[1]","null","ü\#u{FFFD}"]}"#)
+    #expect(record.reason == .exited(1) && record.endedAt == 2)
+    try store.addLog(to: unit, lines: [])
+    #expect(
+      try store.generations(ofPod: pod(1), limit: 1).first?.evidence == #"{"exit":"exited:1","log":[]}"#)
+  }
+
+  @Test func `lines without other evidence are evidence, and bounded`() throws {
+    let unit = try begin(now: 1)
+    try store.endGeneration(unit, reason: .exited(1), now: 2)
+    try store.addLog(to: unit, lines: ["last"])
+    #expect(try store.generations(ofPod: pod(1), limit: 1).first?.evidence == #"{"log":["last"]}"#)
+    try store.addLog(to: unit, lines: (1...1000).map(String.init))
+    let evidence = try #require(try store.generations(ofPod: pod(1), limit: 1).first?.evidence)
+    #expect(evidence.hasPrefix(#"{"log":["901","902""#) && evidence.hasSuffix(#""1000"]}"#))
+    #expect(throws: StoreError.noSuchGeneration(UnitName(pod: pod(1), generation: 9))) {
+      try store.addLog(to: UnitName(pod: pod(1), generation: 9), lines: ["x"])
+    }
+  }
+
   @Test func aLaunchOfAPodThatWasTakenBackDoesNotReachTheNextOfItsName() throws {
     let scratch = try Scratch()
     let store = try scratch.open()

@@ -1,0 +1,31 @@
+import PodModel
+import Systemd
+
+/// What a pod said last, from the journal, for the evidence of its end.
+@LoopActor
+enum LogTail {
+  private static let journalctl = "/usr/bin/journalctl"
+  /// Many pods may end at once; who waits here delays nothing but a record's last lines.
+  private static let readers = Slots(2)
+  /// A line that a dying process wrote may still be on its way through journald. It answers this when all that
+  /// had come is in the file (journalctl(1), --sync), except under a flood, and then it is not waited for.
+  private static let written = Coalesced {
+    _ = await Command.run(journalctl, ["journalctl", "--sync"], timeoutUSec: 2_000_000)
+  }
+
+  /// The last lines that the processes of a unit wrote, oldest first; none when the journal cannot be read.
+  ///
+  /// - Parameters:
+  ///   - unit: not `journalctl --unit`, which also finds what PID 1 and others say about it.
+  ///   - invocation: the unit's invocation id, where known: an older journal may tell of another of that name.
+  static func lastLines(of unit: String, invocation: String? = nil, count: Int) async -> [String] {
+    await written.run()
+    await readers.acquire()
+    defer { readers.release() }
+    var words = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=\(count)"]
+    words.append("_SYSTEMD_UNIT=\(unit)")
+    if let invocation { words.append("_SYSTEMD_INVOCATION_ID=\(invocation)") }
+    let output = await Command.output(of: journalctl, words, limit: 16_384, timeoutUSec: 5_000_000)
+    return LogExcerpt.lines(output ?? [], count: count)
+  }
+}
