@@ -66,6 +66,9 @@ public final class Client {
     case stop = "StopPod"
     case restart = "RestartPod"
     case reset = "ResetPod"
+    case freeze = "FreezePod"
+    case thaw = "ThawPod"
+    case wake = "WakePod"
   }
 
   public func perform(_ action: PodAction, on pod: String) throws(CallError) -> String {
@@ -76,11 +79,70 @@ public final class Client {
     }
   }
 
+  /// What can be tried dry first: nothing is done, podd only says what would be.
+  public enum PlannedAction: String, Sendable {
+    case recycle = "RecyclePod"
+    case evict = "EvictPod"
+  }
+
+  /// The pod's state now, and one sentence on what was or would be done.
+  public func perform(
+    _ action: PlannedAction, on pod: String, dryRun: Bool
+  ) throws(CallError) -> (state: String, plan: String) {
+    try call(action.rawValue, change: true) { message throws(BusError) in
+      try message.append(pod)
+      try message.append(dryRun)
+    } reading: { reply throws(BusError) in
+      (state: try reply.readString(), plan: try reply.readString())
+    }
+  }
+
+  /// Replaces a tier's pods and tells how far it is. Takes as long as podd lets it take.
+  public func rollout(
+    _ request: RolloutRequest, progress: @escaping (RolloutProgress) -> Void
+  ) throws(CallError) -> RolloutResult {
+    do throws(BusError) {
+      let match = try bus.match(
+        sender: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: PodBus.rolloutProgress
+      ) { signal in
+        guard let step = try? RolloutProgress(reading: signal), step.tier == request.tier else { return }
+        progress(step)
+      }
+      defer { withExtendedLifetime(match) {} }
+      return try RolloutResult(
+        reading: try answer("Rollout", .listening) { message throws(BusError) in
+          try request.append(to: message)
+        })
+    } catch {
+      throw CallError(error, host: host)
+    }
+  }
+
+  /// What does not hold on the host although it always should; one sentence each.
+  public func checkInvariants() throws(CallError) -> [String] {
+    try call("CheckInvariants") { _ in
+    } reading: { reply throws(BusError) in
+      var violations: [String] = []
+      try reply.readArray(of: "s") { () throws(BusError) in violations.append(try reply.readString()) }
+      return violations
+    }
+  }
+
   /// Makes podd read its settings again.
   public func reload() throws(CallError) {
     try call("Reload", change: true) { _ in
     } reading: { _ in
     }
+  }
+
+  /// How an answer is waited for.
+  private enum Wait {
+    /// podd looks something up.
+    case question
+    /// podd changes something, within its own limits.
+    case change
+    /// As `change`, however long it takes; signals are heard meanwhile.
+    case listening
   }
 
   private func properties(_ member: String, _ argument: String?) throws(CallError) -> Properties {
@@ -108,7 +170,7 @@ public final class Client {
     reading read: (borrowing Message) throws(BusError) -> Result
   ) throws(CallError) -> Result {
     do throws(BusError) {
-      return try read(try answer(member, change, build))
+      return try read(try answer(member, change ? .change : .question, build))
     } catch {
       throw CallError(error, host: host)
     }
@@ -117,10 +179,10 @@ public final class Client {
   /// The bus starts podd when it is not running. Where podd has given up, that would fail again, and the bus
   /// would tell so only when its own patience is over: two minutes without a word.
   private func answer(
-    _ member: String, _ change: Bool, _ build: (borrowing Message) throws(BusError) -> Void
+    _ member: String, _ wait: Wait, _ build: (borrowing Message) throws(BusError) -> Void
   ) throws(BusError) -> Message {
     do throws(BusError) {
-      return try send(member, change, autoStart: false, build)
+      return try send(member, wait, autoStart: false, build)
     } catch {
       switch error.name {
       case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner": break
@@ -129,19 +191,23 @@ public final class Client {
       if let reason = reasonOfFailure() {
         throw BusError(name: error.name, message: reason, code: error.code)
       }
-      return try send(member, change, autoStart: true, build)
+      return try send(member, wait, autoStart: true, build)
     }
   }
 
   private func send(
-    _ member: String, _ change: Bool, autoStart: Bool, _ build: (borrowing Message) throws(BusError) -> Void
+    _ member: String, _ wait: Wait, autoStart: Bool, _ build: (borrowing Message) throws(BusError) -> Void
   ) throws(BusError) -> Message {
     let message = try bus.newMethodCall(
       destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
     message.setAutoStart(autoStart)
-    if change && interactive { message.setAllowInteractiveAuthorization(true) }
+    if wait != .question && interactive { message.setAllowInteractiveAuthorization(true) }
     try build(message)
-    return try bus.call(message, timeoutUSec: change ? Self.changeTimeoutUSec : 0)
+    return switch wait {
+    case .question: try bus.call(message)
+    case .change: try bus.call(message, timeoutUSec: Self.changeTimeoutUSec)
+    case .listening: try bus.callListening(message, timeoutUSec: UInt64.max)
+    }
   }
 
   /// What podd said before it gave up; nil unless podd.service is in state "failed", out of which systemd does

@@ -13,7 +13,10 @@ public enum Introspection {
                   t tasks_max, s workload, u pods, u users, s source
 
          "" stands for no value in a string, 0 in main_pid and since, 18446744073709551615 in a size or a
-         limit. Sizes are bytes; since is CLOCK_REALTIME in microseconds. -->
+         limit. Sizes are bytes; since is CLOCK_REALTIME in microseconds.
+
+         Rollout: mode is "restart", "resume" or "revert"; 0 in max_parallel and 18446744073709551615 in
+         healthy_usec stand for podd's defaults. -->
     <node name="/org/podctl1">
       <interface name="org.podctl1.Manager">
         <method name="Provision">
@@ -70,12 +73,67 @@ public enum Introspection {
           <arg name="pod" type="s" direction="in"/>
           <arg name="state" type="s" direction="out"/>
         </method>
+        <method name="RecyclePod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="dry_run" type="b" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+          <arg name="plan" type="s" direction="out"/>
+        </method>
+        <method name="EvictPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="dry_run" type="b" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+          <arg name="plan" type="s" direction="out"/>
+        </method>
+        <method name="FreezePod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="ThawPod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="WakePod">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="state" type="s" direction="out"/>
+        </method>
+        <method name="Rollout">
+          <arg name="tier" type="s" direction="in"/>
+          <arg name="max_parallel" type="u" direction="in"/>
+          <arg name="healthy_usec" type="t" direction="in"/>
+          <arg name="mode" type="s" direction="in"/>
+          <arg name="replaced" type="u" direction="out"/>
+          <arg name="total" type="u" direction="out"/>
+        </method>
+        <method name="CheckInvariants">
+          <arg name="violations" type="as" direction="out"/>
+        </method>
+        <method name="AttachFrontDoor"/>
+        <method name="AcknowledgeHold">
+          <arg name="hold" type="t" direction="in"/>
+        </method>
         <method name="Reload"/>
         <signal name="PodStateChanged">
           <arg name="pod" type="s"/>
           <arg name="state" type="s"/>
           <arg name="generation" type="t"/>
           <arg name="reason" type="s"/>
+        </signal>
+        <signal name="RolloutProgress">
+          <arg name="tier" type="s"/>
+          <arg name="done" type="u"/>
+          <arg name="total" type="u"/>
+          <arg name="pod" type="s"/>
+          <arg name="state" type="s"/>
+        </signal>
+        <signal name="HoldPod">
+          <arg name="pod" type="s"/>
+          <arg name="hold" type="t"/>
+          <arg name="timeout_usec" type="t"/>
+        </signal>
+        <signal name="ReleasePod">
+          <arg name="pod" type="s"/>
+          <arg name="hold" type="t"/>
         </signal>
         <property name="Version" type="s" access="read"/>
         <property name="NPods" type="u" access="read"/>

@@ -5,6 +5,12 @@ public enum PodBus {
   public static let interface = "org.podctl1.Manager"
   /// Emitted for every change of a pod's state: pod, state, generation, reason.
   public static let stateChanged = "PodStateChanged"
+  /// Emitted while a rollout goes on: tier, done, total, pod, state.
+  public static let rolloutProgress = "RolloutProgress"
+  /// Asks a front door to keep a pod's requests waiting: pod, hold, timeout in microseconds.
+  public static let holdPod = "HoldPod"
+  /// Lets them go: pod, hold.
+  public static let releasePod = "ReleasePod"
 
   /// Stands for "no value" or "no limit" in a size (org.podctl1.xml).
   public static let noSize = UInt64.max
@@ -25,6 +31,8 @@ public enum APIError: String, Error, Sendable, CaseIterable {
   case storageFailed = "org.podctl1.Error.StorageFailed"
   case busy = "org.podctl1.Error.Busy"
   case hostUnfit = "org.podctl1.Error.HostUnfit"
+  /// A pod did not come back; the others of the tier are as they were.
+  case rolloutStopped = "org.podctl1.Error.RolloutStopped"
 
   /// The error's name on the bus.
   public var name: String { rawValue }
@@ -34,7 +42,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
     case .invalidUser, .noSuchTier: .usage
     case .busy: .temporary
     case .noSuchUser, .noSuchPod, .otherTier, .invalidSettings, .portRangeExhausted, .addressesExhausted,
-      .launchFailed, .storageFull, .storageFailed, .hostUnfit:
+      .launchFailed, .storageFull, .storageFailed, .hostUnfit, .rolloutStopped:
       .failed
     }
   }
