@@ -111,6 +111,7 @@ final class Daemon {
       for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
         host.sockets.drop(pod.name)
       }
+      host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
       Log.event(.reconciled, "\(host.pods.count) pods known: \(outcome).")
@@ -193,7 +194,7 @@ final class Daemon {
   /// RestartPreventExitStatus=.
   static let mendFirst: CInt = 78
 
-  private static var hostName: String {
+  static var hostName: String {
     var names = utsname()
     guard uname(&names) == 0 else { return "localhost" }
     return withUnsafeBytes(of: &names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -120,9 +120,9 @@ final class Firewall {
       var hasTold = false
       while !(await Self.isLoaded()) {
         if !hasTold {
-          Log.event(
-            .firewallLost, "The packet filter rules for pods are gone; loading them again.",
-            priority: .warning)
+          let text = "The packet filter rules for pods are gone; loading them again."
+          Log.event(.firewallLost, text, priority: .warning)
+          self.host.alerts.raise(.firewallLost, [("MESSAGE", text)])
           hasTold = true
         }
         await self.host.busConnected()

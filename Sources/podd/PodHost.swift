@@ -13,6 +13,7 @@ final class PodHost {
   /// Calls about one user come one after the other: the first may have to take back what a second was told.
   let userTurns = Turns()
   private(set) lazy var firewall = Firewall(host: self)
+  private(set) lazy var alerts = Alerts(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]

@@ -1,6 +1,6 @@
 import Systemd
 
-/// org.freedesktop.systemd1, as far as podd needs it: transient scopes and their jobs.
+/// org.freedesktop.systemd1, as far as podd needs it: transient scopes, a few services, and their jobs.
 ///
 /// One match serves all jobs, correlated by job path (facts 4): a match per pod would meet dbus-daemon's
 /// limit of 512 rules.
@@ -66,6 +66,20 @@ final class SystemdManager {
       if error.name == "org.freedesktop.systemd1.NoSuchUnit" { return "done" }
       throw error
     }
+  }
+
+  /// Starts a unit and waits for its job; the result is systemd's word, as for ``startScope(_:)``.
+  func startUnit(_ unit: String) async throws(BusError) -> String {
+    let call = try newCall("StartUnit")
+    try call.append(unit)
+    // Merges with a start that is under way, and does not interfere with a stop.
+    try call.append("fail")
+    return try await job(call)
+  }
+
+  /// Whether there is such a unit: `loaded`, `not-found`, `masked` … PID 1 looks for it on disk if need be.
+  func loadState(_ unit: String) async throws(BusError) -> String {
+    try await property("LoadState", of: unit, interface: "org.freedesktop.systemd1.Unit")
   }
 
   /// Has a service load its configuration again, or starts it; not while another job is about to stop it.

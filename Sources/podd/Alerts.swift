@@ -1,0 +1,150 @@
+import PodAPI
+import PodModel
+import Systemd
+
+/// Runs what an admin wants run on an event: `podctl-alert@KIND.service`, where there is such a unit
+/// (podctl-alert(7)). Whatever goes wrong with that concerns nobody but its admin.
+@LoopActor
+final class Alerts {
+  private unowned let host: PodHost
+  private lazy var hooks = Dictionary(
+    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, host: host)) })
+
+  init(host: PodHost) {
+    self.host = host
+  }
+
+  /// Alerts that an earlier podd left behind are handed over before new ones.
+  func start() {
+    for hook in hooks.values { hook.start() }
+  }
+
+  /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
+  func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
+    hooks[kind]?.raise(
+      Alert(kind, time: realtimeNow(), host: Daemon.hostName, fields: fields).text)
+  }
+}
+
+/// One kind's service. It is started once for all that waits, and again for what came meanwhile.
+@LoopActor
+private final class AlertHook {
+  /// How long an answer about the unit holds, and the least between two starts; microseconds.
+  private static let answerHolds: UInt64 = 5_000_000
+  private static let pause: UInt64 = 1_000_000
+
+  private let unit: String
+  private let spool: AlertSpool
+  private unowned let host: PodHost
+  private var raised: [String] = []
+  private var isSpooling = false
+  private var isRunning = false
+  private var hasMore = false
+  private var answer: (isThere: Bool, at: UInt64)?
+  /// What was complained of, until it is well again.
+  private var complaints: Set<Complaint> = []
+
+  private enum Complaint {
+    case full, spool, unit
+  }
+
+  init(_ kind: AlertKind, host: PodHost) {
+    unit = kind.unit
+    spool = AlertSpool(kind)
+    self.host = host
+  }
+
+  func start() {
+    guard !spool.isEmpty else { return }
+    loopTask {
+      guard await self.unitIsThere() else { return }
+      self.hasMore = true
+      self.run()
+    }
+  }
+
+  func raise(_ text: String) {
+    raised.append(text)
+    // While PID 1 is slow to answer.
+    if raised.count > AlertSpool.limit { raised.removeFirst() }
+    guard !isSpooling else { return }
+    isSpooling = true
+    loopTask {
+      while !self.raised.isEmpty {
+        let isThere = await self.unitIsThere()
+        let texts = self.raised
+        self.raised = []
+        if isThere { self.add(texts) }
+      }
+      self.isSpooling = false
+      self.run()
+    }
+  }
+
+  private func add(_ texts: [String]) {
+    do throws(Errno) {
+      let dropped = try spool.add(texts)
+      hasMore = true
+      complaints.remove(.spool)
+      if dropped == 0 {
+        complaints.remove(.full)
+      } else {
+        complain(.full, "More than \(AlertSpool.limit) alerts wait for \(unit); the oldest are dropped.")
+      }
+    } catch {
+      complain(.spool, "Cannot hand an alert to \(unit), ignoring: \(error)")
+    }
+  }
+
+  private func run() {
+    guard hasMore, !isRunning else { return }
+    isRunning = true
+    loopTask {
+      while self.hasMore {
+        self.hasMore = false
+        // After a failure, the next alert tries again; what waits is not lost.
+        guard await self.startUnit() else { break }
+        if self.hasMore { await EventLoop.main.sleep(Self.pause) }
+      }
+      self.isRunning = false
+    }
+  }
+
+  private func unitIsThere() async -> Bool {
+    if let answer, EventLoop.main.now() < answer.at + Self.answerHolds { return answer.isThere }
+    do throws(BusError) {
+      let state = try await host.systemd.loadState(unit)
+      answer = (state != "not-found" && state != "masked", EventLoop.main.now())
+    } catch {
+      Log.debug("\(unit): \(error.message); alerts of its kind are dropped")
+      answer = (false, EventLoop.main.now())
+    }
+    return answer?.isThere ?? false
+  }
+
+  private func startUnit() async -> Bool {
+    do throws(BusError) {
+      let result = try await host.systemd.startUnit(unit)
+      switch result {
+      case "done":
+        complaints.remove(.unit)
+        return true
+      // By the loss of the bus, or by somebody who stopped it.
+      case "disconnected", "canceled": Log.debug("\(unit): its job ended with '\(result)'")
+      default:
+        complain(.unit, "\(unit) did not handle its alerts (\(result)); see 'systemctl status \(unit)'.")
+      }
+    } catch {
+      if error.isUnreachable {
+        Log.debug("\(unit): \(error.message)")
+      } else {
+        complain(.unit, "Cannot start \(unit), ignoring: \(error.message)")
+      }
+    }
+    return false
+  }
+
+  private func complain(_ complaint: Complaint, _ text: String) {
+    if complaints.insert(complaint).inserted { Log.warning(text) } else { Log.debug(text) }
+  }
+}
