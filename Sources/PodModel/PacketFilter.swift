@@ -34,6 +34,40 @@ public enum PacketFilter {
     return kept
   }
 
+  // MARK: Who waits for a successor
+
+  /// A pod's address and port, to which no connection is opened for some time.
+  public struct Hold: Sendable, Equatable {
+    public let address: String
+    public let port: Int
+    /// On the caller's monotonic clock, in microseconds: when the kernel ends it by itself.
+    public let deadlineUSec: UInt64
+
+    public init(address: String, port: Int, deadlineUSec: UInt64) {
+      self.address = address
+      self.port = port
+      self.deadlineUSec = deadlineUSec
+    }
+  }
+
+  /// What a socket's `SO_MARK` must say to reach a pod that is held. Others use bits further up.
+  public static let probeMark: UInt32 = 77
+
+  /// What makes the set of held addresses, in the same transaction, hold these and nothing else. Each keeps its
+  /// deadline, rounded up to seconds; one that is past it is left out. Emptied and filled again, because an
+  /// element that is there already keeps its old timeout before Linux 6.12, and deleting one that is gone is an
+  /// error.
+  public static func holds(_ held: [Hold], nowUSec: UInt64) -> String {
+    var text = "flush set inet \(table) held\n"
+    let elements = held.filter { $0.deadlineUSec > nowUSec }.map {
+      "\($0.address) . \($0.port) timeout \(($0.deadlineUSec - nowUSec - 1) / 1_000_000 + 1)s"
+    }
+    if !elements.isEmpty {
+      text += "add element inet \(table) held { \(elements.joined(separator: ", ")) }\n"
+    }
+    return text
+  }
+
   // MARK: What the kernel tells
 
   /// What a message from the kernel's group of nftables events says about our table.

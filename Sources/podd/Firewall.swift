@@ -4,12 +4,14 @@ import PodModel
 import Systemd
 
 /// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them; podd sees
-/// to it that they stand, and fills in what workloads open with `IPAddressAllow=`.
+/// to it that they stand, and fills in what workloads open with `IPAddressAllow=`, and which pods are held.
 @LoopActor
 final class Firewall {
   private static let nft = "/usr/sbin/nft"
   private static let unit = "podctl-firewall.service"
   private static let script = "/run/podctl/firewall.nft"
+  /// An hour: whoever waits longer has given up (tcp_syn_retries).
+  private static let longestHoldUSec: UInt64 = 3_600_000_000
 
   /// Asks nft for the table. False also when nft is missing.
   static func isLoaded() async -> Bool {
@@ -23,6 +25,7 @@ final class Firewall {
 
   private unowned let host: PodHost
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
+  private var held: [PodName: PacketFilter.Hold] = [:]
   private var events: FirewallEvents?
   private var isMending = false
   private var asked = 0
@@ -71,6 +74,30 @@ final class Firewall {
     if opened.removeValue(forKey: pod) != nil { refill() }
   }
 
+  // MARK: Who waits for a successor
+
+  /// From here on who connects to the pod gets no answer, so that TCP tries again: 1 s after its first attempt,
+  /// then 3 s, 7 s (from Linux 6.5 on 1, 2, 3, 4 s, then doubling). Open connections go on. Returns when the
+  /// kernel has it; false when it has not, and then nothing is held. Ends at ``release(_:)``, or by itself
+  /// after `timeoutUSec` (at most an hour), whatever becomes of podd.
+  func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
+    held[pod] = PacketFilter.Hold(
+      address: address, port: port,
+      deadlineUSec: EventLoop.main.now() + min(timeoutUSec, Self.longestHoldUSec))
+    if await fill() { return true }
+    held[pod] = nil
+    mend()
+    return false
+  }
+
+  /// Returns when connections are let through again. One that is not held is released already.
+  func release(_ pod: PodName) async {
+    guard held.removeValue(forKey: pod) != nil else { return }
+    if !(await fill()) { mend() }
+  }
+
+  // MARK: Filling the sets
+
   private func refill() {
     loopTask { _ = await self.fill() }
   }
@@ -99,10 +126,13 @@ final class Firewall {
 
   private func write() async -> Bool {
     do {
-      let text = try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
+      let text =
+        try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
+        + PacketFilter.holds(
+          held.sorted { $0.key < $1.key }.map(\.value), nowUSec: EventLoop.main.now())
       try Files.replace(Self.script, with: text, mode: 0o600)
     } catch {
-      Log.error("Cannot tell nftables what workloads open: \(error)")
+      Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
       return false
     }
     return await Self.run(["-f", Self.script])
