@@ -45,6 +45,9 @@ enum Prober {
       AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
     guard raw >= 0 else { return nil }
     let descriptor = FileDescriptor(owning: raw)
+    // To reach a pod that is held; without CAP_NET_ADMIN it is a probe like any other.
+    var mark = PacketFilter.probeMark
+    setsockopt(raw, SOL_SOCKET, SO_MARK, &mark, socklen_t(MemoryLayout<UInt32>.size))
     guard withAddress(front, 0, { bind(raw, $0, $1) }) == 0 else { return nil }
     let result = withAddress(address, port) { connect(raw, $0, $1) }
     guard result == 0 || errno == EINPROGRESS else { return nil }
