@@ -42,6 +42,12 @@ public struct Properties: Sendable {
     return items.compactMap { if case .string(let text) = $0 { text } else { nil } }
   }
 
+  /// The dictionaries of an array; whatever else it holds is left out.
+  public func dictionaries(_ key: String) -> [Properties] {
+    guard case .array(let items) = self[key] else { return [] }
+    return items.compactMap { if case .dictionary(let entries) = $0 { Properties(entries) } else { nil } }
+  }
+
   static func zeroMeansAbsent(_ key: String) -> Bool {
     key == "MainPID" || key == "Since" || key.hasSuffix("Timestamp")
   }

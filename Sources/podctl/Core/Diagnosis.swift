@@ -43,6 +43,13 @@ enum Diagnosis {
     }.joined()
   }
 
+  /// One line a violation, as podd words it; on a terminal also that there is none.
+  static func page(violations: [String], _ style: Style) -> String {
+    guard style.isTerminal else { return violations.map { printable($0) + "\n" }.joined() }
+    if violations.isEmpty { return "\(style.dot(state: "ready")) All invariants hold.\n" }
+    return violations.map { "\(style.dot(state: "crash-loop")) \(printable($0))\n" }.joined()
+  }
+
   /// `{"fit":…,"checks":[{"id","status","what","mend"}]}`; status is `ok`, `advice` or `fatal`.
   static func json(_ checks: [Check]) -> JSON {
     .object([

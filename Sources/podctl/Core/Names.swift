@@ -27,10 +27,19 @@ enum Target {
   }
 }
 
-/// A stranger's text in one of our lines: short, and without anything that moves the cursor.
-func quoted(_ text: String) -> String {
-  let shown = text.unicodeScalars.prefix(40).map {
-    $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "?" : String($0)
+/// A stranger's text as one line that moves no cursor.
+func printable(_ text: String) -> String {
+  var line = ""
+  for scalar in text.unicodeScalars {
+    let control = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+    line.unicodeScalars.append(control ? "?" : scalar)
   }
-  return "\"" + shown.joined() + (text.unicodeScalars.count > 40 ? "…" : "") + "\""
+  return line
+}
+
+/// A stranger's text in one of our lines: short, and printable.
+func quoted(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  let shown = printable(String(String.UnicodeScalarView(scalars.prefix(40))))
+  return "\"" + shown + (scalars.count > 40 ? "…" : "") + "\""
 }

@@ -1,12 +1,27 @@
 internal import PodAPI
 
 extension Context {
-  /// What start, stop, restart and reset share: silent when it went well, as systemctl is.
+  /// What start, stop, restart, reset, freeze, thaw and wake share: silent when it went well, as systemctl is.
   func perform(_ action: Client.PodAction, on pod: String) throws {
     let state = try client().perform(action, on: pod)
     present(json: .object([("pod", .string(pod)), ("state", .string(state))])) { style in
       style.isTerminal
         ? "\(style.dot(state: state)) \(pod) is \(style.paint(state, Colour(state: state))).\n" : ""
+    }
+  }
+
+  /// What recycle and evict share: a dry run answers in every case, because that is all it does.
+  func perform(_ action: Client.PlannedAction, on pod: String, dryRun: Bool) throws {
+    let (state, plan) = try client().perform(action, on: pod, dryRun: dryRun)
+    present(
+      json: .object([
+        ("pod", .string(pod)), ("state", .string(state)), ("plan", .optional(plan)),
+        ("dry_run", .bool(dryRun)),
+      ])
+    ) { style in
+      if dryRun { return plan + "\n" }
+      guard style.isTerminal else { return "" }
+      return "\(style.dot(state: state)) \(pod) is \(style.paint(state, Colour(state: state))): \(plan)\n"
     }
   }
 }

@@ -18,10 +18,12 @@ public struct Podctl: ParsableCommand {
       CommandGroup(
         name: "Pods",
         subcommands: [
-          Pods.self, Status.self, Start.self, Stop.self, Restart.self, Reset.self, Tiers.self,
+          Pods.self, Status.self, Start.self, Stop.self, Restart.self, Recycle.self, Rollout.self, Evict.self,
+          Freeze.self, Thaw.self, Wake.self, Reset.self, Tiers.self,
         ]),
       CommandGroup(
-        name: "What happened", subcommands: [Logs.self, Events.self, Doctor.self, CompleteNames.self]),
+        name: "What happened",
+        subcommands: [Explain.self, Logs.self, Events.self, Doctor.self, CompleteNames.self]),
     ])
 
   /// For help and completion: they are moved behind the verb before anything is parsed.

@@ -1,42 +1,10 @@
 internal import PodAPI
 internal import Systemd
 
-/// What `status` prints, laid out as systemctl's status.
-struct StatusPage {
-  private var lines: [String] = []
-  private let style: Style
-
-  init(_ style: Style) {
-    self.style = style
-  }
-
-  private mutating func title(_ state: String, _ text: String) {
-    lines.append("\(style.dot(state: state)) \(text)")
-  }
-
-  private mutating func field(_ label: String, _ value: String?) {
-    guard let value else { return }
-    lines.append(String(repeating: " ", count: max(0, 11 - label.count)) + "\(label): \(value)")
-  }
-
-  private var text: String { lines.map { $0 + "\n" }.joined() }
-
-  private func since(_ time: UInt64?) -> String {
-    guard let time else { return "" }
-    return " since \(Units.absolute(time)); \(Units.relative(time, now: style.now))"
-  }
-
-  /// `2 (limit 640)`, leaving out what is not known.
-  private static func limited(_ value: String?, _ limits: [(String, String?)]) -> String? {
-    guard let value else { return nil }
-    let known = limits.compactMap { name, limit in limit.map { "\(name) \($0)" } }
-    return known.isEmpty ? value : "\(value) (\(known.joined(separator: ", ")))"
-  }
-
-  // MARK: Pages
-
+/// What `status` prints.
+enum StatusPage {
   static func pod(_ row: PodRow, _ properties: Properties, log: [String], _ style: Style) -> String {
-    var page = StatusPage(style)
+    var page = Page(style)
     page.title(row.state, "\(row.pod) - \(row.tier) pod")
     page.field("State", style.paint(row.state, Colour(state: row.state)) + page.since(row.since))
     page.field("Why", properties.string("StateReason"))
@@ -44,37 +12,29 @@ struct StatusPage {
     page.field("Workload", properties.string("Workload"))
     page.field("Main PID", row.mainPID.map { String($0) })
     page.field("Status", properties.string("StatusText").map { "\"\($0)\"" })
-    page.field(
-      "Memory",
-      limited(
-        row.memoryCurrent.map { Units.size($0) },
-        [
-          ("max", row.memoryMax.map { Units.size($0) }),
-          ("high", properties.uint("MemoryHigh").map { Units.size($0) }),
-          ("peak", properties.uint("MemoryPeak").map { Units.size($0) }),
-        ]))
+    page.field("Memory", memory(row, properties))
     page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))
     page.field(
       "Tasks",
-      limited(
+      Page.limited(
         properties.uint("TasksCurrent").map { String($0) },
         [("limit", properties.uint("TasksMax").map { String($0) })]))
     page.field(
       "CPU",
-      limited(
+      Page.limited(
         properties.uint("CPUUsageNSec").map { Units.duration($0 / 1000) },
         [("quota", properties.uint("CPUQuotaPerSecUSec").map { Units.percent(perSecUSec: $0) })]))
     page.field("Users", users(row, properties))
     page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
     page.field("CGroup", properties.string("ControlGroup"))
     page.field("Restarts", String(row.restarts))
-    page.field("Last exit", row.lastExitReason.map { $0 + page.lastEnd(properties) })
-    if !log.isEmpty { page.lines += [""] + log }
+    page.field("Last exit", row.lastExitReason.map { $0 + lastEnd(properties, style) })
+    page.section(log)
     return page.text
   }
 
   static func user(_ row: UserRow, _ properties: Properties, log: [String], _ style: Style) -> String {
-    var page = StatusPage(style)
+    var page = Page(style)
     page.title(row.state ?? "", "\(row.user) - \(row.tier) user")
     page.field("Status", style.paint(row.status, row.status == "active" ? nil : .yellow))
     page.field(
@@ -82,7 +42,7 @@ struct StatusPage {
     page.field("Unit", properties.string("Unit"))
     page.field(
       "Data",
-      limited(
+      Page.limited(
         row.dataBytes.map { Units.size($0) },
         [("limit", properties.uint("DataMax").map { Units.size($0) })]))
     page.field("Directory", properties.string("DataDirectory"))
@@ -91,7 +51,7 @@ struct StatusPage {
       page.field("Address", "\(address):\(port)\(front)")
     }
     page.field("Created", properties.uint("CreatedTimestamp").map { Units.absolute($0) })
-    if !log.isEmpty { page.lines += [""] + log }
+    page.section(log)
     return page.text
   }
 
@@ -99,7 +59,7 @@ struct StatusPage {
   static func host(
     name: String, _ properties: Properties, pods: [PodRow], users: Int, _ style: Style
   ) -> String {
-    var page = StatusPage(style)
+    var page = Page(style)
     let failed = pods.contains { $0.state == "crash-loop" }
     let waiting = pods.contains { $0.state == "backoff" }
     let overall = failed ? "crash-loop" : waiting ? "backoff" : "ready"
@@ -115,21 +75,21 @@ struct StatusPage {
     page.field(
       "podd",
       properties.string("Version").map { "version \($0)" + page.since(properties.uint("StartTimestamp")) })
-    page.troubled(pods)
+    page.section(troubled(pods, style))
     return page.text
   }
 
   /// The pods that somebody should look at, a screen of them at most.
-  private mutating func troubled(_ pods: [PodRow]) {
+  private static func troubled(_ pods: [PodRow], _ style: Style) -> [String] {
     let troubled =
       pods.filter { $0.state == "crash-loop" } + pods.filter { $0.state == "backoff" }
-    guard !troubled.isEmpty else { return }
-    lines.append("")
-    for row in troubled.prefix(10) {
+    let lines = troubled.prefix(10).map { row in
       let why = row.lastExitReason.map { " after \($0)" } ?? ""
-      title(row.state, "\(row.pod) is in \(row.state)\(why); see podctl status \(row.pod)")
+      return
+        "\(style.dot(state: row.state)) \(row.pod) is in \(row.state)\(why); see podctl explain \(row.pod)"
     }
-    if troubled.count > 10 { lines.append("  and \(troubled.count - 10) more; podctl pods lists them") }
+    return troubled.count > 10
+      ? lines + ["  and \(troubled.count - 10) more; podctl pods lists them"] : lines
   }
 
   /// Pods by state, most frequent first.
@@ -138,8 +98,19 @@ struct StatusPage {
       .sorted { ($1.count, $0.state) < ($0.count, $1.state) }
   }
 
+  /// What a pod uses now, against its limits.
+  static func memory(_ row: PodRow, _ properties: Properties) -> String? {
+    Page.limited(
+      row.memoryCurrent.map { Units.size($0) },
+      [
+        ("max", row.memoryMax.map { Units.size($0) }),
+        ("high", properties.uint("MemoryHigh").map { Units.size($0) }),
+        ("peak", properties.uint("MemoryPeak").map { Units.size($0) }),
+      ])
+  }
+
   /// `some avg10=0.25 avg60=1.00 avg300=0.00 total=7` as `0.25% of 10s, 1.00% of 60s`.
-  private static func pressure(_ line: String) -> String? {
+  static func pressure(_ line: String) -> String? {
     let parts = line.split(separator: " ").compactMap { word -> String? in
       guard word.hasPrefix("avg"), let equals = word.firstIndex(of: "="), !word.hasPrefix("avg300") else {
         return nil
@@ -150,34 +121,14 @@ struct StatusPage {
   }
 
   /// When the last generation ended, and what shows why.
-  private func lastEnd(_ properties: Properties) -> String {
-    guard case .array(let generations) = properties["Generations"] else { return "" }
-    let ended = generations.compactMap { value -> Properties? in
-      guard case .dictionary(let entries) = value else { return nil }
-      let generation = Properties(entries)
-      return generation.uint("EndTimestamp") == nil ? nil : generation
-    }
+  private static func lastEnd(_ properties: Properties, _ style: Style) -> String {
+    let ended = properties.dictionaries("Generations").filter { $0.uint("EndTimestamp") != nil }
     let latest = ended.max { ($0.uint("EndTimestamp") ?? 0) < ($1.uint("EndTimestamp") ?? 0) }
     guard let latest, let time = latest.uint("EndTimestamp") else { return "" }
-    let seen = latest.string("Evidence").map { Self.evidence($0, besides: latest.string("Reason")) } ?? ""
-    let evidence = seen.isEmpty ? "" : " (\(seen))"
+    let seen =
+      latest.string("Evidence").flatMap { Evidence($0) }?.words(besides: latest.string("Reason")) ?? []
+    let evidence = seen.isEmpty ? "" : " (\(seen.joined(separator: ", ")))"
     return "\(evidence); \(Units.relative(time, now: style.now))"
-  }
-
-  /// podd's evidence, a flat JSON object, without what did not happen and what the reason has said already:
-  /// `signal:KILL, oom kills 1, own limit ooms 3`. Anything else as it is.
-  static func evidence(_ text: String, besides reason: String?) -> String {
-    guard text.hasPrefix("{"), text.hasSuffix("}") else { return text }
-    return text.dropFirst().dropLast().split(separator: ",").compactMap { pair -> String? in
-      let parts = pair.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != "\"" } }
-      guard parts.count == 2, !["null", "0", "false", reason].contains(parts[1]) else { return nil }
-      let key = parts[0].replacing("_", with: " ")
-      switch (parts[0], parts[1]) {
-      case ("exit", let how): return how
-      case (_, "true"): return key
-      case (_, let value): return "\(key) \(value)"
-      }
-    }.joined(separator: ", ")
   }
 
   private static func users(_ row: PodRow, _ properties: Properties) -> String {

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A progress bar on standard error, when that is a terminal; redrawn only when it looks different.
 struct Progress {
-  private let total: Int
+  private var total: Int
   private let width: Int?
   private var shown = ""
 
@@ -14,9 +14,11 @@ struct Progress {
     width = hidden || dumb || isatty(STDERR_FILENO) == 0 ? nil : known ? Int(size.ws_col) : 80
   }
 
-  mutating func show(_ done: Int) {
+  /// Draws the bar; with `total` where that becomes known only on the way, and with a note on what goes on.
+  mutating func show(_ done: Int, of total: Int? = nil, note: String = "") {
     guard let width else { return }
-    let line = Self.line(done: done, total: total, width: width)
+    if let total { self.total = total }
+    let line = Self.line(done: done, total: self.total, width: width, note: note)
     guard line != shown else { return }
     shown = line
     Output.write(Array("\r\(line)\u{1B}[K".utf8), to: STDERR_FILENO)
@@ -27,11 +29,12 @@ struct Progress {
     Output.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
   }
 
-  /// `[#####.....]  50% 20/40`
-  static func line(done: Int, total: Int, width: Int) -> String {
+  /// `[#####.....]  50% 20/40 NOTE`; the note is left out where only a stump of the bar would remain.
+  static func line(done: Int, total: Int, width: Int, note: String = "") -> String {
     let percent = total == 0 ? 100 : done * 100 / total
-    let figures =
+    var figures =
       String(repeating: " ", count: percent < 10 ? 2 : percent < 100 ? 1 : 0) + "\(percent)% \(done)/\(total)"
+    if !note.isEmpty, width - figures.utf8.count - note.utf8.count >= 16 { figures += " \(note)" }
     let room = max(0, min(60, width - figures.utf8.count - 4))
     let full = total == 0 ? room : room * done / total
     return "[" + String(repeating: "#", count: full) + String(repeating: ".", count: room - full) + "] "

@@ -10,15 +10,31 @@ struct Doctor: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
+  @Flag(help: "Check instead what must hold at every moment: placements, processes, scopes.")
+  var invariants = false
+
   @Option(
     help: ArgumentHelp("Look at the files of a host below another directory.", visibility: .hidden))
   var root: String?
 
+  func validate() throws {
+    if invariants, root != nil { throw ValidationError("--invariants asks podd, which knows of no --root") }
+  }
+
   func run() throws {
+    if invariants { return try checkInvariants() }
     try globals.context.handOver(["doctor"])
     var checks = HostCheck(root: root ?? "/").run()
     if root == nil { checks += Diagnosis.service { () throws(CallError) in try Client().status() } }
     globals.context.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
     if checks.contains(where: { $0.finding?.severity == .fatal }) { throw Failure("", status: .failed) }
+  }
+
+  private func checkInvariants() throws {
+    let violations = try globals.context.client().checkInvariants()
+    globals.context.present(json: .array(violations.map { .string($0) })) {
+      Diagnosis.page(violations: violations, $0)
+    }
+    if !violations.isEmpty { throw Failure("", status: .failed) }
   }
 }

@@ -1,0 +1,175 @@
+internal import PodAPI
+
+/// The evidence behind a pod's state, out of what `GetPod` answers.
+struct Explanation {
+  struct Transition {
+    let at: UInt64?
+    let from: String?
+    let to: String?
+    let event: String?
+    let reason: String?
+  }
+
+  struct Generation {
+    let unit: String?
+    let started: UInt64?
+    let ready: UInt64?
+    let ended: UInt64?
+    let reason: String?
+    let evidence: Evidence?
+  }
+
+  let row: PodRow
+  let properties: Properties
+  /// Oldest first, since podd started.
+  let transitions: [Transition]
+  /// The last one first.
+  let generations: [Generation]
+
+  /// Nil when what makes a pod a pod is not there.
+  init?(_ properties: Properties) {
+    guard let row = PodRow(properties) else { return nil }
+    self.row = row
+    self.properties = properties
+    transitions = properties.dictionaries("Transitions").map {
+      Transition(
+        at: $0.uint("Timestamp"), from: $0.string("From"), to: $0.string("To"), event: $0.string("Event"),
+        reason: $0.string("Reason"))
+    }
+    generations = properties.dictionaries("Generations").map {
+      Generation(
+        unit: $0.string("Unit"), started: $0.uint("StartTimestamp"), ready: $0.uint("ReadyTimestamp"),
+        ended: $0.uint("EndTimestamp"), reason: $0.string("Reason"),
+        evidence: $0.string("Evidence").flatMap { Evidence($0) })
+    }
+  }
+}
+
+// MARK: For scripts
+
+extension Explanation {
+  /// The object of `podctl explain --json`.
+  var json: JSON {
+    .object([
+      ("pod", .string(row.pod)), ("state", .string(row.state)), ("since", Self.time(row.since)),
+      ("why", .optional(properties.string("StateReason"))),
+      (
+        "probe",
+        .object([
+          ("failures", .optional(properties.uint("ProbeFailures"))),
+          ("failures_max", .optional(properties.uint("ProbeFailuresMax"))),
+          ("last_error", .optional(properties.string("LastProbeError"))),
+          ("last_at", Self.time(properties.uint("LastProbeTimestamp"))),
+        ])
+      ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
+      ("connections", .optional(properties.uint("Connections"))),
+      ("transitions", .array(transitions.map(\.json))), ("generations", .array(generations.map(\.json))),
+      (
+        "next",
+        properties.string("NextEvent").map { event in
+          .object([
+            ("event", .string(event)), ("at", Self.time(properties.uint("NextEventTimestamp"))),
+          ])
+        } ?? .null
+      ),
+    ])
+  }
+
+  fileprivate static func time(_ time: UInt64?) -> JSON {
+    time.map { .string(Timestamp.rfc3339($0)) } ?? .null
+  }
+}
+
+extension Explanation.Transition {
+  fileprivate var json: JSON {
+    .object([
+      ("at", Explanation.time(at)), ("from", .optional(from)), ("to", .optional(to)),
+      ("event", .optional(event)), ("reason", .optional(reason)),
+    ])
+  }
+}
+
+extension Explanation.Generation {
+  fileprivate var json: JSON {
+    .object([
+      ("unit", .optional(unit)), ("started", Explanation.time(started)), ("ready", Explanation.time(ready)),
+      ("ended", Explanation.time(ended)), ("reason", .optional(reason)),
+      ("evidence", evidence?.json ?? .null),
+    ])
+  }
+}
+
+// MARK: For people
+
+extension Explanation {
+  func page(_ style: Style) -> String {
+    var page = Page(style)
+    page.title(row.state, "\(row.pod) - \(row.tier) pod")
+    page.field("State", style.paint(row.state, Colour(state: row.state)) + page.since(row.since))
+    page.field("Why", properties.string("StateReason"))
+    page.field("Next", next(style))
+    page.field("Probe", probe(style))
+    page.field("Memory", StatusPage.memory(row, properties))
+    page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
+    page.field("Connections", properties.uint("Connections").map { String($0) })
+    page.section(transitionLines(style), headed: "Transitions since podd started:")
+    page.section(generations.flatMap { $0.lines(style) }, headed: "Generations, the last one first:")
+    return page.text
+  }
+
+  private func next(_ style: Style) -> String? {
+    properties.string("NextEvent").map { event in
+      guard let time = properties.uint("NextEventTimestamp") else { return event }
+      return "\(event); \(Units.relative(time, now: style.now)), \(Units.absolute(time))"
+    }
+  }
+
+  private func probe(_ style: Style) -> String? {
+    // A workload without a probe has no number of failures that would matter.
+    guard let most = properties.uint("ProbeFailuresMax"), most > 0 else { return nil }
+    let failures = properties.uint("ProbeFailures") ?? 0
+    let last = properties.uint("LastProbeTimestamp").map {
+      ", last asked \(Units.relative($0, now: style.now))"
+    }
+    let error = properties.string("LastProbeError").map { ": \(printable($0))" }
+    let standing =
+      failures == 0 ? "no failure, \(most) in a row allowed" : "\(failures) of \(most) failures in a row"
+    return standing + (last ?? "") + (error ?? "")
+  }
+
+  private func transitionLines(_ style: Style) -> [String] {
+    guard !transitions.isEmpty else { return [] }
+    var table = Table([.left("AT"), .left("FROM"), .left("TO"), .left("EVENT"), .left("REASON")])
+    table.rows = transitions.map { step in
+      [
+        Table.Cell(step.at.map { Units.absolute($0) } ?? "-"), Table.Cell(step.from ?? "-"),
+        Table.Cell(step.to ?? "-", step.to.flatMap { Colour(state: $0) }), Table.Cell(step.event ?? "-"),
+        Table.Cell(step.reason ?? "-"),
+      ]
+    }
+    return table.render(style).split(separator: "\n").map(String.init)
+  }
+}
+
+extension Explanation.Generation {
+  /// A line on when and why, then what shows it.
+  fileprivate func lines(_ style: Style) -> [String] {
+    var life: [String] = []
+    if let started {
+      life.append("started \(Units.absolute(started))")
+      if let ready { life.append("ready after \(Units.duration(ready < started ? 0 : ready - started))") }
+      if let ended {
+        life.append(
+          "ended \(Units.relative(ended, now: style.now)) after \(Units.duration(ended < started ? 0 : ended - started))"
+        )
+      }
+    }
+    let why = ended == nil ? (reason ?? "goes on") : (reason ?? "unknown")
+    let colour: Colour? = ended == nil ? nil : .bold
+    let title = "\(unit ?? "-"): \(style.paint(why, colour))"
+    let seen = evidence?.words(besides: reason) ?? []
+    return [life.isEmpty ? title : "\(title), \(life.joined(separator: ", "))"]
+      + (seen.isEmpty ? [] : ["    " + seen.joined(separator: ", ")])
+      + (evidence?.log ?? []).map { "    | \($0)" }
+  }
+}

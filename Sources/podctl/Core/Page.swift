@@ -1,0 +1,40 @@
+/// Text about one thing, laid out as systemctl's status: a title with a dot, then fields.
+struct Page {
+  private var lines: [String] = []
+  let style: Style
+
+  init(_ style: Style) {
+    self.style = style
+  }
+
+  var text: String { lines.map { $0 + "\n" }.joined() }
+
+  mutating func title(_ state: String, _ text: String) {
+    lines.append("\(style.dot(state: state)) \(text)")
+  }
+
+  mutating func field(_ label: String, _ value: String?) {
+    guard let value else { return }
+    lines.append(String(repeating: " ", count: max(0, 11 - label.count)) + "\(label): \(value)")
+  }
+
+  /// Further lines behind an empty one; nothing when there are none.
+  mutating func section(_ content: [String], headed heading: String? = nil) {
+    guard !content.isEmpty else { return }
+    lines.append("")
+    if let heading { lines.append(style.paint(heading, .bold)) }
+    lines += content
+  }
+
+  func since(_ time: UInt64?) -> String {
+    guard let time else { return "" }
+    return " since \(Units.absolute(time)); \(Units.relative(time, now: style.now))"
+  }
+
+  /// `2 (limit 640)`, leaving out what is not known.
+  static func limited(_ value: String?, _ limits: [(String, String?)]) -> String? {
+    guard let value else { return nil }
+    let known = limits.compactMap { name, limit in limit.map { "\(name) \($0)" } }
+    return known.isEmpty ? value : "\(value) (\(known.joined(separator: ", ")))"
+  }
+}

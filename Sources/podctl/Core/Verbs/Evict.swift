@@ -1,0 +1,19 @@
+internal import ArgumentParser
+internal import PodAPI
+
+struct Evict: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Stop a pod to give its memory to others; it wakes when it is wanted.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Flag(name: .customLong("dry-run"), help: "Only say what would be done.")
+  var dryRun = false
+
+  @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
+  var pod: String
+
+  func validate() throws { _ = try checkedPod(pod) }
+
+  func run() throws { try globals.context.perform(.evict, on: pod, dryRun: dryRun) }
+}

@@ -1,0 +1,90 @@
+internal import ArgumentParser
+internal import PodAPI
+internal import PodModel
+
+struct Rollout: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Restart all pods of a tier gracefully, some at a time; stop at the first that fails.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Option(help: "The tier.", completion: .tiers)
+  var tier: String
+
+  @Option(
+    name: .customLong("max-parallel"),
+    help: ArgumentHelp("How many pods at a time; two otherwise.", valueName: "number"))
+  var maxParallel: UInt32?
+
+  @Option(
+    name: .customLong("healthy-sec"),
+    help: ArgumentHelp("How long a pod must be healthy before the next; 10 otherwise.", valueName: "seconds"))
+  var healthy: String?
+
+  @Flag(help: "Go on with a rollout that stopped: only what it has not replaced.")
+  var resume = false
+
+  @Flag(help: "Go back to the workload file from before the rollout that stopped.")
+  var revert = false
+
+  func validate() throws { _ = try request() }
+
+  /// What podd is asked for.
+  func request() throws -> RolloutRequest {
+    if tier.isEmpty { throw ValidationError("--tier wants a tier's name; podctl tiers lists them") }
+    if maxParallel == 0 { throw ValidationError("--max-parallel wants a number from 1 up") }
+    if resume && revert { throw ValidationError("give --resume or --revert, not both") }
+    return RolloutRequest(
+      tier: tier, maxParallel: maxParallel, healthyUSec: try healthy.map(Self.microseconds),
+      mode: resume ? .resume : revert ? .revert : .restart)
+  }
+
+  private static func microseconds(_ text: String) throws -> UInt64 {
+    do throws(ValueError) {
+      let span = try SettingsValue.timeSpan(text)
+      guard span < .max else { throw ValueError("infinity is not allowed here") }
+      return span
+    } catch {
+      throw ValidationError("--healthy-sec: \(error)")
+    }
+  }
+
+  func run() throws {
+    let request = try request()
+    var progress = Progress(total: 0, hidden: globals.context.json)
+    let result: RolloutResult
+    do throws(CallError) {
+      defer { progress.clear() }
+      result = try globals.context.client().rollout(request) { step in
+        progress.show(
+          Int(step.done), of: Int(step.total), note: printable("\(step.pod) \(step.state)"))
+      }
+    } catch {
+      throw Self.failure(error, tier: tier)
+    }
+    globals.context.present(json: Self.json(result, tier: tier)) { Self.sentence(result, tier: tier, $0) }
+  }
+
+  /// podd names the pod and the reason; how to go on is the command's to say.
+  static func failure(_ error: CallError, tier: String) -> Failure {
+    guard error.name == APIError.rolloutStopped.name else { return Failure(error) }
+    let verb = "podctl rollout --tier \(tier)"
+    return Failure(
+      "\(error.message); go on with \(verb) --resume, or back with \(verb) --revert", status: error.status)
+  }
+
+  static func json(_ result: RolloutResult, tier: String) -> JSON {
+    .object([
+      ("tier", .string(tier)), ("replaced", .uint(UInt64(result.replaced))),
+      ("total", .uint(UInt64(result.total))),
+    ])
+  }
+
+  /// For a terminal; silent elsewhere, as systemctl is.
+  static func sentence(_ result: RolloutResult, tier: String, _ style: Style) -> String {
+    guard style.isTerminal else { return "" }
+    let pods = "\(result.total) pod\(result.total == 1 ? "" : "s") of tier \(tier)"
+    return result.total == 0
+      ? "There was no pod of tier \(tier) to replace.\n" : "\(result.replaced) of \(pods) replaced.\n"
+  }
+}

@@ -1,0 +1,16 @@
+internal import ArgumentParser
+internal import PodAPI
+
+struct Thaw: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Let a frozen pod go on.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
+  var pod: String
+
+  func validate() throws { _ = try checkedPod(pod) }
+
+  func run() throws { try globals.context.perform(.thaw, on: pod) }
+}
