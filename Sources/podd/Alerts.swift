@@ -14,7 +14,7 @@ final class Alerts {
     self.host = host
   }
 
-  /// Alerts that an earlier podd left behind are handed over before new ones.
+  /// Has what waits handed over: an earlier podd left it behind, or the bus went away.
   func start() {
     for hook in hooks.values { hook.start() }
   }
@@ -65,8 +65,11 @@ private final class AlertHook {
 
   func raise(_ text: String) {
     raised.append(text)
-    // While PID 1 is slow to answer.
-    if raised.count > AlertSpool.limit { raised.removeFirst() }
+    if raised.count > AlertSpool.limit {
+      // PID 1 is slow to answer.
+      raised.removeFirst()
+      complain(.full, full)
+    }
     guard !isSpooling else { return }
     isSpooling = true
     loopTask {
@@ -81,6 +84,10 @@ private final class AlertHook {
     }
   }
 
+  private var full: String {
+    "More than \(AlertSpool.limit) alerts wait for \(unit); the oldest are dropped."
+  }
+
   private func add(_ texts: [String]) {
     do throws(Errno) {
       let dropped = try spool.add(texts)
@@ -89,7 +96,7 @@ private final class AlertHook {
       if dropped == 0 {
         complaints.remove(.full)
       } else {
-        complain(.full, "More than \(AlertSpool.limit) alerts wait for \(unit); the oldest are dropped.")
+        complain(.full, full)
       }
     } catch {
       complain(.spool, "Cannot hand an alert to \(unit), ignoring: \(error)")
@@ -114,12 +121,13 @@ private final class AlertHook {
     if let answer, EventLoop.main.now() < answer.at + Self.answerHolds { return answer.isThere }
     do throws(BusError) {
       let state = try await host.systemd.loadState(unit)
-      answer = (state != "not-found" && state != "masked", EventLoop.main.now())
+      let isThere = state != "not-found" && state != "masked"
+      answer = (isThere, EventLoop.main.now())
+      return isThere
     } catch {
-      Log.debug("\(unit): \(error.message); alerts of its kind are dropped")
-      answer = (false, EventLoop.main.now())
+      Log.debug("\(unit): \(error.message); its alerts are dropped")
+      return false
     }
-    return answer?.isThere ?? false
   }
 
   private func startUnit() async -> Bool {

@@ -135,6 +135,7 @@ final class Daemon {
     do throws(Reconciler.Failure) {
       let outcome = try await reconciler.reconcile()
       Log.notice("The system bus is back: \(outcome).")
+      host.alerts.start()
       reconciler.settle()
     } catch {
       Log.error("The system bus is back, but what runs cannot be compared with what is on record: \(error)")
