@@ -137,41 +137,6 @@ import Testing
     #expect(second.response()?.status == 200)
   }
 
-  @Test func drainingFinishesWhatBegan() throws {
-    let harness = try Harness()
-    let (idle, busy, late) = (harness.connect(), harness.connect(), harness.connect())
-    idle.send(Self.version)
-    #expect(idle.response()?.status == 200)
-    late.send(Self.version)
-    #expect(late.response()?.status == 200)
-    busy.send(Self.insert + "Content-Length: 5\r\n\r\nhe")
-    harness.server.drain()
-    let next = harness.connect()
-    next.send(Self.version)
-    busy.send("llo")
-    let response = try #require(busy.response())
-    #expect(response.text == "Inserted 5 bytes" && response.head.contains("Connection: close"))
-    late.send(Self.version)
-    #expect(late.response()?.head.contains("Connection: close") == true)
-    #expect(!harness.server.isFinished && !idle.isClosed)
-    harness.clock.now += 1_000
-    idle.pump()
-    #expect(idle.isClosed && harness.server.isFinished)
-    next.pump()
-    #expect(!next.isClosed, "who waits at the socket is the next generation's")
-  }
-
-  @Test func drainingEndsThoughAClientDoesNot() throws {
-    let harness = try Harness()
-    let stuck = harness.connect()
-    stuck.send(Self.insert + "Content-Length: 5\r\n\r\nhe")
-    harness.server.drain()
-    harness.settle()
-    #expect(!harness.server.isFinished)
-    harness.clock.now += 20_000
-    #expect(harness.server.isFinished)
-  }
-
   @Test func clientsThatVanishLeaveNothing() throws {
     let harness = try Harness()
     do {

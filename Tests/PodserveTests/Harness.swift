@@ -112,6 +112,8 @@ final class Client {
   private let descriptor: Int32
   private var received: [UInt8] = []
   private(set) var isClosed = false
+  /// The server broke the connection off instead of ending it.
+  private(set) var wasReset = false
 
   init(_ harness: Harness, _ listener: Int32) {
     self.harness = harness
@@ -146,6 +148,11 @@ final class Client {
     }
   }
 
+  /// Puts bytes on their way while the server is busy elsewhere.
+  func sendAhead(_ text: String) {
+    _ = Glibc.send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+  }
+
   func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// Takes what has come, after the server had its turns.
@@ -155,7 +162,8 @@ final class Client {
     while true {
       let count = recv(descriptor, &buffer, buffer.count, 0)
       if count > 0 { received += buffer[..<count] }
-      if count == 0 || (count < 0 && errno != EAGAIN) { isClosed = true }
+      if count < 0 && errno != EAGAIN { wasReset = true }
+      if count == 0 || wasReset { isClosed = true }
       if count <= 0 { return }
       harness.settle()
     }

@@ -16,12 +16,17 @@ private final class Podserve {
   private let errors: Int32
   private var process: pid_t = 0
 
-  init(users: String) throws {
+  /// - Parameter previous: The generation whose listening socket this one goes on with.
+  init(users: String, after previous: Podserve? = nil) throws {
     var template = Array("/tmp/podserve-process.XXXXXX".utf8CString)
     directory = String(cString: try #require(mkdtemp(&template)))
     mkdir("\(directory)/data", 0o700)
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    listen(listener, 64)
+    if let previous {
+      listener = fcntl(previous.listener, F_DUPFD_CLOEXEC, 0)
+    } else {
+      listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      listen(listener, 64)
+    }
     notify = try datagramSocket(at: "\(directory)/notify")
     var pipes: [Int32] = [0, 0]
     pipe(&pipes)
@@ -99,6 +104,18 @@ private final class Podserve {
       received += buffer[..<count]
     }
     return String(decoding: received, as: UTF8.self)
+  }
+
+  /// One response of a server that has little to say; what has come when it ended the connection before.
+  func response(_ descriptor: Int32) -> String {
+    var received = ""
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while !received.hasSuffix(podserveVersion), case let count = recv(descriptor, &buffer, buffer.count, 0),
+      count > 0
+    {
+      received += String(decoding: buffer[..<count], as: UTF8.self)
+    }
+    return received
   }
 
   /// The status of one request with a token.
@@ -181,6 +198,41 @@ struct ProcessTests {
     #expect(podserve.wait().status == 0)
     var byte: UInt8 = 0
     #expect(recv(waiting, &byte, 1, Int32(MSG_DONTWAIT)) == -1 && errno == EAGAIN)
+    close(waiting)
+  }
+
+  @Test func aRestartOnTheSameSocketLosesNoRequestAndKeepsNoQuietConnection() throws {
+    let request = "GET /api/v2/version HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n\r\n"
+    let old = try Podserve(users: Self.users("t"))
+    #expect(old.message().hasPrefix("READY=1"))
+    var kept: [Int32] = []
+    for _ in 0..<16 { kept.append(old.send(request)) }
+    let quiet = old.send(request)
+    for connection in kept + [quiet] {
+      #expect(old.response(connection).contains("\r\nConnection: keep-alive\r\n"))
+    }
+    // A second one is on its way on half of the connections, and comes only later on the others.
+    for connection in kept[..<8] { _ = send(connection, request, request.utf8.count, 0) }
+    old.signal(SIGTERM)
+    #expect(old.message() == "STOPPING=1")
+    let waiting = old.send(request)
+    for connection in kept[8...] { _ = send(connection, request, request.utf8.count, 0) }
+    for connection in kept {
+      var answer = old.response(connection)
+      if answer.contains("\r\nConnection: keep-alive\r\n") {
+        // Answered just before the signal was taken: the next answer tells.
+        _ = send(connection, request, request.utf8.count, 0)
+        answer = old.response(connection)
+      }
+      #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("\r\nConnection: close\r\n"))
+      #expect(old.receive(connection) == "")
+    }
+    #expect(old.receive(quiet) == "")
+    let (status, errors) = old.wait()
+    #expect(status == 0 && errors == "<6>Serving 1 user.\n")
+    let new = try Podserve(users: Self.users("t"), after: old)
+    #expect(new.message().hasPrefix("READY=1"))
+    #expect(new.response(waiting).hasPrefix("HTTP/1.1 200 "))
     close(waiting)
   }
 

@@ -43,6 +43,12 @@ final class Connection {
     if case .head = phase { input.isEmpty } else { false }
   }
 
+  /// Bytes wait in the socket.
+  var hasUnread: Bool {
+    var byte: UInt8 = 0
+    return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+  }
+
   enum Received {
     case some, later, end
   }

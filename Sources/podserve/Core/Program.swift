@@ -52,8 +52,8 @@ public enum Program {
     }
     announce(server)
     while !server.isFinished { server.turn() }
-    if server.connectionCount > 0 {
-      log(.warning, "\(server.connectionCount) requests were not finished in time.")
+    if server.unfinishedCount > 0 {
+      log(.warning, "\(server.unfinishedCount) requests were not finished in time.")
     }
   }
 

@@ -11,10 +11,12 @@ public struct ServerLimits: Sendable {
   public var progress: UInt64 = 60_000
   /// Longer than nginx keeps a connection to a backend (60 s), so that nginx closes it, not we.
   public var idle: UInt64 = 75_000
+  /// For the client's end of a connection, once the last answer is out.
   public var linger: UInt64 = 2_000
-  /// How long requests may take to finish once the server drains.
+  /// How long requests may take to come whole once the server drains. With `linger` it bounds the whole drain, and
+  /// both together stay below the 30 s that podd gives a drain, and the 90 s of TimeoutStopSec=.
   public var drain: UInt64 = 20_000
-  /// How long an idle connection stays open while draining: a request may be on its way.
+  /// How long a connection without a request stays open while draining.
   public var drainIdle: UInt64 = 1_000
 
   public init() {}
@@ -31,7 +33,7 @@ public final class Server {
   private var connections: [Int32: Connection] = [:]
   private var watched: (descriptor: Int32, handler: () -> Void)?
   private var nextDeadline = UInt64.max
-  private var drainDeadline: UInt64?
+  private var draining: Drain?
   private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
 
   /// - Parameters:
@@ -58,12 +60,11 @@ public final class Server {
   }
 
   public var connectionCount: Int { connections.count }
+  /// Requests that the drain had no time for.
+  public private(set) var unfinishedCount = 0
 
-  /// Draining, and nothing is left to finish or the time for it is over.
-  public var isFinished: Bool {
-    guard let drainDeadline else { return false }
-    return connections.isEmpty || now() >= drainDeadline
-  }
+  /// Draining, and nothing is left to finish.
+  public var isFinished: Bool { draining != nil && connections.isEmpty }
 
   /// Calls a handler whenever the caller's one descriptor can be read.
   public func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) {
@@ -72,15 +73,16 @@ public final class Server {
     linux_poll_watch(poll.descriptor, descriptor, LINUX_READABLE, 0)
   }
 
-  /// Takes no more connections, finishes the requests under way, then closes each connection. The listening
+  /// Takes no more connections, answers the requests under way, and ends each connection (see `Drain`). The listening
   /// socket stays open: who waits there is served by the next generation.
   public func drain() {
-    guard drainDeadline == nil else { return }
+    guard draining == nil else { return }
     acceptMore(false)
-    drainDeadline = now() + limits.drain
-    nextDeadline = 0
-    for connection in connections.values where connection.isIdle {
-      connection.deadline = min(connection.deadline, now() + limits.drainIdle)
+    let (drain, current) = (Drain(at: now(), limits), now())
+    draining = drain
+    for connection in connections.values {
+      connection.deadline = drain.deadline(of: connection, now: current, wanted: connection.deadline)
+      nextDeadline = min(nextDeadline, connection.deadline)
     }
   }
 
@@ -131,21 +133,21 @@ public final class Server {
   }
 
   private func waitTime(_ maximum: Int32) -> Int32 {
-    let deadline = min(nextDeadline, drainDeadline ?? .max)
-    guard deadline != .max else { return maximum }
+    guard nextDeadline != .max else { return maximum }
     let current = now()
-    let wait = deadline > current ? Int32(clamping: deadline - current) : 0
+    let wait = nextDeadline > current ? Int32(clamping: nextDeadline - current) : 0
     return maximum < 0 ? wait : min(wait, maximum)
   }
 
   private func acceptMore(_ wanted: Bool) {
-    guard wanted != accepts, !wanted || drainDeadline == nil else { return }
+    guard wanted != accepts, !wanted || draining == nil else { return }
     accepts = wanted
     linux_poll_watch(poll.descriptor, listener, wanted ? LINUX_READABLE : 0, wanted ? 0 : 1)
   }
 
   private func setDeadline(_ connection: Connection, _ patience: UInt64) {
-    connection.deadline = now() + patience
+    let (current, wanted) = (now(), now() + patience)
+    connection.deadline = draining?.deadline(of: connection, now: current, wanted: wanted) ?? wanted
     nextDeadline = min(nextDeadline, connection.deadline)
   }
 
@@ -153,15 +155,31 @@ public final class Server {
     let current = now()
     for connection in Array(connections.values) where connection.deadline <= current {
       switch connection.phase {
-      case .head where !connection.input.isEmpty, .body:
-        reply(connection, Reply("The request took too long.\n", status: 408), last: true)
+      case .head where connection.isIdle && connection.hasUnread:
+        // It came in time: closing now would reset it.
         advance(connection)
-      default:
+      case .head where !connection.isIdle, .body:
+        reply(connection, overdueReply(current), last: true)
+        advance(connection)
+      case .reply:
+        if draining != nil { unfinishedCount += 1 }
+        remove(connection)
+      case .head, .linger:
         remove(connection)
       }
     }
     nextDeadline = connections.values.reduce(.max) { min($0, $1.deadline) }
     acceptMore(true)
+  }
+
+  private func overdueReply(_ current: UInt64) -> Reply {
+    guard let draining, current >= draining.refusal else {
+      return Reply("The request took too long.\n", status: 408)
+    }
+    unfinishedCount += 1
+    return Reply(
+      "The server is restarting and the request came too slowly; try again.\n", status: 503,
+      fields: [("Retry-After", "1")])
   }
 
   /// The connection that may make room for a new client: the one that was answered longest ago and has said
@@ -282,8 +300,10 @@ public final class Server {
 
   /// - Parameter last: The connection cannot be used after this response: its request was not read to the end.
   private func reply(_ connection: Connection, _ answer: Reply, last: Bool) {
-    connection.lingers = last
-    if last || drainDeadline != nil { connection.closes = true }
+    let endsHere = last || (!connection.closes && draining?.isLast(on: connection, now: now()) == true)
+    if endsHere { connection.closes = true }
+    // Who did not ask for the end may be sending the next request: closing at once would reset the answer away.
+    connection.lingers = endsHere
     var head = ResponseHead(
       status: answer.status, contentLength: answer.bodyLength, closes: connection.closes, date: time(nil))
     head.fields = answer.fields
