@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import PodserveCore
@@ -48,6 +49,23 @@ import Testing
     next.send(Self.version)
     next.pump()
     #expect(!next.isClosed && harness.server.isFinished)
+  }
+
+  @Test func aCrowdAtTheDoorDoesNotKeepTheServerFromEnding() throws {
+    let harness = try Harness()
+    var order: [Int32] = [0, 0]
+    try #require(pipe(&order) == 0)
+    defer { for descriptor in order { close(descriptor) } }
+    harness.server.watch(order[0]) { harness.server.drain() }
+    let crowd = (0..<60).map { _ in harness.connect() }
+    for client in crowd { client.sendAhead(Self.version) }
+    try #require(write(order[1], "x", 1) == 1)
+    let answered = crowd.filter { $0.response() != nil }
+    #expect(!answered.isEmpty && answered.count < crowd.count)
+    for client in answered { client.finishSending() }
+    harness.settle()
+    #expect(harness.server.isFinished)
+    #expect(crowd.allSatisfy { !$0.wasReset })
   }
 
   @Test func aConnectionBetweenTwoRequestsIsToldInItsNextAnswer() throws {

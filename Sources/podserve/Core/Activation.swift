@@ -4,6 +4,9 @@ internal import Glibc
 /// What systemd (here: podd) hands to a service in its environment, as sd_listen_fds(3) and sd_notify(3)
 /// have it, without libsystemd.
 public enum Activation {
+  /// How many connections may wait at a socket of our own.
+  static let backlog = 1024
+
   /// The one listening socket that was passed; nil when none was.
   /// - Throws: When sockets were passed that this program cannot use.
   public static func listeningSocket() throws(StorageError) -> Int32? {
@@ -42,7 +45,7 @@ public enum Activation {
       }
     }
     guard descriptor >= 0, (isVersion4 ? bind(version4) : bind(version6)) == 0,
-      Glibc.listen(descriptor, 1024) == 0
+      Glibc.listen(descriptor, Int32(backlog)) == 0
     else {
       let reason = describe(errno)
       if descriptor >= 0 { close(descriptor) }

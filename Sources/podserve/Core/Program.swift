@@ -45,7 +45,7 @@ public enum Program {
         } else {
           Activation.notify("STOPPING=1")
           // Nobody else will take what waits at a socket of our own.
-          if !listener.isInherited { server.acceptWaiting() }
+          if !listener.isInherited { server.acceptWaiting(atMost: Activation.backlog) }
           server.drain()
         }
       }

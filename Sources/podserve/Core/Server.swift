@@ -86,9 +86,10 @@ public final class Server {
     }
   }
 
-  /// Takes every connection that waits at the listening socket right now.
-  public func acceptWaiting() {
-    while accepts {
+  /// Takes connections that wait at the listening socket. Each is served at once, and its client may then be back
+  /// with the next one: without the bound the kept connections and the signals would wait for a quiet moment.
+  public func acceptWaiting(atMost bound: Int = 32) {
+    for _ in 0..<bound where accepts {
       let isFull = connections.count >= limits.connections
       let spare = isFull ? longestIdle() : nil
       if isFull, spare == nil { return acceptMore(false) }
