@@ -1,0 +1,490 @@
+"""Every way in which a generation ends: the reason that is recorded, once, and what becomes of the pod.
+
+`ENDS` is the table. Each of its rows happens to a real pod that runs files/misbehaving; what podd makes of it is
+looked up where users look (`podctl status`), where programs look (the journal's fields) and where it is kept (the
+table of generations).
+"""
+
+import fnmatch
+import json
+from typing import NamedTuple
+
+from loading import PROGRAMS, put_programs
+from podctl_testing import agrees, case, expect, moment, podctl, wait_until
+
+#: Ends come one after the other here; none of them is to be held as a crash loop or waited for.
+PODD = """\
+[Podd]
+RestartSec=50ms
+RestartMaxDelaySec=200ms
+StartLimitBurst=1000
+"""
+
+#: The kinds of workload that the rows happen to. A probe's patience is for an emulated machine.
+WORKLOADS = {
+    "plain": "Type=notify\nListen=socket\n",
+    "probed": "Type=notify\nListen=socket\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=3s\nProbeFailures=2\n",
+    "binding": "Type=exec\nListen=port\nProbe=tcp\nProbeSec=1s\nProbeTimeoutSec=3s\nProbeFailures=2\n",
+    "big": "Type=notify\nListen=socket\n",
+}
+
+COMMON = f"""\
+[Workload]
+ExecStart=/usr/bin/python3 -ES {PROGRAMS}/misbehaving
+TimeoutStartSec=10s
+TimeoutStopSec=2s
+"""
+
+#: What the commands of the table may use, beside the variables of `Subject.environment`.
+SHELL = r"""
+tell() {  # carry out a behaviour of files/misbehaving
+    curl -s -m 20 --interface "$FRONT" "$URL/do/$1" > /dev/null || :
+}
+at_start() {  # ... in the next generation, before it is ready
+    echo "$1" > "$STATE/at-start"
+}
+broken() {  # one more line in the workload's file, and the next generation launched with it
+    mkdir -p "/etc/podctl/workloads/$WORKLOAD.conf.d"
+    printf '[Workload]\n%s\n' "$1" > "/etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
+    kill -KILL "$PID"
+}
+fill() {  # more connections than the program's queue takes, held open
+    setsid python3 -c '
+import os, socket, time
+held = []
+for _ in range(10):
+    one = socket.socket()
+    one.setblocking(False)
+    one.bind((os.environ["FRONT"], 0))
+    one.connect_ex((os.environ["ADDRESS"], int(os.environ["PORT"])))
+    held.append(one)
+time.sleep(60)' > /dev/null 2>&1 &
+}
+take_port() {  # somebody else listens where the pod does
+    setsid python3 -c '
+import os, socket, time
+taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
+open("/run/taken", "w").write(str(os.getpid()))
+time.sleep(300)' > /dev/null 2>&1 &
+    until [[ -s /run/taken ]]; do sleep 0.1; done
+}
+give_port_back() {
+    kill "$(cat /run/taken)"
+    rm /run/taken
+}
+"""
+
+
+class End(NamedTuple):
+    name: str
+    #: Of `WORKLOADS`.
+    workload: str
+    #: Shell: what is done.
+    do: str
+    #: What may be recorded as the reason; none: the generation lives on.
+    reasons: tuple
+    #: The state in which it ends, once `mend` was done.
+    state: str
+    mend: str = ""
+    #: False where no generation was begun, so that there is none to record an end of.
+    begun: bool = True
+
+
+BY_ITSELF = (
+    End("exit 0", "plain", "tell exit_0", ("exited:0",), "ready"),
+    End("exit 3", "plain", "tell exit_3", ("exited:3",), "ready"),
+    End("a segmentation fault", "plain", "tell segv", ("signal:SEGV",), "ready"),
+    End("abort()", "plain", "tell abort", ("signal:ABRT",), "ready"),
+    End("over its own limit, with one process", "plain", "tell eat", ("oom-own-limit",), "ready"),
+    End("over its own limit, in one of several processes", "plain", "tell eat_in_a_child", ("oom-own-limit",), "ready"),
+    End("exit with grandchildren that mind no SIGTERM", "plain", "tell grandchildren_and_exit", ("exited:0",), "ready"),
+    End("daemonising", "plain", "tell daemonise", ("exited:0",), "ready"),
+    End("exit 3 after starting a daemon", "plain", "tell leave_a_daemon; tell exit_3", ("exited:3",), "ready"),
+)
+
+FROM_OUTSIDE = (
+    End("kill -KILL of the main process", "plain", "kill -KILL $PID", ("signal:KILL",), "ready"),
+    End("kill -TERM of the main process", "plain", "kill -TERM $PID", ("signal:TERM",), "ready"),
+    End("kill -SEGV of the main process", "plain", "kill -SEGV $PID", ("signal:SEGV",), "ready"),
+    End("kill -STOP and -CONT", "plain", "kill -STOP $PID; kill -CONT $PID", (), "ready"),
+    End("systemctl kill", "plain", "systemctl kill $UNIT", ("signal:TERM",), "ready"),
+    End("systemctl kill --signal=KILL", "plain", "systemctl kill --signal=KILL $UNIT", ("signal:KILL",), "ready"),
+    End("systemctl stop of the scope", "plain", "systemctl stop $UNIT", ("signal:TERM",), "ready"),
+    End("systemctl stop of a scope that minds no SIGTERM", "plain", "tell ignore_term; systemctl stop $UNIT",
+        ("signal:KILL",), "ready"),
+    End("cgroup.kill, and the cgroup removed", "plain",
+        "echo 1 > $CGROUP/cgroup.kill; until rmdir $CGROUP || [[ ! -e $CGROUP ]]; do sleep 0.05; done 2> /dev/null",
+        ("signal:KILL",), "ready"),
+    End("its limit lowered by hand", "plain", "echo 1M > $CGROUP/memory.max", ("oom-own-limit",), "ready"),
+    End("its slice's limit", "big",
+        "tell hold; until (( $(cat $CGROUP/memory.current) > 150 << 20 )); do sleep 0.2; done; "
+        "echo 100M > ${CGROUP%/*}/memory.max; echo max > ${CGROUP%/*}/memory.max", ("oom-bystander",), "ready"),
+    End("systemctl freeze", "probed", "systemctl freeze $UNIT", (), "frozen"),
+    End("systemctl thaw", "probed", "systemctl thaw $UNIT", (), "ready"),
+    End("kill -KILL of a frozen pod", "plain", "systemctl freeze $UNIT; kill -KILL $PID", ("signal:KILL",), "ready"),
+)
+
+HANGS = (
+    End("SIGSTOP from outside", "probed", "kill -STOP $PID", ("health",), "ready"),
+    End("SIGSTOP by itself", "probed", "tell stop_itself", ("health",), "ready"),
+    End("a busy loop", "probed", "tell busy", ("health",), "ready"),
+    End("no accept any more", "probed", "tell deaf", ("health",), "ready"),
+    End("a full accept queue", "binding", "tell deaf; fill", ("health",), "ready"),
+    End("a closed listening socket", "binding", "tell close_the_socket", ("health",), "ready"),
+)
+
+MENDED = "rm -f /etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
+NORMAL_START = "rm -f $STATE/at-start"
+
+LAUNCHES = (
+    End("no such program", "plain", r"broken $'ExecStart=\nExecStart=/usr/bin/nonesuch'",
+        ("launch-failed:exec:ENOENT",), "ready", MENDED),
+    End("a program that is not executable", "plain", r"broken $'ExecStart=\nExecStart=/etc/hostname'",
+        ("launch-failed:exec:EACCES",), "ready", MENDED),
+    End("a program of no known format", "plain", rf"broken $'ExecStart=\nExecStart={PROGRAMS}/no-program'",
+        ("launch-failed:exec:ENOEXEC",), "ready", MENDED),
+    End("a path that is not there", "plain", "broken ReadOnlyPaths=/nonesuch", ("launch-failed:mount:ENOENT",),
+        "ready", MENDED),
+    End("an unknown key in the workload's file", "plain", "broken Frobnicate=yes", ("launch-failed:settings:*",),
+        "ready", MENDED, begun=False),
+    End("a users' template that cannot be read", "plain", "broken UsersTemplate=/nonesuch.mustache",
+        ("launch-failed:users:*",), "ready", MENDED),
+    End("a users' template that is none", "plain", f"broken UsersTemplate={PROGRAMS}/bad.mustache",
+        ("launch-failed:users:*",), "ready", MENDED),
+    End("no pod-launch", "plain", "mv /usr/lib/podctl/pod-launch{,.away}; kill -KILL $PID",
+        ("launch-failed:spawn:ENOENT",), "ready", "mv /usr/lib/podctl/pod-launch{.away,}"),
+    End("a unit of the next generation's name", "plain",
+        "systemd-run --quiet --scope --unit=$NEXT sleep 100 > /dev/null 2>&1 & "
+        "until systemctl -q is-active $NEXT; do sleep 0.1; done; kill -KILL $PID",
+        ("launch-failed:scope:EEXIST",), "ready", "systemctl stop $NEXT 2> /dev/null || :"),
+    End("other limits than the tier's", "plain",
+        r"mkdir -p /run/systemd/system/$POD-.scope.d; "
+        r"printf '[Scope]\nMemoryMax=50M\n' > /run/systemd/system/$POD-.scope.d/other.conf; "
+        "systemctl daemon-reload; kill -KILL $PID", ("launch-failed:limits:ERANGE",), "ready",
+        "rm -r /run/systemd/system/$POD-.scope.d; systemctl daemon-reload"),
+    End("its port taken, where podd binds it", "plain", "podctl stop $POD; take_port; podctl start $POD || :",
+        ("launch-failed:socket:EADDRINUSE",), "ready", "give_port_back"),
+    End("its port taken, where the program binds it", "binding",
+        "podctl stop $POD; take_port; podctl start $POD || :", ("exited:98",), "ready", "give_port_back"),
+    End("exit while it starts", "plain", "at_start exit_3; kill -KILL $PID", ("exited:3",), "ready", NORMAL_START),
+    End("killed while it starts", "plain", "at_start segv; kill -KILL $PID", ("signal:SEGV",), "ready", NORMAL_START),
+    End("never ready", "plain", "at_start never_ready; kill -KILL $PID", ("start-timeout",), "ready", NORMAL_START),
+    End("over its limit while it starts", "plain", "at_start eat; kill -KILL $PID", ("oom-own-limit",), "ready",
+        NORMAL_START),
+)
+
+BY_HAND = (
+    End("podctl restart", "plain", "podctl restart $POD", ("operator",), "ready"),
+    End("podctl stop", "plain", "podctl stop $POD", ("operator",), "stopped"),
+    End("podctl start", "plain", "podctl start $POD", (), "ready"),
+    End("podctl stop of one that ignores SIGTERM", "plain", "tell ignore_term; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+    End("podctl stop of one with grandchildren", "plain", "tell grandchildren; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+    End("podctl stop of one with a daemon", "plain", "tell leave_a_daemon; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+    End("podctl stop of one that SIGSTOP holds", "plain", "kill -STOP $PID; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+    End("podctl stop of one that systemctl froze", "plain", "systemctl freeze $UNIT; podctl stop $POD", ("operator",),
+        "ready", "podctl start $POD"),
+    End("podctl restart of one that ignores SIGTERM", "plain", "tell ignore_term; podctl restart $POD", ("operator",),
+        "ready"),
+    End("podctl stop while it starts", "plain",
+        "at_start never_ready; podctl restart $POD 2> /dev/null & "
+        "until podctl --json status -n 0 $POD | jq -e '.state == \"starting\"'; do sleep 0.1; done > /dev/null; "
+        "podctl stop $POD; wait",
+        ("operator",), "ready", NORMAL_START + "; podctl start $POD"),
+    End("the last user deprovisioned", "plain", "podctl deprovision $OWNER", ("idle",), "cold"),
+    End("the user provisioned again", "plain", "podctl provision $OWNER --tier $TIER", (), "ready"),
+)
+
+#: Verbs that came with supervision.
+BY_NEWER_VERBS = (
+    End("podctl recycle", "plain", "podctl recycle $POD", ("operator",), "ready"),
+    End("podctl evict", "plain", "podctl evict $POD", ("operator", "pressure"), "cold"),
+    End("podctl wake of a cold pod", "plain", "podctl wake $POD", (), "ready"),
+    End("podctl freeze", "probed", "podctl freeze $POD", (), "frozen"),
+    End("podctl wake of a frozen pod", "probed", "podctl wake $POD", (), "ready"),
+    End("podctl freeze and thaw", "plain", "podctl freeze $POD; podctl thaw $POD", (), "ready"),
+    End("podctl stop of one that podctl froze", "plain", "podctl freeze $POD; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+)
+
+AWAY = "systemctl stop podd.service; "
+BACK = "; systemctl start podd.service"
+
+WITHOUT_PODD = (
+    End("kill -KILL while podd is away", "plain", AWAY + "kill -KILL $PID" + BACK, ("unknown-adopted",), "ready"),
+    End("systemctl stop while podd is away", "plain", AWAY + "systemctl stop $UNIT" + BACK, ("unknown-adopted",), "ready"),
+    End("exit 3 while podd is away", "plain", AWAY + "tell exit_3" + BACK, ("unknown-adopted",), "ready"),
+    End("daemonising while podd is away", "plain", AWAY + "tell daemonise" + BACK, ("unknown-adopted",), "ready"),
+    End("systemctl freeze while podd is away", "plain", AWAY + "systemctl freeze $UNIT" + BACK, (), "frozen"),
+    End("systemctl thaw while podd is away", "plain", AWAY + "systemctl thaw $UNIT" + BACK, (), "ready"),
+    End("podd killed, and the pod with it", "plain",
+        "kill -KILL $(systemctl show -P MainPID podd.service); kill -KILL $PID", ("unknown-adopted", "signal:KILL"),
+        "ready"),
+    End("kill -KILL of a pod that was taken over", "plain", AWAY[:-2] + BACK + "; kill -KILL $PID",
+        ("unknown-adopted", "signal:KILL"), "ready"),
+    End("over its own limit after it was taken over", "plain", AWAY[:-2] + BACK + "; tell eat", ("oom-own-limit",),
+        "ready"),
+    End("podctl stop after it was taken over", "plain", AWAY[:-2] + BACK + "; podctl stop $POD", ("operator",), "ready",
+        "podctl start $POD"),
+)
+
+ENDS = BY_ITSELF + FROM_OUTSIDE + HANGS + LAUNCHES + BY_HAND + BY_NEWER_VERBS + WITHOUT_PODD
+
+ENDED = "fe075c7d43334a0d8b61865b9aee0627"
+LAUNCH_FAILED = "378e291004c646a9b01e3dc93dfe5982"
+
+#: The pod as podctl shows it, its generations as the database has them, its processes outside the scope of now.
+LOOK = r"""
+set -e
+podctl --json status -n 0 $POD
+rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look
+sqlite3 -json /run/look/podctl.db "SELECT * FROM generation WHERE pod = ${POD#pod-} AND generation >= $SINCE
+    ORDER BY generation"
+"""
+
+
+class Subject:
+    """A pod that things happen to."""
+
+    def __init__(self, machine, workload):
+        self.machine, self.workload, self.tier = machine, f"ends{workload}", f"ends{workload}"
+        memory = "MemoryMax=320M" if workload == "big" else "MemoryMax=64M"
+        machine.put(f"/etc/podctl/workloads/{self.workload}.conf", COMMON + WORKLOADS[workload])
+        machine.put(f"/etc/podctl/tiers/{self.tier}.conf",
+                    f"[Tier]\nWorkload={self.workload}\nUsersPerPod=1\n{memory}\nTasksMax=64\nCPUQuota=100%\n")
+        self.owner = f"owner-of-{workload}"
+        self.place = podctl(machine, f"provision {self.owner} --tier {self.tier}", timeout=120)
+        self.pod = self.place["pod"]
+
+    def look(self, since=0):
+        """What is known of the pod now, and of its generations from SINCE on; None in a moment when podd or its
+        database cannot be read."""
+        result = self.machine.run(LOOK, environment={"POD": self.pod, "SINCE": str(since)})
+        if result.status != 0:
+            return None
+        shown, _, rows = result.stdout.partition("\n")
+        return json.loads(shown), json.loads(rows or "[]")
+
+    def environment(self, shown):
+        unit = shown["unit"] or ""
+        return {
+            "POD": self.pod, "PID": str(shown["main_pid"] or ""), "UNIT": unit, "OWNER": self.owner, "TIER": self.tier,
+            "WORKLOAD": self.workload, "FRONT": self.place["front_address"], "ADDRESS": self.place["address"],
+            "PORT": str(self.place["port"]), "URL": f"http://{self.place['address']}:{self.place['port']}",
+            "STATE": f"/var/lib/podctl/pods/{self.pod}", "NEXT": f"{self.pod}-{shown['generation'] + 1}.scope",
+            "CGROUP": f"/sys/fs/cgroup/pods.slice/pods-{self.tier}.slice/{unit}"}
+
+    def strays(self, unit):
+        """Processes of the pod's uid that are not in UNIT, as `pid cgroup` lines."""
+        return self.machine.succeed(r"""
+            for pid in $(pgrep -U "$(stat -c %u /var/lib/podctl/pods/$POD)"); do
+                group=$(cat /proc/$pid/cgroup 2> /dev/null) || continue
+                [[ -n $UNIT && $group == */$UNIT* ]] || echo "$pid $group"
+            done
+        """, environment={"POD": self.pod, "UNIT": unit or ""})
+
+    def recorded(self, since):
+        """What the journal has of ends, by unit: a list of (message id, reason)."""
+        text = self.machine.succeed(
+            f"journalctl -o json --no-pager --since=@{since} --output-fields=MESSAGE_ID,POD_UNIT,POD_REASON -t podd "
+            f"POD={self.pod} MESSAGE_ID={ENDED} + POD={self.pod} MESSAGE_ID={LAUNCH_FAILED}")
+        found = {}
+        for entry in map(json.loads, text.splitlines()):
+            found.setdefault(entry.get("POD_UNIT"), []).append((entry["MESSAGE_ID"], entry["POD_REASON"]))
+        return found
+
+
+def matches(reason, wanted):
+    return reason is not None and any(fnmatch.fnmatchcase(reason, pattern) for pattern in wanted)
+
+
+def happens(end, subject):
+    """Lets END happen, and sees that it is recorded as the table says."""
+    shown, _ = wait_until(subject.look, 30, what="podd shows the pod")
+    generation, since = shown["generation"], moment(subject.machine)
+    words = subject.environment(shown)
+    subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
+
+    def concluded():
+        """The end is on record, or nothing ended."""
+        shown, rows = subject.look(generation) or (None, None)
+        if shown is None:
+            return None
+        if not end.reasons:
+            return True
+        return matches(shown["last_exit_reason"], end.reasons) and (
+            not end.begun or any(matches(row["reason"], end.reasons) for row in rows))
+
+    def described():
+        shown, rows = subject.look(generation) or ({}, [])
+        return (f"{shown.get('state')}, last exit reason {shown.get('last_exit_reason')}, generations from {generation}: "
+                + ", ".join(f"{row['generation']} {row['reason']}" for row in rows))
+
+    try:
+        wait_until(concluded, 45, 0.3)
+    except TimeoutError:
+        raise AssertionError(f"expected {' or '.join(end.reasons)}, got {described()}") from None
+    finally:
+        if end.mend:
+            subject.machine.succeed(SHELL + end.mend, environment=words, timeout=120)
+
+    def settled():
+        shown, rows = subject.look(generation) or (None, None)
+        return (shown, rows) if shown and shown["state"] == end.state else None
+
+    try:
+        shown, rows = wait_until(settled, 45, 0.3)
+    except TimeoutError:
+        raise AssertionError(f"expected state {end.state}, got {described()}") from None
+    if not end.reasons:
+        ended = [row for row in rows if row["reason"] and row["generation"] == shown["generation"]]
+        expect(ended, [], "ends on record although nothing ended")
+    try:
+        wait_until(lambda: not subject.strays(shown["unit"]), 20)
+    except TimeoutError:
+        raise AssertionError(f"outside {shown['unit']} live:\n{subject.strays(shown['unit'])}") from None
+    once(subject, rows, since)
+
+
+def once(subject, rows, since):
+    """Each end of ROWS is in the journal once, with the reason that the table of generations has."""
+    ended = {row["unit"]: row["reason"] for row in rows if row["reason"]}
+    wait_until(lambda: set(ended) <= set(subject.recorded(since)), 20, what=f"{list(ended)} in the journal")
+    found = subject.recorded(since)
+    for unit, reason in ended.items():
+        for identity in (ENDED, LAUNCH_FAILED):
+            count = sum(1 for message, _ in found[unit] if message == identity)
+            assert count <= 1, f"the end of {unit} is in the journal {count} times: {found[unit]}"
+        expect({told for _, told in found[unit]}, {reason}, f"reasons of {unit} in the journal")
+
+
+def all_happen(machine, ends):
+    """Every one of ENDS, whatever comes of the others; fails with all that was wrong."""
+    put_programs(machine, "misbehaving")
+    machine.put(f"{PROGRAMS}/no-program", "neither a program nor a script\n", mode=0o755)
+    machine.put(f"{PROGRAMS}/bad.mustache", "{{#users}} never closed\n")
+    machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)
+    machine.succeed("systemctl restart podd.service")
+    subjects, wrong = {}, []
+    for workload in dict.fromkeys(end.workload for end in ends):
+        subjects[workload] = Subject(machine, workload)
+    for end in ends:
+        try:
+            happens(end, subjects[end.workload])
+        except Exception as error:
+            wrong.append(f"{end.name}: {error}")
+            tidy(machine, subjects[end.workload])
+    if not wrong:
+        agrees(machine)
+    assert not wrong, f"{len(wrong)} of {len(ends)} ends are told wrong:\n" + "\n".join(wrong)
+
+
+def tidy(machine, subject):
+    """After a row that failed: the next one finds the pod as all the others did."""
+    machine.run("systemctl start podd.service", timeout=60)
+    for command in ("systemctl thaw 'pod-*.scope'", f"podctl provision {subject.owner} --tier {subject.tier}",
+                    f"podctl reset {subject.pod}", f"podctl start {subject.pod}"):
+        machine.run(command, timeout=120)
+
+
+@case()
+def a_pod_that_ends_by_itself_says_why_once_and_comes_back(machine):
+    assert len(ENDS) >= 25
+    all_happen(machine, BY_ITSELF)
+
+
+@case()
+def a_pod_that_is_ended_from_outside_says_why_once_and_comes_back(machine):
+    all_happen(machine, FROM_OUTSIDE)
+
+
+@case()
+def a_pod_that_hangs_is_found_and_replaced(machine):
+    all_happen(machine, HANGS)
+
+
+@case()
+def a_launch_that_fails_says_at_which_stage_and_is_tried_again(machine):
+    all_happen(machine, LAUNCHES)
+
+
+@case()
+def a_pod_that_is_stopped_by_hand_leaves_nothing_and_says_so(machine):
+    all_happen(machine, BY_HAND)
+
+
+@case()
+def a_pod_that_is_recycled_evicted_frozen_and_woken_says_so(machine):
+    all_happen(machine, BY_NEWER_VERBS)
+
+
+@case()
+def a_pod_that_ends_while_podd_is_away_is_on_record_and_comes_back(machine):
+    all_happen(machine, WITHOUT_PODD)
+
+
+#: Takes memory until the kernel has killed somebody for it; itself it must not be the one.
+HOG = r"""
+import mmap
+def kills():
+    return next(int(line.split()[1]) for line in open("/proc/vmstat") if line.startswith("oom_kill "))
+open("/proc/self/oom_score_adj", "w").write("-1000")
+before, held = kills(), []
+while kills() == before:
+    piece = mmap.mmap(-1, 4 << 20)
+    for page in range(0, len(piece), mmap.PAGESIZE):
+        piece[page] = 1
+    held.append(piece)
+"""
+
+
+@case(fresh=True, memory=700)
+def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_limit(machine):
+    put_programs(machine, "misbehaving")
+    machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)
+    machine.succeed("systemctl restart podd.service")
+    neighbour = podctl(machine, "provision neighbour", timeout=120)
+    subject = Subject(machine, "big")
+    machine.put("/run/hog", HOG)
+    podd = machine.succeed("systemctl show -P MainPID podd.service")
+    happens(End("bystander", "big",
+                "tell hold; until (( $(cat $CGROUP/memory.current) > 150 << 20 )); do sleep 0.2; done; "
+                "python3 /run/hog", ("oom-bystander",), "ready"), subject)
+    expect(machine.succeed("systemctl show -P MainPID podd.service"), podd, "podd's process")
+    ended = next(each for each in podctl(machine, f"status {subject.pod}")["generations"] if each["reason"])
+    evidence = ended["evidence"] if isinstance(ended["evidence"], dict) else json.loads(ended["evidence"])
+    assert evidence["oom_kills"] >= 1 and evidence["own_limit_ooms"] == 0, evidence
+    happens(End("own limit", "big", "tell eat", ("oom-own-limit",), "ready"), subject)
+    expect(podctl(machine, f"status {neighbour['pod']}")["restarts"], 0, "restarts of the neighbour")
+    agrees(machine)
+
+
+#: What the evidence must hold, by the row that it is about.
+EVIDENCE = ("exit", "oom_kills", "own_limit_ooms", "unit_result", "adopted", "memory_current", "memory_peak",
+            "memory_max", "probe_error", "cut_connections", "log")
+
+
+@case()
+def the_evidence_of_an_end_is_kept_with_it_and_shown_by_status_and_explain(machine):
+    put_programs(machine, "misbehaving")
+    machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)
+    machine.succeed("systemctl restart podd.service")
+    plain, probed = Subject(machine, "plain"), Subject(machine, "probed")
+    told = {}
+    for end, subject in ((BY_ITSELF[1], plain), (BY_ITSELF[5], plain), (HANGS[0], probed)):
+        happens(end, subject)
+        ended = next(each for each in podctl(machine, f"status {subject.pod}")["generations"] if each["reason"])
+        evidence = ended["evidence"] if isinstance(ended["evidence"], dict) else json.loads(ended["evidence"])
+        expect(sorted(set(EVIDENCE) - set(evidence)), [], f"missing in the evidence of {end.name}")
+        told[end.name] = evidence
+    expect(told["exit 3"]["exit"], "exited:3")
+    assert any("told to exit_3" in str(line) for line in told["exit 3"]["log"]), told["exit 3"]
+    limit = told[BY_ITSELF[5].name]
+    assert limit["own_limit_ooms"] >= 1 and limit["oom_kills"] >= 1, limit
+    expect(limit["memory_max"], 64 << 20)
+    assert told["SIGSTOP from outside"]["probe_error"], told["SIGSTOP from outside"]
+    explained = machine.succeed(f"podctl explain {probed.pod}")
+    assert "health" in explained and probed.pod in explained, explained

@@ -1,0 +1,371 @@
+"""Generations are replaced, by hand, in a rollout and because they hang, and no request is lost by it."""
+
+import json
+
+from loading import PROGRAMS, Load, invariants_hold, put_programs, targets
+from podctl_testing import agrees, case, curl, expect, podctl, pods, refused, token, wait_until
+
+PODS = 20
+
+
+def tier(machine, name, workload, **keys):
+    text = "[Tier]\n" + "".join(f"{key}={value}\n" for key, value in ({
+        "Workload": workload, "UsersPerPod": 1, "MemoryMax": "192M", "CPUQuota": "200%", "TasksMax": 640} | keys).items())
+    machine.put(f"/etc/podctl/tiers/{name}.conf", text)
+
+
+def workload(machine, name, text, program="misbehaving"):
+    put_programs(machine, program)
+    machine.put(f"/etc/podctl/workloads/{name}.conf",
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/{program}\nTimeoutStopSec=3s\n{text}")
+    tier(machine, name, name)
+
+
+def place(machine, name, count, timeout=500):
+    """COUNT users of tier NAME, each with a pod of their own."""
+    machine.put("/root/users", "".join(f"{name}{number} {name}\n" for number in range(count)))
+    placed = podctl(machine, "provision --from-file /root/users", timeout=timeout)
+    expect({each["state"] for each in placed}, {"ready"}, "states after provisioning")
+    expect(len({each["pod"] for each in placed}), count, "pods")
+    return placed
+
+
+def restarts_of_all_lose_nothing(machine, places, path=None, at_once=2):
+    """Restarts every pod gracefully while 16 connections are busy on them."""
+    before = pods(machine)
+    names = [each["pod"] for each in places]
+    with Load(machine, targets(machine, places, path), "--connections", 16, "--pause", 0.02, "--stay", 10) as load:
+        machine.succeed(f"printf '%s\\n' {' '.join(names)} | xargs -P {at_once} -n 1 podctl restart", timeout=400)
+        load.goes_on()
+    figures = load.lost_nothing()
+    for name, row in pods(machine).items():
+        if name in names:
+            told = tuple(row[key] for key in ("state", "generation", "restarts", "last_exit_reason"))
+            expect(told, ("ready", before[name]["generation"] + 1, before[name]["restarts"], "operator"), name)
+            assert row["main_pid"] != before[name]["main_pid"], f"{name} is the same process"
+            assert figures["targets"][name]["requests"] > 0, f"nothing was asked of {name}"
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case()
+def twenty_pods_with_podserve_are_restarted_under_load_and_no_request_fails(machine):
+    tier(machine, "many", "podserve", MemoryMax="96M", CPUQuota="50%")
+    restarts_of_all_lose_nothing(machine, place(machine, "many", PODS))
+
+
+@case(fresh=True, memory=3072)
+def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(machine):
+    tier(machine, "many", "gunicorn")
+    machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
+    restarts_of_all_lose_nothing(machine, place(machine, "many", PODS), "/")
+
+
+@case()
+def a_request_under_way_is_answered_before_its_pod_is_replaced(machine):
+    pod = podctl(machine, "provision alice")
+    secret = token(machine, "alice")
+    asked = machine.start("exec python3 -", input=f"""
+import socket, sys
+connection = socket.create_connection(({pod['address']!r}, {pod['port']}), 60, ({pod['front_address']!r}, 0))
+connection.sendall(b"POST /api/v2/insert?p=long&c=1.1.1/1.1.1/1.1.1 HTTP/1.1\\r\\nHost: pod\\r\\n"
+                   b"Authorization: Bearer {secret}\\r\\nContent-Length: 8\\r\\n\\r\\nhalf")
+open("/run/half", "w").close()
+import os, time
+while os.path.exists("/run/half"): time.sleep(0.05)
+connection.sendall(b"half")
+print(connection.recv(4096).decode().splitlines()[0])
+""")
+    wait_until(lambda: machine.run("test -e /run/half").status == 0, 30, what="half a request")
+    generation = pods(machine)[pod["pod"]]["generation"]
+    restart = machine.start(f"podctl restart {pod['pod']}")
+    wait_until(lambda: pods(machine)[pod["pod"]]["state"] != "ready", 30, what="the restart has begun")
+    machine.succeed("rm /run/half")
+    ended = asked.wait(60)
+    assert " 200 " in ended.stdout + " ", f"answered {ended.stdout!r} {ended.stderr!r}"
+    expect(restart.wait(60).status, 0, "exit status of the restart")
+    expect(pods(machine)[pod["pod"]]["generation"], generation + 1)
+    status, body = curl(machine, pod, "/api/v2/select?p=long&c=1.1.1/1.1.1/1.1.1", user_token=secret)
+    expect((status, body.strip()), (200, "halfhalf"))
+
+
+@case()
+def a_drain_is_bounded_and_says_what_it_cut(machine):
+    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=3s\n")
+    pod = podctl(machine, "provision alice --tier patient")
+    idle = machine.start(f"exec socat - TCP:{pod['address']}:{pod['port']},bind={pod['front_address']}")
+    wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
+    machine.succeed(f"podctl restart {pod['pod']}", timeout=60)
+    # Cut, by the end of its peer.
+    idle.wait(30)
+    ended = next(each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"])
+    evidence = ended["evidence"] if isinstance(ended["evidence"], dict) else json.loads(ended["evidence"])
+    expect((ended["reason"], evidence["cut_connections"]), ("operator", 1))
+    said = machine.succeed(f"journalctl -b -o cat -t podd POD={pod['pod']}")
+    assert "cut" in said, said
+
+
+def generations(machine, pod):
+    """The pod's launches as the database has them, the oldest first; times as seconds since the epoch."""
+    rows = json.loads(machine.succeed(
+        "rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look && sqlite3 -json "
+        f"/run/look/podctl.db 'SELECT * FROM generation WHERE pod = {int(pod.split('-')[1])} ORDER BY generation'"))
+    for row in rows:
+        for key in ("begun_at", "started_at", "ready_at", "ended_at"):
+            row[key] = row[key] and row[key] / 1e6
+    return rows
+
+
+def gaps(machine, pod):
+    """When POD was away, by what podd says of itself: from the moment in which it stops a generation until the next is
+    ready."""
+    found, left = [], None
+    for each in podctl(machine, f"status {pod}")["transitions"]:
+        at = float(machine.succeed(f"date -d {each['timestamp']} +%s.%6N"))
+        if each["to"] in ("stopping", "backoff"):
+            left = left or at
+        elif each["to"] == "ready" and left is not None:
+            found.append((left, at))
+            left = None
+    return found
+
+
+#: Clocks and the way of a signal through podd: what began this long before a gap met it.
+SLACK = 0.25
+
+
+@case()
+def a_program_that_truncates_files_is_restarted_under_load_without_a_damaged_one(machine):
+    workload(machine, "sloppy", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=60s\n", "truncating-server")
+    places = place(machine, "sloppy", 4)
+    names = [each["pod"] for each in places]
+    # Pauses, so that there are moments without a connection: nobody holds requests back here.
+    with Load(machine, targets(machine, places, "/", tokens=False), "--connections", 16, "--pause", 1.0) as load:
+        for _ in range(3):
+            machine.succeed(f"printf '%s\\n' {' '.join(names)} | xargs -P 2 -n 1 podctl restart", timeout=300)
+            load.goes_on(1)
+    for name in names:
+        result = machine.run(f"/payload/files/truncating-server check /var/lib/podctl/pods/{name}/files")
+        expect(result.status, 0, f"{name}: {result.stdout.strip()}")
+        rows = generations(machine, name)
+        expect([row["reason"] for row in rows], ["operator"] * 3 + [None], f"ends of {name}")
+    figures = load.figures()
+    away = {name: gaps(machine, name) for name in names}
+    expect({name: len(found) for name, found in away.items()}, dict.fromkeys(names, 3), "gaps that podd tells of")
+    outside = [
+        each for each in figures["failures"] if not any(
+            begin - SLACK <= each["began"] <= end + SLACK for begin, end in away[each["target"]])]
+    expect(outside, [], f"requests that failed outside the gaps {away}")
+    expect(figures["stale"], [])
+    agrees(machine)
+    invariants_hold(machine)
+
+
+# Rollouts
+
+def main_pids(machine, places):
+    rows = pods(machine)
+    return {each["pod"]: rows[each["pod"]]["main_pid"] for each in places}
+
+
+@case()
+def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back(machine):
+    tier(machine, "many", "rolled")
+    put_programs(machine, "misbehaving")
+    good = f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/misbehaving\nType=notify\nEnvironment=RELEASE=%d\n"
+    file = "/etc/podctl/workloads/rolled.conf"
+    machine.put("/etc/podctl/podd.conf.d/patient.conf", "[Podd]\nStartLimitBurst=100\nRestartMaxDelaySec=1s\n")
+    machine.put(file, good % 1)
+    machine.succeed("systemctl reload podd.service")
+    places = place(machine, "many", 6)
+    release = "tr '\\0' '\\n' < /proc/$(podctl --json pods | jq '.[] | select(.pod == \"%s\").main_pid')/environ | " \
+              "sed -n s/^RELEASE=//p"
+
+    def releases():
+        return [machine.succeed(release % each["pod"]).strip() for each in places]
+
+    # All of them, in batches, under load.
+    machine.put(file, good % 2)
+    before = main_pids(machine, places)
+    with Load(machine, targets(machine, places, "/", tokens=False), "--connections", 6, "--pause", 0.05) as load:
+        told = podctl(machine, "rollout --tier many --healthy-sec 1s", timeout=300)
+        load.goes_on(1)
+    expect((told["replaced"], told["total"]), (6, 6))
+    expect(set(before.items()) & set(main_pids(machine, places).items()), set(), "pods that were not replaced")
+    expect(releases(), ["2"] * 6)
+
+    # The workload breaks in between: one pod does not come back, and the others stay as they are.
+    before = main_pids(machine, places)
+    rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 2s")
+    wait_until(lambda: sum(main_pids(machine, places)[pod] != pid for pod, pid in before.items()) >= 2, 120, 0.1,
+               what="two pods replaced")
+    machine.put(file, "[Workload]\nExecStart=/usr/bin/nonesuch\nType=notify\n")
+    ended = rollout.wait(120)
+    expect((ended.status, ended.stdout, ended.stderr.count("\n")), (1, "", 1), f"the stopped rollout: {ended.stderr}")
+    rows = pods(machine)
+    broken = [each["pod"] for each in places if rows[each["pod"]]["state"] != "ready"]
+    expect(len(broken), 1, f"pods that are not ready ({broken})")
+    assert broken[0] in ended.stderr and "exec:ENOENT" in ended.stderr, ended.stderr
+    untouched = [pod for pod, pid in before.items() if rows[pod]["main_pid"] == pid]
+    assert len(untouched) >= 2, f"untouched: {untouched}"
+
+    # Back to the file before: the one that was broken comes back, and nothing else is touched twice.
+    podctl(machine, "rollout --tier many --revert --healthy-sec 1s", timeout=300)
+    wait_until(lambda: {pods(machine)[each["pod"]]["state"] for each in places} == {"ready"}, 60)
+    expect(releases(), ["2"] * 6, "after the revert")
+
+    # Broken again from the start, then mended and resumed: only what is left is replaced.
+    machine.put(file, "[Workload]\nExecStart=/usr/bin/nonesuch\nType=notify\n")
+    line = refused(machine, "podctl rollout --tier many --max-parallel 1 --healthy-sec 1s", 1, "exec:ENOENT", timeout=120)
+    machine.put(file, good % 3)
+    broken = next(each["pod"] for each in places if each["pod"] in line)
+    wait_until(lambda: pods(machine)[broken]["state"] == "ready", 60, what=f"{broken} is back")
+    podctl(machine, "rollout --tier many --resume --healthy-sec 1s", timeout=300)
+    expect(releases(), ["3"] * 6, "after the resumed rollout")
+    agrees(machine)
+    invariants_hold(machine)
+
+
+# Pods that hang, loop and crash
+
+@case()
+def a_hung_pod_is_replaced_while_a_slow_one_under_load_is_not(machine):
+    workload(machine, "watched", "Type=notify\nListen=socket\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=6s\nProbeFailures=2\n")
+    slow, hung = place(machine, "watched", 2)
+    machine.succeed(f"curl -s --interface {slow['front_address']} http://{slow['address']}:{slow['port']}/do/slow")
+    before = pods(machine)
+    # Half a second a request and one at a time: with six connections each waits for three seconds.
+    with Load(machine, targets(machine, [slow], "/", tokens=False), "--connections", 6) as load:
+        for happening in ("kill -STOP {main_pid}", "curl -s --interface {front_address} http://{address}:{port}/do/busy"):
+            now = pods(machine)[hung["pod"]]
+            machine.succeed(happening.format(**now))
+            wait_until(lambda: pods(machine)[hung["pod"]]["generation"] == now["generation"] + 1
+                       and pods(machine)[hung["pod"]]["state"] == "ready", 90, what="the hung pod is replaced")
+            expect(pods(machine)[hung["pod"]]["last_exit_reason"], "health")
+            load.goes_on(20)
+    load.lost_nothing()
+    for key in ("main_pid", "generation", "restarts", "state"):
+        expect(pods(machine)[slow["pod"]][key], before[slow["pod"]][key], f"{key} of the slow pod")
+    assert load.figures()["p50_ms"] > 1000, "the slow pod was not slow"
+
+
+@case()
+def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbours_nothing(machine):
+    first, most, burst = 0.4, 3.2, 7
+    machine.put("/etc/podctl/podd.conf.d/steps.conf",
+                f"[Podd]\nRestartSec={first}s\nRestartMaxDelaySec={most}s\nStartLimitBurst={burst}\nStartLimitIntervalSec=10min\n")
+    machine.succeed("systemctl restart podd.service")
+    workload(machine, "crashing", "Type=notify\nListen=socket\n")
+    neighbours = [podctl(machine, f"provision neighbour{number}") for number in range(2)]
+    pod = podctl(machine, "provision mallory --tier crashing")
+    before = {each["pod"]: pods(machine)[each["pod"]] for each in neighbours}
+    with Load(machine, targets(machine, neighbours[:1]), "--connections", 4, "--pause", 0.05) as load:
+        load.goes_on(200)
+        quiet = load.window()
+        machine.succeed(f"echo exit_3 > /var/lib/podctl/pods/{pod['pod']}/at-start; "
+                        f"kill -KILL {pods(machine)[pod['pod']]['main_pid']}")
+        wait_until(lambda: pods(machine)[pod["pod"]]["state"] == "crash-loop", 180, what="the crash loop")
+        load.window()
+        figures = load.figures()["windows"]
+    load.lost_nothing()
+    rows = generations(machine, pod["pod"])
+    expect([row["reason"] for row in rows], ["signal:KILL"] + ["exited:3"] * (len(rows) - 1))
+    # One launch a step: as many ends as make a crash loop, one more where the launch after the last is counted.
+    assert burst - 1 <= len(rows) <= burst + 1, f"{len(rows)} launches"
+    for step, (earlier, later) in enumerate(zip(rows, rows[1:])):
+        pause, delay = later["begun_at"] - earlier["ended_at"], min(first * 2 ** step, most)
+        assert pause >= delay / 2, f"launch {later['generation']} came {pause:.3f} s after an end, at a step of {delay} s"
+    # Held: nothing is launched any more, and only reset lets go of it.
+    refused(machine, f"podctl start {pod['pod']}", 1, pod["pod"], "podctl reset")
+    refused(machine, "podctl provision mallory --tier crashing", 1, pod["pod"])
+    expect(len(generations(machine, pod["pod"])), len(rows), "launches of a pod that is held")
+    machine.succeed(f"rm /var/lib/podctl/pods/{pod['pod']}/at-start; podctl reset {pod['pod']}", timeout=60)
+    expect(pods(machine)[pod["pod"]]["state"], "ready")
+    # The neighbours kept their latency: compared in the same boot, and with room for the launches' own share.
+    alone, beside = figures[quiet - 1], figures[quiet]
+    assert beside["requests"] > 50 and beside["p50_ms"] <= 3 * alone["p50_ms"] + 20, (alone, beside)
+    for each in neighbours:
+        row = pods(machine)[each["pod"]]
+        expect((row["main_pid"], row["restarts"]), tuple(before[each["pod"]][key] for key in ("main_pid", "restarts")))
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case()
+def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
+    # Ends that are far apart are no crash loop, however many they are.
+    machine.put("/etc/podctl/podd.conf.d/steps.conf",
+                "[Podd]\nRestartSec=100ms\nStartLimitBurst=3\nStartLimitIntervalSec=2s\n")
+    machine.succeed("systemctl restart podd.service")
+    workload(machine, "plain", "Type=notify\nListen=socket\n")
+    pod = podctl(machine, "provision alice --tier plain")
+    for generation in range(1, 6):
+        rows = generations(machine, pod["pod"])
+        wait_until(lambda: float(machine.succeed("date +%s.%N")) > rows[-1]["ready_at"] + 2.5, 30)
+        machine.succeed(f"kill -KILL {pods(machine)[pod['pod']]['main_pid']}")
+        wait_until(lambda: (pods(machine)[pod["pod"]]["state"], pods(machine)[pod["pod"]]["generation"]) ==
+                   ("ready", generation + 1), 60, what=f"generation {generation + 1}")
+    expect(pods(machine)[pod["pod"]]["restarts"], 5)
+
+
+@case(fresh=True)
+def a_stop_by_hand_and_a_crash_loop_stay_across_a_reboot_and_a_restart_of_podd(machine):
+    workload(machine, "plain", "Type=notify\nListen=socket\n")
+    running, stopped, looping, empty = place(machine, "plain", 4)
+    machine.put("/etc/podctl/podd.conf.d/steps.conf", "[Podd]\nStartLimitBurst=2\n")
+    machine.succeed("systemctl restart podd.service")
+    machine.succeed(f"podctl stop {stopped['pod']}; podctl deprovision {empty['user']}", timeout=60)
+    machine.succeed(f"echo exit_3 > /var/lib/podctl/pods/{looping['pod']}/at-start")
+    machine.succeed(f"kill -KILL {pods(machine)[looping['pod']]['main_pid']}")
+    wanted = {running["pod"]: "ready", stopped["pod"]: "stopped", looping["pod"]: "crash-loop", empty["pod"]: "cold"}
+
+    def states():
+        result = machine.run("podctl --json pods")
+        return {row["pod"]: row["state"] for row in json.loads(result.stdout)} if result.status == 0 else None
+
+    wait_until(lambda: states() == wanted, 90, what=f"{wanted}")
+    before = {name: pods(machine)[name]["generation"] for name in wanted}
+    for happening in (lambda: machine.succeed("systemctl restart podd.service"),
+                      lambda: machine.succeed("kill -KILL $(systemctl show -P MainPID podd.service)"), machine.reboot):
+        happening()
+        wait_until(lambda: states() == wanted, 120, what=f"{wanted}, and not {states()}")
+        agrees(machine)
+        invariants_hold(machine)
+    after = {name: pods(machine)[name]["generation"] for name in wanted}
+    expect(after, {**before, running["pod"]: before[running["pod"]] + 1}, "generations")
+
+
+# Workers
+
+@case()
+def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
+    workload(machine, "pair", "Type=notify\nListen=socket\nWorkers=2\nOverlap=yes\n")
+    # podserve finishes what it has begun; reading, two of it do each other no harm.
+    machine.put("/etc/podctl/workloads/pair.conf",
+                "[Workload]\nExecStart=/usr/lib/podctl/podserve --users ${USERS_FILE}\nType=notify\nListen=socket\n"
+                "ReloadSignal=SIGHUP\nProbe=tcp\nWorkers=2\nOverlap=yes\n")
+    pod = podctl(machine, "provision alice --tier pair")
+
+    def workers():
+        return set(machine.succeed(f"pgrep -x podserve -U {pod['pod']}").split())
+
+    first = workers()
+    expect(len(first), 2, "workers")
+    least = [2]
+    with Load(machine, targets(machine, [pod]), "--connections", 8, "--pause", 0.02) as load:
+        restart = machine.start(f"podctl restart {pod['pod']}")
+        while restart.running:
+            least.append(len(workers()))
+        expect(restart.wait().status, 0)
+        load.goes_on()
+    load.lost_nothing()
+    expect(workers() & first, set(), "workers that were not replaced")
+    expect(len(workers()), 2, "workers")
+    assert min(least) >= 1, "there was a moment without a worker"
+    # One worker dies: the pod goes on with the other, or as another generation; either way both are there again.
+    with Load(machine, targets(machine, [pod]), "--connections", 2, "--pause", 0.2) as load:
+        machine.succeed(f"kill -KILL {min(workers() - {str(pods(machine)[pod['pod']]['main_pid'])})}")
+        wait_until(lambda: len(workers()) == 2 and pods(machine)[pod["pod"]]["state"] == "ready", 60, what="two workers")
+        load.goes_on()
+    agrees(machine)
+    invariants_hold(machine)
