@@ -7,6 +7,7 @@ table of generations).
 
 import fnmatch
 import json
+from collections import Counter
 from typing import NamedTuple
 
 from loading import PROGRAMS, put_programs
@@ -36,43 +37,7 @@ TimeoutStopSec=2s
 """
 
 #: What the commands of the table may use, beside the variables of `Subject.environment`.
-SHELL = r"""
-tell() {  # carry out a behaviour of files/misbehaving
-    curl -s -m 20 --interface "$FRONT" "$URL/do/$1" > /dev/null || :
-}
-at_start() {  # ... in the next generation, before it is ready
-    echo "$1" > "$STATE/at-start"
-}
-broken() {  # one more line in the workload's file, and the next generation launched with it
-    mkdir -p "/etc/podctl/workloads/$WORKLOAD.conf.d"
-    printf '[Workload]\n%s\n' "$1" > "/etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
-    kill -KILL "$PID"
-}
-fill() {  # more connections than the program's queue takes, held open
-    setsid python3 -c '
-import os, socket, time
-held = []
-for _ in range(10):
-    one = socket.socket()
-    one.setblocking(False)
-    one.bind((os.environ["FRONT"], 0))
-    one.connect_ex((os.environ["ADDRESS"], int(os.environ["PORT"])))
-    held.append(one)
-time.sleep(60)' > /dev/null 2>&1 &
-}
-take_port() {  # somebody else listens where the pod does
-    setsid python3 -c '
-import os, socket, time
-taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
-open("/run/taken", "w").write(str(os.getpid()))
-time.sleep(300)' > /dev/null 2>&1 &
-    until [[ -s /run/taken ]]; do sleep 0.1; done
-}
-give_port_back() {
-    kill "$(cat /run/taken)"
-    rm /run/taken
-}
-"""
+SHELL = ". /payload/files/ends.bash; "
 
 
 class End(NamedTuple):
@@ -177,8 +142,8 @@ BY_HAND = (
     End("podctl restart", "plain", "podctl restart $POD", ("operator",), "ready"),
     End("podctl stop", "plain", "podctl stop $POD", ("operator",), "stopped"),
     End("podctl start", "plain", "podctl start $POD", (), "ready"),
-    End("podctl stop of one that ignores SIGTERM", "plain", "tell ignore_term; podctl stop $POD", ("operator",), "ready",
-        "podctl start $POD"),
+    End("podctl stop of one that ignores SIGTERM", "plain", "tell ignore_term; podctl stop $POD", ("operator",),
+        "ready", "podctl start $POD"),
     End("podctl stop of one with grandchildren", "plain", "tell grandchildren; podctl stop $POD", ("operator",), "ready",
         "podctl start $POD"),
     End("podctl stop of one with a daemon", "plain", "tell leave_a_daemon; podctl stop $POD", ("operator",), "ready",
@@ -215,7 +180,8 @@ BACK = "; systemctl start podd.service"
 
 WITHOUT_PODD = (
     End("kill -KILL while podd is away", "plain", AWAY + "kill -KILL $PID" + BACK, ("unknown-adopted",), "ready"),
-    End("systemctl stop while podd is away", "plain", AWAY + "systemctl stop $UNIT" + BACK, ("unknown-adopted",), "ready"),
+    End("systemctl stop while podd is away", "plain", AWAY + "systemctl stop $UNIT" + BACK, ("unknown-adopted",),
+        "ready"),
     End("exit 3 while podd is away", "plain", AWAY + "tell exit_3" + BACK, ("unknown-adopted",), "ready"),
     End("daemonising while podd is away", "plain", AWAY + "tell daemonise" + BACK, ("unknown-adopted",), "ready"),
     End("systemctl freeze while podd is away", "plain", AWAY + "systemctl freeze $UNIT" + BACK, (), "frozen"),
@@ -233,17 +199,22 @@ WITHOUT_PODD = (
 
 ENDS = BY_ITSELF + FROM_OUTSIDE + HANGS + LAUNCHES + BY_HAND + BY_NEWER_VERBS + WITHOUT_PODD
 
-ENDED = "fe075c7d43334a0d8b61865b9aee0627"
-LAUNCH_FAILED = "378e291004c646a9b01e3dc93dfe5982"
+class Look(NamedTuple):
+    """What is known of a pod (files/look-at-pod)."""
 
-#: The pod as podctl shows it, its generations as the database has them, its processes outside the scope of now.
-LOOK = r"""
-set -e
-podctl --json status -n 0 $POD
-rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look
-sqlite3 -json /run/look/podctl.db "SELECT * FROM generation WHERE pod = ${POD#pod-} AND generation >= $SINCE
-    ORDER BY generation"
-"""
+    #: As podctl shows it.
+    shown: dict
+    #: Its generations, as the database has them.
+    rows: list
+    #: Its processes outside the scope of now.
+    strays: str
+    #: What the journal has of ends, by unit: lists of (message id, reason).
+    told: dict
+
+    def __str__(self):
+        rows = ", ".join(f"{row['generation']}: {row['reason']}" for row in self.rows)
+        text = f"{self.shown['state']}, last exit reason {self.shown['last_exit_reason']}, ends of generations {rows}"
+        return text + f", in the journal {self.told}" + (f", outside its scope {self.strays}" if self.strays else "")
 
 
 class Subject:
@@ -259,14 +230,16 @@ class Subject:
         self.place = podctl(machine, f"provision {self.owner} --tier {self.tier}", timeout=120)
         self.pod = self.place["pod"]
 
-    def look(self, since=0):
-        """What is known of the pod now, and of its generations from SINCE on; None in a moment when podd or its
-        database cannot be read."""
-        result = self.machine.run(LOOK, environment={"POD": self.pod, "SINCE": str(since)})
+    def look(self, generation=0, since=""):
+        """What is known of the pod now; None in a moment when podd or its database cannot be read."""
+        result = self.machine.run(f"/payload/files/look-at-pod {self.pod} {generation} '{since}'")
         if result.status != 0:
             return None
-        shown, _, rows = result.stdout.partition("\n")
-        return json.loads(shown), json.loads(rows or "[]")
+        shown, rows, strays, told = result.stdout.split("----\n")
+        ends = {}
+        for entry in map(json.loads, told.splitlines()):
+            ends.setdefault(entry.get("POD_UNIT"), []).append((entry["MESSAGE_ID"], entry["POD_REASON"]))
+        return Look(json.loads(shown), json.loads(rows or "[]"), strays.strip(), ends)
 
     def environment(self, shown):
         unit = shown["unit"] or ""
@@ -277,88 +250,69 @@ class Subject:
             "STATE": f"/var/lib/podctl/pods/{self.pod}", "NEXT": f"{self.pod}-{shown['generation'] + 1}.scope",
             "CGROUP": f"/sys/fs/cgroup/pods.slice/pods-{self.tier}.slice/{unit}"}
 
-    def strays(self, unit):
-        """Processes of the pod's uid that are not in UNIT, as `pid cgroup` lines."""
-        return self.machine.succeed(r"""
-            for pid in $(pgrep -U "$(stat -c %u /var/lib/podctl/pods/$POD)"); do
-                group=$(cat /proc/$pid/cgroup 2> /dev/null) || continue
-                [[ -n $UNIT && $group == */$UNIT* ]] || echo "$pid $group"
-            done
-        """, environment={"POD": self.pod, "UNIT": unit or ""})
-
-    def recorded(self, since):
-        """What the journal has of ends, by unit: a list of (message id, reason)."""
-        text = self.machine.succeed(
-            f"journalctl -o json --no-pager --since=@{since} --output-fields=MESSAGE_ID,POD_UNIT,POD_REASON -t podd "
-            f"POD={self.pod} MESSAGE_ID={ENDED} + POD={self.pod} MESSAGE_ID={LAUNCH_FAILED}")
-        found = {}
-        for entry in map(json.loads, text.splitlines()):
-            found.setdefault(entry.get("POD_UNIT"), []).append((entry["MESSAGE_ID"], entry["POD_REASON"]))
-        return found
-
 
 def matches(reason, wanted):
     return reason is not None and any(fnmatch.fnmatchcase(reason, pattern) for pattern in wanted)
 
 
-def happens(end, subject):
-    """Lets END happen, and sees that it is recorded as the table says."""
-    shown, _ = wait_until(subject.look, 30, what="podd shows the pod")
-    generation, since = shown["generation"], moment(subject.machine)
-    words = subject.environment(shown)
-    subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
+def awaited(subject, generation, since, condition, what):
+    """Looks until CONDITION holds of what is known, and returns that."""
+    last = [None]
 
-    def concluded():
-        """The end is on record, or nothing ended."""
-        shown, rows = subject.look(generation) or (None, None)
-        if shown is None:
-            return None
-        if not end.reasons:
-            return True
-        return matches(shown["last_exit_reason"], end.reasons) and (
-            not end.begun or any(matches(row["reason"], end.reasons) for row in rows))
-
-    def described():
-        shown, rows = subject.look(generation) or ({}, [])
-        return (f"{shown.get('state')}, last exit reason {shown.get('last_exit_reason')}, generations from {generation}: "
-                + ", ".join(f"{row['generation']} {row['reason']}" for row in rows))
+    def holds():
+        look = subject.look(generation, since)
+        last[0] = look or last[0]
+        return look if look is not None and condition(look) else None
 
     try:
-        wait_until(concluded, 45, 0.3)
+        return wait_until(holds, 45, 0.3)
     except TimeoutError:
-        raise AssertionError(f"expected {' or '.join(end.reasons)}, got {described()}") from None
+        raise AssertionError(f"expected {what}, got {last[0]}") from None
+
+
+def happens(end, subject):
+    """Lets END happen, and sees that it is recorded as the table says."""
+    before = wait_until(subject.look, 30, what="podd shows the pod").shown
+    generation, since = before["generation"], moment(subject.machine)
+    words = subject.environment(before)
+    subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
+
+    def concluded(look):
+        """The end is on record, or nothing ended."""
+        if not end.reasons:
+            return True
+        return matches(look.shown["last_exit_reason"], end.reasons) and (
+            not end.begun or any(matches(row["reason"], end.reasons) for row in look.rows))
+
+    def settled(look):
+        """The pod is where the row says, nothing of it is elsewhere, and the journal has it."""
+        ended = {row["unit"] for row in look.rows if row["reason"]}
+        return look.shown["state"] == end.state and not look.strays and ended <= set(look.told)
+
+    try:
+        if end.mend:
+            awaited(subject, generation, since, concluded, f"the reason {' or '.join(end.reasons)}")
     finally:
         if end.mend:
             subject.machine.succeed(SHELL + end.mend, environment=words, timeout=120)
-
-    def settled():
-        shown, rows = subject.look(generation) or (None, None)
-        return (shown, rows) if shown and shown["state"] == end.state else None
-
-    try:
-        shown, rows = wait_until(settled, 45, 0.3)
-    except TimeoutError:
-        raise AssertionError(f"expected state {end.state}, got {described()}") from None
+    wanted = f"the state {end.state}"
+    if end.reasons and not end.mend:
+        wanted += f" and the reason {' or '.join(end.reasons)}"
+    look = awaited(subject, generation, since,
+                   lambda look: settled(look) and (end.mend or concluded(look)), wanted)
     if not end.reasons:
-        ended = [row for row in rows if row["reason"] and row["generation"] == shown["generation"]]
+        ended = [row for row in look.rows if row["reason"] and row["generation"] == look.shown["generation"]]
         expect(ended, [], "ends on record although nothing ended")
-    try:
-        wait_until(lambda: not subject.strays(shown["unit"]), 20)
-    except TimeoutError:
-        raise AssertionError(f"outside {shown['unit']} live:\n{subject.strays(shown['unit'])}") from None
-    once(subject, rows, since)
+    once(look)
 
 
-def once(subject, rows, since):
-    """Each end of ROWS is in the journal once, with the reason that the table of generations has."""
-    ended = {row["unit"]: row["reason"] for row in rows if row["reason"]}
-    wait_until(lambda: set(ended) <= set(subject.recorded(since)), 20, what=f"{list(ended)} in the journal")
-    found = subject.recorded(since)
-    for unit, reason in ended.items():
-        for identity in (ENDED, LAUNCH_FAILED):
-            count = sum(1 for message, _ in found[unit] if message == identity)
-            assert count <= 1, f"the end of {unit} is in the journal {count} times: {found[unit]}"
-        expect({told for _, told in found[unit]}, {reason}, f"reasons of {unit} in the journal")
+def once(look):
+    """Each end is in the journal once, with the reason that the table of generations has."""
+    for row in look.rows:
+        if row["reason"]:
+            told = look.told[row["unit"]]
+            expect(max(Counter(message for message, _ in told).values()), 1, f"entries of one kind about {told}")
+            expect({reason for _, reason in told}, {row["reason"]}, f"reasons of {row['unit']} in the journal")
 
 
 def all_happen(machine, ends):

@@ -1,0 +1,39 @@
+#!/bin/bash
+# What the commands of the table of ends (cases/ends.py) may use, beside the variables that they are given.
+# shellcheck disable=SC2153
+
+tell() {  # carry out a behaviour of files/misbehaving
+    curl -s -m 20 --interface "$FRONT" "$URL/do/$1" > /dev/null || :
+}
+at_start() {  # ... in the next generation, before it is ready
+    echo "$1" > "$STATE/at-start"
+}
+broken() {  # one more line in the workload's file, and the next generation launched with it
+    mkdir -p "/etc/podctl/workloads/$WORKLOAD.conf.d"
+    printf '[Workload]\n%s\n' "$1" > "/etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
+    kill -KILL "$PID"
+}
+fill() {  # more connections than the program's queue takes, held open
+    setsid python3 -c '
+import os, socket, time
+held = []
+for _ in range(10):
+    one = socket.socket()
+    one.setblocking(False)
+    one.bind((os.environ["FRONT"], 0))
+    one.connect_ex((os.environ["ADDRESS"], int(os.environ["PORT"])))
+    held.append(one)
+time.sleep(60)' > /dev/null 2>&1 &
+}
+take_port() {  # somebody else listens where the pod does
+    setsid python3 -c '
+import os, socket, time
+taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
+open("/run/taken", "w").write(str(os.getpid()))
+time.sleep(300)' > /dev/null 2>&1 &
+    until [[ -s /run/taken ]]; do sleep 0.1; done
+}
+give_port_back() {
+    kill "$(cat /run/taken)"
+    rm /run/taken
+}
