@@ -77,6 +77,7 @@ import Testing
     let expected: [(String, SysExit)] = [
       ("org.podctl1.Error.InvalidUser", .usage), ("org.podctl1.Error.NoSuchTier", .usage),
       ("org.podctl1.Error.Busy", .temporary), ("org.podctl1.Error.LaunchFailed", .failed),
+      ("org.podctl1.Error.RolloutStopped", .failed),
       ("org.podctl1.Error.SomethingNew", .failed),
       ("org.freedesktop.DBus.Error.AccessDenied", .denied),
       ("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", .denied),

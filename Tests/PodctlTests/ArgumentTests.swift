@@ -47,7 +47,14 @@ import Testing
     ["stop", "foo"], ["start", "pod-1"], ["restart", "pod-001-1.scope"], ["reset", ""], ["stop"],
     ["provision"], ["provision", "a", "--from-file", "f"], ["provision", "a", "--tier", ""],
     ["pods", "extra"], ["nosuch"], ["logs", "-f", "--json", "pod-001"], ["status", "-n", "-1"],
-    ["pods", "-H", ""], ["pods", "--host=-oProxyCommand=x"], ["logs", "pod-001", "-n", "x"],
+    ["freeze"], ["explain", "alice"], ["evict", "pod-1", "--dry-run"], ["freeze", "pod-001", "--dry-run"],
+    ["rollout"], ["rollout", "--tier", ""], ["rollout", "--tier", "free", "--resume", "--revert"],
+    ["rollout", "--tier", "free", "--max-parallel", "0"],
+    ["rollout", "--tier", "free", "--max-parallel", "-1"],
+    ["rollout", "--tier", "free", "--healthy-sec", "x"],
+    ["rollout", "--tier", "free", "--healthy-sec", "infinity"],
+    ["doctor", "--invariants", "--root", "/x"], ["pods", "-H", ""], ["pods", "--host=-oProxyCommand=x"],
+    ["logs", "pod-001", "-n", "x"],
   ])
   func wrongUsageIsStatus64(arguments: [String]) {
     do {

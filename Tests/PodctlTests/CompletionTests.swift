@@ -39,6 +39,10 @@ import Testing
 
   @Test func podsUsersAndTiersComplete() throws {
     #expect(try offered(["podctl", "stop", "pod-00"], line: "podctl stop pod-00") == ["pod-001", "pod-002"])
+    for verb in ["explain", "recycle", "evict", "freeze", "thaw", "wake"] {
+      #expect(try offered(["podctl", verb, "pod-002"], line: "podctl \(verb) pod-002") == ["pod-002"])
+    }
+    #expect(try offered(["podctl", "rollout", "--tier", "f"], line: "podctl rollout --tier f") == ["free"])
     #expect(try offered(["podctl", "logs", "al"], line: "podctl logs al") == ["alice@example.com"])
     #expect(
       try offered(["podctl", "provision", "a", "--tier", "p"], line: "podctl provision a --tier p") == ["pro"]

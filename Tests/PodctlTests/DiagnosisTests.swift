@@ -24,6 +24,15 @@ import Testing
         + #"{"id":"psi","status":"fatal","what":"No pressure.","mend":"Boot with psi=1."}]}"#)
   }
 
+  @Test func aViolationIsALineAndATerminalHearsThatThereIsNone() {
+    #expect(Diagnosis.page(violations: ["pod-001 is \u{1B}odd", "b"], Style()) == "pod-001 is ?odd\nb\n")
+    #expect(Diagnosis.page(violations: [], Style()) == "")
+    var terminal = Style()
+    terminal.isTerminal = true
+    #expect(Diagnosis.page(violations: [], terminal) == "* All invariants hold.\n")
+    #expect(Diagnosis.page(violations: ["b"], terminal) == "x b\n")
+  }
+
   @Test func aSilentPoddAndUnloadedRulesAreFound() {
     let silent = Diagnosis.service { () throws(CallError) in
       throw CallError(name: "org.freedesktop.DBus.Error.ServiceUnknown", message: "", status: .unreachable)

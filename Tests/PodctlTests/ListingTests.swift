@@ -87,7 +87,7 @@ import Testing
           .array([
             .dictionary([
               ("EndTimestamp", .uint(60_000_000)), ("Reason", .string("exited:1")),
-              ("Evidence", .string("status 1")),
+              ("Evidence", .string(#"{"exit":"signal:TERM","adopted":true,"log":["a,b"]}"#)),
             ])
           ])
         ), ("UserNames", .array([.string("alice")])),
@@ -105,29 +105,18 @@ import Testing
               Users: 20 (alice)
             Address: 127.77.0.1:10001 (answers 127.76.0.1)
            Restarts: 0
-          Last exit: exited:1 (status 1); 1min 0s ago
+          Last exit: exited:1 (signal:TERM, adopted); 1min 0s ago
 
         Nov 21 host pod-001[1]: hello
 
         """)
   }
 
-  @Test func evidenceIsToldInWordsWithoutWhatDidNotHappen() {
-    let killed =
-      #"{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"unit_result":"oom-kill","adopted":true}"#
-    #expect(
-      StatusPage.evidence(killed, besides: "oom-own-limit")
-        == "signal:KILL, oom kills 1, own limit ooms 3, unit result oom-kill, adopted")
-    let left =
-      #"{"exit":"exited:3","oom_kills":0,"own_limit_ooms":0,"unit_result":null,"adopted":false}"#
-    #expect(StatusPage.evidence(left, besides: "exited:3") == "")
-    #expect(StatusPage.evidence(left, besides: "operator") == "exited:3")
-  }
-
   @Test func theHostPageNamesThePodsInTrouble() {
     let page = StatusPage.host(name: "web1", Properties([]), pods: rows(), users: 21, Style())
     #expect(page.contains("State: degraded"))
-    #expect(page.contains("pod-1000 is in crash-loop after launch-failed:exec:ENOENT; see podctl status"))
+    #expect(
+      page.contains("pod-1000 is in crash-loop after launch-failed:exec:ENOENT; see podctl explain pod-1000"))
     #expect(page.contains("Pods: 2 (1 crash-loop, 1 ready)"))
   }
 }

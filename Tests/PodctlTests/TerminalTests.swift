@@ -60,6 +60,18 @@ import Testing
     #expect(line.contains("100%") == (done == total))
   }
 
+  @Test(arguments: [("pod-001 ready", 50), ("pod-1000 crash-loop", 80), ("a note that is far too long", 34)])
+  func aNoteLeavesTheBarItsLength(note: String, width: Int) {
+    let line = Progress.line(done: 1, total: 2, width: width, note: note)
+    #expect(line.utf8.count < width)
+    let other = Progress.line(done: 1, total: 2, width: width, note: "x")
+    #expect(line.prefix { $0 != "]" } == other.prefix { $0 != "]" })
+  }
+
+  @Test func aNoteIsLeftOutWhereTheBarWouldBeAStump() {
+    #expect(Progress.line(done: 1, total: 2, width: 30, note: "pod-001 ready").hasSuffix("50% 1/2"))
+  }
+
   @Test func theBarGrows() {
     #expect(Progress.line(done: 20, total: 40, width: 34) == "[##########..........]  50% 20/40")
   }

@@ -34,6 +34,25 @@ func countThreads() throws -> CInt {
   return try EventLoop.main.run()
 }
 
+/// Calls `Do` as podctl calls a rollout; prints the signals that come meanwhile, and the answer.
+func listen() throws -> CInt {
+  let bus = try Bus.openSystem()
+  let match = try bus.match(
+    sender: "org.podctl1.Test", path: "/org/podctl1/test", interface: "org.podctl1.Test", member: "Step"
+  ) { signal in
+    print("step", (try? signal.readString()) ?? "?")
+  }
+  defer { withExtendedLifetime(match) {} }
+  do throws(BusError) {
+    let call = try bus.newMethodCall(
+      destination: "org.podctl1.Test", path: "/org/podctl1/test", interface: "org.podctl1.Test", member: "Do")
+    print("answer", try bus.callListening(call, timeoutUSec: UInt64.max).readString())
+  } catch {
+    print("failed", error.name, error.message)
+  }
+  return 0
+}
+
 func threads() -> Int {
   guard let directory = opendir("/proc/self/task") else { return 0 }
   defer { closedir(directory) }
@@ -68,6 +87,7 @@ func descriptors() throws -> CInt {
 let status: CInt =
   switch CommandLine.arguments.dropFirst().first {
   case "threads": try countThreads()
+  case "listen": try listen()
   case "notify": try notify()
   case "journal": journal()
   case "descriptors": try descriptors()

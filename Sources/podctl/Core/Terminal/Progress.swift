@@ -29,15 +29,19 @@ struct Progress {
     Output.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
   }
 
-  /// `[#####.....]  50% 20/40 NOTE`; the note is left out where only a stump of the bar would remain.
+  /// What a note may take, whatever it is, so that the bar keeps its length.
+  private static let noteWidth = 21
+
+  /// `[#####.....]  50% 20/40 NOTE`; without the note where only a stump of the bar would be left.
   static func line(done: Int, total: Int, width: Int, note: String = "") -> String {
     let percent = total == 0 ? 100 : done * 100 / total
-    var figures =
+    let figures =
       String(repeating: " ", count: percent < 10 ? 2 : percent < 100 ? 1 : 0) + "\(percent)% \(done)/\(total)"
-    if !note.isEmpty, width - figures.utf8.count - note.utf8.count >= 16 { figures += " \(note)" }
-    let room = max(0, min(60, width - figures.utf8.count - 4))
+    let whole = max(0, width - figures.utf8.count - 4)
+    let beside = note.isEmpty ? whole : whole - noteWidth
+    let room = min(60, beside < 8 ? whole : beside)
     let full = total == 0 ? room : room * done / total
     return "[" + String(repeating: "#", count: full) + String(repeating: ".", count: room - full) + "] "
-      + figures
+      + figures + (note.isEmpty || beside < 8 ? "" : " " + note.prefix(noteWidth - 1))
   }
 }

@@ -1,0 +1,52 @@
+import ArgumentParser
+import PodAPI
+import Testing
+
+@testable import PodctlCore
+
+@Suite struct RolloutTests {
+  private func request(_ arguments: String...) throws -> RolloutRequest {
+    try #require(try Podctl.parseAsRoot(["rollout", "--tier", "free"] + arguments) as? Rollout).request()
+  }
+
+  @Test func whatIsLeftOutIsPoddsToDecide() throws {
+    #expect(try request() == RolloutRequest(tier: "free"))
+  }
+
+  @Test func optionsReachPodd() throws {
+    #expect(
+      try request("--max-parallel", "5", "--healthy-sec", "1min 30s", "--resume")
+        == RolloutRequest(tier: "free", maxParallel: 5, healthyUSec: 90_000_000, mode: .resume))
+    #expect(
+      try request("--healthy-sec", "0", "--revert")
+        == RolloutRequest(tier: "free", healthyUSec: 0, mode: .revert))
+    #expect(try request("--healthy-sec", "2.5").healthyUSec == 2_500_000)
+  }
+
+  @Test func aStoppedRolloutSaysHowToGoOn() {
+    let stopped = Rollout.failure(
+      CallError(
+        name: "org.podctl1.Error.RolloutStopped", message: "pod-002 did not come back: exited:3",
+        status: .failed), tier: "free")
+    #expect(
+      stopped.message
+        == "pod-002 did not come back: exited:3; go on with podctl rollout --tier free --resume,"
+        + " or back with podctl rollout --tier free --revert")
+    #expect(stopped.status == .failed)
+    let busy = CallError(name: "org.podctl1.Error.Busy", message: "under way", status: .temporary)
+    #expect(Rollout.failure(busy, tier: "free").message == "under way")
+    #expect(Rollout.failure(busy, tier: "free").status == .temporary)
+  }
+
+  @Test func onlyATerminalHearsThatItWentWell() {
+    let result = RolloutResult(replaced: 1, total: 1)
+    #expect(Rollout.json(result, tier: "free").text == #"{"tier":"free","replaced":1,"total":1}"#)
+    #expect(Rollout.sentence(result, tier: "free", Style()) == "")
+    var terminal = Style()
+    terminal.isTerminal = true
+    #expect(Rollout.sentence(result, tier: "free", terminal) == "1 of 1 pod of tier free replaced.\n")
+    #expect(
+      Rollout.sentence(RolloutResult(replaced: 0, total: 0), tier: "free", terminal)
+        == "There was no pod of tier free to replace.\n")
+  }
+}
