@@ -16,16 +16,19 @@ enum LogTail {
   /// The last lines that the processes of a unit wrote, oldest first; none when the journal cannot be read.
   ///
   /// - Parameters:
-  ///   - unit: not `journalctl --unit`, which also finds what PID 1 and others say about it.
-  ///   - invocation: the unit's invocation id, where known: an older journal may tell of another of that name.
-  static func lastLines(of unit: String, invocation: String? = nil, count: Int) async -> [String] {
+  ///   - unit: not for `journalctl --unit`, which also finds what PID 1 and others say about it.
+  ///   - since: when it was begun (CLOCK_REALTIME, microseconds): an older journal may tell of another of that
+  ///     name. Not for `journalctl --since`, which before systemd 254 takes `--lines` from there.
+  static func lastLines(of unit: String, since: UInt64, count: Int) async -> [String] {
     await written.run()
     await readers.acquire()
     defer { readers.release() }
-    var words = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=\(count)"]
-    words.append("_SYSTEMD_UNIT=\(unit)")
-    if let invocation { words.append("_SYSTEMD_INVOCATION_ID=\(invocation)") }
-    let output = await Command.output(of: journalctl, words, limit: 16_384, timeoutUSec: 5_000_000)
-    return LogExcerpt.lines(output ?? [], count: count)
+    let words = [
+      "journalctl", "--quiet", "--no-pager", "--output=export", "--output-fields=MESSAGE",
+      "--lines=\(count)", "_SYSTEMD_UNIT=\(unit)",
+    ]
+    let output = await Command.output(of: journalctl, words, limit: 65_536, timeoutUSec: 5_000_000)
+    let messages = JournalExport.messages(in: output ?? [], since: since)
+    return LogExcerpt.lines(Array(messages.joined(separator: [0x0A])), count: count)
   }
 }
