@@ -109,8 +109,8 @@ private final class AlertHook {
     loopTask {
       while self.hasMore {
         self.hasMore = false
-        // After a failure, the next alert tries again; what waits is not lost.
-        guard await self.startUnit() else { break }
+        // Also after a failure, but only for what came since: what it left waits for the next alert.
+        await self.startUnit()
         if self.hasMore { await EventLoop.main.sleep(Self.pause) }
       }
       self.isRunning = false
@@ -130,13 +130,11 @@ private final class AlertHook {
     }
   }
 
-  private func startUnit() async -> Bool {
+  private func startUnit() async {
     do throws(BusError) {
       let result = try await host.systemd.startUnit(unit)
       switch result {
-      case "done":
-        complaints.remove(.unit)
-        return true
+      case "done": complaints.remove(.unit)
       // By the loss of the bus, or by somebody who stopped it.
       case "disconnected", "canceled": Log.debug("\(unit): its job ended with '\(result)'")
       default:
@@ -149,7 +147,6 @@ private final class AlertHook {
         complain(.unit, "Cannot start \(unit), ignoring: \(error.message)")
       }
     }
-    return false
   }
 
   private func complain(_ complaint: Complaint, _ text: String) {
