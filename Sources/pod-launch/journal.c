@@ -10,14 +10,18 @@
 /* A pod's launch does not wait longer than this for a journald that accepts nothing. */
 static const struct timeval patience = {.tv_sec = 10};
 
-void open_journal_stream(const char *identifier) {
+void open_journal_stream(const char *identifier, const char *unit) {
   const struct sockaddr_un address = {AF_UNIX, "/run/systemd/journal/stdout"};
   const struct timeval for_ever = {0};
   char header[512];
 
-  /* The lines that sd_journal_stream_fd(3) sends: identifier, unit (journald finds it from the cgroup),
-   * priority, level prefix as in sd-daemon(3), forward to syslog, kmsg, console. */
-  int length = snprintf(header, sizeof header, "%s\n\n%d\n1\n0\n0\n0\n", identifier, LOG_INFO);
+  /* The lines that PID 1 sends for a service: identifier, unit, priority, level prefix as in sd-daemon(3),
+   * forward to syslog, kmsg, console. journald finds the unit from the cgroup; where the program is dead
+   * before its first line is read, it has nothing but this, and takes it from root (connect_logger_as() and
+   * client_context_read_cgroup() in systemd's sources). */
+  int length = snprintf(header, sizeof header, "%s\n%s\n%d\n1\n0\n0\n0\n", identifier, unit, LOG_INFO);
+  if (length < 0 || (size_t)length >= sizeof header)
+    fail(STAGE_JOURNAL, ENAMETOOLONG);
   int stream = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   if (stream < 0 || setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0

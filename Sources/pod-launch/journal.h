@@ -4,5 +4,5 @@
 #include "report.h"
 
 /* Connects a stream of this process's own to journald (facts 16: the connecting process's cgroup is what
- * the lines are credited to) and makes it descriptors 1 and 2. Fails with stage `journal`. */
-void open_journal_stream(const char *identifier);
+ * the lines are credited to; it must still be root) and makes it descriptors 1 and 2. Fails with stage `journal`. */
+void open_journal_stream(const char *identifier, const char *unit);

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,7 +90,8 @@ int main(void) {
 
   check_own_cgroup(cgroup, plan->cgroup);
   enter_cgroup_namespace(plan);
-  open_journal_stream(plan->identifier);
+  /* The path is absolute. */
+  open_journal_stream(plan->identifier, strrchr(plan->cgroup, '/') + 1);
   drop_privileges(plan->uid);
   close_abstract_sockets();
   install_filter();

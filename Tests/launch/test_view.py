@@ -5,7 +5,7 @@ import socket
 import tempfile
 import unittest
 
-from harness import UID, Journal, Launch, encode, output, plan
+from harness import UID, Journal, Launch, encode, output, own_cgroup, plan
 
 
 def shell(script, **options):
@@ -144,7 +144,8 @@ class TheProcess(unittest.TestCase):
             script = "echo out; echo err >&2"
             launch = Launch().send(encode(plan("/bin/sh", "-c", script))).release()
             self.assertEqual(launch.report(), "")
-            self.assertEqual(journal.stream(), (["pod-001", "", "6", "1", "0", "0", "0"], "out\nerr\n"))
+            unit = os.path.basename(own_cgroup())
+            self.assertEqual(journal.stream(), (["pod-001", unit, "6", "1", "0", "0", "0"], "out\nerr\n"))
             self.assertEqual(launch.wait(), 0)
 
 
