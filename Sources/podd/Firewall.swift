@@ -77,7 +77,7 @@ final class Firewall {
   // MARK: Who waits for a successor
 
   /// From here on who connects to the pod gets no answer, so that TCP tries again: 1 s after its first attempt,
-  /// then 3 s, 7 s (from Linux 6.5 on 1, 2, 3, 4 s, then doubling). Open connections go on. Returns when the
+  /// then 3, 7, 15 s (from Linux 6.5 on 1, 2, 3, 4 s, then doubling). Open connections go on. Returns when the
   /// kernel has it; false when it has not, and then nothing is held. Ends at ``release(_:)``, or by itself
   /// after `timeoutUSec` (at most an hour), whatever becomes of podd.
   func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
