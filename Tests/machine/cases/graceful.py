@@ -261,7 +261,7 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
     before = {each["pod"]: pods(machine)[each["pod"]] for each in neighbours}
     with Load(machine, targets(machine, neighbours[:1]), "--connections", 4, "--pause", 0.05) as load:
         load.goes_on(200)
-        quiet = load.window()
+        during = load.window()
         machine.succeed(f"echo exit_3 > /var/lib/podctl/pods/{pod['pod']}/at-start; "
                         f"kill -KILL {pods(machine)[pod['pod']]['main_pid']}")
         wait_until(lambda: pods(machine)[pod["pod"]]["state"] == "crash-loop", 180, what="the crash loop")
@@ -282,7 +282,7 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
     machine.succeed(f"rm /var/lib/podctl/pods/{pod['pod']}/at-start; podctl reset {pod['pod']}", timeout=60)
     expect(pods(machine)[pod["pod"]]["state"], "ready")
     # The neighbours kept their latency: compared in the same boot, and with room for the launches' own share.
-    alone, beside = figures[quiet - 1], figures[quiet]
+    alone, beside = figures[during - 1], figures[during]
     assert beside["requests"] > 50 and beside["p50_ms"] <= 3 * alone["p50_ms"] + 20, (alone, beside)
     for each in neighbours:
         row = pods(machine)[each["pod"]]
