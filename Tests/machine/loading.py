@@ -66,13 +66,16 @@ class Load:
             return
         if kind is None:
             expect((ended.status, ended.stderr), (0, ""), "the load generator")
-            self.last = self.figures()
+            self.last = self.read()
 
     def figures(self):
         """What it has counted so far."""
         if self.last is not None:
             return self.last
         assert self.job.running, f"the load generator ended: {self.job.stderr}"
+        return self.read()
+
+    def read(self):
         return json.loads(self.machine.run(f"cat {self.state}").stdout or "null")
 
     def goes_on(self, answers=3, timeout=120):
