@@ -7,14 +7,16 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* In FIN_WAIT, CLOSING, LAST_ACK and TIME_WAIT the server has closed: the kernel delivers what is left without it. */
-#define OPEN_STATES (1U << TCP_ESTABLISHED | 1U << TCP_SYN_RECV | 1U << TCP_CLOSE_WAIT)
+/* tcp(7)'s states; <netinet/tcp.h> has their names, but not the whole of struct tcp_info. */
+enum { ESTABLISHED = 1, SYN_RECV = 3, CLOSE_WAIT = 8 };
+#define OPEN_STATES (1U << ESTABLISHED | 1U << SYN_RECV | 1U << CLOSE_WAIT)
 
 /* The filter's language: linux/inet_diag.h. Matching ends well at the filter's end, and badly beyond it. An IPv4
  * condition holds for a mapped address too. */
@@ -49,6 +51,7 @@ static int ask(int fd, uint8_t family, uint32_t address, uint16_t port) {
                 .about = {
                         .sdiag_family = family,
                         .sdiag_protocol = IPPROTO_TCP,
+                        .idiag_ext = 1U << (INET_DIAG_INFO - 1),
                         .idiag_states = OPEN_STATES,
                         .id.idiag_sport = htons(port),
                 },
@@ -74,8 +77,24 @@ static int ask(int fd, uint8_t family, uint32_t address, uint16_t port) {
         return 0;
 }
 
+/* What the server has sent and the client has: tcp(7), struct tcp_info. A connection that nobody has accepted may
+ * have none. */
+static uint64_t delivered(const struct nlmsghdr *message) {
+        const char *at = (const char *) NLMSG_DATA(message) + NLMSG_ALIGN(sizeof(struct inet_diag_msg));
+        int left = (int) message->nlmsg_len - (int) NLMSG_LENGTH(NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
+        for (const struct rtattr *a = (const struct rtattr *) at; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+                struct tcp_info info = { 0 };
+                size_t length = RTA_PAYLOAD(a);
+                if (a->rta_type != INET_DIAG_INFO)
+                        continue;
+                memcpy(&info, RTA_DATA(a), length < sizeof info ? length : sizeof info);
+                return info.tcpi_bytes_acked;
+        }
+        return 0;
+}
+
 /* The kernel makes each part of its answer while the one before it is read, so there is nothing to wait for. */
-static int answer(int fd, void (*found)(void *context, uint32_t inode), void *context) {
+static int answer(int fd, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
         /* The largest part that it makes. */
         _Alignas(struct nlmsghdr) char buffer[32768];
         for (;;) {
@@ -110,13 +129,18 @@ static int answer(int fd, void (*found)(void *context, uint32_t inode), void *co
                         if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len < NLMSG_LENGTH(sizeof socket))
                                 return -EPROTO;
                         memcpy(&socket, NLMSG_DATA(m), sizeof socket);
-                        found(context, socket.idiag_inode);
+                        const struct linux_tcp_connection connection = {
+                                .inode = socket.idiag_inode,
+                                .remote_port = ntohs(socket.id.idiag_dport),
+                                .delivered = delivered(m),
+                        };
+                        found(context, &connection);
                 }
         }
 }
 
 int linux_tcp_connections(
-        uint32_t address, uint16_t port, void (*found)(void *context, uint32_t inode), void *context) {
+        uint32_t address, uint16_t port, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
         int result = 0;
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);

@@ -54,6 +54,32 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether somebody, or podd for somebody, wanted the end.
+  public var isWanted: Bool {
+    switch self {
+    case .operator, .idle, .pressure, .leak: true
+    default: false
+    }
+  }
+
+  /// The kind of alert that such an end raises; nil: none, or another event has raised one.
+  public var alert: AlertKind? {
+    switch self {
+    case .exited, .signal: .end
+    case .oomOwnLimit, .oomBystander: .oom
+    case .health: .health
+    case .startTimeout: .startTimeout
+    case .leak: .leak
+    case .pressure: .pressure
+    case .launchFailed, .operator, .idle, .unknownAdopted: nil
+    }
+  }
+
+  /// Whether the host, not the pod, kept a launch from happening: it says nothing about the pod.
+  public var isOfHost: Bool {
+    if case .launchFailed("store", _) = self { true } else { false }
+  }
+
   /// Reads what `description` prints; nil for anything else.
   public init?(_ text: String) {
     switch text {

@@ -25,6 +25,11 @@ public struct Tier: Sendable, Equatable {
   /// Tiers with a higher rank start first after a boot and are given up last.
   public var rank: Int = 0
 
+  /// The CPUs that the quota is worth, at least one; nil without a quota.
+  public var cpuCount: Int? {
+    cpuQuotaPerSecUSec.map { max(1, Int(clamping: ($0 + 999_999) / 1_000_000)) }
+  }
+
   public init(name: String) {
     self.name = name
   }

@@ -14,10 +14,12 @@ extension PlacementStore {
   ///   - createdAt: which pod of that name is meant, when it may have been taken back and its number given
   ///     out again meanwhile.
   ///   - restart: counts in the pod's `restarts`: podd launches it again by itself.
+  ///   - workload: what it is launched with.
   /// - Returns: the generation's number.
   /// - Throws: `.noSuchPod`, also for another pod of that name.
   public func beginGeneration(
-    pod name: PodName, createdAt: Int64? = nil, restart: Bool = false, now: Int64
+    pod name: PodName, createdAt: Int64? = nil, restart: Bool = false, workload: WorkloadVersion? = nil,
+    now: Int64
   ) throws(StoreError) -> Int {
     try write { db in
       let generation = try Int.fetchOne(
@@ -29,9 +31,13 @@ extension PlacementStore {
       guard let generation else { throw StoreError.noSuchPod(name) }
       let unit = UnitName(pod: name, generation: generation)
       try db.cachedStatement(
-        sql: "INSERT INTO generation (pod, generation, unit, begun_at) VALUES (?, ?, ?, ?)"
-      )
-      .execute(arguments: [name.number, generation, unit.description, now])
+        sql: """
+          INSERT INTO generation (pod, generation, unit, begun_at, workload, workload_version)
+          VALUES (?, ?, ?, ?, ?, ?)
+          """
+      ).execute(
+        arguments: [name.number, generation, unit.description, now, workload?.workload, workload?.version])
+      if let workload { try Self.keep(workload, db) }
       try db.cachedStatement(
         sql: "DELETE FROM generation WHERE pod = ? AND generation <= ? AND ended_at IS NOT NULL"
       ).execute(arguments: [name.number, generation - Self.generationsKept])

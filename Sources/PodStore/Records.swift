@@ -130,7 +130,7 @@ struct UnknownValue: Error, CustomStringConvertible {
   var description: String
 }
 
-private func decode<T>(_ row: Row, _ column: String, _ parse: (String) -> T?) throws -> T {
+func decode<T>(_ row: Row, _ column: String, _ parse: (String) -> T?) throws -> T {
   let text: String = row[column]
   guard let value = parse(text) else { throw UnknownValue(description: "\(column) is '\(text)'") }
   return value

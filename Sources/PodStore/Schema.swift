@@ -7,6 +7,9 @@ enum Schema {
     migrator.registerMigration("v1") { db in
       try db.execute(sql: v1)
     }
+    migrator.registerMigration("v2") { db in
+      try db.execute(sql: v2)
+    }
     return migrator
   }()
 
@@ -29,6 +32,35 @@ enum Schema {
     }
     try migrator.migrate(queue)
   }
+
+  private static let v2 = """
+    CREATE TABLE rollout (
+      tier TEXT PRIMARY KEY,
+      started_at INTEGER NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('running', 'stopped', 'done')),
+      failed TEXT
+    ) STRICT, WITHOUT ROWID;
+
+    -- What pods have served with: where a rollout goes back to.
+    CREATE TABLE workload_version (
+      workload TEXT NOT NULL,
+      version TEXT NOT NULL,
+      text TEXT NOT NULL,
+      -- When a pod had last served with it for a while; NULL: none has.
+      served_at INTEGER,
+      PRIMARY KEY (workload, version)
+    ) STRICT, WITHOUT ROWID;
+    -- With which of them a generation was launched: what podd goes by when it takes it over.
+    ALTER TABLE generation ADD COLUMN workload TEXT;
+    ALTER TABLE generation ADD COLUMN workload_version TEXT;
+
+    CREATE TABLE workload_revert (
+      workload TEXT PRIMARY KEY,
+      rejected TEXT NOT NULL,
+      version TEXT NOT NULL,
+      text TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """
 
   /// Times are microseconds since the epoch. `STRICT` tables hold only the types they declare, so that
   /// reading a row cannot trap.

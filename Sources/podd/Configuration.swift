@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+import PodStore
 import Systemd
 
 /// The settings in force, as the files say whenever they matter: what an admin has changed applies to the next
@@ -33,7 +34,9 @@ final class Configuration {
   /// Bytes; what `MemoryMax=10%` is a part of.
   let physicalMemory: UInt64
   private var tiers = SettingsCache<TierSource>()
-  private var workloads = SettingsCache<Workload>()
+  private var workloads = SettingsCache<WorkloadSource>()
+  /// By workload: the version that an admin went back from, and what is used in its place.
+  private var reverts: [String: (rejected: String, good: WorkloadVersion)] = [:]
 
   init() {
     physicalMemory =
@@ -66,19 +69,43 @@ final class Configuration {
     }
   }
 
-  func workload(of tier: Tier) throws(Failure) -> Workload {
-    if let known = workloads.value(tier.workload) { return known }
-    let found = find(below: "/workloads", "\(tier.workload).conf")
-    guard let main = found.fragments.first, !main.isMask else {
-      throw .noSuchWorkload(tier.workload, tier: tier.name)
+  func workload(of tier: Tier) throws(Failure) -> Workload { try workloadSource(of: tier).workload }
+
+  func workloadSource(of tier: Tier) throws(Failure) -> WorkloadSource {
+    let name = tier.workload
+    if let known = workloads.value(name) { return known }
+    let found = find(below: "/workloads", "\(name).conf")
+    guard let main = found.fragments.first, !main.isMask else { throw .noSuchWorkload(name, tier: tier.name) }
+    var text = WorkloadSource.text(of: found.fragments)
+    var fragments = found.fragments
+    var isReverted = false
+    if let revert = reverts[name], revert.rejected == WorkloadSource.version(of: text) {
+      text = revert.good.text
+      fragments = [SettingsFragment(path: "\(main.path) (an earlier version)", contents: Array(text.utf8))]
+      isReverted = true
     }
     do throws(SettingsError) {
-      let workload = try WorkloadFile.parse(name: tier.workload, fragments: found.fragments)
-      workloads.keep(workload, tier.workload, found.stamps)
-      return workload
+      let workload = try WorkloadFile.parse(name: name, fragments: fragments)
+      let source = WorkloadSource(workload: workload, text: text, isReverted: isReverted)
+      workloads.keep(source, name, found.stamps)
+      return source
     } catch {
       throw .settings(error)
     }
+  }
+
+  // MARK: Going back
+
+  /// The fingerprint of what the files say, whether it makes sense or not; nil when there are none.
+  func versionOnDisk(ofWorkload name: String) -> String? {
+    let fragments = find(below: "/workloads", "\(name).conf").fragments
+    return fragments.isEmpty ? nil : WorkloadSource.version(of: WorkloadSource.text(of: fragments))
+  }
+
+  /// Uses `good` for as long as the files say `rejected`.
+  func revert(_ rejected: String, to good: WorkloadVersion) {
+    reverts[good.workload] = (rejected, good)
+    workloads.forget(good.workload)
   }
 
   private func names(_ below: String) -> [String] {

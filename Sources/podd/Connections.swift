@@ -1,13 +1,12 @@
 import CLinux
 import Glibc
+import PodModel
 import Systemd
 
-/// A TCP connection to a pod that its program has not closed.
-struct Connection: Equatable, Sendable {
-  /// Of the socket that the program accepted; 0 while nobody has.
-  let inode: UInt32
-
-  var isAccepted: Bool { inode != 0 }
+extension Connection {
+  fileprivate init(_ found: linux_tcp_connection) {
+    self.init(inode: found.inode, remotePort: found.remote_port, delivered: found.delivered)
+  }
 }
 
 /// What a drain waits for, as the kernel knows it.
@@ -23,8 +22,9 @@ enum Connections {
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
         binary.s_addr, port,
-        { list, inode in
-          list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(inode: inode))
+        { list, connection in
+          guard let connection else { return }
+          list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count connections to \(address):\(port)") }

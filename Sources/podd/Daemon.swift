@@ -47,8 +47,8 @@ final class Daemon {
         SignalWatch(
           try EventSource.signal(EventLoop.main, SIGHUP) { LoopActor.assumeIsolated { self.reload() } }),
       ]
-      notifySocket = try NotifySocket { [weak self] uid, _, lines in
-        self?.host?.pod(uid: uid)?.notified(lines)
+      notifySocket = try NotifySocket { [weak self] uid, pid, lines in
+        self?.host?.pod(uid: uid)?.notified(pid, lines)
       }
     } catch {
       throw Unfit(message: error.description)
@@ -104,6 +104,7 @@ final class Daemon {
       let store = StoreWorker(try PlacementStore(file: Self.database, host: Self.hostName))
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
+      try await host.workloadVersions.load()
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
       host.sockets.restore(passed) { host.pods[$0] != nil }

@@ -13,6 +13,9 @@ extension EndEvidence {
     return JSON.object([
       ("exit", .optional(exitText)), ("oom_kills", .uint(oomKills)), ("own_limit_ooms", .uint(ownLimitOOMs)),
       ("unit_result", .optional(unitResult)), ("adopted", .bool(adopted)),
+      ("memory_current", .optional(memoryCurrent)), ("memory_peak", .optional(memoryPeak)),
+      ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),
+      ("cut_connections", .optional(cutConnections.map { UInt64(clamping: $0) })),
     ]).text
   }
 }

@@ -8,8 +8,8 @@ import Systemd
 @LoopActor
 final class Generation {
   let unit: UnitName
-  let pid: pid_t
-  let startTicks: UInt64
+  private(set) var pid: pid_t
+  private(set) var startTicks: UInt64
   /// Whether this podd found it running instead of launching it.
   let adopted: Bool
   let cgroupPath: String
@@ -17,10 +17,14 @@ final class Generation {
   /// Until it was seen not to: whether READY=1 follows its reload signal.
   var answersReload = true
 
-  private let pidfd: FileDescriptor
+  private var pidfd: FileDescriptor
   private let cgroup: Cgroup
   private var exitSource: EventSource?
   private var memorySource: EventSource?
+  private var stateSource: EventSource?
+  private var stateEvents: FileDescriptor?
+  private var isFrozen = false
+  private var memory: (current: UInt64?, peak: UInt64?, max: UInt64?) = (nil, nil, nil)
   private var memoryEvents: FileDescriptor?
   private var memoryEventsNumber: CInt = -1
   private var baseline = OOMCounters()
@@ -46,7 +50,7 @@ final class Generation {
   }
 
   /// Calls `onExit` once, when the main process has ended.
-  func watch(_ onExit: @escaping @LoopActor () -> Void) throws(Errno) {
+  func watchProcess(_ onExit: @escaping @LoopActor () -> Void) throws(Errno) {
     exitSource = try EventSource.io(
       EventLoop.main, descriptor: pidfd.raw, events: PollEvents.input
     ) { [weak self] _ in
@@ -54,18 +58,30 @@ final class Generation {
         guard let self, self.exitSource != nil else { return }
         self.readCounters()
         self.exitSource = nil
-        self.memorySource = nil
         onExit()
       }
     }
-    // The counters go with the cgroup, which systemd removes as soon as it is empty: what counts is read
-    // when the kernel says that it changed.
+  }
+
+  /// Another of its processes is the main one from now on; it is to be watched anew.
+  func replaceMain(pid: pid_t, startTicks: UInt64, pidfd: consuming FileDescriptor) {
+    exitSource = nil
+    self.pid = pid
+    self.startTicks = startTicks
+    self.pidfd = pidfd
+  }
+
+  /// Calls `onFreeze` whenever all of the scope's processes are frozen, or no longer, by whoever's doing, and keeps
+  /// the counters of memory.events. They go with the cgroup, which systemd removes as soon as it is empty: what counts
+  /// is read when the kernel says that it changed.
+  func watchCgroup(_ onFreeze: @escaping @LoopActor (Bool) -> Void) {
+    watchFreezer(onFreeze)
     guard let raw = try? cgroup.openForEvents("memory.events") else { return }
     memoryEvents = FileDescriptor(owning: raw)
     memoryEventsNumber = raw
     readCounters()
     if adopted { baseline = counters }
-    memorySource = try EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
+    memorySource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
       [weak self] events in
       LoopActor.assumeIsolated {
         guard let self else { return }
@@ -77,22 +93,72 @@ final class Generation {
     }
   }
 
+  /// cgroup.events says when the freezer's work is done (cgroup-v2.rst, "cgroup.freeze").
+  private func watchFreezer(_ handler: @escaping @LoopActor (Bool) -> Void) {
+    guard let raw = try? cgroup.openForEvents("cgroup.events") else { return }
+    stateEvents = FileDescriptor(owning: raw)
+    readFrozen(raw, handler)
+    stateSource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
+      [weak self] _ in
+      LoopActor.assumeIsolated {
+        guard let self, self.stateSource != nil else { return }
+        self.readFrozen(raw, handler)
+        // The file of a removed cgroup reports an error for ever (facts 19).
+        if !self.isPopulated { self.stateSource = nil }
+      }
+    }
+  }
+
+  private func readFrozen(_ raw: CInt, _ handler: @LoopActor (Bool) -> Void) {
+    let text = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+      let got = pread(raw, buffer.baseAddress, buffer.count, 0)
+      return String(decoding: buffer.prefix(max(0, got)), as: UTF8.self)
+    }
+    let isFrozen = CgroupFiles.value(of: "frozen", in: text) == 1
+    guard isFrozen != self.isFrozen else { return }
+    self.isFrozen = isFrozen
+    handler(isFrozen)
+  }
+
+  /// Every process in the scope.
+  var processes: [pid_t] { (try? cgroup.processes()) ?? [] }
+
+  /// By the kernel's own file; systemd need not have been who froze it.
+  func thaw() {
+    try? cgroup.write("cgroup.freeze", "0")
+  }
+
   /// What is known about the end, once the main process is gone.
   func evidence() -> EndEvidence {
     var evidence = EndEvidence()
     evidence.adopted = adopted
     evidence.oomKills = counters.kills - min(baseline.kills, counters.kills)
     evidence.ownLimitOOMs = counters.ownLimit - min(baseline.ownLimit, counters.ownLimit)
+    (evidence.memoryCurrent, evidence.memoryPeak, evidence.memoryMax) = memory
+    evidence.exit = Self.exit(of: pid)
+    memorySource = nil
+    stateSource = nil
+    return evidence
+  }
+
+  /// How a child that has ended did so, which no zombie outlives; nil for what is not podd's child.
+  static func exit(of pid: pid_t) -> EndEvidence.Exit? {
     var code: CInt = 0
     var status: CInt = 0
-    if linux_wait_child(pid, &code, &status) == 0 {
-      switch code {
-      case CInt(CLD_EXITED): evidence.exit = .exited(status)
-      case CInt(CLD_KILLED), CInt(CLD_DUMPED): evidence.exit = .signal(signalName(status))
-      default: break
-      }
+    guard linux_wait_child(pid, &code, &status) == 0 else { return nil }
+    switch code {
+    case CInt(CLD_EXITED): return .exited(status)
+    case CInt(CLD_KILLED), CInt(CLD_DUMPED): return .signal(signalName(status))
+    default: return nil
     }
-    return evidence
+  }
+
+  /// The scope's processes that were not started by one of its own, without the main one: workers.
+  func otherRoots() -> [pid_t] {
+    let members = Set(processes)
+    return members.filter { member in
+      member != pid && ProcessIdentity.parent(of: member).map { !members.contains($0) } ?? false
+    }.sorted()
   }
 
   /// Whether any process is left in the scope. What cannot be read is taken for alive: a second copy beside
@@ -152,10 +218,22 @@ final class Generation {
     return wrong
   }
 
+  /// The last that is known of it goes into the evidence: the files go with the cgroup.
+  private func readMemory() {
+    memory.current = number("memory.current") ?? memory.current
+    memory.peak = number("memory.peak") ?? memory.peak
+    memory.max = number("memory.max") ?? memory.max
+  }
+
+  private func number(_ file: String) -> UInt64? {
+    read(file).flatMap { UInt64($0.filter { $0 != "\n" }) }
+  }
+
   @discardableResult
   private func readCounters() -> Bool {
     guard let events = try? cgroup.read("memory.events") else { return false }
     counters.kills = max(counters.kills, CgroupFiles.value(of: "oom_kill", in: events) ?? 0)
+    readMemory()
     if let local = try? cgroup.read("memory.events.local") {
       counters.ownLimit = max(counters.ownLimit, CgroupFiles.value(of: "oom", in: local) ?? 0)
     }

@@ -121,13 +121,16 @@ struct HostViews {
       throw Refusal(error)
     }
     var entries = row(pod, memoryMax: tier?.memoryMax).properties
+    let next = pod.nextEvent
+    let liveness = pod.own?.liveness
+    let workload = pod.workload
     let generation = pod.generation
     func number(_ file: String) -> UInt64 {
       generation?.read(file).flatMap { UInt64($0.filter { $0 != "\n" }) } ?? PodBus.noSize
     }
     let usage = generation?.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) }
     entries += [
-      ("Workload", .string(pod.workload?.name ?? tier?.workload ?? "")),
+      ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
       ("StateReason", .string(stateReason(pod))),
       ("Wanted", .string(pod.record.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
@@ -142,6 +145,17 @@ struct HostViews {
       ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
       ("UserNames", .array(users.map { .string($0.name) })),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
+      ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
+      ("NextEvent", .string(next.sentence)),
+      ("NextEventTimestamp", .uint(next.at)),
+      ("ProbeFailures", .uint(UInt64(liveness?.health.failures ?? 0))),
+      ("ProbeFailuresMax", .uint(UInt64(workload?.probeFailures ?? 0))),
+      ("LastProbeError", .string(liveness?.health.lastError ?? "")),
+      ("LastProbeTimestamp", .uint(liveness?.askedAt ?? 0)),
+      ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
+      ("Overlap", .bool(workload?.overlap ?? false)),
+      ("Listen", .string(workload?.listen.rawValue ?? "")),
+      ("Workers", .uint(UInt64(generation == nil ? 0 : 1 + (pod.own?.crew?.count ?? 0)))),
     ]
     if let text = generation?.read("memory.pressure"), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
@@ -149,8 +163,25 @@ struct HostViews {
     return entries
   }
 
+  private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
+    [
+      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from)), ("To", .string(transition.to)),
+      ("Event", .string(transition.event)), ("Reason", .string(transition.reason?.description ?? "")),
+    ]
+  }
+
   private func stateReason(_ pod: Pod) -> String {
     switch pod.state {
+    case .ready:
+      switch pod.lifecycle.beside {
+      case .successor: "its successor \(pod.beside?.unit?.description ?? "") is on its way"
+      case .failing: "its successor did not come and is being stopped"
+      case .predecessor: "its predecessor \(pod.beside?.unit?.description ?? "") finishes its requests"
+      case nil: ""
+      }
+    case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
+    case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
+    case .frozen: "its processes are frozen: 'podctl thaw \(pod.name)' lets them go on"
     case .stopped: "stopped by hand"
     case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
     case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"

@@ -38,7 +38,10 @@ struct Launcher {
       throw LaunchFailure(stage: "files", error)
     }
     var listening: CInt?
-    if request.workload.listen == .socket {
+    if request.workload.listen == .port {
+      // Of an earlier form of its workload: the program could not bind beside it.
+      sockets.drop(request.unit.pod)
+    } else {
       listening = try sockets.socket(
         for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
     }
@@ -141,6 +144,33 @@ struct Launcher {
       host: Self.hostLayout)
   }
 
+  /// Another process of the same program in a scope that runs. On failure nothing is left of it.
+  func addWorker(_ request: Request, to generation: Generation) async throws(LaunchFailure) -> LaunchProcess {
+    let record = request.record
+    let listening = try sockets.socket(
+      for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
+    let process = try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
+    do throws(LaunchFailure) {
+      try await enter(process, generation, patience: request.workload.timeoutStartUSec)
+    } catch {
+      _ = await end(of: process, timeoutUSec: 0)
+      throw error
+    }
+    return process
+  }
+
+  private func enter(
+    _ process: LaunchProcess, _ generation: Generation, patience: UInt64
+  ) async throws(LaunchFailure) {
+    do throws(CgroupError) {
+      try generation.attach(process.pid)
+    } catch {
+      throw LaunchFailure(stage: "cgroup", error: "EIO")
+    }
+    try process.release()
+    try await process.waitForProgram(timeoutUSec: patience)
+  }
+
   /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
   /// at most TimeoutStartSec=, as with systemd.
   func reload(_ request: Request, in generation: Generation) async throws(LaunchFailure) {
@@ -157,13 +187,7 @@ struct Launcher {
     let patience = request.workload.timeoutStartUSec
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
     do throws(LaunchFailure) {
-      do throws(CgroupError) {
-        try generation.attach(process.pid)
-      } catch {
-        throw LaunchFailure(stage: "cgroup", error: "EIO")
-      }
-      try process.release()
-      try await process.waitForProgram(timeoutUSec: patience)
+      try await enter(process, generation, patience: patience)
     } catch {
       _ = await end(of: process, timeoutUSec: 0)
       throw error

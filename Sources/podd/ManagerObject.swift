@@ -10,28 +10,24 @@ final class ManagerObject {
   private let polkit: Polkit
   private let bus: Bus
   private var slot: Slot?
+  private var namesSlot: Slot?
 
   init(host: PodHost, bus: Bus) throws(BusError) {
     self.host = host
     self.bus = bus
     polkit = Polkit(bus: bus)
+    host.frontDoors.tell = { [weak self] message in self?.emit(message) }
     slot = try bus.addObject(path: PodBus.path) { [weak self] call in
       LoopActor.assumeIsolated { self?.dispatch(call) ?? false }
     }
   }
 
   func emitStateChanged(_ pod: Pod) {
-    do throws(BusError) {
-      let signal = try bus.newSignal(
-        path: PodBus.path, interface: PodBus.interface, member: PodBus.stateChanged)
-      try signal.append(pod.name.description)
-      try signal.append(pod.state.rawValue)
-      try signal.append(UInt64(max(0, pod.record.generation)))
-      try signal.append(pod.lifecycle.lastEnd?.description ?? "")
-      try bus.send(signal)
-    } catch {
-      // Signals are a courtesy: whoever missed one asks.
-      Log.debug("Cannot send \(PodBus.stateChanged), ignoring: \(error.message)")
+    emit(PodBus.stateChanged) { m throws(BusError) in
+      try m.append(pod.name.description)
+      try m.append(pod.state.rawValue)
+      try m.append(UInt64(max(0, pod.record.generation)))
+      try m.append(pod.lifecycle.lastEnd?.description ?? "")
     }
   }
 
@@ -74,14 +70,25 @@ final class ManagerObject {
     case stopPod = "StopPod"
     case restartPod = "RestartPod"
     case resetPod = "ResetPod"
+    case recyclePod = "RecyclePod"
+    case evictPod = "EvictPod"
+    case freezePod = "FreezePod"
+    case thawPod = "ThawPod"
+    case wakePod = "WakePod"
+    case rollout = "Rollout"
+    case checkInvariants = "CheckInvariants"
+    case attachFrontDoor = "AttachFrontDoor"
+    case acknowledgeHold = "AcknowledgeHold"
     case reload = "Reload"
 
     var signature: String {
       switch self {
       case .provision: "ssb"
-      case .deprovision: "sb"
-      case .listPods, .listUsers, .listTiers, .getStatus, .reload: ""
-      case .getPod, .getUser, .startPod, .stopPod, .restartPod, .resetPod: "s"
+      case .deprovision, .recyclePod, .evictPod: "sb"
+      case .listPods, .listUsers, .listTiers, .getStatus, .reload, .checkInvariants, .attachFrontDoor: ""
+      case .getPod, .getUser, .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod: "s"
+      case .rollout: "suts"
+      case .acknowledgeHold: "t"
       }
     }
 
@@ -89,13 +96,19 @@ final class ManagerObject {
       switch self {
       case .provision: "org.podctl1.provision"
       case .deprovision: "org.podctl1.deprovision"
-      case .startPod, .stopPod, .restartPod, .resetPod: "org.podctl1.manage-pods"
+      case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod,
+        .wakePod,
+        .rollout:
+        "org.podctl1.manage-pods"
+      case .attachFrontDoor, .acknowledgeHold: "org.podctl1.front-door"
       case .reload: "org.podctl1.manage-host"
-      case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus: "org.podctl1.view"
+      case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .checkInvariants:
+        "org.podctl1.view"
       }
     }
 
-    var changes: Bool { action != "org.podctl1.view" }
+    /// What the audit log keeps.
+    var changes: Bool { action != "org.podctl1.view" && action != "org.podctl1.front-door" }
   }
 
   private func run(_ method: Method, _ call: MethodCall) async {
@@ -111,7 +124,7 @@ final class ManagerObject {
         throw error
       }
       do throws(Refusal) {
-        try await perform(method, subject, call)
+        try await perform(method, subject, caller, call)
         audit(method, caller, subject, "done")
       } catch {
         audit(method, caller, subject, "\(error.error)")
@@ -122,7 +135,9 @@ final class ManagerObject {
     }
   }
 
-  private func perform(_ method: Method, _ subject: String, _ call: MethodCall) async throws(Refusal) {
+  private func perform(
+    _ method: Method, _ subject: String, _ caller: Polkit.Caller, _ call: MethodCall
+  ) async throws(Refusal) {
     let views = HostViews(host: host)
     switch method {
     case .provision:
@@ -151,18 +166,123 @@ final class ManagerObject {
     case .getStatus:
       let properties = try await views.status()
       call.reply { m throws(BusError) in try m.append(properties) }
-    case .startPod, .stopPod, .restartPod, .resetPod:
+    case .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod:
       let pod = try host.pod(named: subject)
       switch method {
       case .startPod: try await host.start(pod)
       case .stopPod: try await host.stop(pod)
       case .restartPod: try await host.restart(pod)
+      case .freezePod: try await host.freeze(pod)
+      case .thawPod: try await host.thaw(pod)
+      case .wakePod: try await host.wake(pod)
       default: try await host.reset(pod)
       }
       call.reply { m throws(BusError) in try m.append(pod.state.rawValue) }
+    case .recyclePod, .evictPod:
+      let dryRun = try arguments(call) { m throws(BusError) in try m.readBool() }
+      let pod = try host.pod(named: subject)
+      let plan =
+        method == .recyclePod
+        ? try await host.recycle(pod, dryRun: dryRun) : await host.evict(pod, dryRun: dryRun)
+      call.reply { m throws(BusError) in
+        try m.append(pod.state.rawValue)
+        try m.append(plan)
+      }
+    case .rollout: try await rollout(subject, call)
+    case .checkInvariants:
+      let broken = try await InvariantCheck(host: host).violations()
+      call.reply { m throws(BusError) in
+        try m.openContainer(.array, "s")
+        for sentence in broken { try m.append(sentence) }
+        try m.closeContainer()
+      }
+    case .attachFrontDoor:
+      try watchFrontDoors()
+      host.frontDoors.attach(caller.sender)
+      call.reply()
+    case .acknowledgeHold:
+      let number = try arguments(call) { m throws(BusError) in try m.readUInt64() }
+      guard host.frontDoors.acknowledge(number, by: caller.sender) else {
+        throw Refusal(.busy, "there is no hold \(number) any more")
+      }
+      call.reply()
     case .reload:
       do throws(Configuration.Failure) { try host.reloadSettings() } catch { throw Refusal(error) }
       call.reply()
+    }
+  }
+
+  private func rollout(_ tier: String, _ call: MethodCall) async throws(Refusal) {
+    let (parallel, healthy, word) = try arguments(call) { m throws(BusError) in
+      (try m.readUInt32(), try m.readUInt64(), try m.readString())
+    }
+    guard let mode = Rollout.Mode(rawValue: word) else {
+      throw Refusal(
+        .invalidSettings, "a rollout's mode is restart, resume or revert, not '\(word.prefix(20))'")
+    }
+    let outcome = try await host.rollouts.run(
+      tier, mode, maxParallel: Int(parallel), healthyUSec: healthy == .max ? nil : healthy
+    ) { [weak self] step in self?.emit(step, tier) }
+    call.reply { m throws(BusError) in
+      try m.append(UInt32(clamping: outcome.replaced))
+      try m.append(UInt32(clamping: outcome.total))
+    }
+  }
+
+  // MARK: Signals
+
+  private func emit(_ step: Rollout.Step, _ tier: String) {
+    emit("RolloutProgress") { m throws(BusError) in
+      try m.append(tier)
+      try m.append(UInt32(clamping: step.done))
+      try m.append(UInt32(clamping: step.total))
+      try m.append(step.pod.description)
+      try m.append(step.state)
+    }
+  }
+
+  private func emit(_ message: FrontDoors.Message) {
+    switch message {
+    case .hold(let pod, let number, let timeout):
+      emit("HoldPod") { m throws(BusError) in
+        try m.append(pod.description)
+        try m.append(number)
+        try m.append(timeout)
+      }
+    case .release(let pod, let number):
+      emit("ReleasePod") { m throws(BusError) in
+        try m.append(pod.description)
+        try m.append(number)
+      }
+    }
+  }
+
+  /// Signals are a courtesy: whoever missed one asks.
+  private func emit(_ member: String, _ append: (borrowing Message) throws(BusError) -> Void) {
+    do throws(BusError) {
+      let signal = try bus.newSignal(path: PodBus.path, interface: PodBus.interface, member: member)
+      try append(signal)
+      try bus.send(signal)
+    } catch {
+      Log.debug("Cannot send \(member), ignoring: \(error.message)")
+    }
+  }
+
+  /// Only once there is a front door: every client that comes and goes would wake podd.
+  private func watchFrontDoors() throws(Refusal) {
+    guard namesSlot == nil else { return }
+    do throws(BusError) {
+      namesSlot = try bus.match(
+        sender: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus",
+        member: "NameOwnerChanged"
+      ) { [weak self] message in
+        guard let name = try? message.readString(), (try? message.readString()) != nil,
+          let owner = try? message.readString(), owner.isEmpty
+        else { return }
+        self?.host.frontDoors.detach(name)
+      }
+    } catch {
+      throw Refusal(.busy, "front doors cannot be watched: \(error.message)")
     }
   }
 

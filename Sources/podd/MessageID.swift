@@ -17,6 +17,18 @@ enum MessageID: String, CaseIterable {
   case podLaunchFailed = "378e291004c646a9b01e3dc93dfe5982"
   /// A pod ended too often and is held.
   case podCrashLoop = "91a1bc981b824244a400d12445ab87ba"
+  /// One of several processes of a pod ended; the others serve on.
+  case workerEnded = "c9d77a23ca884d49a59678af840ec752"
+  /// A pod did not answer its probe and is replaced.
+  case podHung = "b9c25463a8ae4cafbd5a7114c611a9b0"
+  /// Connections were still open when a drain's, or a stop's, time was over.
+  case podDrainCut = "df94c3184b4c48bea454d45c2bf63fcf"
+  /// New connections to a pod are let in again; how long they were held off.
+  case podReleased = "ff98c742ad254ef6b91d043068e31553"
+  /// A rollout ended, with every pod replaced.
+  case rolloutDone = "4541853c1e024052a61f835e10b28590"
+  /// A rollout stopped at a pod that did not come back.
+  case rolloutStopped = "04fe3772593645e4a06d878a29d6f9a5"
   /// A pod was stopped by hand.
   case podStoppedByOperator = "e83f1552089a428694149f9efa5d9751"
   /// A caller was not permitted what it asked for.

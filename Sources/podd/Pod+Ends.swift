@@ -5,18 +5,32 @@ import Systemd
 
 /// How a generation ends, whoever ended it, and what is recorded of it.
 extension Pod {
-  func stopScope() {
-    guard let generation else {
+  /// A pod that does not answer is not likely to stop when asked to: it is given this long, microseconds.
+  private static let patienceWithHung: UInt64 = 10_000_000
+
+  func stop(_ run: Run) {
+    guard let generation = run.generation else {
       // Still being launched: the held process goes, and the launch fails.
-      held?.cancel()
+      run.isCancelled = true
+      run.held?.cancel()
       return
     }
-    guard !stopping else { return }
-    stopping = true
-    loopTask { await self.stop(generation) }
+    guard !run.isStopping else { return }
+    run.isStopping = true
+    loopTask { await self.stop(run, generation) }
+    loopTask { await self.watchConnections(of: run, generation) }
   }
 
-  func stop(_ generation: Generation) async {
+  private func stop(_ run: Run, _ generation: Generation) async {
+    let patience = run.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
+    if lifecycle.stopCause == .health && run === own && patience > Self.patienceWithHung {
+      run.timer = newTimer(Self.patienceWithHung) { _ in generation.killCgroup() }
+    }
+    await stopUnit(generation, run, patience: patience)
+    if generation.isPopulated { generation.killCgroup() }
+  }
+
+  private func stopUnit(_ generation: Generation, _ run: Run, patience: UInt64) async {
     do throws(BusError) {
       let result = try await host.systemd.stopUnit(generation.unit.description)
       if result != "done" { Log.warning("\(generation.unit): stop job ended with '\(result)'") }
@@ -24,28 +38,37 @@ extension Pod {
       // The bus is away: what systemd would do, by hand.
       Log.warning(
         "\(generation.unit): cannot ask systemd to stop it (\(error.message)), signalling it directly")
-      generation.signal(workload?.killSignal ?? SIGTERM)
-      let deadline = EventLoop.main.now() + (workload?.timeoutStopUSec ?? 90_000_000)
+      generation.signal(run.workload?.killSignal ?? SIGTERM)
+      let deadline = EventLoop.main.now().after(patience)
       while generation.isPopulated && EventLoop.main.now() < deadline { await EventLoop.main.sleep(100_000) }
     }
-    if generation.isPopulated { generation.killCgroup() }
   }
 
-  func mainProcessEnded(_ ended: Generation) {
-    guard generation === ended else { return }
+  func mainProcessEnded(_ run: Run, _ ended: Generation) {
+    guard run === own || run === beside else { return }
+    if !run.isStopping, let crew = run.crew, let heir = crew.heir(),
+      let pidfd = try? heir.pidfd.duplicate()
+    {
+      let (pid, exit) = (ended.pid, Generation.exit(of: ended.pid))
+      ended.replaceMain(pid: heir.pid, startTicks: heir.startTicks, pidfd: pidfd)
+      watchProcess(run, ended)
+      recordStart(ended)
+      crew.oneEnded(pid, exit.map { EndReason($0) } ?? .unknownAdopted)
+      return
+    }
     let evidence = ended.evidence()
-    loopTask { await self.clearUp(ended, evidence) }
+    loopTask { await self.clearUp(run, ended, evidence) }
   }
 
   /// Nothing survives its scope: what the main process left behind is stopped with it.
-  func clearUp(_ ended: Generation, _ evidence: EndEvidence) async {
+  private func clearUp(_ run: Run, _ ended: Generation, _ evidence: EndEvidence) async {
     var evidence = evidence
     let unit = ended.unit.description
     if evidence.exit == nil || evidence.oomKills > 0 {
       // podd was not the parent, so systemd's word is the best there is.
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
     }
-    if ended.isPopulated { await stop(ended) }
+    if ended.isPopulated { await stop(run, ended) }
     // What was killed may still be on its way out, at worst in an uninterruptible sleep.
     var pause: UInt64 = 1_000
     while ended.isPopulated {
@@ -54,27 +77,114 @@ extension Pod {
     }
     try? await host.systemd.unreferenceUnit(unit)
     ScopeJournalFields.withdraw(ended.unit)
-    guard generation === ended else { return }
-    host.firewall.close(name)
-    generation = nil
-    stopping = false
-    sample = nil
-    lastEvidence = evidence
-    handle(.ended(evidence.reason))
+    closeFirewall(after: run)
+    evidence.probeError = run.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }
+    evidence.cutConnections = run.cutConnections
+    run.evidence = evidence
+    run.generation = nil
+    run.liveness = nil
+    run.crew = nil
+    if run === own { sample = nil }
+    handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
   }
 
-  func recordEnd(_ reason: EndReason) {
-    guard let unit = openUnit else { return }
-    openUnit = nil
-    record.lastExitReason = reason
-    let evidence = lastEvidence?.json
+  /// What the pod's workload opened is closed with its last generation.
+  func closeFirewall(after run: Run) {
+    let other = run === own ? beside : own
+    if other == nil { host.firewall.close(name) }
+  }
+
+  func recordEnd(_ run: Run, _ reason: EndReason) {
+    run.timer = nil
+    guard let unit = run.unit else { return }
+    record.lastExitReason = lifecycle.lastEnd ?? reason
+    let evidence = run.evidence
+    let text = evidence?.json
     let now = Int64(realtimeNow())
-    Log.event(
-      .podEnded, "\(unit) ended: \(reason).", priority: reason == .operator ? .info : .warning,
-      journalFields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)])
+    let detail = evidence?.sentence.map { " (\($0))" } ?? ""
+    let fields =
+      journalFields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)]
+      + (evidence?.journalFields ?? [])
+    let message = "\(unit) ended: \(reason)\(detail)."
+    Log.event(.podEnded, message, priority: reason.isWanted ? .info : .warning, fields)
     host.write("the end of \(unit)") { store throws(StoreError) in
-      try store.endGeneration(unit, reason: reason, evidence: evidence, now: now)
+      try store.endGeneration(unit, reason: reason, evidence: text, now: now)
     }
-    lastEvidence = nil
+    guard !reason.isWanted else { return }
+    if let kind = reason.alert { host.alerts.raise(kind, [("MESSAGE", message)] + fields) }
+    keepLastLines(of: unit, since: run.begunAt)
+  }
+
+  /// What it said last belongs to the evidence, and takes a moment to be had.
+  private func keepLastLines(of unit: UnitName, since begunAt: UInt64) {
+    loopTask {
+      let lines = await LogTail.lastLines(of: unit.description, since: begunAt, count: 5)
+      guard !lines.isEmpty else { return }
+      self.host.write("the last words of \(unit)") { store throws(StoreError) in
+        try store.addLog(to: unit, lines: lines)
+      }
+    }
+  }
+
+  // MARK: Workers
+
+  func tellWorkerEnded(_ pid: pid_t, _ reason: EndReason) {
+    let text = "A worker of \(name), process \(pid), ended: \(reason). The others serve on."
+    let fields = journalFields + [("POD_REASON", reason.description)]
+    Log.event(.workerEnded, text, priority: .warning, fields)
+    host.alerts.raise(.end, [("MESSAGE", text)] + fields)
+  }
+
+  /// The own generation has all its processes: what is left of the one before is told to go.
+  func crewIsComplete(_ run: Run) {
+    guard run === own, case .predecessor = lifecycle.beside, let second = beside else { return }
+    stop(second)
+  }
+
+  /// A predecessor whose workers are relieved one after the other goes when the last of them has.
+  func stopSecond() {
+    guard let second = beside else { return }
+    if case .predecessor = lifecycle.beside, let crew = own?.crew, crew.count == 0,
+      second.crew?.count ?? 0 > 0
+    {
+      return
+    }
+    stop(second)
+  }
+
+  // MARK: Health
+
+  func watchHealth(_ run: Run) {
+    run.liveness = Liveness(run, of: self)
+  }
+
+  func hung(error: String) {
+    Log.event(
+      .podHung, "\(name) does not answer and is replaced: \(error).", priority: .error, journalFields)
+    handle(.failed(.health))
+  }
+
+  // MARK: Sleep
+
+  func freeze() async {
+    guard let unit = generation?.unit.description else { return }
+    do throws(BusError) {
+      try await host.systemd.freezeUnit(unit)
+      // The kernel's own word may come a moment later.
+      handle(.frozen)
+    } catch {
+      Log.warning("\(name) cannot be frozen: \(error.message)")
+    }
+  }
+
+  /// Whoever froze it: systemd keeps a word of its own on what it froze, the kernel one on all.
+  func thaw() async {
+    guard let generation else { return }
+    do throws(BusError) {
+      try await host.systemd.thawUnit(generation.unit.description)
+    } catch {
+      Log.debug("\(generation.unit): \(error.message)")
+    }
+    generation.thaw()
   }
 }

@@ -1,55 +1,79 @@
+import Glibc
 import PodModel
 import PodStore
 import Systemd
 
 /// How a generation begins: from the decision to a program that is ready.
 extension Pod {
-  func request(generation: Int) -> Launcher.Request? {
-    guard let tier, let workload else { return nil }
-    return Launcher.Request(
-      unit: UnitName(pod: name, generation: generation), record: record, tier: tier, workload: workload)
+  func request(_ run: Run, _ unit: UnitName) -> Launcher.Request? {
+    guard let tier = run.tier, let workload = run.workload else { return nil }
+    return Launcher.Request(unit: unit, record: record, tier: tier, workload: workload)
   }
 
-  func launch() async {
+  func launch(_ run: Run) async {
+    await makeRoom(for: run)
     await host.launchSlots.acquire()
     defer { host.launchSlots.release() }
     // While the bus is away nothing can be launched; that is no fault of the pod's.
     await host.busConnected()
-    guard state == .starting else {
+    guard !run.isCancelled else {
       // Stopped while it waited for its turn.
-      handle(.ended(.operator))
-      return
+      return handle(run, own: .ended(.operator), beside: .besideEnded(.operator))
     }
-    // It reads its users file as it starts; whoever comes from here on is told of afterwards.
-    usersStale = false
+    armStartTimeout(run, Workload.defaultTimeoutUSec)
     do throws(LaunchFailure) {
-      let generation = try await launchGeneration()
-      started(generation)
+      let generation = try await launchGeneration(run)
+      started(run, generation)
     } catch {
-      held = nil
-      if let request = request(generation: record.generation) {
-        Log.event(
-          .podLaunchFailed, "\(name) could not be launched: \(error.reason)", priority: .error,
-          journalFields + [("POD_REASON", error.reason.description), ("POD_UNIT", request.unit.description)])
+      run.held = nil
+      let reason = error.reason
+      Log.event(
+        .podLaunchFailed, "\(name) could not be launched: \(reason)", priority: .error,
+        journalFields + [
+          ("POD_REASON", reason.description), ("POD_UNIT", run.unit?.description ?? ""),
+        ])
+      if !run.isCancelled {
+        host.alerts.raise(.launchFailed, journalFields + [("POD_REASON", reason.description)])
       }
-      host.firewall.close(name)
-      handle(.launchFailed(error.reason))
+      closeFirewall(after: run)
+      handle(run, own: .launchFailed(reason), beside: .besideEnded(reason))
     }
   }
 
-  func launchGeneration() async throws(LaunchFailure) -> Generation {
+  /// At most one generation serves a pod's data, unless its workload says that two may, and never three: what
+  /// is on its way out is waited for.
+  private func makeRoom(for run: Run) async {
+    while run === own, let second = beside, !run.isCancelled {
+      let next = (try? host.configuration.tier(record.tier))
+        .flatMap { try? host.configuration.workload(of: $0.tier) }
+      if second.generation != nil && second.overlaps(with: next) { return }
+      await waitForSecondsEnd()
+    }
+  }
+
+  private func armStartTimeout(_ run: Run, _ after: UInt64) {
+    run.timer = newTimer(after) { [weak run] pod in
+      if let run { pod.handle(run, own: .startTimeout, beside: .successorTimeout) }
+    }
+  }
+
+  private func launchGeneration(_ run: Run) async throws(LaunchFailure) -> Generation {
     let tier: Tier
-    let workload: Workload
+    let source: WorkloadSource
     do throws(Configuration.Failure) {
       tier = try host.configuration.tier(record.tier).tier
-      workload = try host.configuration.workload(of: tier)
+      source = try host.configuration.workloadSource(of: tier)
     } catch {
       Log.event(.settingsError, "\(name) cannot be launched: \(error)", priority: .error, journalFields)
       throw LaunchFailure(stage: "settings", error: "EINVAL")
     }
-    self.tier = tier
-    self.workload = workload
-    guard let expected = request(generation: record.generation + 1) else {
+    let workload = source.workload
+    run.tier = tier
+    run.source = source
+    run.workload = workload
+    // It reads its users file as it starts; whoever comes from here on is told of afterwards.
+    run.usersAreStale = false
+    guard let expected = request(run, UnitName(pod: name, generation: record.generation + 1)) else {
       throw LaunchFailure(stage: "settings", error: "EINVAL")
     }
     let launcher = host.launcher
@@ -57,13 +81,13 @@ extension Pod {
     let preparing = loopTask { () -> Result<LaunchProcess, LaunchFailure> in
       Result { () throws(LaunchFailure) in
         let process = try launcher.prepare(expected)
-        self.held = process
+        run.held = process
         return process
       }
     }
     let users: [UserRecord]
     do throws(LaunchFailure) {
-      users = try await begin(expected.unit)
+      users = try await begin(run, expected.unit)
     } catch {
       if case .success(let process) = await preparing.value { launcher.abandon(process) }
       throw error
@@ -75,10 +99,10 @@ extension Pod {
       launcher.abandon(process)
       throw error
     }
-    arm(workload.timeoutStartUSec) { $0.handle(.startTimeout) }
+    armStartTimeout(run, workload.timeoutStartUSec)
     return try await launcher.launch(expected, process) { () throws(LaunchFailure) in
       do throws(UsersFile.Failure) {
-        try self.writeUsersFile(users)
+        try self.writeUsersFile(users, for: run)
       } catch {
         Log.error("\(self.name): \(error)")
         if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
@@ -88,16 +112,18 @@ extension Pod {
   }
 
   /// Writes the generation down, before systemd hears of it, and asks who is placed here.
-  func begin(_ unit: UnitName) async throws(LaunchFailure) -> [UserRecord] {
+  private func begin(_ run: Run, _ unit: UnitName) async throws(LaunchFailure) -> [UserRecord] {
     let begun: (generation: Int, users: [UserRecord])
     do throws(StoreError) {
       let name = name
       let now = Int64(realtimeNow())
       let restart = lifecycle.restarts > UInt64(max(0, record.restarts))
       let createdAt = record.createdAt
+      let workload = run.source?.record
       begun = try await host.store.run { store throws(StoreError) in
         (
-          try store.beginGeneration(pod: name, createdAt: createdAt, restart: restart, now: now),
+          try store.beginGeneration(
+            pod: name, createdAt: createdAt, restart: restart, workload: workload, now: now),
           try store.users(ofPod: name)
         )
       }
@@ -106,8 +132,7 @@ extension Pod {
       throw LaunchFailure(stage: "store", error: "EIO")
     }
     record.generation = begun.generation
-    openUnit = UnitName(pod: name, generation: begun.generation)
-    readyBeforeStarted = false
+    run.unit = UnitName(pod: name, generation: begun.generation)
     record.restarts = Int(clamping: lifecycle.restarts)
     guard begun.generation == unit.generation else {
       Log.error("\(name): generation \(begun.generation) is on record where \(unit.generation) comes next")
@@ -116,22 +141,21 @@ extension Pod {
     return begun.users
   }
 
-  func started(_ generation: Generation) {
-    held = nil
-    let unit = generation.unit
-    self.generation = generation
-    generation.notifiedReady = readyBeforeStarted
-    if !usersStale { UsersTold.record(usersWritten, of: name) }
-    watch(generation)
+  private func started(_ run: Run, _ generation: Generation) {
+    run.held = nil
+    run.generation = generation
+    generation.notifiedReady = run.saidReady
+    if !run.usersAreStale { UsersTold.record(usersWritten, of: name) }
+    watch(run, generation)
     Log.event(
-      .podStarted, "\(name) started as \(unit), main process \(generation.pid).",
-      journalFields + [("POD_UNIT", unit.description)])
+      .podStarted, "\(name) started as \(generation.unit), main process \(generation.pid).",
+      journalFields + [("POD_UNIT", generation.unit.description)])
     recordStart(generation)
-    if state == .stopping {
+    if run.isCancelled {
       // The stop came while the scope was being made.
-      stopScope()
+      stop(run)
     } else {
-      awaitReadiness(generation)
+      awaitReadiness(run)
     }
   }
 
@@ -149,68 +173,98 @@ extension Pod {
     }
   }
 
-  func watch(_ generation: Generation) {
+  private func watch(_ run: Run, _ generation: Generation) {
+    generation.watchCgroup { [weak self] isFrozen in
+      if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
+    }
+    watchProcess(run, generation)
+  }
+
+  func watchProcess(_ run: Run, _ generation: Generation) {
     do throws(Errno) {
-      try generation.watch { [weak self] in self?.mainProcessEnded(generation) }
+      try generation.watchProcess { [weak self] in self?.mainProcessEnded(run, generation) }
     } catch {
       Log.error("\(name): cannot watch its main process: \(error)")
     }
   }
 
+  // MARK: Adoption
+
   /// A scope found running: podd was restarted.
-  func adopt(_ generation: Generation, tier: Tier?, workload: Workload?, ready: Bool, since: UInt64?) {
-    self.tier = tier
-    self.workload = workload
-    self.generation = generation
-    openUnit = generation.unit
+  func adopt(
+    _ generation: Generation, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
+  ) {
+    let run = adopted(generation, begun, tier, source)
+    let workload = source?.workload
+    let ready = begun.readyAt != nil
     generation.notifiedReady = ready
     host.firewall.note(name, uid: record.uid, words: workload?.ipAddressAllow ?? [])
-    lifecycle.adopt(ready: ready, since: EventLoop.main.now())
-    self.since = since ?? realtimeNow()
-    watch(generation)
-    Log.event(
-      .podAdopted, "\(name) runs on as \(generation.unit), main process \(generation.pid).",
-      journalFields + [("POD_UNIT", generation.unit.description)])
-    if !ready {
-      arm(workload?.timeoutStartUSec ?? 90_000_000) { $0.handle(.startTimeout) }
-      awaitReadiness(generation)
+    adopt(run, ready: ready, since: begun.readyAt.map { UInt64(max(0, $0)) })
+    watch(run, generation)
+    if ready {
+      watchHealth(run)
+      if let crew = crew(of: run) {
+        crew.adopt(generation.otherRoots())
+        crew.fill()
+      }
+    } else {
+      armStartTimeout(run, workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec)
+      awaitReadiness(run)
     }
   }
 
-  /// The generation on record ended while podd was away.
-  func endedUnseen() {
-    lifecycle.endedUnseen(.unknownAdopted)
-    record.lastExitReason = .unknownAdopted
+  /// The one that was being relieved, or was to relieve and never got ready: it is led to its end.
+  func adoptPredecessor(
+    _ generation: Generation, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
+  ) {
+    let run = adopted(generation, begun, tier, source)
+    adoptPredecessor(run)
+    watch(run, generation)
+    stop(run)
+  }
+
+  private func adopted(
+    _ generation: Generation, _ begun: GenerationRecord, _ tier: Tier?, _ source: WorkloadSource?
+  ) -> Run {
+    let run = Run()
+    run.begunAt = UInt64(max(0, begun.begunAt))
+    run.unit = generation.unit
+    run.generation = generation
+    run.tier = tier
+    run.workload = source?.workload
+    run.source = source
+    Log.event(
+      .podAdopted, "\(name) runs on as \(generation.unit), main process \(generation.pid).",
+      journalFields + [("POD_UNIT", generation.unit.description)])
+    return run
   }
 
   // MARK: Readiness
 
-  func awaitReadiness(_ generation: Generation) {
-    guard let workload else { return }
+  private func awaitReadiness(_ run: Run) {
+    guard let workload = run.workload, let generation = run.generation else { return }
     if generation.notifiedReady {
-      becameReady()
+      becameReady(run)
       return
     }
     // An adopted program may have said READY=1 while podd was away: then its probe tells.
     if workload.type == .notify && !generation.adopted { return }
     guard let probe = workload.probe else {
-      becameReady()
+      becameReady(run)
       return
     }
-    loopTask { await self.probeUntilReady(generation, probe) }
+    loopTask { await self.probeUntilReady(run, probe, timeoutUSec: workload.probeTimeoutUSec) }
   }
 
   /// A program that binds by itself raises no event when it is there: asked again and again, at growing
   /// intervals, until the start timeout ends it.
-  func probeUntilReady(_ generation: Generation, _ probe: Workload.Probe) async {
+  private func probeUntilReady(_ run: Run, _ probe: Workload.Probe, timeoutUSec: UInt64) async {
     var pause: UInt64 = 10_000
-    while state == .starting && self.generation === generation {
-      let answered = await Prober.ask(
-        probe, address: record.address, front: record.frontAddress, port: record.port,
-        timeoutUSec: workload?.probeTimeoutUSec ?? 5_000_000)
-      guard state == .starting && self.generation === generation else { return }
-      if answered {
-        becameReady()
+    while run === own && state == .starting {
+      let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec)
+      guard run === own && state == .starting else { return }
+      if case .alive = answer {
+        becameReady(run)
         return
       }
       await EventLoop.main.sleep(pause)
@@ -218,30 +272,83 @@ extension Pod {
     }
   }
 
-  func becameReady() {
-    guard state == .starting, let generation else { return }
-    handle(.ready)
-    let unit = generation.unit
-    let now = Int64(realtimeNow())
-    Log.event(.podReady, "\(name) is ready.", journalFields + [("POD_UNIT", unit.description)])
-    host.write("the readiness of \(unit)") { store throws(StoreError) in
-      try store.generationReady(unit, now: now)
+  private func becameReady(_ run: Run) {
+    if run === own {
+      guard state == .starting else { return }
+      handle(.ready)
+      recordReadiness(run)
+      host.write("the readiness of \(name)", readiness(of: run))
+      afterReadiness(run)
+    } else if run === beside, !run.isStopping {
+      loopTask { await self.relieve(by: run) }
     }
-    tellStaleUsers()
   }
 
-  /// What the pod said on the notify socket.
-  func notified(_ lines: [Substring]) {
-    guard let generation else {
+  /// The successor's readiness is on the disk before the one that serves is told to go: were podd to end in
+  /// between, the next one would know which of the two to keep.
+  private func relieve(by run: Run) async {
+    do throws(StoreError) {
+      try await host.store.run(readiness(of: run))
+    } catch {
+      Log.error("Cannot record the readiness of \(name): \(error)")
+    }
+    // The one that served may have died meanwhile.
+    crew(of: run)
+    handle(run, own: .ready, beside: .successorReady)
+    guard run === own, state == .ready else { return }
+    recordReadiness(run)
+    afterReadiness(run)
+  }
+
+  private func recordReadiness(_ run: Run) {
+    Log.event(
+      .podReady, "\(name) is ready.", journalFields + [("POD_UNIT", run.unit?.description ?? "")])
+  }
+
+  private func readiness(of run: Run) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
+    let unit = run.unit
+    let now = Int64(realtimeNow())
+    return { store throws(StoreError) in
+      if let unit { try store.generationReady(unit, now: now) }
+    }
+  }
+
+  private func afterReadiness(_ run: Run) {
+    tellStaleUsers()
+    watchHealth(run)
+    host.workloadVersions.served(run, of: self)
+    crew(of: run)?.fill()
+  }
+
+  /// Made when it is asked for first: before the predecessor is told to go.
+  @discardableResult
+  private func crew(of run: Run) -> Crew? {
+    if run.crew == nil { run.crew = Crew(run, of: self) }
+    return run.crew
+  }
+
+  /// What a process of the pod said on the notify socket. With two generations, its cgroup tells whose it is.
+  func notified(_ pid: pid_t, _ lines: [Substring]) {
+    guard lines.contains("READY=1"), let run = speaker(pid) else { return }
+    if run.crew?.notified(pid) ?? false { return }
+    guard let generation = run.generation else {
       // Said before pod-launch's control socket told that the program runs: taken up by started().
-      if lines.contains("READY=1") && held != nil { readyBeforeStarted = true }
+      run.saidReady = true
       return
     }
-    if lines.contains("READY=1") {
-      generation.notifiedReady = true
-      reloadAnswered?.resume()
+    generation.notifiedReady = true
+    if run === own, let waiting = reloadAnswered {
       reloadAnswered = nil
-      if workload?.type == .notify { becameReady() }
+      waiting.resume()
     }
+    if run.workload?.type == .notify { becameReady(run) }
+  }
+
+  private func speaker(_ pid: pid_t) -> Run? {
+    let runs = [own, beside].compactMap { $0 }
+    guard runs.count > 1 else { return runs.first }
+    if let exact = runs.first(where: { $0.generation?.pid == pid || $0.held?.pid == pid }) { return exact }
+    let unit = ProcessIdentity.cgroup(of: pid)?.split(separator: "/").last
+    return runs.first { run in unit.map { run.unit?.description == String($0) } ?? false } ?? runs.last
   }
 }

@@ -14,12 +14,12 @@ extension Pod {
   func checkUsersTold() async {
     let name = name
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
-    usersStale = users.map { !UsersTold.isCurrent($0, of: name) } ?? true
+    own?.usersAreStale = users.map { !UsersTold.isCurrent($0, of: name) } ?? true
     tellStaleUsers()
   }
 
   func tellStaleUsers() {
-    guard usersStale, state == .ready else { return }
+    guard usersAreStale, state == .ready else { return }
     loopTask {
       do throws(UsersFile.Failure) {
         try await self.refreshUsers()
@@ -30,17 +30,19 @@ extension Pod {
   }
 
   func refresh() async -> UsersFile.Failure? {
-    usersStale = true
+    own?.usersAreStale = true
+    // It may have read the file already.
+    beside?.usersAreStale = true
     do throws(UsersFile.Failure) {
       try await writeUsersFile()
     } catch {
       return error
     }
-    guard state == .ready, let generation, let workload else { return nil }
+    guard state == .ready, let run = own, let generation, let workload else { return nil }
     let users = usersWritten
     if let signal = workload.reloadSignal {
       await reload(generation, signal)
-    } else if !workload.execReload.isEmpty, let request = request(generation: generation.unit.generation) {
+    } else if !workload.execReload.isEmpty, let request = request(run, generation.unit) {
       do throws(LaunchFailure) {
         try await host.launcher.reload(request, in: generation)
       } catch {
@@ -51,8 +53,8 @@ extension Pod {
       await restartForUsers()
     }
     // Another generation has read the file as it started.
-    if self.generation === generation {
-      usersStale = false
+    if run === own, run.generation != nil {
+      run.usersAreStale = false
       UsersTold.record(users, of: name)
     }
     return nil
@@ -62,6 +64,7 @@ extension Pod {
   /// that does not speak the protocol is given a second, once.
   func reload(_ generation: Generation, _ signal: Int32) async {
     generation.signal(signal)
+    own?.crew?.signal(signal)
     guard workload?.type == .notify, generation.answersReload else { return }
     let timeout: EventSource?
     timeout = try? EventSource.timer(EventLoop.main, after: 1_000_000) { [weak self] in
@@ -76,9 +79,17 @@ extension Pod {
     await withUnsafeContinuation { reloadAnswered = $0 }
   }
 
-  func restartForUsers() async {
-    handle(.restart(.operator))
-    _ = await waitUntilReady()
+  private func restartForUsers() async {
+    // Settings that do not parse must not take down what runs.
+    guard let tier = (try? host.configuration.tier(record.tier))?.tier,
+      (try? host.configuration.workload(of: tier)) != nil
+    else {
+      Log.error(
+        "\(name) is not told of its users: it would have to be restarted, and its settings do not parse")
+      return
+    }
+    handle(.restart(.operator, handover))
+    _ = await waitUntilReplaced()
   }
 
   /// Who is placed here is read from the store each time: it alone knows.
@@ -90,10 +101,10 @@ extension Pod {
     } catch {
       throw .io(Errno(EIO, error.description))
     }
-    try writeUsersFile(users)
+    try writeUsersFile(users, for: own)
   }
 
-  func writeUsersFile(_ users: [UserRecord]) throws(UsersFile.Failure) {
+  func writeUsersFile(_ users: [UserRecord], for run: Run?) throws(UsersFile.Failure) {
     for user in users {
       do throws(Errno) {
         try UserData.ensure(user, in: name, uid: record.uid)
@@ -102,7 +113,7 @@ extension Pod {
       }
     }
     try UsersFile.write(
-      users, pod: name, uid: record.uid, dataMax: tier?.dataMax, template: workload?.usersTemplate)
+      users, pod: name, uid: record.uid, dataMax: run?.tier?.dataMax, template: run?.workload?.usersTemplate)
     usersWritten = users
   }
 }

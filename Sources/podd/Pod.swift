@@ -3,8 +3,8 @@ import PodModel
 import PodStore
 import Systemd
 
-/// One pod while podd runs: its lifecycle, its running generation, and who waits for it. It performs the
-/// effects that ``Lifecycle`` decides on and feeds back what happened.
+/// One pod while podd runs: its lifecycle, its generations, and who waits for it. It performs the effects that
+/// ``Lifecycle`` decides on and feeds back what happened.
 @LoopActor
 final class Pod {
   let name: PodName
@@ -12,28 +12,25 @@ final class Pod {
 
   // Pod+Launch, Pod+Users and Pod+Ends write these; to all others they are for reading.
   var record: PodRecord
-  var lifecycle: Lifecycle
-  var generation: Generation?
+  private(set) var lifecycle: Lifecycle
+  /// The generation that is the pod, and a second one on its way in or out.
+  private(set) var own: Run?
+  private(set) var beside: Run?
   /// CLOCK_REALTIME, microseconds: when the state was entered.
-  var since: UInt64
-  /// The workload of the running generation.
-  var workload: Workload?
-  var tier: Tier?
-  var held: LaunchProcess?
-  var stopping = false
-  /// Whether the program knows less of its users than the store.
-  var usersStale = false
+  private(set) var since: UInt64
   var usersWritten: [UserRecord] = []
   lazy var users = UsersRefresh { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?
   var sample: MemorySample?
-  var readyBeforeStarted = false
-  /// The generation that was begun in the store and has no end there yet.
-  var openUnit: UnitName?
-  var lastEvidence: EndEvidence?
+  /// Of a freeze under way.
+  private(set) var freezing: Task<Void, Never>?
+  /// When new connections were first held off; nil while they are not.
+  var heldSince: UInt64?
+  private(set) var transitions: [Transition] = []
 
   private var timer: EventSource?
   private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
+  private var waitingForSecond: [UnsafeContinuation<Void, Never>] = []
   private var isForgotten = false
   /// The provision that made it failed, when others were already placed on it. PodHost's to write.
   var wasMadeInVain = false
@@ -49,14 +46,11 @@ final class Pod {
   }
 
   var state: PodState { lifecycle.state }
-
-  var placeholders: Placeholders { request(generation: record.generation)?.placeholders ?? emptyPlaceholders }
-
-  private var emptyPlaceholders: Placeholders {
-    Placeholders(
-      address: record.address, port: record.port, pod: name, usersFile: UsersFile.path(of: name),
-      stateDirectory: UserData.directory(of: name))
-  }
+  var generation: Generation? { own?.generation }
+  var workload: Workload? { own?.workload }
+  var usersAreStale: Bool { own?.usersAreStale ?? false }
+  /// Generations that were begun in the store and have no end there yet.
+  var openUnits: [UnitName] { [own?.unit, beside?.unit].compactMap { $0 } }
 
   /// What the store says now: the number of users changes with every provision.
   func update(_ record: PodRecord) { self.record = record }
@@ -81,30 +75,53 @@ final class Pod {
   // MARK: Events
 
   func handle(_ event: Lifecycle.Event) {
-    let before = lifecycle.state
+    let before = (state: lifecycle.state, beside: lifecycle.beside)
     let effects = lifecycle.handle(
       event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
-    if lifecycle.state != before { since = realtimeNow() }
+    if lifecycle.state != before.state || effects.contains(.promote) { since = realtimeNow() }
+    if lifecycle.state != before.state || lifecycle.beside != before.beside {
+      transitions = transitions.suffix(Transition.kept - 1) + [Transition(from: before, event, to: lifecycle)]
+    }
     for effect in effects { perform(effect) }
     // Whoever waits for a change that can no longer come must not wait.
     if !state.hasScope { resolve(lifecycle.lastEnd ?? .operator) }
   }
 
+  /// An event of one generation, whichever of the pod's two it is by now.
+  func handle(_ run: Run, own event: Lifecycle.Event, beside other: Lifecycle.Event) {
+    if run === own {
+      handle(event)
+    } else if run === beside {
+      handle(other)
+    }
+  }
+
   private func perform(_ effect: Lifecycle.Effect) {
     switch effect {
-    case .launch:
-      loopTask { await self.launch() }
-    case .armStartTimeout:
-      // Until the workload is known, its own timeout is not; launch() arms it again.
-      arm(90_000_000) { $0.handle(.startTimeout) }
+    case .launch: own = launching()
+    case .launchSuccessor: beside = launching()
+    case .promote: swap(&own, &beside)
     case .cancelTimer:
       timer = nil
-    case .stopScope:
-      stopScope()
+      own?.timer = nil
+      beside?.timer = nil
+    case .drain: if let own { loopTask { await self.drain(own) } }
+    case .release: loopTask { await self.release() }
+    case .stopScope: if let own { stop(own) }
+    case .stopBeside: stopSecond()
+    case .freezeScope: freezing = loopTask { await self.freeze() }
+    case .thawScope: loopTask { await self.thaw() }
     case .recordEnd(let reason):
-      recordEnd(reason)
+      if let own { recordEnd(own, reason) }
+      own = nil
+    case .recordBesideEnd(let reason):
+      if let beside { recordEnd(beside, reason) }
+      beside = nil
+      let waiting = waitingForSecond
+      waitingForSecond = []
+      for continuation in waiting { continuation.resume() }
     case .armBackoff(let delay):
-      arm(delay) { $0.handle(.backoffElapsed) }
+      timer = newTimer(delay) { $0.handle(.backoffElapsed) }
     case .persist(let wanted):
       record.wanted = wanted
       if isForgotten { return }
@@ -112,54 +129,98 @@ final class Pod {
       host.write("what is wanted of \(name)") { store throws(StoreError) in
         try store.setWanted(wanted, pod: name)
       }
-    case .holdCrashLoop(let held):
-      let name = name
-      record.crashLoopHold = held
-      if isForgotten { return }
-      if held {
-        Log.event(
-          .podCrashLoop,
-          "\(name) ended too often in too short a time and is held until 'podctl reset \(name)'.",
-          priority: .error, journalFields)
-      }
-      host.write("the crash-loop hold of \(name)") { store throws(StoreError) in
-        try store.setCrashLoopHold(held, pod: name)
-      }
+    case .holdCrashLoop(let held): holdCrashLoop(held)
     case .resolveReady: resolve(nil)
     case .resolveFailed(let reason): resolve(reason)
     case .announce: host.announce(self)
     }
   }
 
-  func arm(_ after: UInt64, _ body: @escaping @LoopActor (Pod) -> Void) {
+  private func launching() -> Run {
+    let run = Run()
+    loopTask { await self.launch(run) }
+    return run
+  }
+
+  private func holdCrashLoop(_ held: Bool) {
+    let name = name
+    record.crashLoopHold = held
+    if isForgotten { return }
+    if held {
+      let reason = PodHost.text(lifecycle.lastEnd)
+      Log.event(
+        .podCrashLoop,
+        "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'.",
+        priority: .error, journalFields)
+    }
+    host.write("the crash-loop hold of \(name)") { store throws(StoreError) in
+      try store.setCrashLoopHold(held, pod: name)
+    }
+  }
+
+  func newTimer(_ after: UInt64, _ body: @escaping @LoopActor (Pod) -> Void) -> EventSource? {
     do throws(Errno) {
-      timer = try EventSource.timer(EventLoop.main, after: after) { [weak self] in
+      return try EventSource.timer(EventLoop.main, after: after) { [weak self] in
         LoopActor.assumeIsolated { if let self { body(self) } }
       }
     } catch {
       Log.error("\(name): \(error)")
+      return nil
     }
+  }
+
+  // MARK: What podd finds at its start
+
+  /// A scope found running: podd was restarted.
+  func adopt(_ run: Run, ready: Bool, since: UInt64?) {
+    own = run
+    lifecycle.adopt(ready: ready, since: EventLoop.main.now())
+    self.since = since ?? realtimeNow()
+  }
+
+  /// An older one, found running beside it: podd ended in the middle of a handover.
+  func adoptPredecessor(_ run: Run) {
+    beside = run
+    lifecycle.adoptPredecessor()
+  }
+
+  /// The generation on record ended while podd was away.
+  func endedUnseen() {
+    lifecycle.endedUnseen(.unknownAdopted)
+    record.lastExitReason = .unknownAdopted
   }
 
   // MARK: Waiting
 
-  /// Nil once the pod serves; else why it does not. Bounded: the lifecycle leaves `starting` by its timeout.
+  /// Nil once the pod serves; else why it does not. Bounded: the lifecycle leaves these states by its timeouts.
   func waitUntilReady() async -> EndReason? {
     switch state {
     case .ready: return nil
-    case .starting, .stopping: return await withUnsafeContinuation { waiters.append($0) }
-    case .cold, .draining, .frozen, .backoff, .crashLoop, .stopped: return lifecycle.lastEnd ?? .operator
+    case .starting, .stopping, .draining, .frozen:
+      return await withUnsafeContinuation { waiters.append($0) }
+    case .cold, .backoff, .crashLoop, .stopped: return lifecycle.lastEnd ?? .operator
     }
+  }
+
+  /// The same for a generation that is yet to take over.
+  func waitUntilReplaced() async -> EndReason? {
+    guard state == .ready && lifecycle.isBeingReplaced else { return await waitUntilReady() }
+    return await withUnsafeContinuation { waiters.append($0) }
   }
 
   /// Returns when no process of the pod is left.
   func waitUntilGone() async {
-    while state == .stopping {
+    while state == .stopping || state == .draining {
       _ = await withUnsafeContinuation { waiters.append($0) }
     }
   }
 
-  private func resolve(_ reason: EndReason?) {
+  /// Returns when a second generation has ended.
+  func waitForSecondsEnd() async {
+    await withUnsafeContinuation { waitingForSecond.append($0) }
+  }
+
+  func resolve(_ reason: EndReason?) {
     let waiting = waiters
     waiters = []
     for continuation in waiting { continuation.resume(returning: reason) }

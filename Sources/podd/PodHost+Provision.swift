@@ -132,8 +132,8 @@ extension PodHost {
     }
   }
 
-  private func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
-    let wasStarting = pod.state == .starting
+  func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
+    let wasStarting = pod.state == .starting || pod.state == .frozen
     switch pod.state {
     case .stopped:
       throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
@@ -142,11 +142,11 @@ extension PodHost {
         .launchFailed,
         "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
       )
-    case .ready, .frozen:
-      if refresh || pod.usersStale { try await refreshUsers(pod) }
-    case .cold, .backoff, .stopping:
+    case .ready:
+      if refresh || pod.usersAreStale { try await refreshUsers(pod) }
+    case .cold, .backoff, .draining, .stopping, .frozen:
       pod.handle(.start)
-    case .starting, .draining: break
+    case .starting: break
     }
     if let reason = await pod.waitUntilReady() {
       throw Refusal(

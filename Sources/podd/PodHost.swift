@@ -13,6 +13,9 @@ final class PodHost {
   /// Calls about one user come one after the other: the first may have to take back what a second was told.
   let userTurns = Turns()
   private(set) lazy var firewall = Firewall(host: self)
+  let frontDoors = FrontDoors()
+  private(set) lazy var workloadVersions = WorkloadVersions(host: self)
+  private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots

@@ -1,57 +1,126 @@
 import Glibc
 import PodModel
+import PodStore
 import Systemd
 
 /// One question to a pod, asked from its front address: is somebody there?
 @LoopActor
 enum Prober {
-  /// True when the pod answers within the timeout. TCP: the connection is accepted by the kernel's queue or
-  /// the program; HTTP: any status below 500.
-  static func ask(
-    _ probe: Workload.Probe, address: String, front: String, port: Int, timeoutUSec: UInt64
-  ) async -> Bool {
-    guard let socket = connecting(from: front, to: address, port: port) else { return false }
+  /// TCP: the program accepts the connection; the kernel alone would take it for a program that hangs. HTTP: any
+  /// status below 500.
+  static func ask(_ probe: Workload.Probe, _ pod: PodRecord, timeoutUSec: UInt64) async -> Health.Answer {
     let loop = EventLoop.main
     let deadline = loop.now() + timeoutUSec
-    let ready = await loop.wait(
+    let socket: FileDescriptor
+    do throws(Errno) {
+      socket = try connecting(to: pod)
+    } catch {
+      return .silent("cannot connect: \(error)")
+    }
+    let events = await loop.wait(
       descriptor: socket.raw, events: PollEvents.output, timeoutUSec: timeoutUSec)
-    guard ready != 0, pendingError(socket.raw) == 0 else { return false }
-    guard case .http(let path) = probe else { return true }
+    let error = pendingError(socket.raw)
+    guard error == 0 else { return .silent("cannot connect: \(Errno(error, "connect").name)") }
+    guard events != 0 else { return .silent("not even connected within \(seconds(timeoutUSec))") }
 
+    let mine = localPort(socket.raw)
+    let before = try? Connections.of(address: pod.address, port: pod.port)
+    let answer: Health.Answer?
+    switch probe {
+    case .tcp: answer = await accepted(socket.raw, mine, pod, deadline)
+    case .http(let path): answer = await status(socket.raw, path, pod, deadline)
+    }
+    if let answer { return answer }
+    // It says nothing to podd: does it work for others?
+    if let before, let after = try? Connections.of(address: pod.address, port: pod.port),
+      Connection.progress(from: before, to: after, besides: mine)
+    {
+      return .slow
+    }
+    let what = probe == .tcp ? "connected, but not accepted" : "no answer"
+    return .silent("\(what) within \(seconds(timeoutUSec))")
+  }
+
+  /// Nil: not in time.
+  private static func accepted(
+    _ socket: CInt, _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64
+  ) async -> Health.Answer? {
+    let loop = EventLoop.main
+    var pause: UInt64 = 2_000
+    while true {
+      do throws(Errno) {
+        let mine = try Connections.of(address: pod.address, port: pod.port).first { $0.remotePort == port }
+        // Accepted, or closed by whoever accepted it.
+        if mine?.isAccepted ?? true { return .alive }
+      } catch {
+        // A kernel without sock_diag: that it is connected is all there is to know.
+        return .alive
+      }
+      let now = loop.now()
+      guard now < deadline else { return nil }
+      await loop.sleep(min(pause, deadline - now))
+      pause = min(pause * 2, 1_000_000)
+    }
+  }
+
+  /// Nil: not in time.
+  private static func status(
+    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64
+  ) async -> Health.Answer? {
     let request =
-      "GET \(path) HTTP/1.1\r\nHost: \(address):\(port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
-    guard (try? socket.writeAll(Array(request.utf8))) != nil else { return false }
+      "GET \(path) HTTP/1.1\r\nHost: \(pod.address):\(pod.port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
+    let bytes = Array(request.utf8)
+    let sent = bytes.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+    guard sent == bytes.count else { return .silent("the connection was closed") }
     var head: [UInt8] = []
     while head.count < 12 {
-      let now = loop.now()
-      guard now < deadline else { return false }
-      let events = await loop.wait(
-        descriptor: socket.raw, events: PollEvents.input, timeoutUSec: deadline - now)
-      guard events != 0 else { return false }
+      let now = EventLoop.main.now()
+      guard now < deadline else { return nil }
+      let events = await EventLoop.main.wait(
+        descriptor: socket, events: PollEvents.input, timeoutUSec: deadline - now)
+      guard events != 0 else { return nil }
       var chunk = [UInt8](repeating: 0, count: 64)
-      let got = chunk.withUnsafeMutableBytes { read(socket.raw, $0.baseAddress, $0.count) }
-      guard got > 0 else { return false }
+      let got = chunk.withUnsafeMutableBytes { read(socket, $0.baseAddress, $0.count) }
+      guard got > 0 else { return .silent("the connection was closed without an answer") }
       head += chunk[0..<got]
     }
     // "HTTP/1.1 200": the status stands at a fixed place.
     guard head.starts(with: Array("HTTP/1.".utf8)),
       let status = Int(String(decoding: head[9..<12], as: UTF8.self))
-    else { return false }
-    return status < 500
+    else { return .silent("the answer is not HTTP") }
+    return status < 500 ? .alive : .silent("HTTP \(status)")
   }
 
-  private static func connecting(from front: String, to address: String, port: Int) -> FileDescriptor? {
+  private static func seconds(_ microseconds: UInt64) -> String {
+    let tenths = microseconds / 100_000
+    return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
+  }
+
+  // MARK: Sockets
+
+  private static func connecting(to pod: PodRecord) throws(Errno) -> FileDescriptor {
     let raw = socket(
       AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
-    guard raw >= 0 else { return nil }
+    guard raw >= 0 else { throw Errno.last("socket") }
     let descriptor = FileDescriptor(owning: raw)
     // To reach a pod that is held; without CAP_NET_ADMIN it is a probe like any other.
     var mark = PacketFilter.probeMark
     setsockopt(raw, SOL_SOCKET, SO_MARK, &mark, socklen_t(MemoryLayout<UInt32>.size))
-    guard withAddress(front, 0, { bind(raw, $0, $1) }) == 0 else { return nil }
-    let result = withAddress(address, port) { connect(raw, $0, $1) }
-    guard result == 0 || errno == EINPROGRESS else { return nil }
+    guard withAddress(pod.frontAddress, 0, { bind(raw, $0, $1) }) == 0 else {
+      throw Errno.last("bind \(pod.frontAddress)")
+    }
+    let result = withAddress(pod.address, pod.port) { connect(raw, $0, $1) }
+    guard result == 0 || errno == EINPROGRESS else { throw Errno.last("connect") }
     return descriptor
+  }
+
+  private static func localPort(_ raw: CInt) -> UInt16 {
+    var name = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(raw, $0, &size) }
+    }
+    return UInt16(bigEndian: name.sin_port)
   }
 
   private static func withAddress(

@@ -21,6 +21,14 @@ enum ProcessIdentity {
     return nil
   }
 
+  /// Whether it has ended and its parent has not asked for its status.
+  static func isZombie(_ pid: pid_t) -> Bool {
+    guard let text = readSmallFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else {
+      return true
+    }
+    return text[end...].dropFirst().first { $0 != " " } == "Z"
+  }
+
   /// Fields are counted from 1; the second, the name in parentheses, may itself hold blanks.
   private static func statField(_ number: Int, of pid: pid_t) -> UInt64? {
     guard let text = readSmallFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }

@@ -39,9 +39,12 @@ struct Reconciler {
     // Also what ends while the store and PID 1 are asked.
     var inHand = unitsInHand
     var open: [GenerationRecord]
+    let workloads: [UnitName: WorkloadVersion]
     var scopes: [(unit: String, activeState: String)]
     do throws(StoreError) {
-      open = try await host.store.run { store throws(StoreError) in try store.openGenerations() }
+      (open, workloads) = try await host.store.run { store throws(StoreError) in
+        (try store.openGenerations(), try store.workloadsOfOpenGenerations())
+      }
     } catch {
       throw .store(error)
     }
@@ -55,20 +58,15 @@ struct Reconciler {
     scopes.removeAll { scope in UnitName(scope.unit).map(inHand.contains) ?? false }
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
-    let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID) }
+    let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID, isReady: $0.readyAt != nil) }
     for action in Reconcile.decide(
       rows: rows, scopes: look(scopes, records), boot: ProcessIdentity.bootID)
     {
       switch action {
       case .adopt(let unit):
-        if let record = records[unit], let pod = host.pods[unit.pod], await adopt(pod, record) {
-          outcome.adopted += 1
-        } else {
-          // It ended since it was looked at.
-          try await stop(unit.description, owned: true)
-          endUnseen(unit)
-          outcome.ended += 1
-        }
+        try await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
+      case .relieve(let unit):
+        try await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):
         try await stop(unit, owned: owned)
         if !owned { outcome.orphans += 1 }
@@ -83,7 +81,23 @@ struct Reconciler {
     return outcome
   }
 
-  private var unitsInHand: Set<UnitName> { Set(host.pods.values.compactMap(\.openUnit)) }
+  private func takeOver(
+    _ unit: UnitName, _ record: GenerationRecord?, _ workloads: [UnitName: WorkloadVersion], asSecond: Bool,
+    _ outcome: inout Outcome
+  ) async throws(Failure) {
+    if let record, let pod = host.pods[unit.pod],
+      await adopt(pod, record, workloads[unit], asSecond: asSecond)
+    {
+      outcome.adopted += 1
+      return
+    }
+    // It ended since it was looked at.
+    try await stop(unit.description, owned: true)
+    endUnseen(unit)
+    outcome.ended += 1
+  }
+
+  private var unitsInHand: Set<UnitName> { Set(host.pods.values.flatMap(\.openUnits)) }
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func look(
@@ -129,7 +143,7 @@ struct Reconciler {
   private func endUnseen(_ unit: UnitName) {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
-    if let pod = host.pods[unit.pod], pod.generation == nil { pod.endedUnseen() }
+    if let pod = host.pods[unit.pod], pod.own == nil { pod.endedUnseen() }
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
     }
@@ -152,9 +166,9 @@ struct Reconciler {
     for pod in host.launchOrder(host.pods.values) {
       switch (pod.record.wanted, pod.state) {
       case (.run, .cold): pod.handle(.start)
-      case (.stopped, .ready), (.stopped, .starting): pod.handle(.stop(.operator, then: .stopped))
+      case (.stopped, .ready), (.stopped, .starting): pod.stopGracefully(.operator, then: .stopped)
       // podd ended in the middle of stopping it: what runs was written down as wanted before.
-      case (.cold, .ready), (.cold, .starting): pod.handle(.stop(.idle, then: .cold))
+      case (.cold, .ready), (.cold, .starting): pod.stopGracefully(.idle, then: .cold)
       default: break
       }
     }
@@ -162,8 +176,7 @@ struct Reconciler {
 
   /// References end with the connection (facts 3): takes them again after the bus came back.
   func referenceAll() async {
-    for pod in host.pods.values {
-      guard let unit = pod.generation?.unit else { continue }
+    for unit in host.pods.values.flatMap(\.openUnits) {
       do throws(BusError) {
         try await host.systemd.referenceUnit(unit.description)
       } catch {
@@ -175,40 +188,35 @@ struct Reconciler {
 
   // MARK: Adoption
 
-  private func adopt(_ pod: Pod, _ record: GenerationRecord) async -> Bool {
+  private func adopt(
+    _ pod: Pod, _ record: GenerationRecord, _ launched: WorkloadVersion?, asSecond: Bool
+  ) async -> Bool {
     // Taken over before, or the record is of an earlier boot.
-    guard pod.generation == nil, record.bootID == nil || record.bootID == ProcessIdentity.bootID else {
-      return false
-    }
-    let path = Launcher.cgroupPath(record.unit, tier: pod.record.tier)
-    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else {
-      return false
-    }
-    let raw = linux_pidfd_open(pid, 0)
-    guard raw >= 0 else { return false }
-    let pidfd = FileDescriptor(owning: raw)
-    // The pid may have been reused between the look and the pidfd.
-    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else {
-      return false
-    }
-    let cgroup: Cgroup
-    do throws(CgroupError) { cgroup = try Cgroup(path: path) } catch { return false }
-    let generation = Generation(
-      unit: record.unit, pid: pid, startTicks: ticks, pidfd: pidfd, cgroup: cgroup, adopted: true)
+    guard asSecond ? pod.own != nil && pod.beside == nil : pod.own == nil,
+      record.bootID == nil || record.bootID == ProcessIdentity.bootID
+    else { return false }
+    guard let generation = look(for: record, tier: pod.record.tier) else { return false }
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
-    let workload = tier.flatMap { try? host.configuration.workload(of: $0) }
-    do throws(Errno) {
-      try UserRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
-    } catch {
-      Log.warning("\(pod.name): \(error)")
+    // As it was launched, whatever the files say by now; they serve where that is not on record.
+    let source =
+      launched.flatMap { try? WorkloadSource($0) }
+      ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
+    let workload = source?.workload
+    if asSecond {
+      pod.adoptPredecessor(generation, record, tier: tier, source: source)
+    } else {
+      do throws(Errno) {
+        try UserRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
+      } catch {
+        Log.warning("\(pod.name): \(error)")
+      }
+      pod.adopt(generation, record, tier: tier, source: source)
+      if workload?.listen == .socket {
+        host.sockets.recover(
+          pod.name, pid: generation.pid, address: pod.record.address, port: pod.record.port)
+      }
+      await pod.checkUsersTold()
     }
-    pod.adopt(
-      generation, tier: tier, workload: workload, ready: record.readyAt != nil,
-      since: record.readyAt.map { UInt64($0) })
-    if workload?.listen == .socket {
-      host.sockets.recover(pod.name, pid: pid, address: pod.record.address, port: pod.record.port)
-    }
-    await pod.checkUsersTold()
     if record.mainPID == nil { pod.recordStart(generation) }
     do throws(BusError) {
       try await host.systemd.referenceUnit(record.unit.description)
@@ -216,6 +224,25 @@ struct Reconciler {
       Log.debug("\(record.unit): \(error.message), ignoring")
     }
     return true
+  }
+
+  /// The generation as it runs; nil when it does not, or another process has its pid.
+  private func look(for record: GenerationRecord, tier: String) -> Generation? {
+    let path = Launcher.cgroupPath(record.unit, tier: tier)
+    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else {
+      return nil
+    }
+    let raw = linux_pidfd_open(pid, 0)
+    guard raw >= 0 else { return nil }
+    let pidfd = FileDescriptor(owning: raw)
+    // The pid may have been reused between the look and the pidfd.
+    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else {
+      return nil
+    }
+    let cgroup: Cgroup
+    do throws(CgroupError) { cgroup = try Cgroup(path: path) } catch { return nil }
+    return Generation(
+      unit: record.unit, pid: pid, startTicks: ticks, pidfd: pidfd, cgroup: cgroup, adopted: true)
   }
 
   /// The recorded process if it is still itself; without a record (podd died in mid-launch) the one process

@@ -12,6 +12,8 @@ struct SettingsCache<Value> {
     return entry.value
   }
 
+  mutating func forget(_ name: String) { entries[name] = nil }
+
   /// Keeps a value that was read whole, and not from files that had just changed: the kernel's time stamps are too
   /// coarse to show a second change right after the first.
   mutating func keep(_ value: Value, _ name: String, _ stamps: FileStamps) {

@@ -99,6 +99,19 @@ final class SystemdManager {
     _ = try await bus.callAsync(call)
   }
 
+  /// Returns when every process of the unit is frozen.
+  func freezeUnit(_ unit: String) async throws(BusError) {
+    let call = try newCall("FreezeUnit")
+    try call.append(unit)
+    _ = try await bus.callAsync(call)
+  }
+
+  func thawUnit(_ unit: String) async throws(BusError) {
+    let call = try newCall("ThawUnit")
+    try call.append(unit)
+    _ = try await bus.callAsync(call)
+  }
+
   /// Keeps a unit loaded until its result was read; the reference ends with the connection (facts 3).
   func referenceUnit(_ unit: String) async throws(BusError) {
     let call = try newCall("RefUnit")

@@ -60,7 +60,7 @@ import Testing
 
   @Test func onlyRestartsThatNobodyAskedForAreCounted() {
     var driver = patient()
-    driver.send(.restart(.operator))
+    driver.send(.restart(.operator, .queue))
     driver.send(.ended(.exited(0)))
     driver.send(.ready)
     #expect(driver.pod.restarts == 0)
@@ -148,7 +148,7 @@ import Testing
 
   @Test func aRestartDuringAStopLaunchesAgain() {
     var driver = LifecycleDriver(.start, .ready, .stop(.operator, then: .stopped))
-    driver.send(.restart(.operator))
+    driver.send(.restart(.operator, .queue))
     #expect(driver.effects == [.persist(.run)])
     driver.send(.ended(.signal("TERM")))
     #expect(driver.pod.state == .starting)
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test func theLastWishWins() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator))
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .queue))
     driver.send(.stop(.idle, then: .cold))
     driver.send(.start)
     driver.send(.stop(.operator, then: .stopped))
@@ -197,7 +197,7 @@ import Testing
 
   @Test func anOperatorsRestartDuringAStartTimeoutIsObeyedAtOnce() {
     var driver = LifecycleDriver(.start, .startTimeout)
-    driver.send(.restart(.operator))
+    driver.send(.restart(.operator, .queue))
     driver.send(.ended(.signal("KILL")))
     #expect(driver.pod.state == .starting)
     #expect(driver.effects.contains(.recordEnd(.startTimeout)))

@@ -6,8 +6,9 @@ import Testing
     UnitName(pod: PodName(number: pod), generation: generation)
   }
 
-  private func row(_ pod: Int, _ generation: Int, boot: String? = "now") -> Reconcile.Row {
-    Reconcile.Row(unit: unit(pod, generation), bootID: boot)
+  private func row(_ pod: Int, _ generation: Int, boot: String? = "now", ready: Bool = true) -> Reconcile.Row
+  {
+    Reconcile.Row(unit: unit(pod, generation), bootID: boot, isReady: ready)
   }
 
   private func scope(_ unit: String, main: Bool = true, failed: Bool = false, populated: Bool = true)
@@ -58,10 +59,21 @@ import Testing
         == [.stop("pod-001-2.scope", owned: false)])
   }
 
-  @Test func onlyTheNewestGenerationOfAPodIsKept() {
+  @Test func ofTwoTheOneServesThatWasReady() {
+    let scopes = [scope("pod-001-9.scope"), scope("pod-001-10.scope")]
+    #expect(
+      decide([row(1, 9), row(1, 10, ready: false)], scopes) == [.adopt(unit(1, 9)), .relieve(unit(1, 10))])
+    // Of three, none of which should be, one is stopped at once.
+    #expect(
+      decide([row(1, 8), row(1, 9), row(1, 10)], scopes + [scope("pod-001-8.scope")]) == [
+        .adopt(unit(1, 10)), .relieve(unit(1, 9)), .stop("pod-001-8.scope", owned: true), .end(unit(1, 8)),
+      ])
+  }
+
+  @Test func theNewestGenerationOfAPodIsThePod() {
     let scopes = [scope("pod-001-9.scope"), scope("pod-001-10.scope")]
     let expected: [Reconcile.Action] = [
-      .adopt(unit(1, 10)), .stop("pod-001-9.scope", owned: true), .end(unit(1, 9)),
+      .adopt(unit(1, 10)), .relieve(unit(1, 9)),
     ]
     #expect(decide([row(1, 9), row(1, 10)], scopes) == expected)
     #expect(decide([row(1, 10), row(1, 9)], scopes.reversed()) == expected)

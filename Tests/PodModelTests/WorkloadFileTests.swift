@@ -13,7 +13,7 @@ import Testing
       [Workload]
       ExecStart=/usr/bin/app --port ${PORT} \\
         "two words"
-      Listen=port
+      Listen=socket
       Type=exec
       Probe=http:/healthz?x=1
       ProbeSec=20s
@@ -24,6 +24,7 @@ import Testing
       KillSignal=SIGINT
       TimeoutStartSec=30s
       TimeoutStopSec=infinity
+      TimeoutDrainSec=5s
       Overlap=yes
       Environment=A=1 "B=two words"
       Environment=A=3
@@ -33,7 +34,7 @@ import Testing
       """)
     var expected = Workload(name: "app")
     expected.execStart = ["/usr/bin/app", "--port", "${PORT}", "two words"]
-    expected.listen = .port
+    expected.listen = .socket
     expected.type = .exec
     expected.probe = .http(path: "/healthz?x=1")
     expected.probeUSec = 20_000_000
@@ -44,12 +45,19 @@ import Testing
     expected.killSignal = 2
     expected.timeoutStartUSec = 30_000_000
     expected.timeoutStopUSec = .max
+    expected.timeoutDrainUSec = 5_000_000
     expected.overlap = true
     expected.environment = ["B=two words", "A=3"]
     expected.ipAddressAllow = ["10.0.0.0/8", "localhost"]
     expected.readWritePaths = ["/srv/app", "-/srv/maybe"]
     expected.readOnlyPaths = ["/opt/app"]
     #expect(workload == expected)
+  }
+
+  @Test func twoGenerationsCannotBindOnePort() {
+    #expect(throws: SettingsError.self) {
+      try parse("[Workload]\nExecStart=/bin/a\nListen=port\nOverlap=yes\n")
+    }
   }
 
   @Test func anEmptyAssignmentResets() throws {

@@ -7,17 +7,23 @@ extension Simulation {
   func checkInvariants() throws {
     let populated = world.populated
     // 2: what the processes say, not what podd remembers.
-    var live: [PodName: UnitName] = [:]
-    for unit in populated {
-      if let other = live.updateValue(unit, forKey: unit.pod) {
-        try check(false, "\(other) and \(unit) live at the same time")
-      }
+    var live: [PodName: [UnitName]] = [:]
+    for unit in populated { live[unit.pod, default: []].append(unit) }
+    for units in live.values where units.count > 1 {
+      try check(units.count == 2, "\(units) live at the same time")
+      try check(
+        units.allSatisfy { world.handovers[$0] == .overlap },
+        "\(units) live at the same time and may not overlap")
+    }
+    // What we chose to stop loses no request, unless its time was over.
+    for (unit, count) in world.lostByStop where !world.excused.contains(unit) {
+      try check(false, "\(unit) was stopped with \(count) requests in hand")
     }
     guard let podd, podd.isServing else { return }
     // 4: no scope without a row, no row without a scope.
     for unit in populated { try check(openRows.contains(unit), "\(unit) runs and is not on record") }
     for unit in openRows where !lostEnds.contains(unit) {
-      let isKnown = podd.pods[unit.pod]?.openUnit == unit
+      let isKnown = podd.pods[unit.pod]?.openUnits.contains(unit) ?? false
       let isEnding = podd.jobs.contains { if case .end(unit, _) = $0 { true } else { false } }
       try check(isKnown || isEnding, "\(unit) is open on record and podd does not know it")
     }
@@ -25,14 +31,18 @@ extension Simulation {
     var waiting: Set<Int> = []
     for pod in podd.pods.values {
       try check(
-        pod.waiters.isEmpty || pod.state == .starting || pod.state == .stopping,
+        pod.waiters.isEmpty || [.starting, .stopping, .draining, .frozen].contains(pod.state)
+          || pod.lifecycle.isBeingReplaced,
         "\(pod.waiters.count) wait for \(pod.name), which is \(pod.state)")
       waiting.formUnion(pod.waiters)
       let policy = Lifecycle.Policy()
       let recent = pod.relaunches.filter { $0 + policy.burstInterval > world.now }
       try check(
         recent.count < policy.burst, "\(pod.name) was launched again \(recent.count) times in a minute")
-      let isUnderWay = pod.launch != nil || pod.running != nil
+      let isUnderWay = pod.own != nil || pod.state == .stopping && pod.beside != nil
+      try check(
+        (pod.lifecycle.beside != nil) == (pod.beside != nil),
+        "\(pod.name) has \(pod.beside == nil ? "no" : "a") second generation, decided is otherwise")
       try check(
         pod.state.hasScope == isUnderWay,
         "\(pod.name) is \(pod.state), but \(isUnderWay ? "something" : "nothing") is under way")
@@ -70,9 +80,18 @@ extension Simulation {
         try check(record.crashLoopHold == (pod.state == .crashLoop), "\(pod.name)'s hold is not on record")
       }
       switch pod.state {
-      case .ready:
+      case .ready, .frozen:
         try check(pod.lifecycle.wanted == .run, "\(pod.name) runs and nobody wants it")
-        if let unit = pod.running?.unit { expected.insert(unit) }
+        try check(pod.beside == nil, "\(pod.name) still has a second generation")
+        let unit = pod.own?.running?.unit
+        if let unit { expected.insert(unit) }
+        let isFrozen = unit.map { world.frozenUnits.contains($0) } ?? false
+        try check(isFrozen == (pod.state == .frozen), "\(pod.name) is \(pod.state), but its scope is not")
+        try check(
+          isFrozen || unit.map { world.requests(in: $0) } == 0, "\(pod.name) has not answered everybody")
+        try check(
+          isFrozen || world.doors[pod.name].map { $0.waiting == 0 } ?? true,
+          "\(pod.name) lets somebody wait who could be served")
       case .crashLoop: break
       case .cold:
         try check(pod.lifecycle.wanted == .cold, "\(pod.name) is cold and shall be \(pod.lifecycle.wanted)")

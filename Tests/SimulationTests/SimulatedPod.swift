@@ -1,8 +1,8 @@
 import PodModel
 import PodStore
 
-/// What podd keeps in memory about one pod; lost when podd dies.
-final class SimulatedPod {
+/// One generation in the simulated podd's hands, as podd's Run.
+final class SimulatedRun {
   /// Where a launch stands. podd may die, and other things may happen, between any two.
   enum Launch: Equatable {
     case waitingForItsTurn
@@ -21,23 +21,48 @@ final class SimulatedPod {
     var isAdopted: Bool
   }
 
+  var launch: Launch?
+  var running: Running?
+  /// Begun in the store and without an end there.
+  var unit: UnitName?
+  var handover = Lifecycle.Handover.queue
+  /// When it is given up.
+  var startDeadline: UInt64?
+  var isCancelled = false
+  /// A stop job is with PID 1.
+  var isStopping = false
+  /// The main process has ended; what it left behind is being stopped.
+  var clearingUp: EndEvidence?
+  /// Its readiness is being written down.
+  var isRelieving = false
+
+  init(launch: Launch?) { self.launch = launch }
+
+  var heldProcess: Int32? {
+    switch launch {
+    case .startingScope(_, let pid), .releasing(_, let pid), .awaitingProgram(_, let pid): pid
+    case .waitingForItsTurn, .beginning, .spawning, nil: nil
+    }
+  }
+}
+
+/// What podd keeps in memory about one pod; lost when podd dies.
+final class SimulatedPod {
   let name: PodName
   var record: PodRecord
   var lifecycle: Lifecycle
-  var launch: Launch?
-  var running: Running?
-  var timer: (at: UInt64, event: Lifecycle.Event)?
-  /// The main process has ended; what it left behind is being stopped.
-  var clearingUp: EndEvidence?
-  /// A stop job is with PID 1.
-  var isStopping = false
-  /// Begun in the store and without an end there.
-  var openUnit: UnitName?
+  var own: SimulatedRun?
+  var beside: SimulatedRun?
+  var backoffAt: UInt64?
+  var drainDeadline: UInt64?
+  /// Until then, or the next generation's readiness, or whatever comes between, nobody is refused.
+  var heldUntil: UInt64?
   /// Its row is gone.
   var isForgotten = false
   /// Calls that wait for this pod, by number.
   var waiters: [Int] = []
   var diedAt: UInt64 = 0
+  var diedOfHost = false
   /// The ends after which podd launched it again by itself, since somebody last asked.
   var relaunches: [UInt64] = []
 
@@ -50,13 +75,8 @@ final class SimulatedPod {
   }
 
   var state: PodState { lifecycle.state }
-
-  var heldProcess: Int32? {
-    switch launch {
-    case .startingScope(_, let pid), .releasing(_, let pid), .awaitingProgram(_, let pid): pid
-    case .waitingForItsTurn, .beginning, .spawning, nil: nil
-    }
-  }
+  var runs: [SimulatedRun] { [own, beside].compactMap { $0 } }
+  var openUnits: [UnitName] { runs.compactMap(\.unit) }
 }
 
 /// A client's call to podd. It ends with an answer, or with podd.
@@ -79,9 +99,11 @@ enum StoreJob {
   case undo(Provisioned)
   case deprovision(user: String)
   case settled(user: String)
-  case begin(SimulatedPod)
+  case begin(SimulatedPod, SimulatedRun)
   case started(UnitName, pid: Int32, ticks: UInt64)
   case ready(UnitName)
+  /// The successor's, which takes over once it is on the disk.
+  case relieve(SimulatedPod, SimulatedRun, UnitName)
   case end(UnitName, EndReason)
   case wanted(PodName, Lifecycle.Wanted)
   case hold(PodName, Bool)
@@ -94,9 +116,9 @@ extension StoreJob {
     case .undo(let placed): "undo \(placed.user.name) on \(placed.pod.name)"
     case .deprovision(let user): "deprovision \(user)"
     case .settled(let user): "data of \(user) settled"
-    case .begin(let pod): "\(pod.name) begins"
+    case .begin(let pod, _): "\(pod.name) begins"
     case .started(let unit, let pid, _): "\(unit) started as \(pid)"
-    case .ready(let unit): "\(unit) ready"
+    case .ready(let unit), .relieve(_, _, let unit): "\(unit) ready"
     case .end(let unit, let reason): "\(unit) ended: \(reason)"
     case .wanted(let name, let wanted): "\(name) wanted: \(wanted)"
     case .hold(let name, let held): "\(name) held: \(held)"

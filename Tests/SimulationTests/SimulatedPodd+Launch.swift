@@ -3,99 +3,139 @@ import PodStore
 
 /// A generation's way from the decision to its end, as Pod.swift goes it with Launcher and Generation.
 extension SimulatedPodd {
-  func canAdvance(_ pod: SimulatedPod) -> Bool {
-    switch pod.launch {
+  func canAdvance(_ pod: SimulatedPod, _ run: SimulatedRun) -> Bool {
+    switch run.launch {
     case .waitingForItsTurn:
-      pods.values.count { $0.launch != nil && $0.launch != .waitingForItsTurn } < Self.launchesMax
+      run.isCancelled || hasRoom(pod, run) && launchesUnderWay < Self.launchesMax
     case .beginning, nil: false  // The store's job goes on with it.
     default: true
     }
   }
 
-  func advanceLaunch(_ pod: SimulatedPod) throws {
+  private var launchesUnderWay: Int {
+    pods.values.reduce(0) { count, pod in
+      count + pod.runs.count { $0.launch != nil && $0.launch != .waitingForItsTurn }
+    }
+  }
+
+  /// Pod.makeRoom: what is on its way out is waited for, unless the two may overlap.
+  private func hasRoom(_ pod: SimulatedPod, _ run: SimulatedRun) -> Bool {
+    guard run === pod.own, let second = pod.beside else { return true }
+    return second.running != nil && second.handover == .overlap
+      && simulation.handover(of: pod.name) == .overlap
+  }
+
+  func advanceLaunch(_ pod: SimulatedPod, _ run: SimulatedRun) throws {
     let fails = !simulation.isCalm && simulation.random.chance(6)
-    switch pod.launch {
+    switch run.launch {
     case .waitingForItsTurn:
-      guard pod.state == .starting else {
-        pod.launch = nil
-        return try handle(.ended(.operator), pod)
+      if run.isCancelled {
+        run.launch = nil
+        return try handle(pod, run, own: .ended(.operator), beside: .besideEnded(.operator))
       }
-      pod.launch = .beginning
-      jobs.append(.begin(pod))
+      run.launch = .beginning
+      run.handover = simulation.handover(of: pod.name)
+      run.startDeadline = simulation.world.now + Self.startTimeout
+      jobs.append(.begin(pod, run))
     case .spawning(let unit):
-      if fails { return try launchFailed(pod, unit, "spawn") }
-      pod.launch = .startingScope(unit, simulation.world.spawn(isMain: true))
-      pod.timer = (simulation.world.now + Self.startTimeout, .startTimeout)
+      if fails || run.isCancelled { return try launchFailed(pod, run, "spawn") }
+      if run.handover != .drain { simulation.world.doors[pod.name, default: World.Door()].isListening = true }
+      run.launch = .startingScope(unit, simulation.world.spawn(isMain: true))
+      run.startDeadline = simulation.world.now + Self.startTimeout
     case .startingScope(let unit, let pid):
-      if fails || simulation.world.processes[pid] == nil { return try launchFailed(pod, unit, "scope") }
-      simulation.world.attach(pid, to: unit)
-      pod.launch = .releasing(unit, pid)
+      if fails || simulation.world.processes[pid] == nil { return try launchFailed(pod, run, "scope") }
+      simulation.world.attach(pid, to: unit, run.handover)
+      run.launch = .releasing(unit, pid)
     case .releasing(let unit, let pid):
-      if fails || simulation.world.processes[pid] == nil { return try launchFailed(pod, unit, "limits") }
+      if fails || simulation.world.processes[pid] == nil { return try launchFailed(pod, run, "limits") }
       simulation.world.release(pid)
-      pod.launch = .awaitingProgram(unit, pid)
+      run.launch = .awaitingProgram(unit, pid)
     case .awaitingProgram(let unit, let pid):
       guard !fails, let process = simulation.world.processes[pid], process.unit == unit else {
-        return try launchFailed(pod, unit, "exec")
+        return try launchFailed(pod, run, "exec")
       }
-      pod.launch = nil
-      pod.running = SimulatedPod.Running(unit: unit, pid: pid, ticks: process.ticks, isAdopted: false)
+      run.launch = nil
+      run.running = SimulatedRun.Running(unit: unit, pid: pid, ticks: process.ticks, isAdopted: false)
       jobs.append(.started(unit, pid: pid, ticks: process.ticks))
-      if pod.state == .stopping { pod.isStopping = true }
+      if run.isCancelled { stop(pod, run) }
     case .beginning, nil: break
     }
   }
 
-  func launchFailed(_ pod: SimulatedPod, _ unit: UnitName?, _ stage: String) throws {
-    if let held = pod.heldProcess { simulation.world.end(held, .signal("KILL")) }
-    if let unit { simulation.world.stop(unit) }
-    pod.launch = nil
-    try handle(.launchFailed(.launchFailed(stage: stage, error: "EIO")), pod)
+  func launchFailed(_ pod: SimulatedPod, _ run: SimulatedRun, _ stage: String) throws {
+    if let held = run.heldProcess { simulation.world.end(held, .signal("KILL")) }
+    if let unit = run.unit { simulation.world.kill(unit) }
+    run.launch = nil
+    let reason = EndReason.launchFailed(stage: stage, error: "EIO")
+    try handle(pod, run, own: .launchFailed(reason), beside: .besideEnded(reason))
   }
 
   /// The store has written the generation down, or could not.
-  func begun(_ pod: SimulatedPod, _ generation: Int?) throws {
-    guard let generation else { return try launchFailed(pod, nil, "store") }
+  func begun(_ pod: SimulatedPod, _ run: SimulatedRun, _ generation: Int?) throws {
+    guard let generation else { return try launchFailed(pod, run, "store") }
     let unit = UnitName(pod: pod.name, generation: generation)
     pod.record.generation = generation
     pod.record.restarts = Int(pod.lifecycle.restarts)
-    pod.openUnit = unit
-    pod.launch = .spawning(unit)
+    run.unit = unit
+    run.launch = .spawning(unit)
   }
 
-  func becameReady(_ pod: SimulatedPod, _ running: SimulatedPod.Running) throws {
-    try handle(.ready, pod)
-    jobs.append(.ready(running.unit))
+  func becameReady(_ pod: SimulatedPod, _ run: SimulatedRun, _ unit: UnitName) throws {
+    if run === pod.own {
+      try handle(.ready, pod)
+      jobs.append(.ready(unit))
+    } else {
+      run.isRelieving = true
+      jobs.append(.relieve(pod, run, unit))
+    }
   }
 
   // MARK: Ends
 
-  func mainProcessEnded(_ pod: SimulatedPod, _ running: SimulatedPod.Running) {
+  func stop(_ pod: SimulatedPod, _ run: SimulatedRun) {
+    guard let running = run.running else {
+      run.isCancelled = true
+      if let held = run.heldProcess { simulation.world.end(held, .signal("KILL")) }
+      return
+    }
+    guard !run.isStopping else { return }
+    run.isStopping = true
+    let world = simulation.world
+    let cause = run === pod.own ? pod.lifecycle.stopCause : nil
+    let isHung = cause == .health
+    // Graceful is what was asked of a program that serves.
+    if isHung || cause == .startTimeout || world.processes[running.pid]?.isReady != true {
+      simulation.world.excused.insert(running.unit)
+    }
+    simulation.world.terminate(running.unit, patience: isHung ? 10_000_000 : Self.stopTimeout)
+  }
+
+  func mainProcessEnded(_ run: SimulatedRun, _ running: SimulatedRun.Running) {
     var evidence = simulation.world.exits[running.unit] ?? EndEvidence()
     if running.isAdopted {
       evidence.adopted = true
       // podd was not the parent.
       evidence.exit = nil
     }
-    pod.clearingUp = evidence
+    run.clearingUp = evidence
     simulation.note("podd sees that \(running.unit) ended")
   }
 
-  func clearUp(_ pod: SimulatedPod, _ running: SimulatedPod.Running) throws {
-    if simulation.world.isPopulated(running.unit) { return simulation.world.stop(running.unit) }
-    guard let evidence = pod.clearingUp else { return }
-    let wasAsked = pod.isStopping
-    pod.running = nil
-    pod.clearingUp = nil
-    pod.isStopping = false
+  func clearUp(_ pod: SimulatedPod, _ run: SimulatedRun, _ running: SimulatedRun.Running) throws {
+    if simulation.world.isPopulated(running.unit) { return simulation.world.kill(running.unit) }
+    guard let evidence = run.clearingUp else { return }
+    let wasAsked = run.isStopping || pod.state == .draining
+    run.running = nil
+    run.clearingUp = nil
     simulation.world.failedUnits.remove(running.unit)
-    try handle(.ended(evidence.reason), pod)
-    try checkReason(running, wasAsked, pod.lifecycle.lastEnd)
+    let isOwn = run === pod.own
+    try handle(pod, run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
+    if isOwn { try checkReason(running, wasAsked, pod.lifecycle.lastEnd) }
   }
 
   /// Against the truth, which podd sees only in part.
-  func checkReason(
-    _ running: SimulatedPod.Running, _ wasAsked: Bool, _ recorded: EndReason?
+  private func checkReason(
+    _ running: SimulatedRun.Running, _ wasAsked: Bool, _ recorded: EndReason?
   ) throws {
     if wasAsked { return }
     let truth = simulation.world.exits[running.unit]

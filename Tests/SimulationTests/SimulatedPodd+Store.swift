@@ -31,15 +31,26 @@ extension SimulatedPodd {
   func stop(_ name: PodName) throws {
     guard let pod = pods[name] else { return }
     simulation.note("call: stop \(name)")
-    try handle(.stop(.operator, then: .stopped), pod)
-    if pod.state == .stopping { pod.waiters.append(newCall(.stop)) }
+    try stopGracefully(pod, .operator, then: .stopped)
+    if pod.state == .stopping || pod.state == .draining { pod.waiters.append(newCall(.stop)) }
   }
 
   func restart(_ name: PodName) throws {
     guard let pod = pods[name] else { return }
     simulation.note("call: restart \(name)")
-    try handle(.restart(.operator), pod)
-    wait(newCall(.restart), pod)
+    try handle(.restart(.operator, handover(of: pod)), pod)
+    let call = newCall(.restart)
+    if pod.state == .ready && pod.lifecycle.isBeingReplaced {
+      pod.waiters.append(call)
+    } else {
+      wait(call, pod)
+    }
+  }
+
+  func freeze(_ name: PodName) throws {
+    guard let pod = pods[name], pod.state == .ready else { return }
+    simulation.note("call: freeze \(name)")
+    try handle(.freeze, pod)
   }
 
   func reset(_ name: PodName) throws {
@@ -51,14 +62,14 @@ extension SimulatedPodd {
   private func wait(_ call: Int, _ pod: SimulatedPod) {
     switch pod.state {
     case .ready: answer(call, pod, nil)
-    case .starting, .stopping: pod.waiters.append(call)
+    case .starting, .stopping, .draining, .frozen: pod.waiters.append(call)
     default: answer(call, pod, pod.lifecycle.lastEnd ?? .operator)
     }
   }
 
   private func serve(_ call: Int, _ pod: SimulatedPod) throws {
     switch pod.state {
-    case .cold, .backoff, .stopping: try handle(.start, pod)
+    case .cold, .backoff, .draining, .stopping, .frozen: try handle(.start, pod)
     default: break
     }
     wait(call, pod)
@@ -73,11 +84,15 @@ extension SimulatedPodd {
     undoing.append(placed)
   }
 
-  /// Nil when all of them still wait for a pod to be gone.
-  func undo() -> (() -> Void)? {
-    let index = undoing.firstIndex { pods[$0.pod.name]?.state != .stopping }
-    guard let index else { return nil }
-    return { self.jobs.append(.undo(self.undoing.remove(at: index))) }
+  /// Not while the pod is being stopped.
+  func canUndo(_ placed: Provisioned) -> Bool {
+    let state = pods[placed.pod.name]?.state
+    return state != .stopping && state != .draining
+  }
+
+  func undoNext() {
+    guard let index = undoing.firstIndex(where: canUndo) else { return }
+    jobs.append(.undo(undoing.remove(at: index)))
   }
 
   // MARK: The disk
@@ -117,12 +132,12 @@ extension SimulatedPodd {
     case .settled(let user):
       try store.dataSettled(user: user)
       return {}
-    case .begin(let pod):
+    case .begin(let pod, let run):
       let generation = try store.beginGeneration(
         pod: pod.name, createdAt: pod.record.createdAt,
         restart: pod.lifecycle.restarts > UInt64(max(0, pod.record.restarts)), now: now)
       simulation.openRows.insert(UnitName(pod: pod.name, generation: generation))
-      return { try self.begun(pod, generation) }
+      return { try self.begun(pod, run, generation) }
     case .started(let unit, let pid, let ticks):
       try store.generationStarted(
         unit, bootID: simulation.world.bootID, invocationID: "", mainPID: pid, mainStartTicks: ticks, now: now
@@ -131,6 +146,9 @@ extension SimulatedPodd {
     case .ready(let unit):
       try store.generationReady(unit, now: now)
       return {}
+    case .relieve(let pod, let run, let unit):
+      try store.generationReady(unit, now: now)
+      return { try self.handle(pod, run, own: .ready, beside: .successorReady) }
     case .end(let unit, let reason):
       let isFirst = try store.endGeneration(unit, reason: reason, now: now)
       simulation.openRows.remove(unit)
@@ -151,7 +169,9 @@ extension SimulatedPodd {
       endTurn(of: user)
     case .undo(let placed): endTurn(of: placed.user.name)
     case .deprovision(let user): endTurn(of: user)
-    case .begin(let pod): if !pod.isForgotten { try begun(pod, nil) }
+    case .begin(let pod, let run): if !pod.isForgotten { try begun(pod, run, nil) }
+    // podd goes on without.
+    case .relieve(let pod, let run, _): try handle(pod, run, own: .ready, beside: .successorReady)
     case .end(let unit, _): simulation.lostEnds.insert(unit)
     // podd logs that it could not write it down.
     case .wanted(let name, _), .hold(let name, _): simulation.lostWishes.insert(name)
@@ -183,7 +203,8 @@ extension SimulatedPodd {
     guard let pod = pods[placed.pod.name] else { return }
     if isGone {
       try simulation.check(
-        pod.running == nil && pod.heldProcess == nil, "\(pod.name) is forgotten while it runs")
+        pod.runs.allSatisfy { $0.running == nil && $0.heldProcess == nil },
+        "\(pod.name) is forgotten while it runs")
       pods[pod.name] = nil
       pod.isForgotten = true
       resolve(pod, .operator)
@@ -201,7 +222,7 @@ extension SimulatedPodd {
   private func deprovisioned(_ gone: Deprovisioned) throws {
     if let record = gone.pod {
       let pod = add(record)
-      if record.users == 0 && pod.state.hasScope { try handle(.stop(.idle, then: .cold), pod) }
+      if record.users == 0 && pod.state.hasScope { try stopGracefully(pod, .idle, then: .cold) }
     }
     if gone.user.pod != nil { jobs.append(.settled(user: gone.user.name)) }
     endTurn(of: gone.user.name)

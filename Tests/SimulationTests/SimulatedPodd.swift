@@ -18,12 +18,16 @@ final class SimulatedPodd {
 
   private var policy: Lifecycle.Policy { Lifecycle.Policy() }
   static let startTimeout: UInt64 = 30_000_000
+  static let stopTimeout: UInt64 = 20_000_000
+  static let drainTimeout: UInt64 = 30_000_000
   static let launchesMax = 2
 
   /// Reads the store, looks at what runs and decides; acting is for later steps.
   init(_ simulation: Simulation) throws {
     self.simulation = simulation
     simulation.note("podd starts")
+    // Firewall.start: whoever an earlier podd held off is let in.
+    for pod in simulation.world.doors.keys { simulation.world.doors[pod]?.heldUntil = nil }
     for record in try simulation.store.pods() {
       pods[record.name] = SimulatedPod(record, now: simulation.world.now)
     }
@@ -33,7 +37,8 @@ final class SimulatedPodd {
     simulation.lostEnds = []
     simulation.lostWishes = []
     reconciling = Reconcile.decide(
-      rows: open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID) }, scopes: look(open),
+      rows: open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID, isReady: $0.readyAt != nil) },
+      scopes: look(open),
       boot: simulation.world.bootID)
   }
 
@@ -73,42 +78,115 @@ final class SimulatedPodd {
       try settle()
       return true
     }
-    var choices: [() throws -> Void] = []
-    if !takenBack.isEmpty { choices.append { try self.takeBack() } }
-    if let undo = undo() { choices.append(undo) }
-    if !jobs.isEmpty { choices.append { try self.doNextJob() } }
+    var choices: [Choice] = []
+    if !takenBack.isEmpty { choices.append(.takeBack) }
+    if undoing.contains(where: { canUndo($0) }) { choices.append(.undo) }
+    if !jobs.isEmpty { choices.append(.job) }
     let now = simulation.world.now
-    for pod in pods.values.sorted(by: { $0.name < $1.name }) {
-      if pod.launch != nil, canAdvance(pod) { choices.append { try self.advanceLaunch(pod) } }
-      if let timer = pod.timer, timer.at <= now {
-        choices.append {
-          pod.timer = nil
-          try self.handle(timer.event, pod)
-        }
-      }
-      if let running = pod.running {
-        let world = simulation.world
-        if pod.clearingUp == nil, !world.isAlive(running.pid, running.ticks) {
-          choices.append { self.mainProcessEnded(pod, running) }
-        }
-        if pod.clearingUp != nil { choices.append { try self.clearUp(pod, running) } }
-        if pod.isStopping, world.isPopulated(running.unit) {
-          choices.append { self.simulation.world.stop(running.unit) }
-        }
-        if pod.state == .starting, world.processes[running.pid]?.isReady == true,
-          world.isAlive(running.pid, running.ticks)
-        {
-          choices.append { try self.becameReady(pod, running) }
-        }
-      }
+    for pod in pods.values {
+      if let at = pod.backoffAt, at <= now { choices.append(.backoff(pod)) }
+      if pod.drainDeadline != nil, pod.state == .draining, canEndDrain(pod) { choices.append(.drained(pod)) }
+      for run in pod.runs { choose(pod, run, now, &choices) }
     }
+    // A dictionary's order changes from run to run.
+    choices.sort { $0.order < $1.order }
     guard let choice = simulation.random.pick(choices) else { return false }
-    try choice()
+    try take(choice)
     return true
   }
 
+  /// What can be done now.
+  private enum Choice {
+    case takeBack, undo, job
+    case backoff(SimulatedPod)
+    case drained(SimulatedPod)
+    case launch(SimulatedPod, SimulatedRun)
+    case startTimeout(SimulatedPod, SimulatedRun)
+    case ended(SimulatedPod, SimulatedRun, SimulatedRun.Running)
+    case clearUp(SimulatedPod, SimulatedRun, SimulatedRun.Running)
+    case ready(SimulatedPod, SimulatedRun, UnitName)
+    case freezer(SimulatedPod, Bool)
+    case unhealthy(SimulatedPod)
+
+    var order: Int {
+      switch self {
+      case .takeBack: 0
+      case .undo: 1
+      case .job: 2
+      case .backoff(let pod): pod.name.number * 20
+      case .drained(let pod): pod.name.number * 20 + 1
+      case .launch(let pod, let run): pod.name.number * 20 + 2 + (run === pod.own ? 0 : 1)
+      case .startTimeout(let pod, let run): pod.name.number * 20 + 4 + (run === pod.own ? 0 : 1)
+      case .ended(let pod, let run, _): pod.name.number * 20 + 6 + (run === pod.own ? 0 : 1)
+      case .clearUp(let pod, let run, _): pod.name.number * 20 + 8 + (run === pod.own ? 0 : 1)
+      case .ready(let pod, let run, _): pod.name.number * 20 + 10 + (run === pod.own ? 0 : 1)
+      case .freezer(let pod, _): pod.name.number * 20 + 12
+      case .unhealthy(let pod): pod.name.number * 20 + 13
+      }
+    }
+  }
+
+  private func choose(_ pod: SimulatedPod, _ run: SimulatedRun, _ now: UInt64, _ choices: inout [Choice]) {
+    let world = simulation.world
+    if run.launch != nil, canAdvance(pod, run) { choices.append(.launch(pod, run)) }
+    if let at = run.startDeadline, at <= now { choices.append(.startTimeout(pod, run)) }
+    guard let running = run.running else { return }
+    let process = world.processes[running.pid]
+    let isAlive = process?.ticks == running.ticks
+    if run.clearingUp != nil {
+      choices.append(.clearUp(pod, run, running))
+    } else if !isAlive {
+      choices.append(.ended(pod, run, running))
+    }
+    guard isAlive, let process else { return }
+    let awaitsReadiness = run === pod.own ? pod.state == .starting : !run.isRelieving && !run.isStopping
+    if awaitsReadiness, process.isReady { choices.append(.ready(pod, run, running.unit)) }
+    guard run === pod.own else { return }
+    let isFrozen = world.frozenUnits.contains(running.unit)
+    if isFrozen != (pod.state == .frozen), pod.state == .ready || pod.state == .frozen {
+      choices.append(.freezer(pod, isFrozen))
+    }
+    if process.isHung, !isFrozen, pod.state == .ready { choices.append(.unhealthy(pod)) }
+  }
+
+  private func take(_ choice: Choice) throws {
+    switch choice {
+    case .takeBack: try takeBack()
+    case .undo: undoNext()
+    case .job: try doNextJob()
+    case .backoff(let pod):
+      pod.backoffAt = nil
+      try handle(.backoffElapsed, pod)
+    case .drained(let pod):
+      pod.drainDeadline = nil
+      if let unit = pod.own?.unit, simulation.world.requests(in: unit) > 0 {
+        simulation.note("the drain of \(unit) has to cut")
+        simulation.world.excused.insert(unit)
+      }
+      try handle(.drained, pod)
+    case .launch(let pod, let run): try advanceLaunch(pod, run)
+    case .startTimeout(let pod, let run):
+      run.startDeadline = nil
+      try handle(pod, run, own: .startTimeout, beside: .successorTimeout)
+    case .ended(_, let run, let running): mainProcessEnded(run, running)
+    case .clearUp(let pod, let run, let running): try clearUp(pod, run, running)
+    case .ready(let pod, let run, let unit): try becameReady(pod, run, unit)
+    case .freezer(let pod, let isFrozen): try handle(isFrozen ? .frozen : .thawed, pod)
+    case .unhealthy(let pod): try handle(.failed(.health), pod)
+    }
+  }
+
+  private func canEndDrain(_ pod: SimulatedPod) -> Bool {
+    guard let unit = pod.own?.unit, let deadline = pod.drainDeadline else { return false }
+    return simulation.world.now >= deadline || simulation.world.requests(in: unit) == 0
+  }
+
   /// When the next timer fires; nil when none is armed.
-  var nextTimer: UInt64? { pods.values.compactMap { $0.timer?.at }.min() }
+  var nextTimer: UInt64? {
+    pods.values.flatMap { pod in
+      [pod.backoffAt, pod.drainDeadline].compactMap { $0 } + pod.runs.compactMap(\.startDeadline)
+    }.min()
+  }
 
   // MARK: Reconciling
 
@@ -122,12 +200,26 @@ final class SimulatedPodd {
       {
         adopt(pod, record, pid, process.ticks)
       } else {
-        simulation.world.stop(unit)
+        simulation.world.kill(unit)
+        endUnseen(unit)
+      }
+    case .relieve(let unit):
+      let record = try simulation.store.openGenerations().first { $0.unit == unit }
+      if let record, let pod = pods[unit.pod], pod.own != nil, pod.beside == nil,
+        let pid = mainProcess(record),
+        let process = simulation.world.processes[pid]
+      {
+        let run = adopted(record, pid, process.ticks)
+        pod.beside = run
+        pod.lifecycle.adoptPredecessor()
+        stop(pod, run)
+      } else {
+        simulation.world.kill(unit)
         endUnseen(unit)
       }
     case .stop(let name, _):
       guard let unit = UnitName(name) else { return }
-      simulation.world.stop(unit)
+      simulation.world.kill(unit)
       simulation.world.failedUnits.remove(unit)
     case .resetFailed(let name):
       guard let unit = UnitName(name) else { return }
@@ -142,15 +234,24 @@ final class SimulatedPodd {
 
   private func adopt(_ pod: SimulatedPod, _ record: GenerationRecord, _ pid: Int32, _ ticks: UInt64) {
     let now = simulation.world.now
-    pod.running = SimulatedPod.Running(unit: record.unit, pid: pid, ticks: ticks, isAdopted: true)
-    pod.openUnit = record.unit
+    let run = adopted(record, pid, ticks)
+    pod.own = run
     pod.lifecycle.adopt(ready: record.readyAt != nil, since: now)
-    if record.readyAt == nil { pod.timer = (now + Self.startTimeout, .startTimeout) }
+    if record.readyAt == nil { run.startDeadline = now + Self.startTimeout }
     if record.mainPID == nil { jobs.append(.started(record.unit, pid: pid, ticks: ticks)) }
   }
 
+  private func adopted(_ record: GenerationRecord, _ pid: Int32, _ ticks: UInt64) -> SimulatedRun {
+    let run = SimulatedRun(launch: nil)
+    run.unit = record.unit
+    run.running = SimulatedRun.Running(unit: record.unit, pid: pid, ticks: ticks, isAdopted: true)
+    // As it was launched: that is on record.
+    run.handover = simulation.world.handovers[record.unit] ?? simulation.handover(of: record.unit.pod)
+    return run
+  }
+
   private func endUnseen(_ unit: UnitName) {
-    if let pod = pods[unit.pod], pod.running == nil { pod.lifecycle.endedUnseen(.unknownAdopted) }
+    if let pod = pods[unit.pod], pod.own == nil { pod.lifecycle.endedUnseen(.unknownAdopted) }
     jobs.append(.end(unit, .unknownAdopted))
   }
 
@@ -158,14 +259,35 @@ final class SimulatedPodd {
     for pod in pods.values.sorted(by: { $0.name < $1.name }) {
       switch (pod.record.wanted, pod.state) {
       case (.run, .cold): try handle(.start, pod)
-      case (.stopped, .ready), (.stopped, .starting): try handle(.stop(.operator, then: .stopped), pod)
-      case (.cold, .ready), (.cold, .starting): try handle(.stop(.idle, then: .cold), pod)
+      case (.stopped, .ready), (.stopped, .starting): try stopGracefully(pod, .operator, then: .stopped)
+      case (.cold, .ready), (.cold, .starting): try stopGracefully(pod, .idle, then: .cold)
       default: break
       }
     }
   }
 
   // MARK: Events and effects
+
+  /// How the running generation can be replaced: Pod.handover.
+  func handover(of pod: SimulatedPod) -> Lifecycle.Handover {
+    guard let own = pod.own, own.running != nil else { return .queue }
+    if own.handover == .drain { return .drain }
+    return own.handover == .overlap && simulation.handover(of: pod.name) == .overlap ? .overlap : .queue
+  }
+
+  func stopGracefully(_ pod: SimulatedPod, _ reason: EndReason, then next: Lifecycle.AfterStop) throws {
+    try handle(.stop(reason, then: next, drains: handover(of: pod) == .drain), pod)
+  }
+
+  func handle(
+    _ pod: SimulatedPod, _ run: SimulatedRun, own event: Lifecycle.Event, beside other: Lifecycle.Event
+  ) throws {
+    if run === pod.own {
+      try handle(event, pod)
+    } else if run === pod.beside {
+      try handle(other, pod)
+    }
+  }
 
   func handle(_ event: Lifecycle.Event, _ pod: SimulatedPod) throws {
     let before = pod.state
@@ -182,26 +304,46 @@ final class SimulatedPodd {
     let now = simulation.world.now
     switch effect {
     case .launch:
-      try simulation.check(pod.launch == nil, "\(pod.name) is launched twice at once")
-      try simulation.check(
-        pod.running == nil, "\(pod.name) is launched while \(pod.openUnit?.description ?? "it") runs")
-      if event == .backoffElapsed { pod.relaunches.append(pod.diedAt) } else { pod.relaunches = [] }
-      pod.launch = .waitingForItsTurn
-    case .armStartTimeout: pod.timer = (now + Self.startTimeout, .startTimeout)
-    case .cancelTimer: pod.timer = nil
-    case .stopScope:
-      if pod.running != nil {
-        pod.isStopping = true
-      } else if let held = pod.heldProcess {
-        simulation.world.end(held, .signal("KILL"))
+      try simulation.check(pod.own == nil, "\(pod.name) is launched while its own generation is there")
+      if event == .backoffElapsed {
+        if !pod.diedOfHost { pod.relaunches.append(pod.diedAt) }
+      } else {
+        pod.relaunches = []
       }
-    case .recordEnd(let reason): try recordEnd(pod, reason)
+      pod.own = SimulatedRun(launch: .waitingForItsTurn)
+    case .launchSuccessor:
+      try simulation.check(pod.beside == nil, "\(pod.name) is to have three generations")
+      pod.beside = SimulatedRun(launch: .waitingForItsTurn)
+    case .promote: swap(&pod.own, &pod.beside)
+    case .cancelTimer:
+      pod.backoffAt = nil
+      pod.drainDeadline = nil
+      for run in pod.runs { run.startDeadline = nil }
+    case .drain:
+      pod.drainDeadline = now + Self.drainTimeout
+      let until = now + Self.drainTimeout + Self.stopTimeout + Self.startTimeout
+      pod.heldUntil = until
+      simulation.world.doors[pod.name, default: World.Door()].heldUntil = until
+    case .release:
+      pod.heldUntil = nil
+      simulation.world.doors[pod.name]?.heldUntil = nil
+    case .stopScope: if let own = pod.own { stop(pod, own) }
+    case .stopBeside: if let beside = pod.beside { stop(pod, beside) }
+    case .freezeScope: if let unit = pod.own?.unit { simulation.world.frozenUnits.insert(unit) }
+    case .thawScope: if let unit = pod.own?.unit { simulation.world.frozenUnits.remove(unit) }
+    case .recordEnd(let reason):
+      if let own = pod.own { try recordEnd(own, reason) }
+      pod.own = nil
+    case .recordBesideEnd(let reason):
+      if let beside = pod.beside { try recordEnd(beside, reason) }
+      pod.beside = nil
     case .armBackoff(let delay):
       try simulation.check(
         (policy.firstDelay...(policy.maxDelay + policy.maxDelay / 4)).contains(delay),
         "\(pod.name) is to be launched again in \(delay) µs")
-      pod.timer = (now + delay, .backoffElapsed)
+      pod.backoffAt = now + delay
       pod.diedAt = now
+      pod.diedOfHost = pod.lifecycle.lastEnd?.isOfHost ?? false
     case .persist(let wanted):
       pod.record.wanted = wanted
       jobs.append(.wanted(pod.name, wanted))
@@ -210,13 +352,17 @@ final class SimulatedPodd {
       jobs.append(.hold(pod.name, held))
     case .resolveReady: resolve(pod, nil)
     case .resolveFailed(let reason): resolve(pod, reason)
-    case .announce: break
+    case .announce:
+      switch pod.state {
+      // PodHost.announce: nobody will take up what queues there.
+      case .stopped, .cold, .crashLoop: simulation.turnAway(pod.name)
+      default: break
+      }
     }
   }
 
-  private func recordEnd(_ pod: SimulatedPod, _ reason: EndReason) throws {
-    guard let unit = pod.openUnit else { return }
-    pod.openUnit = nil
+  private func recordEnd(_ run: SimulatedRun, _ reason: EndReason) throws {
+    guard let unit = run.unit else { return }
     try simulation.check(!simulation.world.isPopulated(unit), "the end of \(unit) is recorded while it runs")
     jobs.append(.end(unit, reason))
   }
@@ -238,7 +384,7 @@ final class SimulatedPodd {
   /// Nil: the pod serves.
   func answer(_ number: Int, _ pod: SimulatedPod, _ reason: EndReason?) {
     guard let call = calls[number] else { return }
-    if case .stop = call.kind, pod.state == .stopping, !pod.isForgotten {
+    if case .stop = call.kind, pod.state == .stopping || pod.state == .draining, !pod.isForgotten {
       pod.waiters.append(number)
       return
     }

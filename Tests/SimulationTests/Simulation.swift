@@ -25,6 +25,8 @@ final class Simulation {
   var isCalm = false
   /// Nothing can be written.
   var isDiskFull = false
+  /// How each pod's program listens, as its workload file says now.
+  private var handovers: [PodName: Lifecycle.Handover] = [:]
   /// Programs of these pods do not live long.
   var brokenPods: Set<PodName> = []
   /// What a client was told: this user is placed there.
@@ -74,10 +76,12 @@ final class Simulation {
 
   private func advance() throws {
     world.now += passedTime()
+    world.passTime()
     switch random.below(100) {
-    case ..<62:
+    case ..<58:
       if let podd { _ = try podd.step() } else { try startPodd() }
-    case ..<78: processDoesSomething()
+    case ..<72: processDoesSomething()
+    case ..<82: try requestComesOrGoes()
     case ..<92: try somebodyWantsSomething()
     case ..<97: environmentChanges()
     default: crash()
@@ -106,22 +110,38 @@ final class Simulation {
     case ..<55: podd.deprovision(user)
     case ..<67: if let pod { try podd.start(pod) }
     case ..<77: if let pod { try podd.stop(pod) }
-    case ..<88: if let pod { try podd.restart(pod) }
+    case ..<91: if let pod { try podd.restart(pod) }
+    case ..<94: if let pod { try podd.freeze(pod) }
     default: if let pod { try podd.reset(pod) }
     }
   }
 
   private func environmentChanges() {
-    switch random.below(10) {
-    case ..<5:
+    switch random.below(16) {
+    case ..<2:
+      if let pod = random.pick(podd?.pods.keys.sorted() ?? []) {
+        handovers[pod] = random.pick(Lifecycle.Handover.allCases)
+        note("\(pod)'s workload file is changed: \(handover(of: pod))")
+      }
+    case ..<4:
+      if let unit = random.pick(world.populated) {
+        if world.frozenUnits.remove(unit) == nil { world.frozenUnits.insert(unit) }
+        note("\(unit) is \(world.frozenUnits.contains(unit) ? "frozen" : "thawed") from outside")
+      }
+    case ..<6:
+      if let pid = random.pick(world.pids { $0.isMain && $0.isReady }) {
+        note("\(pid) hangs")
+        world.hang(pid)
+      }
+    case ..<11:
       if let pod = random.pick(podd?.pods.keys.sorted() ?? []) {
         if brokenPods.remove(pod) == nil { brokenPods.insert(pod) }
         note("\(pod)'s program is \(brokenPods.contains(pod) ? "broken" : "mended")")
       }
-    case ..<7:
+    case ..<13:
       isDiskFull.toggle()
       note("the disk \(isDiskFull ? "is full" : "has room")")
-    case ..<9:
+    case ..<15:
       crash()
     default:
       note("reboot")
@@ -138,6 +158,35 @@ final class Simulation {
     for pid in world.pids(where: { $0.unit == nil }) { world.end(pid, .signal("KILL")) }
   }
 
+  /// The three kinds are there from the beginning.
+  func handover(of pod: PodName) -> Lifecycle.Handover {
+    handovers[pod] ?? Lifecycle.Handover.allCases[pod.number % Lifecycle.Handover.allCases.count]
+  }
+
+  // MARK: Clients
+
+  /// podd closes the listening socket: whoever waits there is turned away.
+  func turnAway(_ pod: PodName) {
+    world.doors[pod]?.isListening = false
+    world.doors[pod]?.waiting = 0
+  }
+
+  private func requestComesOrGoes() throws {
+    if random.chance(50), let pid = random.pick(world.pids { $0.isMain && $0.isReady }) {
+      return world.serve(pid, finishing: random.chance(60))
+    }
+    guard let pod = random.pick(podd?.pods.keys.sorted() ?? []) else { return }
+    let door = world.doors[pod] ?? World.Door()
+    let isBound = world.processes.values.contains { process in
+      process.unit.map { $0.pod == pod && world.handovers[$0] == .drain } ?? false && process.isReady
+    }
+    if door.isListening || door.heldUntil != nil || isBound {
+      world.doors[pod, default: World.Door()].waiting += 1
+    } else if let until = podd?.pods[pod]?.heldUntil, until > world.now {
+      try check(false, "somebody is refused by \(pod), which is only being replaced")
+    }
+  }
+
   // MARK: Programs
 
   private func processDoesSomething() {
@@ -146,8 +195,13 @@ final class Simulation {
       world.end(pid, .exited(254))
     }
     guard let pid = random.pick(world.pids { $0.isReleased }), let process = world.processes[pid],
-      let unit = process.unit
+      let unit = process.unit, !world.frozenUnits.contains(unit)
     else { return }
+    if process.isTerminating {
+      if process.isReady { world.serve(pid, finishing: true) } else { world.obey(pid) }
+      return
+    }
+    if process.isHung { return }
     if !process.isMain {
       world.end(pid, .exited(0))
       return
@@ -179,6 +233,26 @@ final class Simulation {
 
   // MARK: Rest
 
+  /// Somebody's request is in a program's hands, or at the door of one that serves.
+  private func somebodyWaits(_ podd: SimulatedPodd) -> Bool {
+    podd.pods.values.contains { pod in
+      guard pod.state == .ready, let unit = pod.own?.unit else { return false }
+      return world.requests(in: unit) > 0 || world.doors[pod.name].map { $0.waiting > 0 } ?? false
+    }
+  }
+
+  private func letProgramsWork() {
+    for pid in world.pids(where: { $0.isReleased }) {
+      guard let process = world.processes[pid] else { continue }
+      if process.isTerminating {
+        if process.isReady { world.serve(pid, finishing: true) } else { world.obey(pid) }
+      } else if process.isMain {
+        world.becomeReady(pid)
+        world.serve(pid, finishing: true)
+      }
+    }
+  }
+
   /// No more faults and no more wishes: whatever is under way comes to its end in bounded time.
   func comeToRest() throws {
     note("calm")
@@ -188,11 +262,16 @@ final class Simulation {
     if podd == nil { podd = try SimulatedPodd(self) }
     for _ in 0..<3_000 {
       step += 1
-      for pid in world.pids(where: { $0.isReleased && $0.isMain }) { world.becomeReady(pid) }
+      letProgramsWork()
       guard let podd else { break }
       if try !podd.step() {
-        guard let next = podd.nextTimer else { return }
+        let next = [podd.nextTimer, world.nextKill].compactMap { $0 }.min()
+        guard let next else {
+          if !somebodyWaits(podd) { return }
+          continue
+        }
         world.now = max(world.now, next)
+        world.passTime()
       }
       try checkInvariants()
     }

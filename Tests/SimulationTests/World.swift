@@ -1,6 +1,7 @@
 import PodModel
 
-/// What the kernel and PID 1 know: processes, and the scopes they live in. It outlives podd.
+/// What the kernel and PID 1 know: processes, the scopes they live in, sockets, and clients' requests. It outlives
+/// podd.
 struct World {
   struct Process {
     /// Nil while it is held by podd, outside any scope.
@@ -12,6 +13,22 @@ struct World {
     var isReleased = false
     /// It serves.
     var isReady = false
+    /// It does nothing any more, and does not hear SIGTERM.
+    var isHung = false
+    /// It was told to stop, and finishes what it has begun.
+    var isTerminating = false
+    /// Requests that it has begun.
+    var requests = 0
+  }
+
+  /// One pod's door.
+  struct Door {
+    /// podd's listening socket: it outlives podd and every generation.
+    var isListening = false
+    /// Who waits in its queue, or tries again because SYNs are dropped.
+    var waiting = 0
+    /// New connections are held off, until then at the latest.
+    var heldUntil: UInt64?
   }
 
   var now: UInt64 = 1_000_000
@@ -19,8 +36,19 @@ struct World {
   private(set) var processes: [Int32: Process] = [:]
   /// Units that PID 1 has loaded although they are empty, because they failed.
   var failedUnits: Set<UnitName> = []
+  var frozenUnits: Set<UnitName> = []
+  /// PID 1 stops these; when its patience ends, SIGKILL.
+  private(set) var killTimes: [UnitName: UInt64] = [:]
+  var doors: [PodName: Door] = [:]
+  /// How each generation's program listens and overlaps.
+  private(set) var handovers: [UnitName: Lifecycle.Handover] = [:]
   /// How each generation's main process ended, for whoever can tell.
   private(set) var exits: [UnitName: EndEvidence] = [:]
+  /// Requests that ended unanswered with their process, by the units that were to be stopped gracefully.
+  private(set) var lostByStop: [UnitName: Int] = [:]
+  /// Units in which nobody is to blame podd for a lost request: their stop was not meant to be graceful, or its
+  /// time was over.
+  var excused: Set<UnitName> = []
   private var nextPID: Int32 = 2
   private var ticks: UInt64 = 0
 
@@ -34,15 +62,23 @@ struct World {
     return nextPID
   }
 
-  mutating func attach(_ pid: Int32, to unit: UnitName) { processes[pid]?.unit = unit }
+  mutating func attach(_ pid: Int32, to unit: UnitName, _ handover: Lifecycle.Handover) {
+    processes[pid]?.unit = unit
+    handovers[unit] = handover
+  }
   mutating func release(_ pid: Int32) { processes[pid]?.isReleased = true }
   mutating func becomeReady(_ pid: Int32) { processes[pid]?.isReady = true }
+  mutating func hang(_ pid: Int32) { processes[pid]?.isHung = true }
 
   /// One process ends; the main process's evidence is kept with its generation.
   mutating func end(_ pid: Int32, _ exit: EndEvidence.Exit, oomKills: UInt64 = 0, ownLimit: UInt64 = 0) {
-    guard let process = processes.removeValue(forKey: pid), let unit = process.unit, process.isMain else {
-      return
+    guard let process = processes.removeValue(forKey: pid), let unit = process.unit else { return }
+    if !isPopulated(unit) {
+      killTimes[unit] = nil
+      frozenUnits.remove(unit)
     }
+    guard process.isMain else { return }
+    if process.isTerminating && process.requests > 0 { lostByStop[unit, default: 0] += process.requests }
     var evidence = EndEvidence()
     evidence.exit = exit
     evidence.oomKills = oomKills
@@ -50,16 +86,70 @@ struct World {
     exits[unit] = evidence
   }
 
-  /// PID 1 stops a unit: every process of it is gone when the job is done.
-  mutating func stop(_ unit: UnitName) {
-    for (pid, process) in processes where process.unit == unit { end(pid, .signal("TERM")) }
+  /// PID 1 is asked to stop a unit: KillSignal now, SIGKILL when `patience` is over.
+  mutating func terminate(_ unit: UnitName, patience: UInt64) {
+    guard isPopulated(unit) else { return }
+    killTimes[unit] = min(killTimes[unit] ?? .max, now + patience)
+    for pid in members(unit) {
+      processes[pid]?.isTerminating = true
+      // A program that binds by itself is the kind that does not wait for anything.
+      if handovers[unit] == .drain, processes[pid]?.isHung == false, !frozenUnits.contains(unit) {
+        end(pid, .signal("TERM"))
+      }
+    }
   }
+
+  /// Every process of it is gone, at once.
+  mutating func kill(_ unit: UnitName) {
+    excused.insert(unit)
+    for pid in members(unit) { end(pid, .signal("KILL")) }
+  }
+
+  /// What is due by now.
+  mutating func passTime() {
+    for (unit, at) in killTimes where at <= now { kill(unit) }
+    for (pod, door) in doors where door.heldUntil.map({ $0 <= now }) ?? false { doors[pod]?.heldUntil = nil }
+  }
+
+  var nextKill: UInt64? { killTimes.values.min() }
 
   mutating func reboot() {
     boot += 1
     processes = [:]
     failedUnits = []
+    frozenUnits = []
+    killTimes = [:]
+    doors = [:]
     exits = [:]
+  }
+
+  // MARK: Requests
+
+  /// A process takes somebody from the queue, finishes somebody, or, told to stop and done, ends.
+  mutating func serve(_ pid: Int32, finishing: Bool) {
+    guard let process = processes[pid], let unit = process.unit, process.isReady, !process.isHung,
+      !frozenUnits.contains(unit)
+    else { return }
+    if process.requests > 0 && (finishing || process.isTerminating) {
+      processes[pid]?.requests -= 1
+    } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil {
+      doors[unit.pod]?.waiting -= 1
+      processes[pid]?.requests += 1
+    } else if process.isTerminating && process.requests == 0 {
+      end(pid, .exited(0))
+    }
+  }
+
+  /// A program that is not ready yet ends at once when told to.
+  mutating func obey(_ pid: Int32) {
+    guard let process = processes[pid], let unit = process.unit, process.isTerminating, !process.isHung,
+      !frozenUnits.contains(unit), process.requests == 0
+    else { return }
+    end(pid, .signal("TERM"))
+  }
+
+  func requests(in unit: UnitName) -> Int {
+    processes.values.reduce(0) { $1.unit == unit ? $0 + $1.requests : $0 }
   }
 
   // MARK: Looking
@@ -70,7 +160,7 @@ struct World {
 
   /// Sorted, because a set's order changes from run to run.
   var populated: [UnitName] {
-    Set(processes.values.compactMap(\.unit)).sorted { $0.description < $1.description }
+    Set(processes.values.compactMap(\.unit)).sorted { ($0.pod, $0.generation) < ($1.pod, $1.generation) }
   }
 
   func members(_ unit: UnitName) -> [Int32] {

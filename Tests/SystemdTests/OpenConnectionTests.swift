@@ -103,7 +103,11 @@ private struct Server: ~Copyable {
     let result = withUnsafeMutablePointer(to: &inodes) {
       linux_tcp_connections(
         inet_addr(address), port,
-        { list, inode in list?.assumingMemoryBound(to: [UInt32].self).pointee.append(inode) }, $0)
+        { list, connection in
+          if let connection {
+            list?.assumingMemoryBound(to: [UInt32].self).pointee.append(connection.pointee.inode)
+          }
+        }, $0)
     }
     try #require(result == 0)
     return inodes.sorted()

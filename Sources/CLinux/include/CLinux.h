@@ -68,11 +68,19 @@ int linux_notify(const char *path, const void *message, size_t size);
  *     (needs CAP_NET_ADMIN); -errno on failure. --- */
 int linux_nftables_events(void);
 
-/* --- sock_diag(7): calls `found` with the socket inode (0: nobody has accepted it yet) of each TCP connection to
- *     address:port (network and host byte order), IPv4 or mapped into IPv6, that its server has not closed.
- *     Needs no capability. 0, or -errno: ENOENT is a kernel without tcp_diag. --- */
+/* --- sock_diag(7): calls `found` with each TCP connection to address:port (network and host byte order), IPv4 or
+ *     mapped into IPv6, that its server has not closed. Needs no capability. 0, or -errno: ENOENT is a kernel
+ *     without tcp_diag. --- */
+struct linux_tcp_connection {
+        /* Of the socket that the server accepted; 0: nobody has accepted it yet. */
+        uint32_t inode;
+        uint16_t remote_port;
+        /* Bytes that the client has received. */
+        uint64_t delivered;
+};
 int linux_tcp_connections(
-        uint32_t address, uint16_t port, void (*found)(void *context, uint32_t inode), void *context);
+        uint32_t address, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
+        void *context);
 
 /* --- malloc_trim(3): gives the heap's free pages back to the host. --- */
 void linux_trim_heap(void);

@@ -16,8 +16,44 @@ public struct EndEvidence: Sendable, Equatable {
   public var unitResult: String?
   /// Whether this podd saw the generation start.
   public var adopted = false
+  /// Bytes: what `memory.current` and `memory.peak` said last, and the limit in force.
+  public var memoryCurrent: UInt64?
+  public var memoryPeak: UInt64?
+  public var memoryMax: UInt64?
+  /// What the last probe met, when it was not answered.
+  public var probeError: String?
+  /// Connections that were open when it was given no more time to finish them.
+  public var cutConnections: Int?
 
   public init() {}
+
+  /// For the journal: what a reason alone does not say; nil when there is nothing.
+  public var sentence: String? {
+    var parts: [String] = []
+    if oomKills > 0 {
+      parts.append("\(oomKills) killed for memory, its own limit was met \(ownLimitOOMs) times")
+      if let memoryPeak, let memoryMax {
+        parts.append("\(memoryPeak >> 20) MiB at its peak of \(memoryMax >> 20) MiB")
+      }
+    }
+    if let probeError { parts.append("probe: \(probeError)") }
+    if let cutConnections { parts.append("\(cutConnections) connections cut") }
+    if let unitResult, unitResult != "success" { parts.append("systemd: \(unitResult)") }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// The same as journal fields.
+  public var journalFields: [(String, String)] {
+    let counters: [(String, UInt64?)] = [
+      ("POD_OOM_KILLS", oomKills), ("POD_OWN_LIMIT_OOMS", ownLimitOOMs),
+      ("POD_MEMORY_CURRENT", memoryCurrent),
+      ("POD_MEMORY_PEAK", memoryPeak), ("POD_MEMORY_MAX", memoryMax),
+    ]
+    return counters.compactMap { name, value in value.map { (name, String($0)) } }
+      + [("POD_PROBE_ERROR", probeError), ("POD_UNIT_RESULT", unitResult)].compactMap { name, value in
+        value.map { (name, $0) }
+      }
+  }
 
   /// The typed reason.
   public var reason: EndReason {
@@ -26,10 +62,16 @@ public struct EndEvidence: Sendable, Equatable {
       // counters are missing only when the cgroup was removed before they could be read.
       return ownLimitOOMs > 0 || oomKills == 0 ? .oomOwnLimit : .oomBystander
     }
+    return exit.map { EndReason($0) } ?? .unknownAdopted
+  }
+}
+
+extension EndReason {
+  /// How a process ended that nobody wanted to.
+  public init(_ exit: EndEvidence.Exit) {
     switch exit {
-    case .exited(let status): return .exited(status)
-    case .signal(let name): return .signal(name)
-    case nil: return .unknownAdopted
+    case .exited(let status): self = .exited(status)
+    case .signal(let name): self = .signal(name)
     }
   }
 }

@@ -1,20 +1,8 @@
 /// One pod's life as a pure machine: `(state, event, now) → (state, effects)`.
 ///
-/// podd performs the effects and feeds back what happened. The whole of it is the table below; every
-/// cell that is empty ignores its event, so a late or repeated event never harms.
-///
-/// | state ↓ event → | start | launchFailed | ready | ended | startTimeout | stop | restart | backoffElapsed | reset |
-/// | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-/// | cold, stopped | starting | | | | | stopped | starting | | |
-/// | starting | | backoff¹ | ready | backoff¹ | stopping | stopping | | | |
-/// | ready | | | | backoff¹ | | stopping | stopping | | |
-/// | stopping | then start²⁴ | next³ | | next³ | | then stopped² | then start² | | |
-/// | backoff | starting | | | | | stopped | starting | starting | starting |
-/// | crash-loop | | | | | | stopped | starting | | starting |
-///
-/// ¹ crash-loop when `burst` ends fell within `burstInterval`. ² the scope is already stopping; what
-/// follows changes. ³ what the stop was for. ⁴ not after a start timeout: that counts as an end, however
-/// many requests come meanwhile.
+/// podd performs the effects and feeds back what happened. The whole of it is the table in docs/lifecycle.md,
+/// with which a test compares this code cell by cell. An event that a state does not know is ignored, so a
+/// late or repeated one never harms.
 public struct Lifecycle: Sendable, Equatable {
   /// What is wanted of the pod, durable across reboots.
   public enum Wanted: String, Sendable, CaseIterable {
@@ -47,12 +35,44 @@ public struct Lifecycle: Sendable, Equatable {
     /// The scope is empty; the reason was worked out from the evidence.
     case ended(EndReason)
     case startTimeout
-    case stop(EndReason, then: AfterStop)
-    /// Stop gracefully and launch again.
-    case restart(EndReason)
-    /// `random` in 0..<1 spreads out restarts that fall together.
+    /// It runs and does not work: it does not answer its probe, or its workers end again and again.
+    case failed(EndReason)
+    case stop(EndReason, then: AfterStop, drains: Bool = false)
+    /// Replace the generation gracefully.
+    case restart(EndReason, Handover)
+    /// No connection is left, or the drain's time is over.
+    case drained
     case backoffElapsed
     case reset
+    case freeze
+    /// The kernel says that every process of the scope is frozen, whoever asked for it.
+    case frozen
+    case thawed
+    /// The generation that was launched beside this one serves.
+    case successorReady
+    case successorTimeout
+    /// The second generation, on its way in or out, was not launched or has ended.
+    case besideEnded(EndReason)
+  }
+
+  /// How a generation gives way to the next one.
+  public enum Handover: String, Sendable, CaseIterable {
+    /// Both listen on podd's socket for a while: the next one is ready before this one is told to stop.
+    case overlap
+    /// podd holds the socket: connections queue in the kernel between the two.
+    case queue
+    /// The program binds by itself: new connections are held off and its own are waited for.
+    case drain
+  }
+
+  /// A second generation of the pod.
+  public enum Beside: Sendable, Equatable {
+    /// Being launched, to take over.
+    case successor(EndReason)
+    /// Being stopped before it came to serve.
+    case failing(EndReason)
+    /// Relieved, and finishing what it had begun.
+    case predecessor(EndReason)
   }
 
   /// What becomes of a pod whose scope is being stopped.
@@ -65,13 +85,24 @@ public struct Lifecycle: Sendable, Equatable {
   }
 
   public enum Effect: Sendable, Equatable {
-    /// Write down the next generation and launch it.
+    /// Write down the next generation and launch it. Its TimeoutStartSec runs from when it has its turn.
     case launch
-    case armStartTimeout
+    /// The same beside the one that serves.
+    case launchSuccessor
     case cancelTimer
+    /// Hold new connections off and wait, for at most the workload's TimeoutDrainSec, until its own are gone.
+    case drain
+    /// New connections need not be held off any longer.
+    case release
     /// KillSignal, and SIGKILL to the whole scope after the workload's TimeoutStopSec.
     case stopScope
+    case stopBeside
+    /// The second generation and this one change places.
+    case promote
+    case freezeScope
+    case thawScope
     case recordEnd(EndReason)
+    case recordBesideEnd(EndReason)
     /// Microseconds.
     case armBackoff(UInt64)
     case persist(Wanted)
@@ -83,18 +114,35 @@ public struct Lifecycle: Sendable, Equatable {
     case announce
   }
 
-  public private(set) var state: PodState
-  public private(set) var wanted: Wanted
-  public private(set) var lastEnd: EndReason?
+  public internal(set) var state: PodState
+  public internal(set) var wanted: Wanted
+  public internal(set) var lastEnd: EndReason?
   /// Launches that replaced a generation which ended unasked.
-  public private(set) var restarts: UInt64
+  public internal(set) var restarts: UInt64
   /// When `state` was entered, in the caller's clock.
-  public private(set) var since: UInt64
+  public internal(set) var since: UInt64
 
-  private var stopCause: EndReason?
-  private var afterStop: AfterStop = .cold
-  private var delay: UInt64 = 0
-  private var recentEnds: [UInt64] = []
+  /// A second generation, on its way in or out.
+  public internal(set) var beside: Beside?
+  /// When a pod in `backoff` is launched again, in the caller's clock.
+  public internal(set) var backoffUntil: UInt64?
+
+  /// Why it is being stopped.
+  public internal(set) var stopCause: EndReason?
+  var afterStop: AfterStop = .cold
+  var delay: UInt64 = 0
+  var recentEnds: [UInt64] = []
+  /// In `stopping`: this generation is gone, and the one before it is not.
+  var awaitsBeside = false
+  /// New connections are held off.
+  var isHeld = false
+  /// Asked for while a predecessor was still finishing.
+  var queuedRestart: Restart?
+
+  struct Restart: Sendable, Equatable {
+    var cause: EndReason
+    var handover: Handover
+  }
 
   public init(
     wanted: Wanted, crashLoop: Bool, lastEnd: EndReason?, restarts: UInt64, now: UInt64
@@ -104,6 +152,14 @@ public struct Lifecycle: Sendable, Equatable {
     self.restarts = restarts
     since = now
     state = crashLoop ? .crashLoop : wanted == .stopped ? .stopped : .cold
+  }
+
+  /// Whether another generation is to take over from the one that serves, or is just being given up.
+  public var isBeingReplaced: Bool {
+    switch beside {
+    case .successor, .failing: true
+    case .predecessor, nil: queuedRestart != nil
+    }
   }
 
   /// The generation on record had ended while nobody watched.
@@ -117,125 +173,8 @@ public struct Lifecycle: Sendable, Equatable {
     self.since = since
   }
 
-  /// One step. `random` in 0..<1 spreads out restarts that would fall together.
-  public mutating func handle(
-    _ event: Event, now: UInt64, random: Double, policy: Policy
-  ) -> [Effect] {
-    switch (state, event) {
-    case (.cold, .start), (.stopped, .start), (.backoff, .start), (.backoff, .reset),
-      (.cold, .restart), (.stopped, .restart), (.backoff, .restart):
-      return launch(now, extra: [.cancelTimer])
-    case (.crashLoop, .restart), (.crashLoop, .reset):
-      recentEnds = []
-      delay = 0
-      return launch(now, extra: [.holdCrashLoop(false)])
-    case (.backoff, .backoffElapsed):
-      restarts += 1
-      return launch(now)
-
-    case (.starting, .ready):
-      enter(.ready, now)
-      return [.cancelTimer, .resolveReady, .announce]
-    case (.starting, .launchFailed(let reason)), (.starting, .ended(let reason)):
-      return [.recordEnd(reason), .cancelTimer] + died(reason, now, random, policy)
-    case (.ready, .ended(let reason)):
-      if now >= since + policy.stableAfter {
-        delay = 0
-        recentEnds = []
-      }
-      return [.recordEnd(reason)] + died(reason, now, random, policy)
-    case (.starting, .startTimeout):
-      return stopScope(.startTimeout, then: .backoff, now)
-
-    case (.starting, .stop(let cause, let next)), (.ready, .stop(let cause, let next)):
-      return stopScope(cause, then: next, now) + want(next)
-    case (.ready, .restart(let cause)):
-      return stopScope(cause, then: .launch, now) + want(.launch)
-    case (.stopping, .stop(_, let next)):
-      afterStop = next
-      return want(next)
-    case (.stopping, .start) where afterStop == .backoff:
-      return []
-    case (.stopping, .start), (.stopping, .restart):
-      afterStop = .launch
-      return want(.launch)
-    case (.stopping, .ended(let reason)), (.stopping, .launchFailed(let reason)):
-      return stopped(reason, now, random, policy)
-
-    case (.cold, .stop(_, let next)), (.backoff, .stop(_, let next)), (.crashLoop, .stop(_, let next)):
-      let wasHeld = state == .crashLoop
-      enter(next == .stopped ? .stopped : .cold, now)
-      return [.cancelTimer] + (wasHeld ? [.holdCrashLoop(false)] : []) + want(next) + [.announce]
-
-    default:
-      return []
-    }
-  }
-
-  private mutating func launch(_ now: UInt64, extra: [Effect] = []) -> [Effect] {
-    enter(.starting, now)
-    return extra + want(.launch) + [.announce, .armStartTimeout, .launch]
-  }
-
-  private mutating func stopScope(_ cause: EndReason, then next: AfterStop, _ now: UInt64) -> [Effect] {
-    let wasStarting = state == .starting
-    stopCause = cause
-    afterStop = next
-    enter(.stopping, now)
-    return [.cancelTimer, .stopScope, .announce] + (wasStarting ? [.resolveFailed(cause)] : [])
-  }
-
-  /// The end that a stop brought about.
-  private mutating func stopped(
-    _ observed: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
-  ) -> [Effect] {
-    let reason = stopCause ?? observed
-    stopCause = nil
-    lastEnd = reason
-    let record = Effect.recordEnd(reason)
-    switch afterStop {
-    case .launch: return [record] + launch(now)
-    case .backoff: return [record] + died(reason, now, random, policy)
-    case .stopped:
-      enter(.stopped, now)
-      return [record, .announce]
-    case .cold:
-      enter(.cold, now)
-      return [record, .announce]
-    }
-  }
-
-  /// Exponential backoff with jitter, until too many ends fall into one interval.
-  private mutating func died(
-    _ reason: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
-  ) -> [Effect] {
-    lastEnd = reason
-    let failed: [Effect] = [.resolveFailed(reason)]
-    recentEnds = recentEnds.filter { $0 + policy.burstInterval > now } + [now]
-    if recentEnds.count >= policy.burst {
-      enter(.crashLoop, now)
-      return failed + [.holdCrashLoop(true), .announce]
-    }
-    delay = delay == 0 ? policy.firstDelay : min(delay * 2, policy.maxDelay)
-    enter(.backoff, now)
-    let jittered = delay + UInt64(Double(delay) * 0.25 * min(max(random, 0), 1))
-    return failed + [.armBackoff(jittered), .announce]
-  }
-
-  private mutating func want(_ next: AfterStop) -> [Effect] {
-    let now: Wanted =
-      switch next {
-      case .launch, .backoff: .run
-      case .stopped: .stopped
-      case .cold: .cold
-      }
-    guard now != wanted else { return [] }
-    wanted = now
-    return [.persist(now)]
-  }
-
-  private mutating func enter(_ next: PodState, _ now: UInt64) {
-    state = next
-    since = now
+  /// An earlier generation found running beside the adopted one: podd ended in the middle of a handover.
+  public mutating func adoptPredecessor() {
+    beside = .predecessor(.unknownAdopted)
   }
 }

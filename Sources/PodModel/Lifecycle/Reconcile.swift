@@ -6,10 +6,13 @@ public enum Reconcile {
     public var unit: UnitName
     /// The boot in which it ran; nil when podd ended before it could write that down.
     public var bootID: String?
+    /// Whether it is on record as having been ready.
+    public var isReady: Bool
 
-    public init(unit: UnitName, bootID: String?) {
+    public init(unit: UnitName, bootID: String?, isReady: Bool) {
       self.unit = unit
       self.bootID = bootID
+      self.isReady = isReady
     }
   }
 
@@ -34,6 +37,9 @@ public enum Reconcile {
   public enum Action: Sendable, Equatable {
     /// It runs on as if podd had never been away.
     case adopt(UnitName)
+    /// It runs beside the adopted one of its pod, because podd ended in the middle of a handover: lead it to its
+    /// end. An adoption of its pod comes before it.
+    case relieve(UnitName)
     /// Stop the unit and wait until no process of it is left. Nobody can take it over.
     case stop(String, owned: Bool)
     /// An empty unit that failed: PID 1 shall forget it.
@@ -47,18 +53,28 @@ public enum Reconcile {
   ///   the ends, none of which may be recorded while a process of that generation is alive.
   public static func decide(rows: [Row], scopes: [Scope], boot: String) -> [Action] {
     let scopeOf = Dictionary(scopes.map { ($0.unit, $0) }, uniquingKeysWith: { first, _ in first })
-    var adopted: [PodName: UnitName] = [:]
-    for row in rows where row.bootID == nil || row.bootID == boot {
-      guard scopeOf[row.unit.description]?.hasMainProcess == true else { continue }
-      // One generation serves a pod's data: the newest, when an older one's end went unrecorded.
-      if let other = adopted[row.unit.pod], other.generation > row.unit.generation { continue }
-      adopted[row.unit.pod] = row.unit
+    let alive = rows.filter { row in
+      (row.bootID == nil || row.bootID == boot) && scopeOf[row.unit.description]?.hasMainProcess == true
     }
-    let kept = Set(adopted.values)
+    var adopted: Set<UnitName> = []
+    var relieved: Set<UnitName> = []
+    for (_, candidates) in Dictionary(grouping: alive, by: \.unit.pod) {
+      // The newest that was ready: a successor that was not has never served anybody.
+      let best = candidates.max {
+        ($0.isReady ? 1 : 0, $0.unit.generation) < ($1.isReady ? 1 : 0, $1.unit.generation)
+      }
+      guard let best else { continue }
+      adopted.insert(best.unit)
+      // Of more than two, none should be; all but one are stopped at once.
+      let second = candidates.filter { $0.unit != best.unit }.max { $0.unit.generation < $1.unit.generation }
+      if let second { relieved.insert(second.unit) }
+    }
+    let kept = adopted.union(relieved)
     let known = Set(rows.map(\.unit.description))
     let order = rows.map(\.unit).sorted { ($0.pod, $0.generation) < ($1.pod, $1.generation) }
 
-    var actions = order.filter { kept.contains($0) }.map { Action.adopt($0) }
+    var actions = order.filter(adopted.contains).map { Action.adopt($0) }
+    actions += order.filter(relieved.contains).map { .relieve($0) }
     for scope in scopeOf.values.sorted(by: { $0.unit < $1.unit }) {
       if let unit = UnitName(scope.unit), kept.contains(unit) { continue }
       actions.append(

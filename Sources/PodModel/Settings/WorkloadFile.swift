@@ -14,7 +14,9 @@ public struct WorkloadFile: SettingsFile {
     case KillSignal
     case TimeoutStartSec
     case TimeoutStopSec
+    case TimeoutDrainSec
     case Overlap
+    case Workers
     case Environment
     case IPAddressAllow
     case ReadWritePaths
@@ -45,6 +47,8 @@ public struct WorkloadFile: SettingsFile {
     }
     var file = WorkloadFile(name: name)
     let origins = try file.read(fragments, mainFile: path)
+    // Processes that share their data already may do so for the length of a restart too.
+    if file.workload.workers != .fixed(1), !origins.has(.Overlap) { file.workload.overlap = true }
     try file.checkAsAWhole(origins)
     return file.workload
   }
@@ -79,7 +83,11 @@ public struct WorkloadFile: SettingsFile {
         value, else: defaults.timeoutStartUSec, SettingsValue.timeout)
     case .TimeoutStopSec:
       workload.timeoutStopUSec = try parsed(value, else: defaults.timeoutStopUSec, SettingsValue.timeout)
+    case .TimeoutDrainSec:
+      workload.timeoutDrainUSec = try parsed(
+        value, else: defaults.timeoutDrainUSec, SettingsValue.timeout)
     case .Overlap: workload.overlap = try parsed(value, else: defaults.overlap, SettingsValue.boolean)
+    case .Workers: workload.workers = try parsed(value, else: defaults.workers, workers)
     case .Environment: workload.environment = try environment(value)
     case .IPAddressAllow:
       workload.ipAddressAllow = try list(value, after: workload.ipAddressAllow) {
@@ -135,6 +143,11 @@ public struct WorkloadFile: SettingsFile {
     return result
   }
 
+  private func workers(_ text: String) throws(ValueError) -> Workload.Workers {
+    if text == "auto" { return .auto }
+    return .fixed(try SettingsValue.integer(text, in: 1...64))
+  }
+
   private func probe(_ text: String) throws(ValueError) -> Workload.Probe {
     if text == "tcp" { return .tcp }
     let path = text.utf8.dropFirst(5)
@@ -166,6 +179,16 @@ public struct WorkloadFile: SettingsFile {
     if workload.type == .exec, workload.probe == nil {
       throw origins.error(
         .Type, "nothing would say when the pod is ready; add Probe=tcp or Probe=http:/path")
+    }
+    if workload.workers != .fixed(1), workload.listen == .port {
+      throw origins.error(
+        lastOf: .Workers, .Listen,
+        message: "only programs that take podd's socket can share it; write Listen=socket, or remove Workers="
+      )
+    }
+    if workload.overlap, workload.listen == .port {
+      throw origins.error(
+        .Overlap, "two generations cannot bind one port; write Listen=socket, or remove Overlap=yes")
     }
     if !workload.execReload.isEmpty, workload.reloadSignal != nil {
       throw origins.error(

@@ -1,0 +1,63 @@
+import GRDB
+public import PodModel
+
+/// A rollout of a tier: what `resume` and `revert` go on from.
+public struct RolloutRecord: Sendable, Equatable {
+  public enum State: String, Sendable, CaseIterable {
+    /// Under way, or cut short by the end of the podd that led it.
+    case running
+    /// At a pod that did not come back.
+    case stopped
+    case done
+  }
+
+  public var tier: String
+  /// A pod whose generation was begun since has been replaced. Microseconds since the epoch, like all times here.
+  public var startedAt: Int64
+  public var state: State
+  /// The pod that it stopped at, and why.
+  public var failed: String?
+
+  public init(tier: String, startedAt: Int64, state: State, failed: String? = nil) {
+    self.tier = tier
+    self.startedAt = startedAt
+    self.state = state
+    self.failed = failed
+  }
+}
+
+extension PlacementStore {
+  /// The tier's latest rollout; nil before the first.
+  public func rollout(ofTier tier: String) throws(StoreError) -> RolloutRecord? {
+    try read { db in
+      let sql = "SELECT tier, started_at, state, failed FROM rollout WHERE tier = ?"
+      guard let row = try Row.fetchOne(db, sql: sql, arguments: [tier]) else { return nil }
+      return RolloutRecord(
+        tier: row["tier"], startedAt: row["started_at"],
+        state: try decode(row, "state", RolloutRecord.State.init(rawValue:)), failed: row["failed"])
+    }
+  }
+
+  /// Writes it down, in place of the tier's last one.
+  public func setRollout(_ rollout: RolloutRecord) throws(StoreError) {
+    try write { db in
+      try db.execute(
+        sql: "INSERT OR REPLACE INTO rollout (tier, started_at, state, failed) VALUES (?, ?, ?, ?)",
+        arguments: [rollout.tier, rollout.startedAt, rollout.state.rawValue, rollout.failed])
+    }
+  }
+
+  /// The latest generation of each pod of a tier: when it was begun.
+  public func latestLaunches(ofTier tier: String) throws(StoreError) -> [PodName: Int64] {
+    try read { db in
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT number, begun_at FROM pod JOIN generation
+            ON generation.pod = number AND generation.generation = pod.generation WHERE tier = ?
+          """, arguments: [tier])
+      return Dictionary(
+        rows.map { (PodName(number: $0["number"]), $0["begun_at"]) }, uniquingKeysWith: { first, _ in first })
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import GRDB
+public import PodModel
+
+/// One text of a workload's settings: the file and its drop-ins, one after the other.
+public struct WorkloadVersion: Sendable, Equatable {
+  public var workload: String
+  /// A fingerprint of `text`.
+  public var version: String
+  public var text: String
+
+  public init(workload: String, version: String, text: String) {
+    self.workload = workload
+    self.version = version
+    self.text = text
+  }
+}
+
+extension PlacementStore {
+  /// How many versions of a workload are remembered.
+  static let versionsKept = 5
+
+  /// A pod has served with this version for a while.
+  public func workloadServed(_ version: WorkloadVersion, now: Int64) throws(StoreError) {
+    try write { db in
+      try db.execute(
+        sql:
+          "INSERT OR REPLACE INTO workload_version (workload, version, text, served_at) VALUES (?, ?, ?, ?)",
+        arguments: [version.workload, version.version, version.text, now])
+      try db.execute(
+        sql: """
+          DELETE FROM workload_version WHERE workload = ?1 AND version NOT IN
+            (SELECT version FROM workload_version WHERE workload = ?1 AND served_at IS NOT NULL
+             ORDER BY served_at DESC LIMIT ?2)
+            AND NOT EXISTS (SELECT 1 FROM generation WHERE ended_at IS NULL
+             AND generation.workload = ?1 AND generation.workload_version = workload_version.version)
+          """, arguments: [version.workload, Self.versionsKept])
+    }
+  }
+
+  /// The text of what a generation is launched with, for as long as it runs.
+  static func keep(_ version: WorkloadVersion, _ db: Database) throws {
+    try db.cachedStatement(
+      sql: "INSERT OR IGNORE INTO workload_version (workload, version, text) VALUES (?, ?, ?)"
+    ).execute(arguments: [version.workload, version.version, version.text])
+  }
+
+  /// What each generation without an end was launched with, where it is known.
+  public func workloadsOfOpenGenerations() throws(StoreError) -> [UnitName: WorkloadVersion] {
+    try read { db in
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT pod, generation, v.workload, v.version, v.text FROM generation AS g
+          JOIN workload_version AS v ON v.workload = g.workload AND v.version = g.workload_version
+          WHERE g.ended_at IS NULL
+          """)
+      return Dictionary(
+        rows.map { row in
+          (
+            UnitName(pod: PodName(number: row["pod"]), generation: row["generation"]),
+            WorkloadVersion(workload: row["workload"], version: row["version"], text: row["text"])
+          )
+        }, uniquingKeysWith: { first, _ in first })
+    }
+  }
+
+  /// The latest version that served and is not this one; nil when there is none.
+  public func workload(_ name: String, before version: String) throws(StoreError) -> WorkloadVersion? {
+    try read { db in
+      let row = try Row.fetchOne(
+        db,
+        sql: """
+          SELECT workload, version, text FROM workload_version WHERE workload = ? AND version <> ?
+            AND served_at IS NOT NULL ORDER BY served_at DESC LIMIT 1
+          """, arguments: [name, version])
+      return row.map { WorkloadVersion(workload: $0["workload"], version: $0["version"], text: $0["text"]) }
+    }
+  }
+
+  /// From now on `good` is used wherever the files say `rejected`; they count again as soon as they change.
+  public func revertWorkload(_ rejected: String, to good: WorkloadVersion) throws(StoreError) {
+    try write { db in
+      try db.execute(
+        sql: "INSERT OR REPLACE INTO workload_revert (workload, rejected, version, text) VALUES (?, ?, ?, ?)",
+        arguments: [good.workload, rejected, good.version, good.text])
+    }
+  }
+
+  /// Every revert: the version that is not used, and what is instead.
+  public func revertedWorkloads() throws(StoreError) -> [(rejected: String, good: WorkloadVersion)] {
+    try read { db in
+      try Row.fetchAll(db, sql: "SELECT workload, rejected, version, text FROM workload_revert").map {
+        (
+          $0["rejected"],
+          WorkloadVersion(workload: $0["workload"], version: $0["version"], text: $0["text"])
+        )
+      }
+    }
+  }
+}

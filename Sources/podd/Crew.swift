@@ -1,0 +1,198 @@
+import CLinux
+import Glibc
+import PodModel
+import Systemd
+
+/// A generation's processes beyond its main one (`Workers=`): the same program on the same socket, in the same
+/// scope. One that ends is replaced while the others serve.
+@LoopActor
+final class Crew {
+  /// One such process.
+  final class Worker {
+    let pid: pid_t
+    let startTicks: UInt64
+    let pidfd: FileDescriptor
+    fileprivate var isReady = false
+    fileprivate var source: EventSource?
+    fileprivate var waiting: UnsafeContinuation<Void, Never>?
+
+    fileprivate init(pid: pid_t, startTicks: UInt64, pidfd: consuming FileDescriptor) {
+      self.pid = pid
+      self.startTicks = startTicks
+      self.pidfd = pidfd
+    }
+  }
+
+  /// Of the host, for a tier without a quota.
+  private static let cpus = max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+
+  private unowned let pod: Pod
+  private unowned let run: Run
+  private let wanted: Int
+  private var workers: [Worker] = []
+  private var isFilling = false
+  private var recentEnds: [UInt64] = []
+  private var delay: UInt64 = 0
+
+  /// Nil for a workload with one process.
+  init?(_ run: Run, of pod: Pod) {
+    let wanted = run.workload?.workers.count(cpus: run.tier?.cpuCount ?? Self.cpus) ?? 1
+    guard wanted > 1 else { return nil }
+    self.wanted = wanted - 1
+    self.run = run
+    self.pod = pod
+  }
+
+  var count: Int { workers.count }
+
+  /// Takes over what an earlier podd launched.
+  func adopt(_ pids: [pid_t]) {
+    for pid in pids {
+      let raw = linux_pidfd_open(pid, 0)
+      guard raw >= 0, let ticks = ProcessIdentity.startTicks(of: pid) else { continue }
+      let worker = Worker(pid: pid, startTicks: ticks, pidfd: FileDescriptor(owning: raw))
+      worker.isReady = true
+      add(worker)
+    }
+  }
+
+  // MARK: Filling
+
+  /// Launches what is missing, one after the other. For each that is ready, one of the predecessor's is told to
+  /// stop: a restart needs room for one process more, not for twice as many.
+  func fill() {
+    guard !isFilling else { return }
+    isFilling = true
+    loopTask {
+      while self.workers.count < self.wanted && self.isNeeded {
+        if self.delay > 0 { await EventLoop.main.sleep(self.delay) }
+        guard self.isNeeded, let generation = self.run.generation else { break }
+        await self.launch(into: generation)
+        self.pod.beside?.crew?.dismissOne()
+      }
+      self.isFilling = false
+      self.pod.crewIsComplete(self.run)
+    }
+  }
+
+  private var isNeeded: Bool { pod.own === run && !run.isStopping && run.generation != nil }
+
+  private func launch(into generation: Generation) async {
+    guard let request = pod.request(run, generation.unit) else { return }
+    do throws(LaunchFailure) {
+      let process = try await pod.host.launcher.addWorker(request, to: generation)
+      let worker = Worker(
+        pid: process.pid, startTicks: ProcessIdentity.startTicks(of: process.pid) ?? 0,
+        pidfd: try duplicate(process.pidfd))
+      add(worker)
+      // Type=exec: nobody tells, and the others serve.
+      if run.workload?.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
+      delay = 0
+    } catch {
+      Log.error("\(pod.name): a worker could not be launched: \(error.reason)")
+      delay = nextDelay
+    }
+  }
+
+  private func duplicate(_ pidfd: borrowing FileDescriptor) throws(LaunchFailure) -> FileDescriptor {
+    do throws(Errno) { return try pidfd.duplicate() } catch { throw LaunchFailure(stage: "spawn", error) }
+  }
+
+  private var nextDelay: UInt64 {
+    let policy = pod.host.restartPolicy
+    return delay == 0 ? policy.firstDelay : min(delay * 2, policy.maxDelay)
+  }
+
+  /// Returns when it says READY=1, has ended, or has had its time to.
+  private func readiness(of worker: Worker) async {
+    guard !worker.isReady else { return }
+    let patience = run.workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
+    let timer = try? EventSource.timer(EventLoop.main, after: patience) { [weak worker] in
+      LoopActor.assumeIsolated { Self.goOn(worker) }
+    }
+    guard timer != nil else { return }
+    await withUnsafeContinuation { worker.waiting = $0 }
+  }
+
+  private static func goOn(_ worker: Worker?) {
+    let waiting = worker?.waiting
+    worker?.waiting = nil
+    waiting?.resume()
+  }
+
+  /// One of its processes said READY=1. Returns whether it is one.
+  func notified(_ pid: pid_t) -> Bool {
+    guard let worker = workers.first(where: { $0.pid == pid }) else { return false }
+    worker.isReady = true
+    Self.goOn(worker)
+    return true
+  }
+
+  // MARK: Ends
+
+  private func add(_ worker: Worker) {
+    workers.append(worker)
+    worker.source = try? EventSource.io(
+      EventLoop.main, descriptor: worker.pidfd.raw, events: PollEvents.input
+    ) { [weak self, weak worker] _ in
+      LoopActor.assumeIsolated { if let self, let worker { self.ended(worker) } }
+    }
+  }
+
+  private func ended(_ worker: Worker) {
+    guard worker.source != nil else { return }
+    worker.source = nil
+    workers.removeAll { $0 === worker }
+    Self.goOn(worker)
+    let reason = Generation.exit(of: worker.pid).map { EndReason($0) } ?? .unknownAdopted
+    guard isNeeded else { return }
+    oneEnded(worker.pid, reason)
+  }
+
+  /// A worker, or the main process whose place another has taken, ended unasked.
+  func oneEnded(_ pid: pid_t, _ reason: EndReason) {
+    let policy = pod.host.restartPolicy
+    let now = EventLoop.main.now()
+    pod.tellWorkerEnded(pid, reason)
+    recentEnds = recentEnds.filter { $0 + policy.burstInterval > now } + [now]
+    if recentEnds.count >= policy.burst { return pod.handle(.failed(reason)) }
+    delay = nextDelay
+    fill()
+  }
+
+  /// A process to take the place of the main one that has ended; nil when there is none.
+  func heir() -> Worker? {
+    // One that has ended too, and whose end has not been heard of yet, is no heir.
+    guard let index = workers.firstIndex(where: { $0.isReady && !ProcessIdentity.isZombie($0.pid) }) else {
+      return nil
+    }
+    let worker = workers.remove(at: index)
+    worker.source = nil
+    return worker
+  }
+
+  /// One fewer: its successor serves.
+  func dismissOne() {
+    guard let worker = workers.popLast() else { return }
+    _ = linux_pidfd_send_signal(worker.pidfd.raw, run.workload?.killSignal ?? SIGTERM)
+    dismissed.append(worker)
+    worker.source = nil
+    worker.source = try? EventSource.io(
+      EventLoop.main, descriptor: worker.pidfd.raw, events: PollEvents.input
+    ) { [weak self, weak worker] _ in
+      LoopActor.assumeIsolated {
+        guard let self, let worker, worker.source != nil else { return }
+        worker.source = nil
+        _ = Generation.exit(of: worker.pid)
+        self.dismissed.removeAll { $0 === worker }
+      }
+    }
+  }
+
+  /// Told to stop, and kept until they have: nobody else would take their exit status.
+  private var dismissed: [Worker] = []
+
+  func signal(_ number: CInt) {
+    for worker in workers { _ = linux_pidfd_send_signal(worker.pidfd.raw, number) }
+  }
+}

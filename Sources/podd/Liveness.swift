@@ -1,0 +1,73 @@
+import PodModel
+import PodStore
+import Systemd
+
+/// Asks a ready generation again and again whether it is alive, from its readiness to its end.
+@LoopActor
+final class Liveness {
+  private(set) var health = Health()
+  /// CLOCK_REALTIME, microseconds: the last question; nil before the first.
+  private(set) var askedAt: UInt64?
+  let workload: Workload
+
+  private unowned let pod: Pod
+  private unowned let run: Run
+  private let probe: Workload.Probe
+  private var timer: EventSource?
+  private var isAsking = false
+
+  /// Wake-ups of podd are shared by all that fall into such a stretch, microseconds.
+  private static let accuracy: UInt64 = 500_000
+
+  /// Nil for a workload without a probe.
+  init?(_ run: Run, of pod: Pod) {
+    guard let workload = run.workload, let probe = workload.probe else { return nil }
+    self.workload = workload
+    self.probe = probe
+    self.run = run
+    self.pod = pod
+    arm(isFirst: true)
+  }
+
+  private func arm(isFirst: Bool = false) {
+    let period = workload.probeUSec
+    let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
+    do throws(Errno) {
+      timer = try EventSource.timer(
+        EventLoop.main, after: pause, accuracy: min(Self.accuracy, period / 20)
+      ) { [weak self] in
+        LoopActor.assumeIsolated { self?.fired() }
+      }
+    } catch {
+      Log.error("\(pod.name) is no longer probed: \(error)")
+    }
+  }
+
+  private func fired() {
+    // A pod that is frozen, or on its way out, is not asked.
+    guard pod.own === run, pod.state == .ready, !run.isStopping else {
+      if pod.own === run, pod.state.hasScope { arm() }
+      return
+    }
+    let record = pod.record
+    loopTask { [weak self, probe, workload] in
+      let answer = await Prober.ask(probe, record, timeoutUSec: workload.probeTimeoutUSec)
+      self?.answered(answer)
+    }
+  }
+
+  private func answered(_ answer: Health.Answer) {
+    askedAt = realtimeNow()
+    let failuresBefore = health.failures
+    let isHung = health.note(answer, limit: workload.probeFailures)
+    guard pod.own === run, pod.state == .ready, !run.isStopping else { return arm() }
+    if case .silent(let error) = answer {
+      Log.warning(
+        "\(pod.name) does not answer its probe (\(health.failures) of \(workload.probeFailures)): \(error)")
+    } else if failuresBefore > 0 {
+      Log.notice("\(pod.name) answers its probe again.")
+    }
+    if isHung { return pod.hung(error: health.lastError ?? "") }
+    arm()
+  }
+}

@@ -1,0 +1,193 @@
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// A rollout's words.
+enum Rollout {
+  enum Mode: String {
+    /// Every pod of the tier that shall run.
+    case restart
+    /// Those that the last rollout, which did not come to its end, has not replaced.
+    case resume
+    /// The same with the workload as it was before its files were changed: those that it has replaced, or harmed.
+    case revert
+  }
+
+  struct Step {
+    let done: Int
+    let total: Int
+    let pod: PodName
+    let state: String
+  }
+
+  struct Outcome {
+    var replaced = 0
+    var total = 0
+  }
+}
+
+/// Graceful restarts of a tier's pods in batches, each of which has to prove itself before the next one begins.
+@LoopActor
+final class Rollouts {
+  private static let defaultParallel = 2
+  /// How long each batch has to stay ready, microseconds.
+  private static let defaultHealthy: UInt64 = 10_000_000
+
+  private unowned let host: PodHost
+  private var underWay: Set<String> = []
+
+  init(host: PodHost) {
+    self.host = host
+  }
+
+  /// Returns when every pod was replaced; throws at the first one that does not come back, and leaves the others
+  /// alone.
+  func run(
+    _ name: String, _ mode: Rollout.Mode, maxParallel: Int, healthyUSec: UInt64?,
+    _ progress: @LoopActor (Rollout.Step) -> Void
+  ) async throws(Refusal) -> Rollout.Outcome {
+    guard underWay.insert(name).inserted else {
+      throw Refusal(.busy, "a rollout of tier \(name) is under way")
+    }
+    defer { underWay.remove(name) }
+    let pods = try await prepare(name, mode)
+    let batch = maxParallel > 0 ? maxParallel : Self.defaultParallel
+    var outcome = Rollout.Outcome(replaced: 0, total: pods.count)
+    for start in stride(from: 0, to: pods.count, by: batch) {
+      let members = Array(pods[start..<min(start + batch, pods.count)])
+      for pod in members {
+        progress(
+          Rollout.Step(done: outcome.replaced, total: outcome.total, pod: pod.name, state: "restarting"))
+      }
+      do throws(Failure) {
+        try await replace(members)
+        try await prove(members, healthyUSec ?? Self.defaultHealthy)
+      } catch {
+        throw await stopped(name, error, outcome)
+      }
+      for pod in members {
+        outcome.replaced += 1
+        progress(
+          Rollout.Step(done: outcome.replaced, total: outcome.total, pod: pod.name, state: pod.state.rawValue)
+        )
+      }
+    }
+    await finish(name, outcome)
+    return outcome
+  }
+
+  struct Failure: Error {
+    let pod: PodName
+    let why: String
+  }
+
+  // MARK: Which pods
+
+  private func prepare(_ name: String, _ mode: Rollout.Mode) async throws(Refusal) -> [Pod] {
+    let tier: Tier
+    do throws(Configuration.Failure) { tier = try host.configuration.tier(name).tier } catch {
+      throw Refusal(error)
+    }
+    let (last, launches) = try await known(name)
+    if mode == .resume, last.map({ $0.state == .done }) ?? true {
+      throw Refusal(.invalidSettings, "no rollout of tier \(name) has stopped: there is nothing to resume")
+    }
+    if mode == .revert { try await host.workloadVersions.revert(workload: tier.workload) }
+    // What cannot be launched must not take down what runs.
+    do throws(Configuration.Failure) { _ = try host.configuration.workload(of: tier) } catch {
+      throw Refusal(error)
+    }
+    let now = Int64(realtimeNow())
+    let startedAt = mode == .resume ? last?.startedAt ?? now : now
+    try await write(RolloutRecord(tier: name, startedAt: startedAt, state: .running))
+    let all = host.pods.values.filter { $0.record.tier == name && $0.lifecycle.wanted == .run }
+      .sorted { $0.name < $1.name }
+    // Without an earlier rollout, nobody knows which pods the changed files have reached.
+    let since = last?.startedAt ?? 0
+    switch mode {
+    case .restart: return all
+    case .resume: return all.filter { launches[$0.name] ?? 0 < since || $0.state != .ready }
+    case .revert: return all.filter { launches[$0.name] ?? 0 >= since || $0.state != .ready }
+    }
+  }
+
+  private func known(_ name: String) async throws(Refusal) -> (RolloutRecord?, [PodName: Int64]) {
+    do throws(StoreError) {
+      return try await host.store.run { store throws(StoreError) in
+        (try store.rollout(ofTier: name), try store.latestLaunches(ofTier: name))
+      }
+    } catch {
+      throw Refusal(error)
+    }
+  }
+
+  private func write(_ record: RolloutRecord) async throws(Refusal) {
+    do throws(StoreError) {
+      try await host.store.run { store throws(StoreError) in try store.setRollout(record) }
+    } catch {
+      throw Refusal(error)
+    }
+  }
+
+  // MARK: Batches
+
+  private func replace(_ pods: [Pod]) async throws(Failure) {
+    let tasks = pods.map { pod in loopTask { await self.host.replace(pod) } }
+    var failure: Failure?
+    for (pod, task) in zip(pods, tasks) {
+      if let refusal = await task.value, failure == nil {
+        failure = Failure(pod: pod.name, why: refusal.message)
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// All of them stay the same ready generation.
+  private func prove(_ pods: [Pod], _ healthyUSec: UInt64) async throws(Failure) {
+    let units = pods.map { $0.own?.unit }
+    let deadline = EventLoop.main.now() + healthyUSec
+    while true {
+      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.own?.unit != unit {
+        let reason = PodHost.text(pod.lifecycle.lastEnd)
+        throw Failure(pod: pod.name, why: "it did not stay ready (\(reason)) and is \(pod.state.rawValue)")
+      }
+      let now = EventLoop.main.now()
+      if now >= deadline { return }
+      await EventLoop.main.sleep(min(250_000, deadline - now))
+    }
+  }
+
+  // MARK: The end
+
+  private func finish(_ name: String, _ outcome: Rollout.Outcome) async {
+    await end(name, .done, failed: nil)
+    Log.event(
+      .rolloutDone, "The rollout of tier \(name) has replaced \(outcome.replaced) pods.", [("POD_TIER", name)]
+    )
+  }
+
+  private func stopped(_ name: String, _ failure: Failure, _ outcome: Rollout.Outcome) async -> Refusal {
+    let text =
+      "the rollout of tier \(name) stopped at \(failure.pod) after \(outcome.replaced) of \(outcome.total) pods: "
+      + failure.why
+    await end(name, .stopped, failed: "\(failure.pod): \(failure.why)")
+    let fields = [("POD_TIER", name), ("POD", failure.pod.description)]
+    Log.event(.rolloutStopped, "T" + text.dropFirst() + ".", priority: .error, fields)
+    host.alerts.raise(.rolloutStopped, [("MESSAGE", text)] + fields)
+    return Refusal(.rolloutStopped, text)
+  }
+
+  private func end(_ name: String, _ state: RolloutRecord.State, failed: String?) async {
+    do throws(StoreError) {
+      try await host.store.run { store throws(StoreError) in
+        guard var record = try store.rollout(ofTier: name) else { return }
+        record.state = state
+        record.failed = failed
+        try store.setRollout(record)
+      }
+    } catch {
+      Log.error("Cannot record the end of the rollout of tier \(name): \(error)")
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import PodModel
+import PodStore
+
+/// A workload and the text that it was read from, shared by all generations that were launched with it.
+final class WorkloadSource: Sendable {
+  let workload: Workload
+  /// The file and its drop-ins, one after the other.
+  let text: String
+  let version: String
+  /// Whether it stands in for what the files say.
+  let isReverted: Bool
+
+  init(workload: Workload, text: String, isReverted: Bool) {
+    self.workload = workload
+    self.text = text
+    self.isReverted = isReverted
+    version = Self.version(of: text)
+  }
+
+  /// What a generation was launched with.
+  convenience init(_ version: WorkloadVersion) throws(SettingsError) {
+    let fragment = SettingsFragment(path: version.workload + ".conf", contents: Array(version.text.utf8))
+    self.init(
+      workload: try WorkloadFile.parse(name: version.workload, fragments: [fragment]), text: version.text,
+      isReverted: false)
+  }
+
+  var record: WorkloadVersion { WorkloadVersion(workload: workload.name, version: version, text: text) }
+
+  /// Sections may be opened again, so the whole means what its parts mean in this order.
+  static func text(of fragments: [SettingsFragment]) -> String {
+    fragments.map { "# \($0.path)\n" + String(decoding: $0.contents, as: UTF8.self) }.joined(separator: "\n")
+  }
+
+  /// FNV-1a, 64 bits: no secret, only a name.
+  static func version(of text: String) -> String {
+    let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return String(hash, radix: 16)
+  }
+}
