@@ -13,6 +13,9 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// Optimised in debug builds too: the simulation lives through thousands of worlds in every test run.
+let simulated: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let strictC: [CSetting] = [
   .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-std=gnu11", "-fno-common"])
 ]
@@ -45,11 +48,11 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", "CLinux"], swiftSettings: strict),
     .target(name: "Cgroup", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "HostCheck", swiftSettings: strict),
-    .target(name: "PodModel", swiftSettings: strict),
+    .target(name: "PodModel", swiftSettings: simulated),
     .target(
       name: "PodStore",
       dependencies: ["PodModel", "CLinux", .product(name: "GRDB", package: "GRDB.swift")],
-      swiftSettings: strict),
+      swiftSettings: simulated),
     .target(
       name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],
       swiftSettings: strict),
@@ -79,6 +82,10 @@ let package = Package(
     .executableTarget(
       name: "systemd-probe", dependencies: ["Systemd"], path: "Tests/Helpers/systemd-probe",
       swiftSettings: strict),
+    // Timed by make bench.
+    .executableTarget(
+      name: "decisions-bench", dependencies: ["PodModel"], path: "Tests/Helpers/decisions-bench",
+      swiftSettings: strict),
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
@@ -88,7 +95,7 @@ let package = Package(
     .testTarget(
       name: "SimulationTests",
       dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
-      swiftSettings: strict),
+      swiftSettings: simulated),
     .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",

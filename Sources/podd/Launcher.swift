@@ -99,9 +99,8 @@ struct Launcher {
           priority: .error, [("POD", request.unit.pod.description), ("POD_UNIT", unit)])
         throw LaunchFailure(stage: "limits", error: "ERANGE")
       }
-      try process.release()
       // Bounded by the workload's own patience: the program must at least have begun by then.
-      try await process.waitForProgram(timeoutUSec: request.workload.timeoutStartUSec)
+      try await begin(process, patience: request.workload.timeoutStartUSec)
       sockets.keep(request.unit.pod)
       return generation
     } catch {
@@ -167,7 +166,17 @@ struct Launcher {
     } catch {
       throw LaunchFailure(stage: "cgroup", error: "EIO")
     }
-    try process.release()
+    try await begin(process, patience: patience)
+  }
+
+  private func begin(_ process: LaunchProcess, patience: UInt64) async throws(LaunchFailure) {
+    do throws(LaunchFailure) {
+      try process.release()
+    } catch {
+      // It has ended before: its own words say why.
+      try await process.waitForProgram(timeoutUSec: 1_000_000)
+      throw error
+    }
     try await process.waitForProgram(timeoutUSec: patience)
   }
 

@@ -16,7 +16,7 @@ extension Pod {
 
   /// A program that binds by itself is waited for before it is stopped, too: it may be in the middle of a write.
   func stopGracefully(_ reason: EndReason, then next: Lifecycle.AfterStop) {
-    handle(.stop(reason, then: next, drains: workload?.listen == .port))
+    handle(.stop(reason, then: next, drains: generation != nil && workload?.listen == .port))
   }
 
   // MARK: Programs that bind by themselves

@@ -27,16 +27,22 @@ extension Pod {
     } catch {
       run.held = nil
       let reason = error.reason
-      Log.event(
-        .podLaunchFailed, "\(name) could not be launched: \(reason)", priority: .error,
-        journalFields + [
-          ("POD_REASON", reason.description), ("POD_UNIT", run.unit?.description ?? ""),
-        ])
-      if !run.isCancelled {
-        host.alerts.raise(.launchFailed, journalFields + [("POD_REASON", reason.description)])
-      }
+      // Of what was stopped on its way, the reason of the stop is told.
+      if !run.isCancelled { tellLaunchFailure(run, reason) }
       closeFirewall(after: run)
       handle(run, own: .launchFailed(reason), beside: .besideEnded(reason))
+    }
+  }
+
+  private func tellLaunchFailure(_ run: Run, _ reason: EndReason) {
+    let text = "\(name) could not be launched: \(reason)"
+    let unit = run.unit.map { [("POD_UNIT", $0.description)] } ?? []
+    let fields = journalFields + [("POD_REASON", reason.description)] + unit
+    Log.event(.podLaunchFailed, text, priority: .error, fields)
+    if case .launchFailed("limits", _) = reason {
+      host.alerts.raise(.limitsMismatch, [("MESSAGE", text)] + fields)
+    } else {
+      host.alerts.raise(.launchFailed, [("MESSAGE", text)] + fields)
     }
   }
 

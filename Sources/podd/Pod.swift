@@ -148,10 +148,10 @@ final class Pod {
     if isForgotten { return }
     if held {
       let reason = PodHost.text(lifecycle.lastEnd)
-      Log.event(
-        .podCrashLoop,
-        "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'.",
-        priority: .error, journalFields)
+      let text =
+        "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'."
+      Log.event(.podCrashLoop, text, priority: .error, journalFields)
+      host.alerts.raise(.crashLoop, [("MESSAGE", text)] + journalFields)
     }
     host.write("the crash-loop hold of \(name)") { store throws(StoreError) in
       try store.setCrashLoopHold(held, pod: name)

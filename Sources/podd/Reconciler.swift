@@ -144,6 +144,10 @@ struct Reconciler {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
     if let pod = host.pods[unit.pod], pod.own == nil { pod.endedUnseen() }
+    let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
+    Log.event(
+      .podEnded, "\(unit) ended while podd was away: \(EndReason.unknownAdopted).", priority: .warning,
+      fields + [("POD_REASON", EndReason.unknownAdopted.description), ("POD_UNIT", unit.description)])
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
     }

@@ -40,7 +40,7 @@ import Testing
     ("[Podd]\nLaunchesMax=65", "podd.conf:2: LaunchesMax=: \"65\" is not a whole number from 1 to 64"),
     ("[Podd]\nPortRange=19999-10001", "podd.conf:2: PortRange="),
     ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
-    ("[Podd]\nRestartSec=0", "podd.conf:2: RestartSec="),
+    ("[Podd]\nRestartSec=1us", "podd.conf:2: RestartSec="),
     ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),
     ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
     ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),

@@ -65,7 +65,7 @@ final class Simulation {
       step += 1
       try advance()
       try checkInvariants()
-      if step % 60 == 0 { try checkStore() }
+      if step % 250 == 0 { try checkStore() }
     }
     try comeToRest()
     try checkRest()

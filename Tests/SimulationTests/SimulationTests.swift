@@ -8,10 +8,10 @@ import Testing
 
 /// Worlds of faults around the real decisions (design.md, "Decisions are values").
 ///
-///     SIMULATION_SEEDS=10000 make simulate     more worlds
+///     make simulate     new worlds until it is stopped
 ///     SIMULATION_SEED=42 swift test --filter SimulationTests     one world, with its trace
 @Suite struct SimulationTests {
-  static let steps = 300
+  static let steps = 500
   static let workers = 2
 
   private static func setting(_ name: String) -> UInt64? {
@@ -25,10 +25,12 @@ import Testing
       #expect(failure == nil, "\(failure ?? "")")
       return
     }
-    let seeds = Self.setting("SIMULATION_SEEDS") ?? 1_500
+    // With a first seed: from there on, for ever.
+    let first = Self.setting("SIMULATION_FROM")
+    let last = first == nil ? Self.setting("SIMULATION_SEEDS") ?? 5_000 : .max - UInt64(Self.workers)
     let failures = await withTaskGroup(of: [String].self) { group in
       for worker in 0..<UInt64(Self.workers) {
-        group.addTask { await Self.runMany(from: worker + 1, through: seeds) }
+        group.addTask { await Self.runMany(from: (first ?? 1) + worker, through: last) }
       }
       return await group.reduce(into: []) { $0 += $1 }
     }
@@ -56,6 +58,10 @@ import Testing
           let store = try ScratchStore()
           for seed in stride(from: first, through: last, by: workers) {
             if let failure = try run(seed, store) { return continuation.resume(returning: [failure]) }
+            // Somebody watches a run without an end.
+            if last > 1_000_000, (seed - first) % 2_000 == 0 {
+              print("no invariant broke up to seed \(seed)")
+            }
           }
           continuation.resume(returning: [])
         } catch {

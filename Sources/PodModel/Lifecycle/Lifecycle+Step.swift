@@ -54,6 +54,9 @@ extension Lifecycle {
       return stopScope(reason, then: .backoff, now)
     case (.ready, .stop(let cause, let next, drains: true)) where beside == nil:
       return drain(cause, then: next, now) + want(next)
+    case (.starting, .stop(let cause, let next, drains: true)) where beside == nil:
+      // It may serve already, without podd having heard of it.
+      return [.cancelTimer] + drain(cause, then: next, now) + [.resolveFailed(cause)] + want(next)
     case (.starting, .stop(let cause, let next, _)), (.ready, .stop(let cause, let next, _)):
       return stopScope(cause, then: next, now) + want(next)
     case (.frozen, .stop(let cause, let next, drains: true)) where beside == nil:

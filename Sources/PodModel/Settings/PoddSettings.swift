@@ -61,7 +61,7 @@ private struct PoddFile: SettingsFile {
         try SettingsValue.integer(text, in: 1...64)
       }
     case .RestartSec:
-      settings.restartUSec = try parsed(value, else: defaults.restartUSec, SettingsValue.interval)
+      settings.restartUSec = try parsed(value, else: defaults.restartUSec, SettingsValue.pause)
     case .RestartMaxDelaySec:
       settings.restartMaxDelayUSec = try parsed(
         value, else: defaults.restartMaxDelayUSec, SettingsValue.interval)

@@ -26,6 +26,12 @@ extension SettingsValue {
     return span
   }
 
+  /// How long to wait before something is done again; 0 is at once.
+  public static func pause(_ text: String) throws(ValueError) -> UInt64 {
+    let span = try timeSpan(text)
+    return span == 0 ? 0 : try interval(text)
+  }
+
   /// A timeout as systemd takes it: `0` and `infinity` both mean none, which is the largest number.
   public static func timeout(_ text: String) throws(ValueError) -> UInt64 {
     let span = try timeSpan(text)

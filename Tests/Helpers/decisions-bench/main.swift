@@ -1,0 +1,35 @@
+import Glibc
+import PodModel
+
+// How many decisions a second the lifecycle makes: a pod that starts, serves, is replaced, crashes and comes back,
+// again and again. Prints one number, decisions per second of processor time.
+
+func processorTime() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+let events: [Lifecycle.Event] = [
+  .start, .ready, .restart(.operator, .overlap), .successorReady, .besideEnded(.exited(0)),
+  .restart(.operator, .drain), .drained, .ended(.exited(0)), .ready, .failed(.health),
+  .ended(.signal("KILL")),
+  .backoffElapsed, .ready, .stop(.operator, then: .cold), .ended(.exited(0)),
+]
+var policy = Lifecycle.Policy()
+policy.burst = .max
+var pod = Lifecycle(wanted: .cold, crashLoop: false, lastEnd: nil, restarts: 0, now: 0)
+var now: UInt64 = 0
+var effects = 0
+let rounds = 200_000
+let start = processorTime()
+for _ in 0..<rounds {
+  for event in events {
+    now += 10_000_000
+    effects &+= pod.handle(event, now: now, random: 0.5, policy: policy).count
+  }
+}
+let seconds = processorTime() - start
+// What was decided is used, so that it has to be.
+precondition(effects > rounds)
+print(Int(Double(rounds * events.count) / seconds))
