@@ -16,6 +16,8 @@ extension EndEvidence {
       ("memory_current", .optional(memoryCurrent)), ("memory_peak", .optional(memoryPeak)),
       ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),
       ("cut_connections", .optional(cutConnections.map { UInt64(clamping: $0) })),
+      // Filled in a moment later: PlacementStore.addLog.
+      ("log", .array([])),
     ]).text
   }
 }

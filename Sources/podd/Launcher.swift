@@ -107,6 +107,8 @@ struct Launcher {
       process.cancel()
       _ = await writing.value
       _ = try? await systemd.stopUnit(unit)
+      // AddRef would keep it loaded for as long as podd is on the bus.
+      try? await systemd.unreferenceUnit(unit)
       reap(process.pid)
       ScopeJournalFields.withdraw(request.unit)
       throw error

@@ -15,6 +15,9 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
             f"provision {ALICE}": dict, "provision --from-file /root/users": list, "users": list, "pods": list,
             "tiers": list, "status": dict, "status pod-001": dict, f"status {ALICE}": dict, "stop pod-001": dict,
             "start pod-001": dict, "restart pod-001": dict, "reset pod-001": dict, "logs pod-001": list,
+            "explain pod-001": dict, "recycle pod-001 --dry-run": dict, "recycle pod-001": dict,
+            "evict --dry-run pod-001": dict, "freeze pod-001": dict, "thaw pod-001": dict, "evict pod-001": dict,
+            "wake pod-001": dict, "rollout --tier free --healthy-sec 1": dict, "doctor --invariants": list,
             f"logs {ALICE} -n 1": list, "events -n 5": list, "doctor": dict, f"deprovision {BOB}": dict,
             f"deprovision --purge {ALICE}": dict}.items():
         for command in (f"podctl --json {verb}", f"podctl {verb} --json"):
@@ -45,7 +48,8 @@ def wrong_usage_is_one_line_and_status_64(machine):
     refused(machine, "podctl status nobody@example.com", 1, "nobody@example.com")
     refused(machine, "podctl start pod-999", 1, "pod-999")
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
-                 "reset", "logs", "events", "doctor"):
+                 "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
+                 "doctor"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")

@@ -93,7 +93,7 @@ print(connection.recv(4096).decode().splitlines()[0])
 def a_drain_is_bounded_and_says_what_it_cut(machine):
     workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=3s\n")
     pod = podctl(machine, "provision alice --tier patient")
-    idle = machine.start(f"exec socat - TCP:{pod['address']}:{pod['port']},bind={pod['front_address']}")
+    idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
     wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
     machine.succeed(f"podctl restart {pod['pod']}", timeout=60)
     # Cut, by the end of its peer.

@@ -15,6 +15,9 @@ VERBS = {
     "users": "view", "pods": "view", "tiers": "view", "status": "view", "status pod-001": "view",
     f"status {ALICE}": "view", f"logs {ALICE}": "view", "start pod-001": "manage-pods",
     "stop pod-001": "manage-pods", "restart pod-001": "manage-pods", "reset pod-001": "manage-pods",
+    "recycle pod-001": "manage-pods", "recycle --dry-run pod-001": "manage-pods", "evict pod-001": "manage-pods",
+    "freeze pod-001": "manage-pods", "thaw pod-001": "manage-pods", "wake pod-001": "manage-pods",
+    "rollout --tier free": "manage-pods", "explain pod-001": "view", "doctor --invariants": "view",
 }
 METHODS = {
     "Provision ssb bob@example.com '' true": "provision", f"Deprovision sb {ALICE} true": "deprovision",
@@ -22,6 +25,10 @@ METHODS = {
     f"GetUser s {ALICE}": "view", "GetStatus": "view", "StartPod s pod-001": "manage-pods",
     "StopPod s pod-001": "manage-pods", "RestartPod s pod-001": "manage-pods",
     "ResetPod s pod-001": "manage-pods", "Reload": "manage-host",
+    "RecyclePod sb pod-001 false": "manage-pods", "EvictPod sb pod-001 false": "manage-pods",
+    "FreezePod s pod-001": "manage-pods", "ThawPod s pod-001": "manage-pods", "WakePod s pod-001": "manage-pods",
+    "Rollout suts free 0 0 restart": "manage-pods", "CheckInvariants": "view", "AttachFrontDoor": "front-door",
+    "AcknowledgeHold t 1": "front-door",
 }
 
 
