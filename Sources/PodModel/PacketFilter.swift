@@ -50,6 +50,9 @@ public enum PacketFilter {
     }
   }
 
+  /// The netfilter queue in which SYNs to a pod that is held wait for its release.
+  public static let holdQueue: UInt16 = 77
+
   /// What a socket's `SO_MARK` must say to reach a pod that is held. Others use bits further up.
   public static let probeMark: UInt32 = 77
 

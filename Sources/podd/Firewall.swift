@@ -26,6 +26,7 @@ final class Firewall {
   private unowned let host: PodHost
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
   private var held: [PodName: PacketFilter.Hold] = [:]
+  private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
   private var isMending = false
   private var asked = 0
@@ -76,23 +77,25 @@ final class Firewall {
 
   // MARK: Who waits for a successor
 
-  /// From here on who connects to the pod gets no answer, so that TCP tries again: 1 s after its first attempt,
-  /// then 3, 7, 15 s (from Linux 6.5 on 1, 2, 3, 4 s, then doubling). Open connections go on. Returns when the
+  /// From here on who connects to the pod waits in ``HeldConnections``. Open connections go on. Returns when the
   /// kernel has it; false when it has not, and then nothing is held. Ends at ``release(_:)``, or by itself
   /// after `timeoutUSec` (at most an hour), whatever becomes of podd.
   func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
+    let timeout = min(timeoutUSec, Self.longestHoldUSec)
     held[pod] = PacketFilter.Hold(
-      address: address, port: port,
-      deadlineUSec: EventLoop.main.now() + min(timeoutUSec, Self.longestHoldUSec))
+      address: address, port: port, deadlineUSec: EventLoop.main.now() + timeout)
+    heldConnections.hold(address: address, port: port, timeoutUSec: timeout)
     if await fill() { return true }
     held[pod] = nil
+    heldConnections.release(address: address, port: port)
     mend()
     return false
   }
 
-  /// Returns when connections are let through again. One that is not held is released already.
+  /// Who waits goes on before this returns; then the kernel has it. One that is not held is released already.
   func release(_ pod: PodName) async {
-    guard held.removeValue(forKey: pod) != nil else { return }
+    guard let hold = held.removeValue(forKey: pod) else { return }
+    heldConnections.release(address: hold.address, port: hold.port)
     if !(await fill()) { mend() }
   }
 

@@ -82,6 +82,26 @@ int linux_tcp_connections(
         uint32_t address, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
         void *context);
 
+/* --- nfnetlink_queue: the packets that nftables' `queue num N` hands over, which wait in the kernel for a verdict.
+ *     Needs CAP_NET_ADMIN; functions return -errno on failure. --- */
+struct linux_queued_packet {
+        /* What a verdict names it by; a later packet has a higher one. */
+        uint32_t id;
+        /* Network byte order. These and the ports are 0 in what is not TCP over IPv4. */
+        uint32_t source, destination;
+        uint16_t source_port, destination_port;
+};
+/* Binds queue `number` and returns its descriptor, non-blocking and close-on-exec. What waits when `capacity` packets
+ * do, and what waits when it is closed, is dropped. EBUSY: another program has the queue; EINVAL: the kernel has
+ * none. */
+int linux_queue_open(uint16_t number, uint32_t capacity);
+/* 1 and the next packet, or 0 when there is none. */
+int linux_queue_receive(int fd, struct linux_queued_packet *packet);
+/* Reads one datagram of the kernel: 1 when it tells of a packet, else 0. */
+int linux_queue_parse(const void *datagram, size_t size, struct linux_queued_packet *packet);
+/* Lets a packet go on, or drops it. One that the kernel does not have any more is no error. */
+int linux_queue_verdict(int fd, uint16_t number, uint32_t id, int accepts);
+
 /* --- malloc_trim(3): gives the heap's free pages back to the host. --- */
 void linux_trim_heap(void);
 

@@ -1,0 +1,43 @@
+import CLinux
+import Glibc
+import Systemd
+
+/// The kernel's queue of packets that `queue num N` in units/podctl.nft hands over. Each waits in the kernel until it
+/// is let go on or dropped; all that wait are dropped when this goes.
+@LoopActor
+final class PacketQueue {
+  private let number: UInt16
+  // Before the descriptor that it watches, so that it goes first.
+  private var source: EventSource?
+  private let socket: FileDescriptor
+
+  /// Calls `handler` with each packet, to be decided on now or later. At most `capacity` wait at a time.
+  init(
+    number: UInt16, capacity: UInt32, _ handler: @escaping @LoopActor (linux_queued_packet) -> Void
+  ) throws(Errno) {
+    let raw = linux_queue_open(number, capacity)
+    guard raw >= 0 else { throw Errno(raw, "bind packet queue \(number)") }
+    self.number = number
+    socket = FileDescriptor(owning: raw)
+    source = try EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.input) { _ in
+      LoopActor.assumeIsolated { Self.drain(raw, handler) }
+    }
+  }
+
+  /// Reads what is there, a bounded number at a time: a flood must not hold up the loop.
+  private static func drain(_ raw: CInt, _ handler: @LoopActor (linux_queued_packet) -> Void) {
+    var packet = linux_queued_packet()
+    for _ in 0..<256 {
+      guard linux_queue_receive(raw, &packet) == 1 else { return }
+      handler(packet)
+    }
+  }
+
+  func accept(_ id: UInt32) { decide(id, accepts: 1) }
+  func drop(_ id: UInt32) { decide(id, accepts: 0) }
+
+  private func decide(_ id: UInt32, accepts: CInt) {
+    let result = linux_queue_verdict(socket.raw, number, id, accepts)
+    if result < 0 { Log.debug("packet queue \(number): \(Errno(result)), ignoring") }
+  }
+}
