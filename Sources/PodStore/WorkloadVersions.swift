@@ -86,6 +86,13 @@ extension PlacementStore {
     }
   }
 
+  /// The files count again, whatever they say.
+  public func forgetRevert(ofWorkload name: String) throws(StoreError) {
+    try write { db in
+      try db.execute(sql: "DELETE FROM workload_revert WHERE workload = ?", arguments: [name])
+    }
+  }
+
   /// Every revert: the version that is not used, and what is instead.
   public func revertedWorkloads() throws(StoreError) -> [(rejected: String, good: WorkloadVersion)] {
     try read { db in

@@ -102,6 +102,14 @@ final class Configuration {
     return fragments.isEmpty ? nil : WorkloadSource.version(of: WorkloadSource.text(of: fragments))
   }
 
+  func isReverted(_ workload: String) -> Bool { reverts[workload] != nil }
+
+  /// What the files say is used again.
+  func endRevert(of workload: String) {
+    reverts[workload] = nil
+    workloads.forget(workload)
+  }
+
   /// Uses `good` for as long as the files say `rejected`.
   func revert(_ rejected: String, to good: WorkloadVersion) {
     reverts[good.workload] = (rejected, good)

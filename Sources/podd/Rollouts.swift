@@ -93,7 +93,11 @@ final class Rollouts {
     if mode == .resume, last.map({ $0.state == .done }) ?? true {
       throw Refusal(.invalidSettings, "no rollout of tier \(name) has stopped: there is nothing to resume")
     }
-    if mode == .revert { try await host.workloadVersions.revert(workload: tier.workload) }
+    switch mode {
+    case .restart: try await host.workloadVersions.takeFiles(workload: tier.workload)
+    case .revert: try await host.workloadVersions.revert(workload: tier.workload)
+    case .resume: break
+    }
     // What cannot be launched must not take down what runs.
     do throws(Configuration.Failure) { _ = try host.configuration.workload(of: tier) } catch {
       throw Refusal(error)

@@ -43,6 +43,17 @@ final class WorkloadVersions {
     }
   }
 
+  /// Somebody wants what the files say, whether it was gone back from or not.
+  func takeFiles(workload name: String) async throws(Refusal) {
+    guard host.configuration.isReverted(name) else { return }
+    do throws(StoreError) {
+      try await host.store.run { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }
+    } catch {
+      throw Refusal(error)
+    }
+    host.configuration.endRevert(of: name)
+  }
+
   /// Goes back to the version that served before what the files say now.
   func revert(workload name: String) async throws(Refusal) {
     let onDisk = host.configuration.versionOnDisk(ofWorkload: name) ?? ""
