@@ -27,6 +27,7 @@ class Case(NamedTuple):
     fresh: bool
     package: bool
     suites: tuple
+    once: str
     units: tuple
     options: dict
 
@@ -34,18 +35,19 @@ class Case(NamedTuple):
 CASES = []
 
 
-def case(fresh=False, package=True, suites=("12", "13"), units=UNITS, **options):
+def case(fresh=False, package=True, suites=("12", "13"), once=None, units=UNITS, **options):
     """Declares a case.
 
     `fresh`: it needs a machine of its own (reboot, power cut, full disk, upgrade, removal); others share
     one, and each starts from a clean slate there. `package`: podctl is installed when it starts.
-    `suites`: where it runs. `units`: whose journal to show when it fails. `options` go to the machine
+    `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what takes minutes
+    and was seen on both is enough on one of them in each run. `units`: whose journal to show when it fails. `options` go to the machine
     (memory=MiB, cpus=N, append="kernel parameters"); they need `fresh`."""
     assert fresh or not options, "machine options need a machine of one's own: fresh=True"
 
     def declare(function):
         name = function.__name__.replace("_", " ")
-        CASES.append(Case(name, function, fresh, package, tuple(suites), tuple(units), options))
+        CASES.append(Case(name, function, fresh, package, tuple(suites), once, tuple(units), options))
         return function
 
     return declare

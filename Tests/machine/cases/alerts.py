@@ -40,7 +40,7 @@ def received(machine):
     return [(line.split()[0], json.loads(line.split(None, 2)[2])) for line in lines]
 
 
-@case()
+@case(once="12")
 def an_event_starts_the_service_that_an_admin_made_for_it(machine):
     start = moment(machine)
     lose_the_firewall(machine)

@@ -363,22 +363,22 @@ def a_pod_that_hangs_is_found_and_replaced(machine):
     all_happen(machine, HANGS)
 
 
-@case()
+@case(once="12")
 def a_launch_that_fails_says_at_which_stage_and_is_tried_again(machine):
     all_happen(machine, LAUNCHES)
 
 
-@case()
+@case(once="13")
 def a_pod_that_is_stopped_by_hand_leaves_nothing_and_says_so(machine):
     all_happen(machine, BY_HAND)
 
 
-@case()
+@case(once="12")
 def a_pod_that_is_recycled_evicted_frozen_and_woken_says_so(machine):
     all_happen(machine, BY_NEWER_VERBS)
 
 
-@case()
+@case(once="13")
 def a_pod_that_ends_while_podd_is_away_is_on_record_and_comes_back(machine):
     all_happen(machine, WITHOUT_PODD)
 
@@ -398,7 +398,7 @@ while kills() == before:
 """
 
 
-@case(fresh=True, memory=700)
+@case(fresh=True, memory=700, once="12")
 def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_limit(machine):
     put_programs(machine, "misbehaving")
     machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)
@@ -424,7 +424,7 @@ EVIDENCE = ("exit", "oom_kills", "own_limit_ooms", "unit_result", "adopted", "me
             "memory_max", "probe_error", "cut_connections", "log")
 
 
-@case()
+@case(once="13")
 def the_evidence_of_an_end_is_kept_with_it_and_shown_by_status_and_explain(machine):
     put_programs(machine, "misbehaving")
     machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)

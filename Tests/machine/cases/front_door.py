@@ -17,7 +17,7 @@ def heard(machine):
     return machine.run(f"cat {LOG}").stdout.split("\n")[:-1]
 
 
-@case()
+@case(once="13")
 def a_front_door_is_told_to_hold_and_to_release_and_one_that_is_silent_holds_nothing_up(machine):
     machine.put("/etc/podctl/tiers/cache.conf", TIER)
     place = podctl(machine, "provision alice@example.com --tier cache", timeout=180)

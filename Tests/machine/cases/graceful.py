@@ -48,13 +48,13 @@ def restarts_of_all_lose_nothing(machine, places, path=None, at_once=2):
     invariants_hold(machine)
 
 
-@case()
+@case(once="13")
 def twenty_pods_with_podserve_are_restarted_under_load_and_no_request_fails(machine):
     tier(machine, "many", "podserve", MemoryMax="96M", CPUQuota="50%")
     restarts_of_all_lose_nothing(machine, place(machine, "many", PODS))
 
 
-@case(fresh=True, memory=3072)
+@case(fresh=True, memory=3072, once="12")
 def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(machine):
     tier(machine, "many", "gunicorn")
     machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
@@ -168,7 +168,7 @@ def main_pids(machine, places):
     return {each["pod"]: rows[each["pod"]]["main_pid"] for each in places}
 
 
-@case()
+@case(once="13")
 def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back(machine):
     tier(machine, "many", "rolled")
     put_programs(machine, "misbehaving")
@@ -249,7 +249,7 @@ def a_hung_pod_is_replaced_while_a_slow_one_under_load_is_not(machine):
     assert load.figures()["p50_ms"] > 1000, "the slow pod was not slow"
 
 
-@case()
+@case(once="13")
 def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbours_nothing(machine):
     first, most, burst = 0.4, 3.2, 7
     machine.put("/etc/podctl/podd.conf.d/steps.conf",
@@ -291,7 +291,7 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
     invariants_hold(machine)
 
 
-@case()
+@case(once="12")
 def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
     # Ends that are far apart are no crash loop, however many they are.
     machine.put("/etc/podctl/podd.conf.d/steps.conf",
@@ -308,7 +308,7 @@ def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
     expect(pods(machine)[pod["pod"]]["restarts"], 5)
 
 
-@case(fresh=True)
+@case(fresh=True, once="12")
 def a_stop_by_hand_and_a_crash_loop_stay_across_a_reboot_and_a_restart_of_podd(machine):
     workload(machine, "plain", "Type=notify\nListen=socket\n")
     running, stopped, looping, empty = place(machine, "plain", 4)
@@ -337,7 +337,7 @@ def a_stop_by_hand_and_a_crash_loop_stay_across_a_reboot_and_a_restart_of_podd(m
 
 # Workers
 
-@case()
+@case(once="12")
 def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
     workload(machine, "pair", "Type=notify\nListen=socket\nWorkers=2\nOverlap=yes\n")
     # podserve finishes what it has begun; reading, two of it do each other no harm.

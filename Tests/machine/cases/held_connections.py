@@ -58,7 +58,7 @@ def restarted_under(machine, pod, clients, meanwhile=lambda: None):
     return float(result.stdout.split()[1]), int(gaps.split()[-1]) / 1e6
 
 
-@case()
+@case(once="13")
 def who_connects_to_a_pod_that_is_replaced_waits_no_longer_than_that_takes(machine):
     pod = pod_of_its_own_port(machine)
     for clients in (16, 100):
@@ -66,7 +66,7 @@ def who_connects_to_a_pod_that_is_replaced_waits_no_longer_than_that_takes(machi
         assert waited <= gap + SLACK, f"one of {clients} clients waited {waited:.2f} s, the pod was away for {gap:.2f} s"
 
 
-@case()
+@case(once="12")
 def a_reload_of_the_firewall_lets_nobody_through_to_a_pod_that_is_held(machine):
     pod = pod_of_its_own_port(machine)
     restarted_under(machine, pod, 16, lambda: machine.succeed("systemctl reload podctl-firewall.service"))
