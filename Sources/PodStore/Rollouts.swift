@@ -1,5 +1,4 @@
 import GRDB
-public import PodModel
 
 /// A rollout of a tier: what `resume` and `revert` go on from.
 public struct RolloutRecord: Sendable, Equatable {
@@ -44,20 +43,6 @@ extension PlacementStore {
       try db.execute(
         sql: "INSERT OR REPLACE INTO rollout (tier, started_at, state, failed) VALUES (?, ?, ?, ?)",
         arguments: [rollout.tier, rollout.startedAt, rollout.state.rawValue, rollout.failed])
-    }
-  }
-
-  /// The latest generation of each pod of a tier: when it was begun.
-  public func latestLaunches(ofTier tier: String) throws(StoreError) -> [PodName: Int64] {
-    try read { db in
-      let rows = try Row.fetchAll(
-        db,
-        sql: """
-          SELECT number, begun_at FROM pod JOIN generation
-            ON generation.pod = number AND generation.generation = pod.generation WHERE tier = ?
-          """, arguments: [tier])
-      return Dictionary(
-        rows.map { (PodName(number: $0["number"]), $0["begun_at"]) }, uniquingKeysWith: { first, _ in first })
     }
   }
 }

@@ -46,6 +46,9 @@ public struct EventSource: ~Copyable {
     return try own(source, result, handler, "watch descriptor")
   }
 
+  /// A hundred years, in microseconds: as good as `infinity`, which sd-event refuses as an overflow.
+  private static let longest: UInt64 = 3_155_760_000_000_000
+
   /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again.
   public static func timer(
     _ loop: EventLoop, after: UInt64, accuracy: UInt64 = 0, _ body: @escaping () -> Void
@@ -53,7 +56,7 @@ public struct EventSource: ~Copyable {
     let handler = Unmanaged.passRetained(Handler { _ in body() })
     var source: OpaquePointer?
     let result = sd_event_add_time_relative(
-      loop.event, &source, CLOCK_BOOTTIME, after, accuracy,
+      loop.event, &source, CLOCK_BOOTTIME, min(after, longest), accuracy,
       { _, _, data in
         Handler.call(data, 0)
         return 0
@@ -78,7 +81,7 @@ public struct EventSource: ~Copyable {
 
   /// Arms a timer again, `after` microseconds from now.
   public borrowing func rearm(after: UInt64) throws(Errno) {
-    var result = sd_event_source_set_time_relative(source, after)
+    var result = sd_event_source_set_time_relative(source, min(after, Self.longest))
     if result >= 0 { result = sd_event_source_set_enabled(source, CInt(SD_EVENT_ONESHOT)) }
     if result < 0 { throw Errno(result, "arm timer") }
   }

@@ -26,8 +26,9 @@ final class Crew {
   /// Of the host, for a tier without a quota.
   private static let cpus = max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
 
-  private unowned let pod: Pod
-  private unowned let run: Run
+  // Owned: a launch may be under way when the generation ends. The run lets go of its crew then.
+  private let pod: Pod
+  private let run: Run
   private let wanted: Int
   private var workers: [Worker] = []
   private var isFilling = false
@@ -66,9 +67,10 @@ final class Crew {
     loopTask {
       while self.workers.count < self.wanted && self.isNeeded {
         if self.delay > 0 { await EventLoop.main.sleep(self.delay) }
-        guard self.isNeeded, let generation = self.run.generation else { break }
-        await self.launch(into: generation)
-        self.pod.beside?.crew?.dismissOne()
+        guard self.isNeeded, let generation = self.run.generation,
+          let request = self.pod.request(self.run, generation.unit), await self.pod.scopeIsActive(generation)
+        else { break }
+        if await self.launch(request, into: generation) { self.pod.beside?.crew?.dismissOne() }
       }
       self.isFilling = false
       self.pod.crewIsComplete(self.run)
@@ -77,22 +79,35 @@ final class Crew {
 
   private var isNeeded: Bool { pod.own === run && !run.isStopping && run.generation != nil }
 
-  private func launch(into generation: Generation) async {
-    guard let request = pod.request(run, generation.unit) else { return }
+  /// Returns whether it serves.
+  private func launch(_ request: Launcher.Request, into generation: Generation) async -> Bool {
     do throws(LaunchFailure) {
-      let process = try await pod.host.launcher.addWorker(request, to: generation)
+      let process = try pod.host.launcher.spawnWorker(request)
       let worker = Worker(
         pid: process.pid, startTicks: ProcessIdentity.startTicks(of: process.pid) ?? 0,
         pidfd: try duplicate(process.pidfd))
+      // It may say READY=1 before podd hears that it runs.
+      coming = worker
+      defer { coming = nil }
+      try await pod.host.launcher.enter(process, generation, patience: request.workload.timeoutStartUSec)
       add(worker)
       // Type=exec: nobody tells, and the others serve.
-      if run.workload?.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
+      if request.workload.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
+      guard worker.isReady else {
+        // Too slow: its end counts like any other.
+        _ = linux_pidfd_send_signal(worker.pidfd.raw, SIGKILL)
+        return false
+      }
       delay = 0
+      return true
     } catch {
       Log.error("\(pod.name): a worker could not be launched: \(error.reason)")
-      delay = nextDelay
+      failed(error.reason)
+      return false
     }
   }
+
+  private var coming: Worker?
 
   private func duplicate(_ pidfd: borrowing FileDescriptor) throws(LaunchFailure) -> FileDescriptor {
     do throws(Errno) { return try pidfd.duplicate() } catch { throw LaunchFailure(stage: "spawn", error) }
@@ -122,7 +137,8 @@ final class Crew {
 
   /// One of its processes said READY=1. Returns whether it is one.
   func notified(_ pid: pid_t) -> Bool {
-    guard let worker = workers.first(where: { $0.pid == pid }) else { return false }
+    let all = workers + [coming].compactMap { $0 }
+    guard let worker = all.first(where: { $0.pid == pid }) else { return false }
     worker.isReady = true
     Self.goOn(worker)
     return true
@@ -151,13 +167,19 @@ final class Crew {
 
   /// A worker, or the main process whose place another has taken, ended unasked.
   func oneEnded(_ pid: pid_t, _ reason: EndReason) {
+    guard isNeeded else { return }
+    pod.tellWorkerEnded(pid, reason)
+    failed(reason)
+    fill()
+  }
+
+  /// Too often in too short a time, and it is the pod that does not work.
+  private func failed(_ reason: EndReason) {
     let policy = pod.host.restartPolicy
     let now = EventLoop.main.now()
-    pod.tellWorkerEnded(pid, reason)
     recentEnds = recentEnds.filter { $0 + policy.burstInterval > now } + [now]
-    if recentEnds.count >= policy.burst { return pod.handle(.failed(reason)) }
     delay = nextDelay
-    fill()
+    if recentEnds.count >= policy.burst { pod.handle(.failed(reason)) }
   }
 
   /// A process to take the place of the main one that has ended; nil when there is none.

@@ -164,6 +164,7 @@ final class Daemon {
 
   private func connectionLost() {
     host?.connectionLost()
+    host?.frontDoors.connectionLost()
     object = nil
   }
 

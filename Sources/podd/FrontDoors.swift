@@ -73,7 +73,13 @@ final class FrontDoors {
   func release(_ pod: PodName) {
     for (number, hold) in holds where hold.pod == pod {
       holds[number] = nil
+      hold.waiting?.resume()
       tell(.release(pod, number: number))
     }
+  }
+
+  /// Their names went with the bus; whoever is still there attaches itself again.
+  func connectionLost() {
+    for name in attached { detach(name) }
   }
 }

@@ -84,7 +84,8 @@ struct InvariantCheck {
   private func ofPod(_ pod: Pod, _ alive: Set<UnitName>) -> [String] {
     var broken: [String] = []
     let live = alive.filter { $0.pod == pod.name }
-    if live.count > (pod.beside == nil ? 1 : 2) {
+    let mayOverlap = pod.own?.overlaps(with: pod.beside?.workload) ?? true
+    if live.count > (pod.beside == nil || !mayOverlap ? 1 : 2) {
       let names = live.map(\.description).sorted().joined(separator: ", ")
       broken.append("\(pod.name) has \(live.count) live generations: \(names)")
     }

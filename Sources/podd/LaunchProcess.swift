@@ -63,17 +63,28 @@ final class LaunchProcess {
       let pidfd = linux_pidfd_open(pid, 0)
       guard pidfd >= 0 else {
         let failure = Errno.last("pidfd_open")
-        kill(pid, SIGKILL)
+        discard(pid)
         throw failure
       }
       let process = LaunchProcess(
         pid: pid, pidfd: FileDescriptor(owning: pidfd), control: control)
-      try process.control.writeAll(plan.encode())
+      do throws(Errno) {
+        try process.control.writeAll(plan.encode())
+      } catch {
+        discard(pid)
+        throw error
+      }
       _ = fcntl(process.control.raw, F_SETFL, O_NONBLOCK)
       return process
     } catch {
       throw LaunchFailure(stage: "spawn", error)
     }
+  }
+
+  /// It has done nothing yet, so its end is a matter of moments.
+  private static func discard(_ pid: pid_t) {
+    kill(pid, SIGKILL)
+    waitpid(pid, nil, 0)
   }
 
   /// Lets the program begin: its scope is up.

@@ -48,10 +48,9 @@ struct Launcher {
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 
-  /// Ends a held process that will have no scope.
-  func abandon(_ process: LaunchProcess) {
-    process.cancel()
-    reap(process.pid)
+  /// Ends a held process that will have no scope. Returns when no zombie of it is left either.
+  func abandon(_ process: LaunchProcess) async {
+    _ = await end(of: process, timeoutUSec: 0)
   }
 
   /// Returns once the program runs in its scope with its limits verified. On failure nothing is left.
@@ -109,7 +108,7 @@ struct Launcher {
       _ = try? await systemd.stopUnit(unit)
       // AddRef would keep it loaded for as long as podd is on the bus.
       try? await systemd.unreferenceUnit(unit)
-      reap(process.pid)
+      await abandon(process)
       ScopeJournalFields.withdraw(request.unit)
       throw error
     }
@@ -145,30 +144,29 @@ struct Launcher {
       host: Self.hostLayout)
   }
 
-  /// Another process of the same program in a scope that runs. On failure nothing is left of it.
-  func addWorker(_ request: Request, to generation: Generation) async throws(LaunchFailure) -> LaunchProcess {
+  /// Another process of the same program, which holds until it may ``enter(_:_:patience:)`` the scope.
+  func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     let listening = try sockets.socket(
       for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
-    let process = try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
-    do throws(LaunchFailure) {
-      try await enter(process, generation, patience: request.workload.timeoutStartUSec)
-    } catch {
-      _ = await end(of: process, timeoutUSec: 0)
-      throw error
-    }
-    return process
+    return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 
-  private func enter(
+  /// Lets it begin in a scope that runs. On failure nothing is left of it.
+  func enter(
     _ process: LaunchProcess, _ generation: Generation, patience: UInt64
   ) async throws(LaunchFailure) {
-    do throws(CgroupError) {
-      try generation.attach(process.pid)
+    do throws(LaunchFailure) {
+      do throws(CgroupError) {
+        try generation.attach(process.pid)
+      } catch {
+        throw LaunchFailure(stage: "cgroup", error: "EIO")
+      }
+      try await begin(process, patience: patience)
     } catch {
-      throw LaunchFailure(stage: "cgroup", error: "EIO")
+      await abandon(process)
+      throw error
     }
-    try await begin(process, patience: patience)
   }
 
   private func begin(_ process: LaunchProcess, patience: UInt64) async throws(LaunchFailure) {
@@ -197,12 +195,7 @@ struct Launcher {
       host: Self.hostLayout)
     let patience = request.workload.timeoutStartUSec
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
-    do throws(LaunchFailure) {
-      try await enter(process, generation, patience: patience)
-    } catch {
-      _ = await end(of: process, timeoutUSec: 0)
-      throw error
-    }
+    try await enter(process, generation, patience: patience)
     let reason = await end(of: process, timeoutUSec: patience)
     if reason != .exited(0) {
       throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
@@ -222,12 +215,6 @@ struct Launcher {
     var status: CInt = 0
     guard linux_wait_child(process.pid, &code, &status) == 0, inTime != 0 else { return nil }
     return code == CInt(CLD_EXITED) ? .exited(status) : .signal(signalName(status))
-  }
-
-  private func reap(_ pid: pid_t) {
-    var code: CInt = 0
-    var status: CInt = 0
-    _ = linux_wait_child(pid, &code, &status)
   }
 
   /// `/pods.slice/pods-free.slice/pod-001-1.scope`

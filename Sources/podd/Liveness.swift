@@ -16,8 +16,8 @@ final class Liveness {
   private var timer: EventSource?
   private var isAsking = false
 
-  /// Wake-ups of podd are shared by all that fall into such a stretch, microseconds.
-  private static let accuracy: UInt64 = 500_000
+  /// Wake-ups of podd are shared by all probes that fall into such a part of their period.
+  private static let accuracy: UInt64 = 5
 
   /// Nil for a workload without a probe.
   init?(_ run: Run, of pod: Pod) {
@@ -34,7 +34,7 @@ final class Liveness {
     let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
     do throws(Errno) {
       timer = try EventSource.timer(
-        EventLoop.main, after: pause, accuracy: min(Self.accuracy, period / 20)
+        EventLoop.main, after: pause, accuracy: period / Self.accuracy
       ) { [weak self] in
         LoopActor.assumeIsolated { self?.fired() }
       }

@@ -27,10 +27,16 @@ extension Pod {
     let deadline = EventLoop.main.now().after(patience)
     if heldSince == nil { heldSince = EventLoop.main.now() }
     await host.frontDoors.hold(name, timeoutUSec: patience)
+    guard run === own, state == .draining else { return }
     // Long enough for the drain, the stop and the next start; were podd to end now, it would not be for good.
     let bound = patience.after(run.workload?.timeoutStopUSec ?? 0).after(run.workload?.timeoutStartUSec ?? 0)
     if !(await host.firewall.hold(name, address: record.address, port: record.port, timeoutUSec: bound)) {
       Log.warning("\(name): new connections cannot be held off while it drains; some may be refused")
+    }
+    // Over before it was in force: the release may have come first.
+    guard run === own, state == .draining else {
+      if heldSince == nil { await host.firewall.release(name) }
+      return
     }
     let left = await waitForConnections(run, until: deadline)
     guard run === own, state == .draining else { return }
@@ -61,9 +67,9 @@ extension Pod {
   func release() async {
     guard let since = heldSince else { return }
     heldSince = nil
-    await host.firewall.release(name)
-    host.frontDoors.release(name)
     let gap = (EventLoop.main.now() - since) / 1000
+    host.frontDoors.release(name)
+    await host.firewall.release(name)
     Log.event(
       .podReleased, "\(name) took no new connections for \(gap) ms.",
       journalFields + [("POD_GAP_USEC", String(gap * 1000))])

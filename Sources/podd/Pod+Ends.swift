@@ -7,6 +7,8 @@ import Systemd
 extension Pod {
   /// A pod that does not answer is not likely to stop when asked to: it is given this long, microseconds.
   private static let patienceWithHung: UInt64 = 10_000_000
+  /// How long whoever waits for a thaw waits, microseconds.
+  private static let patienceWithFreezer: UInt64 = 5_000_000
 
   func stop(_ run: Run) {
     guard let generation = run.generation else {
@@ -31,39 +33,56 @@ extension Pod {
   }
 
   private func stopUnit(_ generation: Generation, _ run: Run, patience: UInt64) async {
+    let deadline = EventLoop.main.now().after(patience)
     do throws(BusError) {
       let result = try await host.systemd.stopUnit(generation.unit.description)
-      if result != "done" { Log.warning("\(generation.unit): stop job ended with '\(result)'") }
+      if result == "done" { return }
+      // The bus went away, or another job took its place: the program has been told, or is told by that.
+      Log.warning("\(generation.unit): stop job ended with '\(result)', waiting for its end")
     } catch {
       // The bus is away: what systemd would do, by hand.
       Log.warning(
         "\(generation.unit): cannot ask systemd to stop it (\(error.message)), signalling it directly")
       generation.signal(run.workload?.killSignal ?? SIGTERM)
-      let deadline = EventLoop.main.now().after(patience)
-      while generation.isPopulated && EventLoop.main.now() < deadline { await EventLoop.main.sleep(100_000) }
+      run.crew?.signal(run.workload?.killSignal ?? SIGTERM)
     }
+    while generation.isPopulated && EventLoop.main.now() < deadline { await EventLoop.main.sleep(100_000) }
   }
 
   func mainProcessEnded(_ run: Run, _ ended: Generation) {
     guard run === own || run === beside else { return }
-    if !run.isStopping, let crew = run.crew, let heir = crew.heir(),
-      let pidfd = try? heir.pidfd.duplicate()
-    {
-      let (pid, exit) = (ended.pid, Generation.exit(of: ended.pid))
-      ended.replaceMain(pid: heir.pid, startTicks: heir.startTicks, pidfd: pidfd)
-      watchProcess(run, ended)
-      recordStart(ended)
-      crew.oneEnded(pid, exit.map { EndReason($0) } ?? .unknownAdopted)
-      return
+    loopTask {
+      if await self.inherit(run, ended) { return }
+      let evidence = ended.evidence()
+      await self.clearUp(run, ended, evidence)
     }
-    let evidence = ended.evidence()
-    loopTask { await self.clearUp(run, ended, evidence) }
+  }
+
+  /// One of several processes takes the place of the main one, unless all of them are being stopped.
+  private func inherit(_ run: Run, _ ended: Generation) async -> Bool {
+    guard !run.isStopping, run.crew != nil, await scopeIsActive(ended), !run.isStopping, let crew = run.crew,
+      let heir = crew.heir(), let pidfd = try? heir.pidfd.duplicate()
+    else { return false }
+    let (pid, exit) = (ended.pid, Generation.exit(of: ended.pid))
+    ended.replaceMain(pid: heir.pid, startTicks: heir.startTicks, pidfd: pidfd)
+    watchProcess(run, ended)
+    recordStart(ended)
+    crew.oneEnded(pid, exit.map { EndReason($0) } ?? .unknownAdopted)
+    return true
+  }
+
+  /// Whether systemd is not about to stop it, by whoever's wish.
+  func scopeIsActive(_ generation: Generation) async -> Bool {
+    let state = try? await host.systemd.property(
+      "ActiveState", of: generation.unit.description, interface: "org.freedesktop.systemd1.Unit")
+    return state == "active"
   }
 
   /// Nothing survives its scope: what the main process left behind is stopped with it.
   private func clearUp(_ run: Run, _ ended: Generation, _ evidence: EndEvidence) async {
     var evidence = evidence
     let unit = ended.unit.description
+    run.isStopping = true
     if evidence.exit == nil || evidence.oomKills > 0 {
       // podd was not the parent, so systemd's word is the best there is.
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
@@ -186,5 +205,9 @@ extension Pod {
       Log.debug("\(generation.unit): \(error.message)")
     }
     generation.thaw()
+    await EventLoop.main.sleep(Self.patienceWithFreezer)
+    guard state == .frozen, self.generation === generation else { return }
+    Log.warning("\(name) stays frozen: is a slice above it frozen, too?")
+    resolve(lifecycle.lastEnd ?? .operator)
   }
 }

@@ -53,6 +53,7 @@ extension Pod {
       let next = (try? host.configuration.tier(record.tier))
         .flatMap { try? host.configuration.workload(of: $0.tier) }
       if second.generation != nil && second.overlaps(with: next) { return }
+      stop(second)
       await waitForSecondsEnd()
     }
   }
@@ -95,14 +96,14 @@ extension Pod {
     do throws(LaunchFailure) {
       users = try await begin(run, expected.unit)
     } catch {
-      if case .success(let process) = await preparing.value { launcher.abandon(process) }
+      if case .success(let process) = await preparing.value { await launcher.abandon(process) }
       throw error
     }
     let process = try await preparing.value.get()
     do throws(LaunchFailure) {
       try await host.firewall.open(name, uid: record.uid, words: workload.ipAddressAllow)
     } catch {
-      launcher.abandon(process)
+      await launcher.abandon(process)
       throw error
     }
     armStartTimeout(run, workload.timeoutStartUSec)
@@ -324,6 +325,8 @@ extension Pod {
     watchHealth(run)
     host.workloadVersions.served(run, of: self)
     crew(of: run)?.fill()
+    // Of a generation that died before it had relieved it wholly.
+    if run.crew == nil { crewIsComplete(run) }
   }
 
   /// Made when it is asked for first: before the predecessor is told to go.

@@ -47,10 +47,10 @@ extension Pod {
         try await host.launcher.reload(request, in: generation)
       } catch {
         Log.warning("\(name): ExecReload= failed (\(error.reason)), restarting it instead")
-        await restartForUsers()
+        return await restartForUsers()
       }
     } else {
-      await restartForUsers()
+      return await restartForUsers()
     }
     // Another generation has read the file as it started.
     if run === own, run.generation != nil {
@@ -79,17 +79,20 @@ extension Pod {
     await withUnsafeContinuation { reloadAnswered = $0 }
   }
 
-  private func restartForUsers() async {
-    // Settings that do not parse must not take down what runs.
-    guard let tier = (try? host.configuration.tier(record.tier))?.tier,
-      (try? host.configuration.workload(of: tier)) != nil
-    else {
-      Log.error(
-        "\(name) is not told of its users: it would have to be restarted, and its settings do not parse")
-      return
+  /// Until a generation serves that has read the users as they are now; one that was on its way may have not.
+  private func restartForUsers() async -> UsersFile.Failure? {
+    for _ in 0..<5 {
+      guard usersAreStale, state == .ready else { return nil }
+      // Settings that do not parse must not take down what runs.
+      guard let tier = (try? host.configuration.tier(record.tier))?.tier,
+        (try? host.configuration.workload(of: tier)) != nil
+      else { return .notTold("\(name) would have to be restarted for it, and its settings do not parse") }
+      handle(.restart(.operator, handover))
+      if let reason = await waitUntilReplaced() {
+        return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+      }
     }
-    handle(.restart(.operator, handover))
-    _ = await waitUntilReplaced()
+    return usersAreStale ? .notTold("\(name) is restarted again and again meanwhile") : nil
   }
 
   /// Who is placed here is read from the store each time: it alone knows.

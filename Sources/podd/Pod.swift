@@ -147,6 +147,8 @@ final class Pod {
     record.crashLoopHold = held
     if isForgotten { return }
     if held {
+      // Nothing of a pod that is held goes on.
+      if let beside { stop(beside) }
       let reason = PodHost.text(lifecycle.lastEnd)
       let text =
         "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'."

@@ -17,18 +17,24 @@ enum Prober {
     } catch {
       return .silent("cannot connect: \(error)")
     }
+    let mine = localPort(socket.raw)
+    // What it does for others is looked at only when podd has to wait.
+    var before: [Connection]?
     let events = await loop.wait(
-      descriptor: socket.raw, events: PollEvents.output, timeoutUSec: timeoutUSec)
+      descriptor: socket.raw, events: PollEvents.output, timeoutUSec: min(timeoutUSec, promptly))
+    if events == 0 {
+      before = try? Connections.of(address: pod.address, port: pod.port)
+      let now = loop.now()
+      if now < deadline {
+        _ = await loop.wait(descriptor: socket.raw, events: PollEvents.output, timeoutUSec: deadline - now)
+      }
+    }
     let error = pendingError(socket.raw)
     guard error == 0 else { return .silent("cannot connect: \(Errno(error, "connect").name)") }
-    guard events != 0 else { return .silent("not even connected within \(seconds(timeoutUSec))") }
-
-    let mine = localPort(socket.raw)
-    let before = try? Connections.of(address: pod.address, port: pod.port)
     let answer: Health.Answer?
     switch probe {
-    case .tcp: answer = await accepted(socket.raw, mine, pod, deadline)
-    case .http(let path): answer = await status(socket.raw, path, pod, deadline)
+    case .tcp: answer = await accepted(mine, pod, deadline, &before)
+    case .http(let path): answer = await status(socket.raw, path, pod, deadline, &before)
     }
     if let answer { return answer }
     // It says nothing to podd: does it work for others?
@@ -37,35 +43,39 @@ enum Prober {
     {
       return .slow
     }
-    let what = probe == .tcp ? "connected, but not accepted" : "no answer"
+    let what = probe == .tcp ? "not accepted" : "no answer"
     return .silent("\(what) within \(seconds(timeoutUSec))")
   }
 
+  /// How long an answer takes that is no reason for a closer look, microseconds.
+  private static let promptly: UInt64 = 500_000
+
   /// Nil: not in time.
   private static func accepted(
-    _ socket: CInt, _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64
+    _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [Connection]?
   ) async -> Health.Answer? {
     let loop = EventLoop.main
-    var pause: UInt64 = 2_000
+    var pause: UInt64 = 20_000
     while true {
-      do throws(Errno) {
-        let mine = try Connections.of(address: pod.address, port: pod.port).first { $0.remotePort == port }
-        // Accepted, or closed by whoever accepted it.
-        if mine?.isAccepted ?? true { return .alive }
-      } catch {
-        // A kernel without sock_diag: that it is connected is all there is to know.
-        return .alive
-      }
       let now = loop.now()
       guard now < deadline else { return nil }
       await loop.sleep(min(pause, deadline - now))
       pause = min(pause * 2, 1_000_000)
+      do throws(Errno) {
+        let all = try Connections.of(address: pod.address, port: pod.port)
+        // Accepted, or closed by whoever accepted it.
+        if all.first(where: { $0.remotePort == port })?.isAccepted ?? true { return .alive }
+        before = before ?? all
+      } catch {
+        // A kernel without sock_diag: that it is connected is all there is to know.
+        return .alive
+      }
     }
   }
 
   /// Nil: not in time.
   private static func status(
-    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64
+    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [Connection]?
   ) async -> Health.Answer? {
     let request =
       "GET \(path) HTTP/1.1\r\nHost: \(pod.address):\(pod.port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
@@ -76,9 +86,16 @@ enum Prober {
     while head.count < 12 {
       let now = EventLoop.main.now()
       guard now < deadline else { return nil }
+      let patience = before == nil ? min(promptly, deadline - now) : deadline - now
       let events = await EventLoop.main.wait(
-        descriptor: socket, events: PollEvents.input, timeoutUSec: deadline - now)
-      guard events != 0 else { return nil }
+        descriptor: socket, events: PollEvents.input, timeoutUSec: patience)
+      if events == 0 {
+        if before == nil {
+          before = (try? Connections.of(address: pod.address, port: pod.port)) ?? []
+          continue
+        }
+        return nil
+      }
       var chunk = [UInt8](repeating: 0, count: 64)
       let got = chunk.withUnsafeMutableBytes { read(socket, $0.baseAddress, $0.count) }
       guard got > 0 else { return .silent("the connection was closed without an answer") }

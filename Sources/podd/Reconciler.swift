@@ -60,7 +60,7 @@ struct Reconciler {
     for record in open { records[record.unit] = record }
     let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID, isReady: $0.readyAt != nil) }
     for action in Reconcile.decide(
-      rows: rows, scopes: look(scopes, records), boot: ProcessIdentity.bootID)
+      rows: rows, scopes: look(scopes, records, workloads), boot: ProcessIdentity.bootID)
     {
       switch action {
       case .adopt(let unit):
@@ -101,26 +101,28 @@ struct Reconciler {
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func look(
-    _ listed: [(unit: String, activeState: String)], _ records: [UnitName: GenerationRecord]
+    _ listed: [(unit: String, activeState: String)], _ records: [UnitName: GenerationRecord],
+    _ workloads: [UnitName: WorkloadVersion]
   ) -> [Reconcile.Scope] {
     var scopes = listed.map { unit, activeState in
       let record = UnitName(unit).flatMap { records[$0] }
       return Reconcile.Scope(
-        unit: unit, hasMainProcess: record.map(hasMainProcess) ?? false, isFailed: activeState == "failed",
+        unit: unit, hasMainProcess: record.map { hasMainProcess($0, workloads[$0.unit]) } ?? false,
+        isFailed: activeState == "failed",
         isPopulated: record.map { isPopulated($0.unit) } ?? (activeState != "failed"))
     }
     let units = Set(listed.map(\.unit))
     for record in records.values where !units.contains(record.unit.description) && isPopulated(record.unit) {
       scopes.append(
         Reconcile.Scope(
-          unit: record.unit.description, hasMainProcess: hasMainProcess(record), isFailed: false,
-          isPopulated: true))
+          unit: record.unit.description, hasMainProcess: hasMainProcess(record, workloads[record.unit]),
+          isFailed: false, isPopulated: true))
     }
     return scopes
   }
 
-  private func hasMainProcess(_ record: GenerationRecord) -> Bool {
-    cgroupPath(record.unit).flatMap { mainProcess(record, $0) } != nil
+  private func hasMainProcess(_ record: GenerationRecord, _ launched: WorkloadVersion?) -> Bool {
+    cgroupPath(record.unit).flatMap { mainProcess(record, $0, launched) } != nil
   }
 
   private func isPopulated(_ unit: UnitName) -> Bool {
@@ -199,7 +201,7 @@ struct Reconciler {
     guard asSecond ? pod.own != nil && pod.beside == nil : pod.own == nil,
       record.bootID == nil || record.bootID == ProcessIdentity.bootID
     else { return false }
-    guard let generation = look(for: record, tier: pod.record.tier) else { return false }
+    guard let generation = look(for: record, launched, tier: pod.record.tier) else { return false }
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     // As it was launched, whatever the files say by now; they serve where that is not on record.
     let source =
@@ -221,7 +223,7 @@ struct Reconciler {
       }
       await pod.checkUsersTold()
     }
-    if record.mainPID == nil { pod.recordStart(generation) }
+    if record.mainPID != generation.pid { pod.recordStart(generation) }
     do throws(BusError) {
       try await host.systemd.referenceUnit(record.unit.description)
     } catch {
@@ -231,9 +233,12 @@ struct Reconciler {
   }
 
   /// The generation as it runs; nil when it does not, or another process has its pid.
-  private func look(for record: GenerationRecord, tier: String) -> Generation? {
+  private func look(
+    for record: GenerationRecord, _ launched: WorkloadVersion?, tier: String
+  ) -> Generation? {
     let path = Launcher.cgroupPath(record.unit, tier: tier)
-    guard let pid = mainProcess(record, path), let ticks = ProcessIdentity.startTicks(of: pid) else {
+    guard let pid = mainProcess(record, path, launched), let ticks = ProcessIdentity.startTicks(of: pid)
+    else {
       return nil
     }
     let raw = linux_pidfd_open(pid, 0)
@@ -251,12 +256,17 @@ struct Reconciler {
 
   /// The recorded process if it is still itself; without a record (podd died in mid-launch) the one process
   /// of the scope whose parent is outside.
-  private func mainProcess(_ record: GenerationRecord, _ path: String) -> pid_t? {
+  private func mainProcess(_ record: GenerationRecord, _ path: String, _ launched: WorkloadVersion?) -> pid_t?
+  {
     if let pid = record.mainPID {
-      guard ProcessIdentity.startTicks(of: pid) == record.mainStartTicks,
+      if ProcessIdentity.startTicks(of: pid) == record.mainStartTicks,
         ProcessIdentity.cgroup(of: pid) == path
-      else { return nil }
-      return pid
+      {
+        return pid
+      }
+      // Of several processes, any can take the main one's place.
+      let workers = launched.flatMap { try? WorkloadSource($0) }?.workload.workers ?? .fixed(1)
+      guard workers != .fixed(1) else { return nil }
     }
     guard let processes = try? Cgroup(path: path).processes() else { return nil }
     let members = Set(processes)

@@ -55,7 +55,10 @@ final class Rollouts {
     let batch = maxParallel > 0 ? maxParallel : Self.defaultParallel
     var outcome = Rollout.Outcome(replaced: 0, total: pods.count)
     for start in stride(from: 0, to: pods.count, by: batch) {
-      let members = Array(pods[start..<min(start + batch, pods.count)])
+      // Who was stopped meanwhile, or is gone, is left alone.
+      let members = pods[start..<min(start + batch, pods.count)].filter { pod in
+        host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
+      }
       for pod in members {
         progress(
           Rollout.Step(done: outcome.replaced, total: outcome.total, pod: pod.name, state: "restarting"))
@@ -89,7 +92,7 @@ final class Rollouts {
     do throws(Configuration.Failure) { tier = try host.configuration.tier(name).tier } catch {
       throw Refusal(error)
     }
-    let (last, launches) = try await known(name)
+    let last = try await known(name)
     if mode == .resume, last.map({ $0.state == .done }) ?? true {
       throw Refusal(.invalidSettings, "no rollout of tier \(name) has stopped: there is nothing to resume")
     }
@@ -99,7 +102,8 @@ final class Rollouts {
     case .resume: break
     }
     // What cannot be launched must not take down what runs.
-    do throws(Configuration.Failure) { _ = try host.configuration.workload(of: tier) } catch {
+    let source: WorkloadSource
+    do throws(Configuration.Failure) { source = try host.configuration.workloadSource(of: tier) } catch {
       throw Refusal(error)
     }
     let now = Int64(realtimeNow())
@@ -107,20 +111,17 @@ final class Rollouts {
     try await write(RolloutRecord(tier: name, startedAt: startedAt, state: .running))
     let all = host.pods.values.filter { $0.record.tier == name && $0.lifecycle.wanted == .run }
       .sorted { $0.name < $1.name }
-    // Without an earlier rollout, nobody knows which pods the changed files have reached.
-    let since = last?.startedAt ?? 0
     switch mode {
     case .restart: return all
-    case .resume: return all.filter { launches[$0.name] ?? 0 < since || $0.state != .ready }
-    case .revert: return all.filter { launches[$0.name] ?? 0 >= since || $0.state != .ready }
+    case .resume:
+      return all.filter { Int64(clamping: $0.own?.begunAt ?? 0) < startedAt || $0.state != .ready }
+    case .revert: return all.filter { $0.own?.source?.version != source.version || $0.state != .ready }
     }
   }
 
-  private func known(_ name: String) async throws(Refusal) -> (RolloutRecord?, [PodName: Int64]) {
+  private func known(_ name: String) async throws(Refusal) -> RolloutRecord? {
     do throws(StoreError) {
-      return try await host.store.run { store throws(StoreError) in
-        (try store.rollout(ofTier: name), try store.latestLaunches(ofTier: name))
-      }
+      return try await host.store.run { store throws(StoreError) in try store.rollout(ofTier: name) }
     } catch {
       throw Refusal(error)
     }
@@ -150,9 +151,11 @@ final class Rollouts {
   /// All of them stay the same ready generation.
   private func prove(_ pods: [Pod], _ healthyUSec: UInt64) async throws(Failure) {
     let units = pods.map { $0.own?.unit }
-    let deadline = EventLoop.main.now() + healthyUSec
+    let deadline = EventLoop.main.now().after(healthyUSec)
     while true {
       for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.own?.unit != unit {
+        // Replaced or stopped because somebody wanted it: that says nothing against it.
+        if pod.lifecycle.lastEnd?.isWanted ?? false { continue }
         let reason = PodHost.text(pod.lifecycle.lastEnd)
         throw Failure(pod: pod.name, why: "it did not stay ready (\(reason)) and is \(pod.state.rawValue)")
       }

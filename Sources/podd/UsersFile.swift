@@ -15,11 +15,14 @@ enum UsersFile {
   enum Failure: Error, CustomStringConvertible {
     case io(Errno)
     case template(path: String, String)
+    /// The file is written, and the program that runs has not read it.
+    case notTold(String)
 
     var description: String {
       switch self {
       case .io(let error): error.description
       case .template(let path, let why): "\(path): \(why); mend the template that UsersTemplate= names"
+      case .notTold(let why): "its program does not know of the change: \(why)"
       }
     }
   }

@@ -32,12 +32,11 @@ import Testing
 
   @Test func aSuccessorThatIsTooSlowIsTakenAway() {
     var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorTimeout)
-    #expect(driver.effects == [.stopBeside])
+    #expect(driver.effects == [.stopBeside, .resolveFailed(.startTimeout)])
     driver.send(.successorReady)
     #expect(driver.effects.isEmpty)
     driver.send(.besideEnded(.signal("TERM")))
-    #expect(driver.effects.contains(.recordBesideEnd(.startTimeout)))
-    #expect(driver.effects.contains(.resolveFailed(.startTimeout)))
+    #expect(driver.effects == [.recordBesideEnd(.startTimeout), .announce])
     #expect(driver.pod.state == .ready)
   }
 
@@ -47,6 +46,15 @@ import Testing
     #expect(driver.effects == [.recordEnd(Self.crash), .promote, .announce])
     driver.send(.ready)
     #expect(driver.pod.state == .ready)
+    #expect(driver.effects.contains(.resolveReady))
+  }
+
+  @Test func aRestartThatWaitsIsNotAnsweredForTheOneBefore() {
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorTimeout)
+    driver.send(.restart(.operator, .overlap))
+    driver.send(.besideEnded(.signal("TERM")))
+    #expect(driver.effects == [.recordBesideEnd(.startTimeout), .announce, .announce, .launchSuccessor])
+    driver.send(.successorReady)
     #expect(driver.effects.contains(.resolveReady))
   }
 

@@ -60,6 +60,20 @@ import Testing
     }
   }
 
+  @Test func workersShareOneSocketAndMayOverlapUnlessTheFileSaysNo() throws {
+    let base = "[Workload]\nExecStart=/bin/a\nListen=socket\n"
+    #expect(try parse(base).workers == .fixed(1))
+    #expect(try !parse(base).overlap)
+    let four = try parse(base + "Workers=4\n")
+    #expect(four.workers.count(cpus: 9) == 4 && four.overlap)
+    let automatic = try parse(base + "Workers=auto\nOverlap=no\n")
+    #expect(automatic.workers.count(cpus: 9) == 9 && !automatic.overlap)
+    for wrong in ["0", "65", "some", "Listen=port\nWorkers=2"] {
+      let text = wrong.contains("=") ? base + wrong : base + "Workers=\(wrong)"
+      #expect(throws: SettingsError.self) { try parse(text + "\n") }
+    }
+  }
+
   @Test func anEmptyAssignmentResets() throws {
     let workload = try parse(
       """

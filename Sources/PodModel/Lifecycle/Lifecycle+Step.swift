@@ -98,7 +98,8 @@ extension Lifecycle {
     case (.ready, .successorTimeout):
       guard case .successor = beside else { return [] }
       beside = .failing(.startTimeout)
-      return [.stopBeside]
+      lastEnd = .startTimeout
+      return [.stopBeside, .resolveFailed(.startTimeout)]
     case (_, .besideEnded(let reason)):
       return besideEnded(reason, now)
 
@@ -203,19 +204,14 @@ extension Lifecycle {
     guard let ended = beside else { return [] }
     beside = nil
     switch ended {
-    case .successor: return failedToReplace(observed) + next(now)
-    case .failing(let reason):
-      if state == .ready { return failedToReplace(reason) + next(now) }
-      return [.recordBesideEnd(reason)] + next(now)
+    case .successor:
+      lastEnd = observed
+      return [.cancelTimer, .recordBesideEnd(observed), .resolveFailed(observed), .announce] + next(now)
+    // Whoever waited for it was answered when it was given up.
+    case .failing(let reason): return [.recordBesideEnd(reason), .announce] + next(now)
     case .predecessor(let cause):
       return [.recordBesideEnd(cause == .unknownAdopted ? observed : cause)] + next(now)
     }
-  }
-
-  /// The generation that it was to replace serves on.
-  private mutating func failedToReplace(_ reason: EndReason) -> [Effect] {
-    lastEnd = reason
-    return [.cancelTimer, .recordBesideEnd(reason), .resolveFailed(reason), .announce]
   }
 
   /// What waited for the second generation to be gone.

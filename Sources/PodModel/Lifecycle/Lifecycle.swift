@@ -154,12 +154,9 @@ public struct Lifecycle: Sendable, Equatable {
     state = crashLoop ? .crashLoop : wanted == .stopped ? .stopped : .cold
   }
 
-  /// Whether another generation is to take over from the one that serves, or is just being given up.
+  /// Whether another generation is to take over from the one that serves.
   public var isBeingReplaced: Bool {
-    switch beside {
-    case .successor, .failing: true
-    case .predecessor, nil: queuedRestart != nil
-    }
+    if case .successor = beside { true } else { queuedRestart != nil }
   }
 
   /// The generation on record had ended while nobody watched.

@@ -20,11 +20,14 @@ extension SettingsValue {
   /// are refused, because the one never acts and the other never rests.
   public static func interval(_ text: String) throws(ValueError) -> UInt64 {
     let span = try timeSpan(text)
-    guard span >= 1000, span < .max else {
-      throw ValueError("\(quoted(text)) is not a time span from 1ms up; infinity is not allowed here")
+    guard (1000...longestInterval).contains(span) else {
+      throw ValueError("\(quoted(text)) is not a time span from 1ms to 10y")
     }
     return span
   }
+
+  /// Ten years, in microseconds: sums of such spans do not overflow.
+  private static let longestInterval: UInt64 = 315_576_000_000_000
 
   /// How long to wait before something is done again; 0 is at once.
   public static func pause(_ text: String) throws(ValueError) -> UInt64 {
