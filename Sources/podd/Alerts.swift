@@ -32,6 +32,8 @@ private final class AlertHook {
   /// How long an answer about the unit holds, and the least between two starts; microseconds.
   private static let answerHolds: UInt64 = 5_000_000
   private static let pause: UInt64 = 1_000_000
+  /// How long an alert waits for what supervision has to do, microseconds.
+  private static let politeness: UInt64 = 250_000
 
   private let unit: String
   private let spool: AlertSpool
@@ -73,6 +75,8 @@ private final class AlertHook {
     guard !isSpooling else { return }
     isSpooling = true
     loopTask {
+      // PID 1 has a pod to launch first.
+      await EventLoop.main.sleep(Self.politeness)
       while !self.raised.isEmpty {
         let isThere = await self.unitIsThere()
         let texts = self.raised

@@ -108,14 +108,19 @@ final class Daemon {
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
       host.sockets.restore(passed) { host.pods[$0] != nil }
+      let begun = EventLoop.main.now()
       let outcome = try await reconciler.reconcile()
+      let took = EventLoop.main.now() - begun
+      reconciler.referenceAll()
       for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
         host.sockets.drop(pod.name)
       }
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
-      Log.event(.reconciled, "\(host.pods.count) pods known: \(outcome).")
+      Log.event(
+        .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
+        [("POD_USEC", String(took))])
       reconciler.settle()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
@@ -132,7 +137,7 @@ final class Daemon {
 
   private func reconnected(_ host: PodHost) async {
     let reconciler = Reconciler(host: host)
-    await reconciler.referenceAll()
+    reconciler.referenceAll()
     do throws(Reconciler.Failure) {
       let outcome = try await reconciler.reconcile()
       Log.notice("The system bus is back: \(outcome).")

@@ -165,7 +165,8 @@ struct HostViews {
 
   private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
     [
-      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from)), ("To", .string(transition.to)),
+      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from.name)),
+      ("To", .string(transition.to.name)),
       ("Event", .string(transition.event)), ("Reason", .string(transition.reason?.description ?? "")),
     ]
   }

@@ -8,29 +8,24 @@ final class Liveness {
   private(set) var health = Health()
   /// CLOCK_REALTIME, microseconds: the last question; nil before the first.
   private(set) var askedAt: UInt64?
-  let workload: Workload
 
   private unowned let pod: Pod
   private unowned let run: Run
-  private let probe: Workload.Probe
   private var timer: EventSource?
-  private var isAsking = false
 
   /// Wake-ups of podd are shared by all probes that fall into such a part of their period.
   private static let accuracy: UInt64 = 5
 
   /// Nil for a workload without a probe.
   init?(_ run: Run, of pod: Pod) {
-    guard let workload = run.workload, let probe = workload.probe else { return nil }
-    self.workload = workload
-    self.probe = probe
+    guard run.workload?.probe != nil else { return nil }
     self.run = run
     self.pod = pod
     arm(isFirst: true)
   }
 
   private func arm(isFirst: Bool = false) {
-    let period = workload.probeUSec
+    guard let period = run.workload?.probeUSec else { return }
     let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
     do throws(Errno) {
       timer = try EventSource.timer(
@@ -49,9 +44,11 @@ final class Liveness {
       if pod.own === run, pod.state.hasScope { arm() }
       return
     }
+    guard let workload = run.workload, let probe = workload.probe else { return }
     let record = pod.record
-    loopTask { [weak self, probe, workload] in
-      let answer = await Prober.ask(probe, record, timeoutUSec: workload.probeTimeoutUSec)
+    let patience = workload.probeTimeoutUSec
+    loopTask { [weak self] in
+      let answer = await Prober.ask(probe, record, timeoutUSec: patience)
       self?.answered(answer)
     }
   }
@@ -59,11 +56,12 @@ final class Liveness {
   private func answered(_ answer: Health.Answer) {
     askedAt = realtimeNow()
     let failuresBefore = health.failures
-    let isHung = health.note(answer, limit: workload.probeFailures)
+    let limit = run.workload?.probeFailures ?? 1
+    let isHung = health.note(answer, limit: limit)
     guard pod.own === run, pod.state == .ready, !run.isStopping else { return arm() }
     if case .silent(let error) = answer {
       Log.warning(
-        "\(pod.name) does not answer its probe (\(health.failures) of \(workload.probeFailures)): \(error)")
+        "\(pod.name) does not answer its probe (\(health.failures) of \(limit)): \(error)")
     } else if failuresBefore > 0 {
       Log.notice("\(pod.name) answers its probe again.")
     }

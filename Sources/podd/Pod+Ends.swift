@@ -94,7 +94,8 @@ extension Pod {
       await EventLoop.main.sleep(pause)
       pause = min(pause * 2, 1_000_000)
     }
-    try? await host.systemd.unreferenceUnit(unit)
+    // Nobody waits for PID 1 to forget it: the next generation has another name.
+    loopTask { try? await self.host.systemd.unreferenceUnit(unit) }
     ScopeJournalFields.withdraw(ended.unit)
     closeFirewall(after: run)
     evidence.probeError = run.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }
@@ -134,9 +135,10 @@ extension Pod {
     keepLastLines(of: unit, since: run.begunAt)
   }
 
-  /// What it said last belongs to the evidence, and takes a moment to be had.
+  /// What it said last belongs to the evidence. Reading it takes processes and time that the next launch needs more.
   private func keepLastLines(of unit: UnitName, since begunAt: UInt64) {
     loopTask {
+      await EventLoop.main.sleep(2_000_000)
       let lines = await LogTail.lastLines(of: unit.description, since: begunAt, count: 5)
       guard !lines.isEmpty else { return }
       self.host.write("the last words of \(unit)") { store throws(StoreError) in

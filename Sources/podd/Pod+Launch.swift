@@ -77,7 +77,6 @@ extension Pod {
     let workload = source.workload
     run.tier = tier
     run.source = source
-    run.workload = workload
     // It reads its users file as it starts; whoever comes from here on is told of afterwards.
     run.usersAreStale = false
     guard let expected = request(run, UnitName(pod: name, generation: record.generation + 1)) else {
@@ -238,7 +237,6 @@ extension Pod {
     run.unit = generation.unit
     run.generation = generation
     run.tier = tier
-    run.workload = source?.workload
     run.source = source
     Log.event(
       .podAdopted, "\(name) runs on as \(generation.unit), main process \(generation.pid).",

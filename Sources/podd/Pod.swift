@@ -75,11 +75,11 @@ final class Pod {
   // MARK: Events
 
   func handle(_ event: Lifecycle.Event) {
-    let before = (state: lifecycle.state, beside: lifecycle.beside)
+    let before = Transition.Place(lifecycle)
     let effects = lifecycle.handle(
       event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
     if lifecycle.state != before.state || effects.contains(.promote) { since = realtimeNow() }
-    if lifecycle.state != before.state || lifecycle.beside != before.beside {
+    if lifecycle.state != before.state || lifecycle.beside?.kind != before.beside {
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(from: before, event, to: lifecycle)]
     }
     for effect in effects { perform(effect) }

@@ -10,6 +10,15 @@ import Systemd
 @LoopActor
 struct Reconciler {
   let host: PodHost
+  private let sources = Sources()
+
+  init(host: PodHost) {
+    self.host = host
+  }
+
+  private final class Sources {
+    var byVersion: [String: WorkloadSource] = [:]
+  }
 
   struct Outcome: CustomStringConvertible {
     var adopted = 0
@@ -148,7 +157,7 @@ struct Reconciler {
     if let pod = host.pods[unit.pod], pod.own == nil { pod.endedUnseen() }
     let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
     Log.event(
-      .podEnded, "\(unit) ended while podd was away: \(EndReason.unknownAdopted).", priority: .warning,
+      .podEnded, "\(unit) ended while podd was away: \(EndReason.unknownAdopted).", priority: .notice,
       fields + [("POD_REASON", EndReason.unknownAdopted.description), ("POD_UNIT", unit.description)])
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
@@ -180,14 +189,20 @@ struct Reconciler {
     }
   }
 
-  /// References end with the connection (facts 3): takes them again after the bus came back.
-  func referenceAll() async {
+  /// References end with the connection (facts 3): takes them, at podd's start and after the bus came back. A few at a
+  /// time, for PID 1's sake; nothing waits for it.
+  func referenceAll() {
+    let slots = Slots(16)
     for unit in host.pods.values.flatMap(\.openUnits) {
-      do throws(BusError) {
-        try await host.systemd.referenceUnit(unit.description)
-      } catch {
-        // The scope is gone; its pidfd tells the same.
-        Log.debug("\(unit): \(error.message), ignoring")
+      loopTask {
+        await slots.acquire()
+        defer { slots.release() }
+        do throws(BusError) {
+          try await self.host.systemd.referenceUnit(unit.description)
+        } catch {
+          // The scope is gone; its pidfd tells the same.
+          Log.debug("\(unit): \(error.message), ignoring")
+        }
       }
     }
   }
@@ -221,18 +236,21 @@ struct Reconciler {
         host.sockets.recover(
           pod.name, pid: generation.pid, address: pod.record.address, port: pod.record.port)
       }
-      await pod.checkUsersTold()
+      loopTask { await pod.checkUsersTold() }
     }
     if record.mainPID != generation.pid { pod.recordStart(generation) }
-    do throws(BusError) {
-      try await host.systemd.referenceUnit(record.unit.description)
-    } catch {
-      Log.debug("\(record.unit): \(error.message), ignoring")
-    }
     return true
   }
 
   /// The generation as it runs; nil when it does not, or another process has its pid.
+  /// Most pods share a few.
+  private func source(_ version: WorkloadVersion) -> WorkloadSource? {
+    if let known = sources.byVersion[version.version] { return known }
+    let source = try? WorkloadSource(version)
+    sources.byVersion[version.version] = source
+    return source
+  }
+
   private func look(
     for record: GenerationRecord, _ launched: WorkloadVersion?, tier: String
   ) -> Generation? {
@@ -265,7 +283,7 @@ struct Reconciler {
         return pid
       }
       // Of several processes, any can take the main one's place.
-      let workers = launched.flatMap { try? WorkloadSource($0) }?.workload.workers ?? .fixed(1)
+      let workers = launched.flatMap(source)?.workload.workers ?? .fixed(1)
       guard workers != .fixed(1) else { return nil }
     }
     guard let processes = try? Cgroup(path: path).processes() else { return nil }

@@ -9,7 +9,6 @@ final class Run {
   var tier: Tier?
   /// What its workload was read from.
   var source: WorkloadSource?
-  var workload: Workload?
   /// pod-launch, until the program runs.
   var held: LaunchProcess?
   /// Nil until the program runs.
@@ -33,6 +32,8 @@ final class Run {
   var liveness: Liveness?
   /// Its processes beyond the main one; nil for a workload with one.
   var crew: Crew?
+
+  var workload: Workload? { source?.workload }
 
   /// Whether this generation and another one of the workload may serve the same data for a while. With
   /// Type=exec podd could not tell which of the two answers the probe.

@@ -1,28 +1,36 @@
 import PodModel
 
-/// One change in a pod's life, for `explain`.
+/// One change in a pod's life, for `explain`. Every pod keeps some: it is small.
 struct Transition {
   /// How many a pod keeps.
   static let kept = 16
 
+  /// A state, and what a second generation was then.
+  struct Place {
+    let state: PodState
+    let beside: Lifecycle.Beside.Kind?
+
+    init(_ lifecycle: Lifecycle) {
+      state = lifecycle.state
+      beside = lifecycle.beside?.kind
+    }
+
+    /// As docs/lifecycle.md calls it.
+    var name: String { beside.map { "\(state.rawValue), \($0.rawValue)" } ?? state.rawValue }
+  }
+
   /// CLOCK_REALTIME, microseconds.
   let at: UInt64
-  let from: String
-  let to: String
+  let from: Place
+  let to: Place
   let event: String
   let reason: EndReason?
 
-  init(
-    from before: (state: PodState, beside: Lifecycle.Beside?), _ event: Lifecycle.Event, to after: Lifecycle
-  ) {
+  init(from before: Place, _ event: Lifecycle.Event, to after: Lifecycle) {
     at = realtimeNow()
-    from = Self.describe(before.state, before.beside)
-    to = Self.describe(after.state, after.beside)
+    from = before
+    to = Place(after)
     self.event = event.name
     reason = event.reason
-  }
-
-  private static func describe(_ state: PodState, _ beside: Lifecycle.Beside?) -> String {
-    beside.map { "\(state.rawValue), \($0.name)" } ?? state.rawValue
   }
 }

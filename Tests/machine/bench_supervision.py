@@ -30,7 +30,8 @@ for _ in range(rounds):
     print(begun, int(last()[1][1]) - begun)
 """
 
-#: How long nobody could connect to ADDRESS:PORT while COMMAND ran: milliseconds.
+#: The longest that somebody who wants to connect to ADDRESS:PORT had to wait while COMMAND ran, whether refused or held
+#: off: milliseconds.
 GAP = """
 import socket, subprocess, sys, time
 address, port, source, command = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
@@ -41,13 +42,14 @@ def there():
     except OSError:
         return False
 process = subprocess.Popen(command, shell=True)
-while there():
+longest = 0
+while process.poll() is None:
+    begun = time.monotonic()
+    while not there():
+        time.sleep(0.0005)
+    longest = max(longest, time.monotonic() - begun)
     time.sleep(0.0005)
-begun = time.monotonic()
-while not there():
-    time.sleep(0.0005)
-print((time.monotonic() - begun) * 1000)
-process.wait()
+print(longest * 1000)
 """
 
 
@@ -107,10 +109,10 @@ TasksMax=640
     # Adoption
 
     def adoption(self):
-        """From podd's start to its word that all is taken over; one pod's launch is the yardstick."""
+        """How long podd compared and took over by its own clock, and from its start; one launch is the yardstick."""
         pods = podctl_testing.pods(self.machine)
         running = [name for name, row in pods.items() if row["state"] == "ready"]
-        took, launches = [], []
+        took, whole, launches = [], [], []
         for _ in range(min(self.rounds, 5)):
             self.machine.succeed("systemctl kill -s KILL podd.service")
             wait_until(lambda: self.machine.run("podctl --json pods").status == 0, 60, what="podd is back")
@@ -119,12 +121,13 @@ TasksMax=640
                 "MESSAGE_ID=6de73549ccda4a2192d466a7d8916f6a"))
             started = int(self.machine.succeed(
                 "systemctl show -P ExecMainStartTimestampMonotonic podd.service"))
-            # podd's own start, with its host checks and its database, is in both.
-            took.append((int(entry["__MONOTONIC_TIMESTAMP"]) - started) / 1000)
+            took.append(int(entry["POD_USEC"]) / 1000)
+            whole.append((int(entry["__MONOTONIC_TIMESTAMP"]) - started) / 1000)
         for _ in range(min(self.rounds, 5)):
             launches.append(self.client("single 1 pod-001")["pod_ready"][0])
-        self.add(f"podd killed, its start and adoption of {len(running)} pods", "ms", took,
+        self.add(f"podd takes {len(running)} pods over after it was killed", "ms", took,
                  "one launch of a pod", launches, target="at most 1 time", met=lambda row: row.ratio <= 1)
+        self.add("  with its own start and its checks of the host", "ms", whole)
 
     # A program that binds by itself
 
@@ -138,21 +141,22 @@ ExecStart=/usr/bin/redis-server --port 6400 --bind 127.0.0.1 --supervised system
   --maxmemory 40mb
 """)
         self.machine.succeed("mkdir -p /srv/cache && systemctl daemon-reload && systemctl start cache.service")
-        ours, seen, theirs = [], [], []
+        ours, stated, theirs = [], [], []
         for _ in range(self.rounds):
             moment = podctl_testing.moment(self.machine)
-            seen.append(float(self.machine.succeed(
+            ours.append(float(self.machine.succeed(
                 f"python3 /root/gap.py {place['address']} {place['port']} {place['front_address']} "
                 f"'podctl restart {place['pod']}'", timeout=120)))
-            entry = json.loads(self.machine.succeed(
+            entry = json.loads(wait_until(lambda: self.machine.run(
                 f"journalctl -o json --no-pager -n 1 --since=@{moment} "
-                "MESSAGE_ID=ff98c742ad254ef6b91d043068e31553"))
-            ours.append(int(entry["POD_GAP_USEC"]) / 1000)
+                "MESSAGE_ID=ff98c742ad254ef6b91d043068e31553").stdout, 30, what="the gap in the journal"))
+            stated.append(int(entry["POD_GAP_USEC"]) / 1000)
             theirs.append(float(self.machine.succeed(
                 "python3 /root/gap.py 127.0.0.1 6400 '' 'systemctl restart cache.service'", timeout=120)))
-        self.add("no new connection to a pod that binds by itself", "ms", ours,
+        self.add("longest wait to connect, restart of a pod that binds by itself", "ms", ours,
                  "the same program as a service, systemctl restart", theirs,
                  target="at most 1.2 times", met=lambda row: row.ratio <= 1.2)
+        self.add("  the gap that podd states", "ms", stated)
         self.machine.succeed("podctl deprovision cached --purge; systemctl stop cache.service")
 
     # What clients see

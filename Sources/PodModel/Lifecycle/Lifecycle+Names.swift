@@ -36,12 +36,16 @@ extension Lifecycle.Event {
 }
 
 extension Lifecycle.Beside {
-  /// As docs/lifecycle.md calls it.
-  public var name: String {
+  /// As docs/lifecycle.md calls them.
+  public enum Kind: String, Sendable {
+    case successor, failing, predecessor
+  }
+
+  public var kind: Kind {
     switch self {
-    case .successor: "successor"
-    case .failing: "failing"
-    case .predecessor: "predecessor"
+    case .successor: .successor
+    case .failing: .failing
+    case .predecessor: .predecessor
     }
   }
 }
