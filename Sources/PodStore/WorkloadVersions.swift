@@ -2,7 +2,7 @@ import GRDB
 public import PodModel
 
 /// One text of a workload's settings: the file and its drop-ins, one after the other.
-public struct WorkloadVersion: Sendable, Equatable {
+public struct WorkloadVersion: Sendable, Hashable {
   public var workload: String
   /// A fingerprint of `text`.
   public var version: String

@@ -17,7 +17,7 @@ struct Reconciler {
   }
 
   private final class Sources {
-    var byVersion: [String: WorkloadSource] = [:]
+    var byVersion: [WorkloadVersion: WorkloadSource] = [:]
   }
 
   struct Outcome: CustomStringConvertible {
@@ -220,8 +220,7 @@ struct Reconciler {
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     // As it was launched, whatever the files say by now; they serve where that is not on record.
     let source =
-      launched.flatMap { try? WorkloadSource($0) }
-      ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
+      launched.flatMap(self.source) ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
     let workload = source?.workload
     if asSecond {
       pod.adoptPredecessor(generation, record, tier: tier, source: source)
@@ -242,15 +241,15 @@ struct Reconciler {
     return true
   }
 
-  /// The generation as it runs; nil when it does not, or another process has its pid.
-  /// Most pods share a few.
+  /// Read once for all pods that were launched with it.
   private func source(_ version: WorkloadVersion) -> WorkloadSource? {
-    if let known = sources.byVersion[version.version] { return known }
+    if let known = sources.byVersion[version] { return known }
     let source = try? WorkloadSource(version)
-    sources.byVersion[version.version] = source
+    sources.byVersion[version] = source
     return source
   }
 
+  /// The generation as it runs; nil when it does not, or another process has its pid.
   private func look(
     for record: GenerationRecord, _ launched: WorkloadVersion?, tier: String
   ) -> Generation? {
