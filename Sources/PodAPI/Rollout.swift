@@ -25,20 +25,6 @@ public struct RolloutRequest: Sendable, Equatable {
     self.mode = mode
   }
 
-  /// Reads the arguments of a call; fails on a mode that does not exist.
-  public init(reading message: borrowing Message) throws(BusError) {
-    tier = try message.readString()
-    maxParallel = try message.readUInt32().nonZero
-    healthyUSec = try message.readSize()
-    let word = try message.readString()
-    guard let mode = Mode(rawValue: word) else {
-      throw BusError(
-        name: "org.freedesktop.DBus.Error.InvalidArgs",
-        message: "a rollout's mode is restart, resume or revert", code: 22)
-    }
-    self.mode = mode
-  }
-
   /// Appends the arguments to a call.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(tier)

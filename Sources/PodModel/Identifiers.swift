@@ -28,7 +28,7 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
 
 /// One launch of a pod. Its scope is never started twice, because a failed unit keeps its name
 /// loaded (facts 1): `pod-001-3.scope` is pod-001's third launch.
-public struct UnitName: Hashable, Sendable, CustomStringConvertible {
+public struct UnitName: Hashable, Sendable, Comparable, CustomStringConvertible {
   public let pod: PodName
   /// The pod's n-th launch, from 1.
   public let generation: Int
@@ -50,6 +50,11 @@ public struct UnitName: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(pod)-\(generation).scope" }
+
+  /// By pod, then by age.
+  public static func < (left: Self, right: Self) -> Bool {
+    (left.pod, left.generation) < (right.pod, right.generation)
+  }
 }
 
 /// What a pod's own numbers are derived from, so that two pods can never share one.

@@ -69,9 +69,7 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     case .oomOwnLimit, .oomBystander: .oom
     case .health: .health
     case .startTimeout: .startTimeout
-    case .leak: .leak
-    case .pressure: .pressure
-    case .launchFailed, .operator, .idle, .unknownAdopted: nil
+    case .launchFailed, .leak, .pressure, .operator, .idle, .unknownAdopted: nil
     }
   }
 

@@ -3,29 +3,31 @@ import Systemd
 /// Work that serves all who ask for it: however many come while it is under way, it is done once more for
 /// them together.
 @LoopActor
-final class Coalesced {
-  private let work: @LoopActor () async -> Void
+final class Coalesced<Result> {
+  private let work: @LoopActor () async -> Result
   private var asked = 0
   private var done = 0
+  private var last: Result?
   private var isUnderWay = false
   private var waiters: [UnsafeContinuation<Void, Never>] = []
 
-  init(_ work: @escaping @LoopActor () async -> Void) {
+  init(_ work: @escaping @LoopActor () async -> Result) {
     self.work = work
   }
 
-  /// Returns when work that began after this call has ended.
-  func run() async {
+  /// The result of work that began after this call.
+  func run() async -> Result {
     asked += 1
     let mine = asked
-    while done < mine {
+    while true {
+      if done >= mine, let last { return last }
       if isUnderWay {
         await withUnsafeContinuation { waiters.append($0) }
         continue
       }
       isUnderWay = true
       let serving = asked
-      await work()
+      last = await work()
       done = serving
       isUnderWay = false
       let waiting = waiters

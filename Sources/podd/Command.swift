@@ -61,7 +61,8 @@ enum Command {
   private static func start(
     _ path: String, _ arguments: [String], output: consuming FileDescriptor
   ) -> Child? {
-    guard let null = try? raised(FileDescriptor.open("/dev/null", O_RDWR)), let output = try? raised(output)
+    guard let null = try? LaunchProcess.raised(FileDescriptor.open("/dev/null", O_RDWR)),
+      let output = try? LaunchProcess.raised(output)
     else { return nil }
     let copies = arguments.map { strdup($0) }
     defer { for copy in copies { free(copy) } }
@@ -77,13 +78,6 @@ enum Command {
       return nil
     }
     return Child(pid: pid, pidfd: FileDescriptor(owning: pidfd))
-  }
-
-  /// Above the numbers that the child is given.
-  private static func raised(_ descriptor: consuming FileDescriptor) throws(Errno) -> FileDescriptor {
-    let high = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, CInt(16))
-    guard high >= 0 else { throw Errno.last("duplicate descriptor") }
-    return FileDescriptor(owning: high)
   }
 
   private static func end(of child: borrowing Child, by deadline: UInt64) async -> Int32? {

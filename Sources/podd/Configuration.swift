@@ -78,15 +78,13 @@ final class Configuration {
     guard let main = found.fragments.first, !main.isMask else { throw .noSuchWorkload(name, tier: tier.name) }
     var text = WorkloadSource.text(of: found.fragments)
     var fragments = found.fragments
-    var isReverted = false
     if let revert = reverts[name], revert.rejected == WorkloadSource.version(of: text) {
       text = revert.good.text
       fragments = [SettingsFragment(path: "\(main.path) (an earlier version)", contents: Array(text.utf8))]
-      isReverted = true
     }
     do throws(SettingsError) {
       let workload = try WorkloadFile.parse(name: name, fragments: fragments)
-      let source = WorkloadSource(workload: workload, text: text, isReverted: isReverted)
+      let source = WorkloadSource(workload: workload, text: text)
       workloads.keep(source, name, found.stamps)
       return source
     } catch {

@@ -14,14 +14,13 @@ enum Connections {
   /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
   /// kernel's connection table.
   static func of(address: String, port: Int) throws(Errno) -> [Connection] {
-    var binary = in_addr()
-    guard let port = UInt16(exactly: port), inet_pton(AF_INET, address, &binary) == 1 else {
+    guard let port = UInt16(exactly: port), let binary = ListeningSockets.ipv4(address) else {
       throw Errno(EINVAL, "count connections to \(address):\(port)")
     }
     var found: [Connection] = []
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
-        binary.s_addr, port,
+        binary, port,
         { list, connection in
           guard let connection else { return }
           list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(connection.pointee))

@@ -31,6 +31,10 @@ final class Crew {
   private let run: Run
   private let wanted: Int
   private var workers: [Worker] = []
+  /// Told to stop, and kept until they have: nobody else would take their exit status.
+  private var dismissed: [Worker] = []
+  /// Not yet one of them: its program does not run for certain.
+  private var coming: Worker?
   private var isFilling = false
   private var recentEnds: [UInt64] = []
   private var delay: UInt64 = 0
@@ -107,8 +111,6 @@ final class Crew {
     }
   }
 
-  private var coming: Worker?
-
   private func duplicate(_ pidfd: borrowing FileDescriptor) throws(LaunchFailure) -> FileDescriptor {
     do throws(Errno) { return try pidfd.duplicate() } catch { throw LaunchFailure(stage: "spawn", error) }
   }
@@ -158,11 +160,12 @@ final class Crew {
   private func ended(_ worker: Worker) {
     guard worker.source != nil else { return }
     worker.source = nil
+    let wasDismissed = dismissed.contains { $0 === worker }
+    dismissed.removeAll { $0 === worker }
     workers.removeAll { $0 === worker }
     Self.goOn(worker)
     let reason = Generation.exit(of: worker.pid).map { EndReason($0) } ?? .unknownAdopted
-    guard isNeeded else { return }
-    oneEnded(worker.pid, reason)
+    if !wasDismissed { oneEnded(worker.pid, reason) }
   }
 
   /// A worker, or the main process whose place another has taken, ended unasked.
@@ -198,21 +201,7 @@ final class Crew {
     guard let worker = workers.popLast() else { return }
     _ = linux_pidfd_send_signal(worker.pidfd.raw, run.workload?.killSignal ?? SIGTERM)
     dismissed.append(worker)
-    worker.source = nil
-    worker.source = try? EventSource.io(
-      EventLoop.main, descriptor: worker.pidfd.raw, events: PollEvents.input
-    ) { [weak self, weak worker] _ in
-      LoopActor.assumeIsolated {
-        guard let self, let worker, worker.source != nil else { return }
-        worker.source = nil
-        _ = Generation.exit(of: worker.pid)
-        self.dismissed.removeAll { $0 === worker }
-      }
-    }
   }
-
-  /// Told to stop, and kept until they have: nobody else would take their exit status.
-  private var dismissed: [Worker] = []
 
   func signal(_ number: CInt) {
     for worker in workers { _ = linux_pidfd_send_signal(worker.pidfd.raw, number) }

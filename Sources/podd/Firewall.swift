@@ -29,11 +29,8 @@ final class Firewall {
   private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
   private var isMending = false
-  private var asked = 0
-  private var filled = 0
-  private var isFilling = false
-  private var succeeded = true
-  private var waiters: [UnsafeContinuation<Void, Never>] = []
+  /// One transaction serves all who ask while another is under way.
+  private lazy var filling = Coalesced { [unowned self] in await self.write() }
 
   init(host: PodHost) {
     self.host = host
@@ -51,7 +48,7 @@ final class Firewall {
     } catch {
       Log.warning("Cannot watch the packet filter, so rules that are flushed stay away: \(error)")
     }
-    if !(await fill()) { mend() }
+    if !(await filling.run()) { mend() }
   }
 
   // MARK: What workloads open
@@ -65,7 +62,7 @@ final class Firewall {
   func open(_ pod: PodName, uid: UInt32, words: [String]) async throws(LaunchFailure) {
     guard !words.isEmpty else { return close(pod) }
     opened[pod] = (uid, words)
-    if await fill() { return }
+    if await filling.run() { return }
     mend()
     throw LaunchFailure(stage: "firewall", error: "EAGAIN")
   }
@@ -85,7 +82,7 @@ final class Firewall {
     held[pod] = PacketFilter.Hold(
       address: address, port: port, deadlineUSec: EventLoop.main.now() + timeout)
     heldConnections.hold(address: address, port: port, timeoutUSec: timeout)
-    if await fill() { return true }
+    if await filling.run() { return true }
     held[pod] = nil
     heldConnections.release(address: address, port: port)
     mend()
@@ -96,35 +93,13 @@ final class Firewall {
   func release(_ pod: PodName) async {
     guard let hold = held.removeValue(forKey: pod) else { return }
     heldConnections.release(address: hold.address, port: hold.port)
-    if !(await fill()) { mend() }
+    if !(await filling.run()) { mend() }
   }
 
   // MARK: Filling the sets
 
   private func refill() {
-    loopTask { _ = await self.fill() }
-  }
-
-  /// Returns when a transaction that began after this call has ended: however many ask meanwhile, one more
-  /// serves them all.
-  private func fill() async -> Bool {
-    asked += 1
-    let mine = asked
-    while filled < mine {
-      if isFilling {
-        await withUnsafeContinuation { waiters.append($0) }
-        continue
-      }
-      isFilling = true
-      let serving = asked
-      succeeded = await write()
-      filled = serving
-      isFilling = false
-      let waiting = waiters
-      waiters = []
-      for waiter in waiting { waiter.resume() }
-    }
-    return succeeded
+    loopTask { _ = await self.filling.run() }
   }
 
   private func write() async -> Bool {
@@ -171,7 +146,7 @@ final class Firewall {
       }
       self.isMending = false
       if hasTold { Log.notice("The packet filter rules for pods are loaded again.") }
-      _ = await self.fill()
+      _ = await self.filling.run()
     }
   }
 }

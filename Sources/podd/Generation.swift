@@ -176,13 +176,18 @@ final class Generation {
     try? cgroup.write("cgroup.kill", "1")
   }
 
-  /// Puts another process into the scope, for ExecReload=.
+  /// Puts another process into the scope: a worker, or the command of ExecReload=.
   func attach(_ pid: pid_t) throws(CgroupError) {
     try cgroup.write("cgroup.procs", String(pid))
   }
 
   func read(_ file: String) -> String? {
     try? cgroup.read(file)
+  }
+
+  /// A file that holds one number; nil also for `max`.
+  func number(_ file: String) -> UInt64? {
+    read(file).flatMap { UInt64($0.filter { $0 != "\n" }) }
   }
 
   /// Compares the limits in force with the tier's; an empty list when all are as they should be.
@@ -223,10 +228,6 @@ final class Generation {
     memory.current = number("memory.current") ?? memory.current
     memory.peak = number("memory.peak") ?? memory.peak
     memory.max = number("memory.max") ?? memory.max
-  }
-
-  private func number(_ file: String) -> UInt64? {
-    read(file).flatMap { UInt64($0.filter { $0 != "\n" }) }
   }
 
   @discardableResult

@@ -101,9 +101,8 @@ final class HeldConnections {
   // MARK: Helpers
 
   private static func endpoint(_ address: String, _ port: Int) -> Endpoint? {
-    var binary = in_addr()
-    guard let port = UInt16(exactly: port), inet_pton(AF_INET, address, &binary) == 1 else { return nil }
-    return Endpoint(address: binary.s_addr, port: port)
+    guard let port = UInt16(exactly: port), let binary = ListeningSockets.ipv4(address) else { return nil }
+    return Endpoint(address: binary, port: port)
   }
 
   /// To the second, together with others.

@@ -50,12 +50,7 @@ struct HostViews {
 
   /// Sizes are measured for as long as a caller gladly waits; the rest of a long list has none.
   func userRows() async throws(Refusal) -> [UserRow] {
-    let users: [UserRecord]
-    do throws(StoreError) {
-      users = try await host.store.run { store throws(StoreError) in try store.users(limit: .max) }
-    } catch {
-      throw Refusal(error)
-    }
+    let users = try await host.ask { store throws(StoreError) in try store.users(limit: .max) }
     let deadline = realtimeNow() + 200_000
     return users.map { row($0, measured: realtimeNow() < deadline) }
   }
@@ -70,12 +65,7 @@ struct HostViews {
 
   /// A tier file that does not parse is told as an error: it must not look as if the tier were gone.
   func tierRows() async throws(Refusal) -> [TierRow] {
-    let counts: PlacementCounts
-    do throws(StoreError) {
-      counts = try await host.store.run { store throws(StoreError) in try store.counts() }
-    } catch {
-      throw Refusal(error)
-    }
+    let counts = try await host.ask { store throws(StoreError) in try store.counts() }
     var rows: [TierRow] = []
     for name in host.configuration.tierNames() {
       do throws(Configuration.Failure) {
@@ -110,15 +100,8 @@ struct HostViews {
   func properties(of pod: Pod) async throws(Refusal) -> [(key: String, value: Variant)] {
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     let name = pod.name
-    let users: [UserRecord]
-    let generations: [GenerationRecord]
-    do throws(StoreError) {
-      users = try await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
-      generations = try await host.store.run { store throws(StoreError) in
-        try store.generations(ofPod: name, limit: 5)
-      }
-    } catch {
-      throw Refusal(error)
+    let (users, generations) = try await host.ask { store throws(StoreError) in
+      (try store.users(ofPod: name), try store.generations(ofPod: name, limit: 5))
     }
     var entries = row(pod, memoryMax: tier?.memoryMax).properties
     let next = pod.nextEvent
@@ -126,7 +109,7 @@ struct HostViews {
     let workload = pod.workload
     let generation = pod.generation
     func number(_ file: String) -> UInt64 {
-      generation?.read(file).flatMap { UInt64($0.filter { $0 != "\n" }) } ?? PodBus.noSize
+      generation?.number(file) ?? PodBus.noSize
     }
     let usage = generation?.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) }
     entries += [
@@ -205,12 +188,7 @@ struct HostViews {
 
   func properties(ofUser text: String) async throws(Refusal) -> [(key: String, value: Variant)] {
     let name = try PodHost.userName(text)
-    let user: UserRecord
-    do throws(StoreError) {
-      user = try await host.store.run { store throws(StoreError) in try store.user(name) }
-    } catch {
-      throw Refusal(error)
-    }
+    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = (try? host.configuration.tier(user.tier))?.tier
     return row(user, measured: true).properties + [
@@ -226,12 +204,7 @@ struct HostViews {
   }
 
   func status() async throws(Refusal) -> [(key: String, value: Variant)] {
-    let counts: PlacementCounts
-    do throws(StoreError) {
-      counts = try await host.store.run { store throws(StoreError) in try store.counts() }
-    } catch {
-      throw Refusal(error)
-    }
+    let counts = try await host.ask { store throws(StoreError) in try store.counts() }
     return [
       ("Version", .string(Release.version)),
       ("StartTimestamp", .uint(Self.startedAt)),

@@ -25,18 +25,13 @@ struct InvariantCheck {
   }
 
   private func look() async throws(Refusal) -> [String] {
-    let open: [GenerationRecord]
-    var broken: [String]
-    do throws(StoreError) {
-      let limits = usersPerPod
-      (broken, open) = try await host.store.run { store throws(StoreError) in
-        (try store.verifyInvariants(usersPerPod: limits), try store.openGenerations())
-      }
-    } catch {
-      throw Refusal(error)
+    let limits = usersPerPod
+    let found = try await host.ask { store throws(StoreError) in
+      (broken: try store.verifyInvariants(usersPerPod: limits), open: try store.openGenerations())
     }
+    var broken = found.broken
     let alive = scopes()
-    broken += ofRows(Set(open.map(\.unit)), alive)
+    broken += ofRows(Set(found.open.map(\.unit)), alive)
     for pod in host.pods.values.sorted(by: { $0.name < $1.name }) { broken += ofPod(pod, alive) }
     return broken + ofProcesses()
   }
@@ -67,15 +62,14 @@ struct InvariantCheck {
 
   private func ofRows(_ rows: Set<UnitName>, _ alive: Set<UnitName>) -> [String] {
     let known = Set(host.pods.values.flatMap(\.openUnits))
-    let order = { (unit: UnitName) in (unit.pod, unit.generation) }
     var broken: [String] = []
-    for unit in alive.subtracting(rows).sorted(by: { order($0) < order($1) }) {
+    for unit in alive.subtracting(rows).sorted() {
       broken.append("\(unit) runs and is not on record")
     }
-    for unit in rows.subtracting(known).sorted(by: { order($0) < order($1) }) {
+    for unit in rows.subtracting(known).sorted() {
       broken.append("\(unit) is open on record and podd does not know it")
     }
-    for unit in known.subtracting(rows).sorted(by: { order($0) < order($1) }) {
+    for unit in known.subtracting(rows).sorted() {
       broken.append("podd has \(unit) in hand, and it is not open on record")
     }
     return broken

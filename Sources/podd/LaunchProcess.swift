@@ -129,7 +129,7 @@ final class LaunchProcess {
   /// Above every descriptor number that the child is given.
   private static let firstFreeDescriptor: CInt = 16
 
-  private static func raised(_ descriptor: consuming FileDescriptor) throws(Errno) -> FileDescriptor {
+  static func raised(_ descriptor: consuming FileDescriptor) throws(Errno) -> FileDescriptor {
     if descriptor.raw >= firstFreeDescriptor { return descriptor }
     let copy = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, firstFreeDescriptor)
     guard copy >= 0 else { throw Errno.last("duplicate descriptor") }

@@ -211,10 +211,8 @@ struct Launcher {
       _ = await EventLoop.main.wait(
         descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: nil)
     }
-    var code: CInt = 0
-    var status: CInt = 0
-    guard linux_wait_child(process.pid, &code, &status) == 0, inTime != 0 else { return nil }
-    return code == CInt(CLD_EXITED) ? .exited(status) : .signal(signalName(status))
+    guard let exit = Generation.exit(of: process.pid), inTime != 0 else { return nil }
+    return EndReason(exit)
   }
 
   /// `/pods.slice/pods-free.slice/pod-001-1.scope`

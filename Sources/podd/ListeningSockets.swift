@@ -112,7 +112,7 @@ final class ListeningSockets {
   }
 
   /// Network byte order.
-  static func ipv4(_ text: String) -> UInt32? {
+  nonisolated static func ipv4(_ text: String) -> UInt32? {
     var address = in_addr()
     return inet_pton(AF_INET, text, &address) == 1 ? address.s_addr : nil
   }

@@ -10,7 +10,7 @@ enum LogTail {
   /// A line that a dying process wrote may still be on its way through journald. It answers this when all that
   /// had come is in the file (journalctl(1), --sync), except under a flood, and then it is not waited for.
   private static let written = Coalesced {
-    _ = await Command.run(journalctl, ["journalctl", "--sync"], timeoutUSec: 2_000_000)
+    await Command.run(journalctl, ["journalctl", "--sync"], timeoutUSec: 2_000_000)
   }
 
   /// The last lines that the processes of a unit wrote, oldest first; none when the journal cannot be read.
@@ -20,7 +20,7 @@ enum LogTail {
   ///   - since: when it was begun (CLOCK_REALTIME, microseconds): an older journal may tell of another of that
   ///     name. Not for `journalctl --since`, which before systemd 254 takes `--lines` from there.
   static func lastLines(of unit: String, since: UInt64, count: Int) async -> [String] {
-    await written.run()
+    _ = await written.run()
     await readers.acquire()
     defer { readers.release() }
     let words = [

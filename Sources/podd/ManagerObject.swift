@@ -216,41 +216,31 @@ final class ManagerObject {
     let (parallel, healthy, word) = try arguments(call) { m throws(BusError) in
       (try m.readUInt32(), try m.readUInt64(), try m.readString())
     }
-    guard let mode = Rollout.Mode(rawValue: word) else {
+    guard let mode = RolloutRequest.Mode(rawValue: word) else {
       throw Refusal(
         .invalidSettings, "a rollout's mode is restart, resume or revert, not '\(word.prefix(20))'")
     }
-    let outcome = try await host.rollouts.run(
-      tier, mode, maxParallel: Int(parallel), healthyUSec: healthy == .max ? nil : healthy
-    ) { [weak self] step in self?.emit(step, tier) }
-    call.reply { m throws(BusError) in
-      try m.append(UInt32(clamping: outcome.replaced))
-      try m.append(UInt32(clamping: outcome.total))
+    let request = RolloutRequest(
+      tier: tier, maxParallel: parallel == 0 ? nil : parallel,
+      healthyUSec: healthy == PodBus.noSize ? nil : healthy, mode: mode)
+    let result = try await host.rollouts.run(request) { [weak self] step in
+      self?.emit(PodBus.rolloutProgress) { m throws(BusError) in try step.append(to: m) }
     }
+    call.reply { m throws(BusError) in try result.append(to: m) }
   }
 
   // MARK: Signals
 
-  private func emit(_ step: Rollout.Step, _ tier: String) {
-    emit("RolloutProgress") { m throws(BusError) in
-      try m.append(tier)
-      try m.append(UInt32(clamping: step.done))
-      try m.append(UInt32(clamping: step.total))
-      try m.append(step.pod.description)
-      try m.append(step.state)
-    }
-  }
-
   private func emit(_ message: FrontDoors.Message) {
     switch message {
     case .hold(let pod, let number, let timeout):
-      emit("HoldPod") { m throws(BusError) in
+      emit(PodBus.holdPod) { m throws(BusError) in
         try m.append(pod.description)
         try m.append(number)
         try m.append(timeout)
       }
     case .release(let pod, let number):
-      emit("ReleasePod") { m throws(BusError) in
+      emit(PodBus.releasePod) { m throws(BusError) in
         try m.append(pod.description)
         try m.append(number)
       }

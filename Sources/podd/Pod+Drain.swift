@@ -9,9 +9,12 @@ extension Pod {
   var handover: Lifecycle.Handover {
     guard let own, let workload = own.workload else { return .queue }
     if workload.listen == .port { return .drain }
-    let next = (try? host.configuration.tier(record.tier))
-      .flatMap { try? host.configuration.workload(of: $0.tier) }
-    return own.overlaps(with: next) ? .overlap : .queue
+    return own.overlaps(with: nextWorkload) ? .overlap : .queue
+  }
+
+  /// What the next generation would be launched with; nil when the settings do not parse.
+  var nextWorkload: Workload? {
+    (try? host.configuration.tier(record.tier)).flatMap { try? host.configuration.workload(of: $0.tier) }
   }
 
   /// A program that binds by itself is waited for before it is stopped, too: it may be in the middle of a write.
@@ -91,7 +94,7 @@ extension Pod {
   var connections: Int? { try? Connections.of(address: record.address, port: record.port).count }
 
   /// The connections that a generation which is being stopped has not finished; nil when the kernel does not tell.
-  func openConnections(of run: Run) -> Int? {
+  private func openConnections(of run: Run) -> Int? {
     guard let generation = run.generation,
       let all = try? Connections.of(address: record.address, port: record.port)
     else { return nil }
@@ -108,9 +111,10 @@ extension Pod {
     var left = 0
     var pause: UInt64 = 20_000
     while generation.isPopulated && EventLoop.main.now() < deadline {
-      left = openConnections(of: run) ?? left
+      // Most have ended by then, and nobody need have counted.
       await EventLoop.main.sleep(pause)
       pause = min(pause * 2, 500_000)
+      left = openConnections(of: run) ?? left
     }
     if EventLoop.main.now() >= deadline && left > 0 { cut(run, left, afterUSec: patience) }
   }

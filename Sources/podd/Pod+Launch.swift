@@ -50,9 +50,7 @@ extension Pod {
   /// is on its way out is waited for.
   private func makeRoom(for run: Run) async {
     while run === own, let second = beside, !run.isCancelled {
-      let next = (try? host.configuration.tier(record.tier))
-        .flatMap { try? host.configuration.workload(of: $0.tier) }
-      if second.generation != nil && second.overlaps(with: next) { return }
+      if second.generation != nil && second.overlaps(with: nextWorkload) { return }
       stop(second)
       await waitForSecondsEnd()
     }
@@ -79,9 +77,9 @@ extension Pod {
     run.source = source
     // It reads its users file as it starts; whoever comes from here on is told of afterwards.
     run.usersAreStale = false
-    guard let expected = request(run, UnitName(pod: name, generation: record.generation + 1)) else {
-      throw LaunchFailure(stage: "settings", error: "EINVAL")
-    }
+    let expected = Launcher.Request(
+      unit: UnitName(pod: name, generation: record.generation + 1), record: record, tier: tier,
+      workload: workload)
     let launcher = host.launcher
     // While the disk is waited for; what the store has to say decides whether it goes on.
     let preparing = loopTask { () -> Result<LaunchProcess, LaunchFailure> in
@@ -281,7 +279,7 @@ extension Pod {
     if run === own {
       guard state == .starting else { return }
       handle(.ready)
-      recordReadiness(run)
+      logReadiness(run)
       host.write("the readiness of \(name)", readiness(of: run))
       afterReadiness(run)
     } else if run === beside, !run.isStopping {
@@ -301,11 +299,11 @@ extension Pod {
     crew(of: run)
     handle(run, own: .ready, beside: .successorReady)
     guard run === own, state == .ready else { return }
-    recordReadiness(run)
+    logReadiness(run)
     afterReadiness(run)
   }
 
-  private func recordReadiness(_ run: Run) {
+  private func logReadiness(_ run: Run) {
     Log.event(
       .podReady, "\(name) is ready.", journalFields + [("POD_UNIT", run.unit?.description ?? "")])
   }

@@ -7,7 +7,7 @@ import Systemd
 extension Pod {
   /// Makes the pod's program know its users as they are now. Returns when it was told.
   func refreshUsers() async throws(UsersFile.Failure) {
-    try await users.run()
+    if let failure = await users.run() { throw failure }
   }
 
   /// After podd was started again: has the program been told of everybody who was placed here?
@@ -84,9 +84,9 @@ extension Pod {
     for _ in 0..<5 {
       guard usersAreStale, state == .ready else { return nil }
       // Settings that do not parse must not take down what runs.
-      guard let tier = (try? host.configuration.tier(record.tier))?.tier,
-        (try? host.configuration.workload(of: tier)) != nil
-      else { return .notTold("\(name) would have to be restarted for it, and its settings do not parse") }
+      guard nextWorkload != nil else {
+        return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
+      }
       handle(.restart(.operator, handover))
       if let reason = await waitUntilReplaced() {
         return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")

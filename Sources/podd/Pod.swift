@@ -19,7 +19,7 @@ final class Pod {
   /// CLOCK_REALTIME, microseconds: when the state was entered.
   private(set) var since: UInt64
   var usersWritten: [UserRecord] = []
-  lazy var users = UsersRefresh { [unowned self] in await self.refresh() }
+  lazy var users = Coalesced { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?
   var sample: MemorySample?
   /// Of a freeze under way.
@@ -244,7 +244,7 @@ final class Pod {
     if let sample, sample.at + maxAge > now { return sample }
     let fresh = MemorySample(
       at: now,
-      current: generation.read("memory.current").flatMap { UInt64($0.filter(\.isNumber)) },
+      current: generation.number("memory.current"),
       anon: generation.read("memory.stat").flatMap { CgroupFiles.value(of: "anon", in: $0) })
     sample = fresh
     return fresh

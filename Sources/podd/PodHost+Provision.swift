@@ -106,14 +106,10 @@ extension PodHost {
     let token = Self.newToken()
     let ports = settings.portRange
     let now = Int64(realtimeNow())
-    do throws(StoreError) {
-      return try await store.run { store throws(StoreError) in
-        try store.provision(
-          user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
-          wantRunning: !cold, insistOnTier: !wanted.isEmpty, now: now)
-      }
-    } catch {
-      throw Refusal(error)
+    return try await ask { store throws(StoreError) in
+      try store.provision(
+        user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
+        wantRunning: !cold, insistOnTier: !wanted.isEmpty, now: now)
     }
   }
 
@@ -126,11 +122,7 @@ extension PodHost {
     }
     guard placed.user.keptFrom != nil else { return }
     let name = placed.user.name
-    do throws(StoreError) {
-      try await store.run { store throws(StoreError) in try store.dataSettled(user: name) }
-    } catch {
-      throw Refusal(error)
-    }
+    try await ask { store throws(StoreError) in try store.dataSettled(user: name) }
   }
 
   func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {

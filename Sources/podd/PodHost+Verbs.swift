@@ -17,15 +17,10 @@ extension PodHost {
     await userTurns.take(user)
     defer { userTurns.end(user) }
     let now = Int64(realtimeNow())
-    let gone: Deprovisioned
-    do throws(StoreError) {
-      // Remembered as deleted first, also with purge: a crash before the data is gone must not leave it to
-      // the next user of that name.
-      gone = try await store.run { store throws(StoreError) in
-        try store.deprovision(user: user, purge: false, now: now)
-      }
-    } catch {
-      throw Refusal(error)
+    // Remembered as deleted first, also with purge: a crash before the data is gone must not leave it to the next
+    // user of that name.
+    let gone = try await ask { store throws(StoreError) in
+      try store.deprovision(user: user, purge: false, now: now)
     }
     let source = gone.user.pod ?? gone.user.keptFrom
     if let record = gone.pod {
@@ -51,16 +46,12 @@ extension PodHost {
     } catch {
       throw Refusal(error)
     }
-    do throws(StoreError) {
-      try await store.run { store throws(StoreError) in
-        if purge {
-          _ = try store.deprovision(user: user, purge: true, now: now)
-        } else {
-          try store.dataSettled(user: user)
-        }
+    try await ask { store throws(StoreError) in
+      if purge {
+        _ = try store.deprovision(user: user, purge: true, now: now)
+      } else {
+        try store.dataSettled(user: user)
       }
-    } catch {
-      throw Refusal(error)
     }
     Log.event(
       .userDeprovisioned,

@@ -136,6 +136,17 @@ final class PodHost {
     }
   }
 
+  /// Asks the store for a caller who is told why when it cannot answer.
+  func ask<Answer: Sendable>(
+    _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Answer
+  ) async throws(Refusal) -> Answer {
+    do throws(StoreError) {
+      return try await store.run(body)
+    } catch {
+      throw Refusal(error)
+    }
+  }
+
   /// Returns when everything that was written is on the disk, or could not be.
   func recordsWritten() async {
     try? await store.run { _ throws(StoreError) in }

@@ -3,30 +3,6 @@ import PodModel
 import PodStore
 import Systemd
 
-/// A rollout's words.
-enum Rollout {
-  enum Mode: String {
-    /// Every pod of the tier that shall run.
-    case restart
-    /// Those that the last rollout, which did not come to its end, has not replaced.
-    case resume
-    /// The same with the workload as it was before its files were changed: those that it has replaced, or harmed.
-    case revert
-  }
-
-  struct Step {
-    let done: Int
-    let total: Int
-    let pod: PodName
-    let state: String
-  }
-
-  struct Outcome {
-    var replaced = 0
-    var total = 0
-  }
-}
-
 /// Graceful restarts of a tier's pods in batches, each of which has to prove itself before the next one begins.
 @LoopActor
 final class Rollouts {
@@ -44,36 +20,36 @@ final class Rollouts {
   /// Returns when every pod was replaced; throws at the first one that does not come back, and leaves the others
   /// alone.
   func run(
-    _ name: String, _ mode: Rollout.Mode, maxParallel: Int, healthyUSec: UInt64?,
-    _ progress: @LoopActor (Rollout.Step) -> Void
-  ) async throws(Refusal) -> Rollout.Outcome {
+    _ request: RolloutRequest, _ progress: @LoopActor (RolloutProgress) -> Void
+  ) async throws(Refusal) -> RolloutResult {
+    let name = request.tier
     guard underWay.insert(name).inserted else {
       throw Refusal(.busy, "a rollout of tier \(name) is under way")
     }
     defer { underWay.remove(name) }
-    let pods = try await prepare(name, mode)
-    let batch = maxParallel > 0 ? maxParallel : Self.defaultParallel
-    var outcome = Rollout.Outcome(replaced: 0, total: pods.count)
+    let pods = try await prepare(name, request.mode)
+    let batch = request.maxParallel.map { Int($0) } ?? Self.defaultParallel
+    var outcome = RolloutResult(replaced: 0, total: UInt32(clamping: pods.count))
+    func tell(_ pod: Pod, _ state: String) {
+      progress(
+        RolloutProgress(
+          tier: name, done: outcome.replaced, total: outcome.total, pod: pod.name.description, state: state))
+    }
     for start in stride(from: 0, to: pods.count, by: batch) {
       // Who was stopped meanwhile, or is gone, is left alone.
       let members = pods[start..<min(start + batch, pods.count)].filter { pod in
         host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
       }
-      for pod in members {
-        progress(
-          Rollout.Step(done: outcome.replaced, total: outcome.total, pod: pod.name, state: "restarting"))
-      }
+      for pod in members { tell(pod, "restarting") }
       do throws(Failure) {
         try await replace(members)
-        try await prove(members, healthyUSec ?? Self.defaultHealthy)
+        try await prove(members, request.healthyUSec ?? Self.defaultHealthy)
       } catch {
         throw await stopped(name, error, outcome)
       }
       for pod in members {
         outcome.replaced += 1
-        progress(
-          Rollout.Step(done: outcome.replaced, total: outcome.total, pod: pod.name, state: pod.state.rawValue)
-        )
+        tell(pod, pod.state.rawValue)
       }
     }
     await finish(name, outcome)
@@ -87,12 +63,12 @@ final class Rollouts {
 
   // MARK: Which pods
 
-  private func prepare(_ name: String, _ mode: Rollout.Mode) async throws(Refusal) -> [Pod] {
+  private func prepare(_ name: String, _ mode: RolloutRequest.Mode) async throws(Refusal) -> [Pod] {
     let tier: Tier
     do throws(Configuration.Failure) { tier = try host.configuration.tier(name).tier } catch {
       throw Refusal(error)
     }
-    let last = try await known(name)
+    let last = try await host.ask { store throws(StoreError) in try store.rollout(ofTier: name) }
     if mode == .resume, last.map({ $0.state == .done }) ?? true {
       throw Refusal(.invalidSettings, "no rollout of tier \(name) has stopped: there is nothing to resume")
     }
@@ -108,7 +84,8 @@ final class Rollouts {
     }
     let now = Int64(realtimeNow())
     let startedAt = mode == .resume ? last?.startedAt ?? now : now
-    try await write(RolloutRecord(tier: name, startedAt: startedAt, state: .running))
+    let record = RolloutRecord(tier: name, startedAt: startedAt, state: .running)
+    try await host.ask { store throws(StoreError) in try store.setRollout(record) }
     let all = host.pods.values.filter { $0.record.tier == name && $0.lifecycle.wanted == .run }
       .sorted { $0.name < $1.name }
     switch mode {
@@ -116,22 +93,6 @@ final class Rollouts {
     case .resume:
       return all.filter { Int64(clamping: $0.own?.begunAt ?? 0) < startedAt || $0.state != .ready }
     case .revert: return all.filter { $0.own?.source?.version != source.version || $0.state != .ready }
-    }
-  }
-
-  private func known(_ name: String) async throws(Refusal) -> RolloutRecord? {
-    do throws(StoreError) {
-      return try await host.store.run { store throws(StoreError) in try store.rollout(ofTier: name) }
-    } catch {
-      throw Refusal(error)
-    }
-  }
-
-  private func write(_ record: RolloutRecord) async throws(Refusal) {
-    do throws(StoreError) {
-      try await host.store.run { store throws(StoreError) in try store.setRollout(record) }
-    } catch {
-      throw Refusal(error)
     }
   }
 
@@ -167,14 +128,14 @@ final class Rollouts {
 
   // MARK: The end
 
-  private func finish(_ name: String, _ outcome: Rollout.Outcome) async {
+  private func finish(_ name: String, _ outcome: RolloutResult) async {
     await end(name, .done, failed: nil)
     Log.event(
       .rolloutDone, "The rollout of tier \(name) has replaced \(outcome.replaced) pods.", [("POD_TIER", name)]
     )
   }
 
-  private func stopped(_ name: String, _ failure: Failure, _ outcome: Rollout.Outcome) async -> Refusal {
+  private func stopped(_ name: String, _ failure: Failure, _ outcome: RolloutResult) async -> Refusal {
     let text =
       "the rollout of tier \(name) stopped at \(failure.pod) after \(outcome.replaced) of \(outcome.total) pods: "
       + failure.why

@@ -101,36 +101,26 @@ final class SystemdManager {
 
   /// Returns when every process of the unit is frozen.
   func freezeUnit(_ unit: String) async throws(BusError) {
-    let call = try newCall("FreezeUnit")
-    try call.append(unit)
-    _ = try await bus.callAsync(call)
+    try await tell("FreezeUnit", unit)
   }
 
   func thawUnit(_ unit: String) async throws(BusError) {
-    let call = try newCall("ThawUnit")
-    try call.append(unit)
-    _ = try await bus.callAsync(call)
+    try await tell("ThawUnit", unit)
   }
 
   /// Keeps a unit loaded until its result was read; the reference ends with the connection (facts 3).
   func referenceUnit(_ unit: String) async throws(BusError) {
-    let call = try newCall("RefUnit")
-    try call.append(unit)
-    _ = try await bus.callAsync(call)
+    try await tell("RefUnit", unit)
   }
 
   /// Lets PID 1 forget the unit.
   func unreferenceUnit(_ unit: String) async throws(BusError) {
-    let call = try newCall("UnrefUnit")
-    try call.append(unit)
-    _ = try await bus.callAsync(call)
+    try await tell("UnrefUnit", unit)
   }
 
   /// A failed unit keeps its name loaded until this.
   func resetFailed(_ unit: String) async throws(BusError) {
-    let call = try newCall("ResetFailedUnit")
-    try call.append(unit)
-    _ = try await bus.callAsync(call)
+    try await tell("ResetFailedUnit", unit)
   }
 
   /// systemd's `Result` of a scope that is still loaded.
@@ -184,6 +174,13 @@ final class SystemdManager {
       }
     }
     return path
+  }
+
+  /// A method that takes a unit's name and answers with nothing.
+  private func tell(_ member: String, _ unit: String) async throws(BusError) {
+    let call = try newCall(member)
+    try call.append(unit)
+    _ = try await bus.callAsync(call)
   }
 
   // MARK: Jobs

@@ -7,13 +7,10 @@ final class WorkloadSource: Sendable {
   /// The file and its drop-ins, one after the other.
   let text: String
   let version: String
-  /// Whether it stands in for what the files say.
-  let isReverted: Bool
 
-  init(workload: Workload, text: String, isReverted: Bool) {
+  init(workload: Workload, text: String) {
     self.workload = workload
     self.text = text
-    self.isReverted = isReverted
     version = Self.version(of: text)
   }
 
@@ -21,8 +18,7 @@ final class WorkloadSource: Sendable {
   convenience init(_ version: WorkloadVersion) throws(SettingsError) {
     let fragment = SettingsFragment(path: version.workload + ".conf", contents: Array(version.text.utf8))
     self.init(
-      workload: try WorkloadFile.parse(name: version.workload, fragments: [fragment]), text: version.text,
-      isReverted: false)
+      workload: try WorkloadFile.parse(name: version.workload, fragments: [fragment]), text: version.text)
   }
 
   var record: WorkloadVersion { WorkloadVersion(workload: workload.name, version: version, text: text) }

@@ -46,26 +46,17 @@ final class WorkloadVersions {
   /// Somebody wants what the files say, whether it was gone back from or not.
   func takeFiles(workload name: String) async throws(Refusal) {
     guard host.configuration.isReverted(name) else { return }
-    do throws(StoreError) {
-      try await host.store.run { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }
-    } catch {
-      throw Refusal(error)
-    }
+    try await host.ask { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }
     host.configuration.endRevert(of: name)
   }
 
   /// Goes back to the version that served before what the files say now.
   func revert(workload name: String) async throws(Refusal) {
     let onDisk = host.configuration.versionOnDisk(ofWorkload: name) ?? ""
-    let good: WorkloadVersion?
-    do throws(StoreError) {
-      good = try await host.store.run { store throws(StoreError) in
-        guard let good = try store.workload(name, before: onDisk) else { return nil }
-        try store.revertWorkload(onDisk, to: good)
-        return good
-      }
-    } catch {
-      throw Refusal(error)
+    let good = try await host.ask { store throws(StoreError) -> WorkloadVersion? in
+      guard let good = try store.workload(name, before: onDisk) else { return nil }
+      try store.revertWorkload(onDisk, to: good)
+      return good
     }
     guard let good else {
       throw Refusal(

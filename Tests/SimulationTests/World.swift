@@ -160,7 +160,7 @@ struct World {
 
   /// Sorted, because a set's order changes from run to run.
   var populated: [UnitName] {
-    Set(processes.values.compactMap(\.unit)).sorted { ($0.pod, $0.generation) < ($1.pod, $1.generation) }
+    Set(processes.values.compactMap(\.unit)).sorted()
   }
 
   func members(_ unit: UnitName) -> [Int32] {

@@ -71,7 +71,7 @@ public enum Reconcile {
     }
     let kept = adopted.union(relieved)
     let known = Set(rows.map(\.unit.description))
-    let order = rows.map(\.unit).sorted { ($0.pod, $0.generation) < ($1.pod, $1.generation) }
+    let order = rows.map(\.unit).sorted()
 
     var actions = order.filter(adopted.contains).map { Action.adopt($0) }
     actions += order.filter(relieved.contains).map { .relieve($0) }
