@@ -85,6 +85,15 @@ public struct Cgroup: ~Copyable {
     try read("cgroup.procs").split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
   }
 
+  /// A number that somebody attached to the cgroup itself, as systemd-oomd does; nil when it is not there. It can
+  /// still be read when the cgroup has been removed.
+  public borrowing func attribute(_ name: String) -> UInt64? {
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { buffer in
+      let got = linux_fgetxattr(directory, name, buffer.baseAddress, buffer.count)
+      return got > 0 ? UInt64(String(decoding: buffer.prefix(got), as: UTF8.self)) : nil
+    }
+  }
+
   private borrowing func failure(_ name: String) -> CgroupError {
     // ENODEV is what kernfs says once the directory has been removed.
     switch errno {

@@ -112,9 +112,7 @@ final class Daemon {
       let outcome = try await reconciler.reconcile()
       let took = EventLoop.main.now() - begun
       reconciler.referenceAll()
-      for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
-        host.sockets.drop(pod.name)
-      }
+      host.openDoors()
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
@@ -122,6 +120,7 @@ final class Daemon {
         .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
         [("POD_USEC", String(took))])
       reconciler.settle()
+      host.shortage.start()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
       fail(error.description, status: Self.mendFirst)

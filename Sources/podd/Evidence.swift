@@ -12,6 +12,7 @@ extension EndEvidence {
       }
     return JSON.object([
       ("exit", .optional(exitText)), ("oom_kills", .uint(oomKills)), ("own_limit_ooms", .uint(ownLimitOOMs)),
+      ("oomd_kills", .uint(oomdKills)),
       ("unit_result", .optional(unitResult)), ("adopted", .bool(adopted)),
       ("memory_current", .optional(memoryCurrent)), ("memory_peak", .optional(memoryPeak)),
       ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),

@@ -34,6 +34,9 @@ final class Generation {
   struct OOMCounters: Equatable {
     var kills: UInt64 = 0
     var ownLimit: UInt64 = 0
+    /// `user.oomd_ooms`: how often systemd-oomd chose it. Written before the kill (systemd 252 to 257,
+    /// src/oom/oomd-util.c).
+    var oomd: UInt64 = 0
   }
 
   init(
@@ -134,6 +137,7 @@ final class Generation {
     evidence.adopted = adopted
     evidence.oomKills = counters.kills - min(baseline.kills, counters.kills)
     evidence.ownLimitOOMs = counters.ownLimit - min(baseline.ownLimit, counters.ownLimit)
+    evidence.oomdKills = counters.oomd - min(baseline.oomd, counters.oomd)
     (evidence.memoryCurrent, evidence.memoryPeak, evidence.memoryMax) = memory
     evidence.exit = Self.exit(of: pid)
     memorySource = nil
@@ -232,6 +236,8 @@ final class Generation {
 
   @discardableResult
   private func readCounters() -> Bool {
+    // Before all else: this one outlives the cgroup's files.
+    counters.oomd = cgroup.attribute("user.oomd_ooms") ?? counters.oomd
     guard let events = try? cgroup.read("memory.events") else { return false }
     counters.kills = max(counters.kills, CgroupFiles.value(of: "oom_kill", in: events) ?? 0)
     readMemory()

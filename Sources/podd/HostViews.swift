@@ -165,12 +165,20 @@ struct HostViews {
       }
     case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
     case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
-    case .frozen: "its processes are frozen: 'podctl thaw \(pod.name)' lets them go on"
+    case .frozen: "its processes are frozen: a new connection or 'podctl thaw \(pod.name)' lets them go on"
     case .stopped: "stopped by hand"
     case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
     case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
     case .cold:
-      pod.record.users == 0 ? "it has no users" : "nobody has started it: 'podctl start \(pod.name)'"
+      if pod.record.users == 0 {
+        "it has no users"
+      } else {
+        switch pod.lifecycle.lastEnd {
+        case .pressure: "stopped to give its memory to others; the next connection wakes it"
+        case nil: "nobody has needed it yet; a connection or 'podctl start \(pod.name)' launches it"
+        default: "stopped; the next connection or 'podctl start \(pod.name)' wakes it"
+        }
+      }
     default: ""
     }
   }

@@ -45,10 +45,10 @@ final class Liveness {
       return
     }
     guard let workload = run.workload, let probe = workload.probe else { return }
-    let record = pod.record
+    let (pod, record) = (pod, pod.record)
     let patience = workload.probeTimeoutUSec
     loopTask { [weak self] in
-      let answer = await Prober.ask(probe, record, timeoutUSec: patience)
+      let answer = await Prober.ask(probe, record, timeoutUSec: patience) { pod.probePort = $0 }
       self?.answered(answer)
     }
   }

@@ -29,6 +29,14 @@ enum MessageID: String, CaseIterable {
   case rolloutDone = "4541853c1e024052a61f835e10b28590"
   /// A rollout stopped at a pod that did not come back.
   case rolloutStopped = "04fe3772593645e4a06d878a29d6f9a5"
+  /// Somebody connected to a pod that slept, and it is launched or thawed for it.
+  case podWoken = "cb00805b24a34e5fb204bad829fca657"
+  /// The host, or pods.slice, runs short of memory.
+  case memoryShort = "8dd7f30b3253469aa29871dc4b645b02"
+  /// A pod gave memory up because it was short: what it did, as the how-manieth, and how much that freed.
+  case podGaveMemory = "2d1fc8c1080645d18106b53ffd90f73f"
+  /// Memory is no longer short.
+  case memoryEased = "01c9d7b3290f4aad9aee48fa5e4ff90d"
   /// A pod was stopped by hand.
   case podStoppedByOperator = "e83f1552089a428694149f9efa5d9751"
   /// A caller was not permitted what it asked for.

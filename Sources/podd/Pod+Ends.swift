@@ -211,5 +211,6 @@ extension Pod {
     guard state == .frozen, self.generation === generation else { return }
     Log.warning("\(name) stays frozen: is a slice above it frozen, too?")
     resolve(lifecycle.lastEnd ?? .operator)
+    door.wakeFailed()
   }
 }

@@ -264,7 +264,7 @@ extension Pod {
   private func probeUntilReady(_ run: Run, _ probe: Workload.Probe, timeoutUSec: UInt64) async {
     var pause: UInt64 = 10_000
     while run === own && state == .starting {
-      let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec)
+      let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec) { self.probePort = $0 }
       guard run === own && state == .starting else { return }
       if case .alive = answer {
         becameReady(run)

@@ -24,6 +24,13 @@ final class Pod {
   var sample: MemorySample?
   /// Of a freeze under way.
   private(set) var freezing: Task<Void, Never>?
+  private(set) lazy var door = Door(self)
+  /// Since when it has been idle, and which generation.
+  var idleness: (unit: UnitName, clock: Idleness)?
+  /// What was last asked of it because memory was short.
+  var givenUp: GivenUp?
+  /// From which podd asked last whether it is there.
+  var probePort: UInt16?
   /// When new connections were first held off; nil while they are not.
   var heldSince: UInt64?
   private(set) var transitions: [Transition] = []

@@ -15,6 +15,10 @@ public struct PoddSettings: Sendable, Equatable {
   public var startLimitIntervalUSec: UInt64 = 60_000_000
   /// How often each pod's memory is read.
   public var memorySampleUSec: UInt64 = 10_000_000
+  /// When memory counts as short, and what podd may do then.
+  public var shortage = Shortage.Policy()
+  /// The window in which the kernel measures `shortage.pressureLimit`.
+  public var memoryPressureDurationUSec: UInt64 = 2_000_000
 
   public init() {}
 
@@ -43,6 +47,10 @@ private struct PoddFile: SettingsFile {
     case StartLimitBurst
     case StartLimitIntervalSec
     case MemorySampleSec
+    case MemoryPressureLimit
+    case MemoryPressureDurationSec
+    case MemoryAvailableMin
+    case ShortageAction
   }
 
   static let section = "Podd"
@@ -76,6 +84,17 @@ private struct PoddFile: SettingsFile {
     case .MemorySampleSec:
       settings.memorySampleUSec = try parsed(
         value, else: defaults.memorySampleUSec, SettingsValue.interval)
+    case .MemoryPressureLimit:
+      settings.shortage.pressureLimit = try parsed(
+        value, else: defaults.shortage.pressureLimit, SettingsValue.share)
+    case .MemoryPressureDurationSec:
+      settings.memoryPressureDurationUSec = try parsed(
+        value, else: defaults.memoryPressureDurationUSec, SettingsValue.pressureWindow)
+    case .MemoryAvailableMin:
+      settings.shortage.availableMin = try parsed(
+        value, else: defaults.shortage.availableMin, SettingsValue.share)
+    case .ShortageAction:
+      settings.shortage.action = try parsed(value, else: defaults.shortage.action, SettingsValue.shortageAction)
     }
   }
 }
