@@ -18,6 +18,7 @@ final class PodHost {
   private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(host: self)
   private(set) lazy var shortage = ShortageGuard(host: self)
+  private(set) lazy var pressure = PressureWatch(self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]
@@ -71,7 +72,6 @@ final class PodHost {
 
   func reloadSettings() throws(Configuration.Failure) {
     settings = try configuration.podd()
-    shortage.start()
   }
 
   // MARK: Pods

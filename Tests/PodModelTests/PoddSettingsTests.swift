@@ -23,6 +23,9 @@ import Testing
       StartLimitBurst=3
       StartLimitIntervalSec=2min
       MemorySampleSec=30
+      MemoryPressureLimit=25%
+      MemoryAvailableMin=3%
+      ShortageAction=freeze
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -33,6 +36,9 @@ import Testing
     expected.startLimitBurst = 3
     expected.startLimitIntervalUSec = 120_000_000
     expected.memorySampleUSec = 30_000_000
+    expected.shortage.pressureLimit = 0.25
+    expected.shortage.availableMin = 0.03
+    expected.shortage.action = .freeze
     #expect(settings == expected)
   }
 
@@ -42,6 +48,12 @@ import Testing
     ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
     ("[Podd]\nRestartSec=1us", "podd.conf:2: RestartSec="),
     ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),
+    ("[Podd]\nMemoryAvailableMin=2G", "podd.conf:2: MemoryAvailableMin=: \"2G\" is not a whole percentage"),
+    ("[Podd]\nMemoryPressureLimit=101%", "podd.conf:2: MemoryPressureLimit=: \"101%\" is not"),
+    (
+      "[Podd]\nShortageAction=kill",
+      "podd.conf:2: ShortageAction=: \"kill\" is none of none, reclaim, freeze, stop"
+    ),
     ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
     ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),
     ("Rank=1", "podd.conf:1: Rank=: it stands before the first section"),

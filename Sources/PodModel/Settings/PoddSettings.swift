@@ -17,8 +17,6 @@ public struct PoddSettings: Sendable, Equatable {
   public var memorySampleUSec: UInt64 = 10_000_000
   /// When memory counts as short, and what podd may do then.
   public var shortage = Shortage.Policy()
-  /// The window in which the kernel measures `shortage.pressureLimit`.
-  public var memoryPressureDurationUSec: UInt64 = 2_000_000
 
   public init() {}
 
@@ -48,7 +46,6 @@ private struct PoddFile: SettingsFile {
     case StartLimitIntervalSec
     case MemorySampleSec
     case MemoryPressureLimit
-    case MemoryPressureDurationSec
     case MemoryAvailableMin
     case ShortageAction
   }
@@ -87,9 +84,6 @@ private struct PoddFile: SettingsFile {
     case .MemoryPressureLimit:
       settings.shortage.pressureLimit = try parsed(
         value, else: defaults.shortage.pressureLimit, SettingsValue.share)
-    case .MemoryPressureDurationSec:
-      settings.memoryPressureDurationUSec = try parsed(
-        value, else: defaults.memoryPressureDurationUSec, SettingsValue.pressureWindow)
     case .MemoryAvailableMin:
       settings.shortage.availableMin = try parsed(
         value, else: defaults.shortage.availableMin, SettingsValue.share)

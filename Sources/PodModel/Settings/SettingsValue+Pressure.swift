@@ -7,15 +7,6 @@ extension SettingsValue {
     return Double(percent) / 100
   }
 
-  /// A pressure trigger's window: 500 ms to 10 s (kernel, psi.rst).
-  public static func pressureWindow(_ text: String) throws(ValueError) -> UInt64 {
-    let window = try interval(text)
-    guard (500_000...10_000_000).contains(window) else {
-      throw ValueError("\(quoted(text)) is not a time from 500ms to 10s, which is what the kernel measures")
-    }
-    return window
-  }
-
   /// `ShortageAction=`.
   public static func shortageAction(_ text: String) throws(ValueError) -> Shortage.Action {
     guard let action = Shortage.Action(rawValue: text) else {

@@ -12,10 +12,16 @@ final class ShortageGuard {
   /// Between looks while there is nothing to do.
   private static let patience: UInt64 = 1_000_000
 
+  enum Place { case host, pods }
+
+  /// The kernel's word, which a look that averages over a longer time would water down (PressureWatch).
+  private static let feltStall = 0.1
+
   private unowned let host: PodHost
   private lazy var looks = ShortageLooks(host: host)
   private var shortage = Shortage()
-  private var alarms: [PressureAlarm] = []
+  /// Where the kernel has just said that tasks waited.
+  private var felt: Set<Place> = []
   private var timer: EventSource?
   private var isLooking = false
   private var hasToldStuck = false
@@ -23,18 +29,14 @@ final class ShortageGuard {
 
   init(host: PodHost) { self.host = host }
 
-  /// Once pods are taken over; again when the settings have changed.
+  /// Once pods are taken over.
   func start() {
-    alarms = []
-    let window = host.settings.memoryPressureDurationUSec
-    let limit = max(1, UInt64(Double(window) * host.settings.shortage.pressureLimit))
-    guard host.settings.shortage.action > .none else { return timer = nil }
-    for path in ["/proc/pressure/memory", "/sys/fs/cgroup/pods.slice/memory.pressure"] {
-      do throws(Errno) {
-        alarms.append(
-          try PressureAlarm(path: path, stallUSec: limit, windowUSec: window) { [weak self] in self?.look() })
-      } catch {
-        Log.warning("\(path): \(error); a shortage of memory is noticed later")
+    host.pressure.onPressure { [weak self] source, _ in
+      switch source {
+      case .host: self?.look(felt: .host)
+      case .slice(PressureWatch.podsSlice): self?.look(felt: .pods)
+      // A tier's slice with a limit of its own is its pods' matter.
+      case .slice, .pod: break
       }
     }
     arm()
@@ -57,7 +59,9 @@ final class ShortageGuard {
   }
 
   /// Looks whether memory is short, and as long as it is, has pods give some up.
-  func look() {
+  func look(felt place: Place? = nil) {
+    if let place { felt.insert(place) }
+    guard host.settings.shortage.action > .none || shortage.since != nil else { return }
     guard !isLooking else { return }
     isLooking = true
     loopTask {
@@ -68,10 +72,14 @@ final class ShortageGuard {
 
   /// How long to wait before the next look; nil: until somebody asks for one.
   private func step() async -> UInt64? {
-    guard let level = looks.ofHost() else { return nil }
+    guard var level = looks.ofHost() else { return nil }
+    var pods = looks.ofPods()
+    if felt.contains(.host) { level.stall = max(level.stall, Self.feltStall) }
+    if felt.contains(.pods), let stall = pods?.stall { pods?.stall = max(stall, Self.feltStall) }
+    felt = []
     let wasShort = shortage.since != nil
     let verdict = shortage.next(
-      host: level, pods: looks.ofPods(), candidates: looks.candidates, policy: host.settings.shortage,
+      host: level, pods: pods, candidates: looks.candidates, policy: host.settings.shortage,
       now: EventLoop.main.now())
     if !wasShort && shortage.since != nil { tellBegin(level) }
     switch verdict {
