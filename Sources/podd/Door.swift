@@ -64,7 +64,7 @@ final class Door {
     switch listen {
     case .socket: watchSocket()
     case .port: holdPackets()
-    case nil: break
+    case nil: host.sockets.drop(pod.name)
     }
   }
 
@@ -109,23 +109,25 @@ final class Door {
           record.name, address: record.address, port: record.port, knock: { self?.wake() })
       else { return }
       // Of a frozen program: who came before the filter was in force waits in its own queue.
-      guard let self, self.pod.state == .frozen, !self.strangers.isEmpty else { return }
+      guard let self, self.pod.state == .frozen, self.somebodyWaits else { return }
       self.wake()
     }
   }
 
   // MARK: Who comes
 
-  /// Those who wait to be accepted, without podd's own question of a moment ago.
-  private var strangers: [Connection] {
-    let all = (try? Connections.of(address: pod.record.address, port: pod.record.port)) ?? []
-    return all.filter { !$0.isAccepted && $0.remotePort != pod.probePort }
+  /// Whether somebody else than podd itself waits to be accepted. Where the kernel does not tell, somebody does.
+  private var somebodyWaits: Bool {
+    guard let all = try? Connections.of(address: pod.record.address, port: pod.record.port) else {
+      return true
+    }
+    return all.contains { !$0.isAccepted && $0.remotePort != pod.probePort }
   }
 
   private func readable() {
     watch = nil
     guard doorway == .wakes, listen == .socket else { return }
-    if strangers.isEmpty {
+    if !somebodyWaits {
       // podd's own probe, or somebody who has gone again: taken off the queue, or it would wake for ever.
       host.sockets.dismissOne(pod.name)
       return watchSocket()
@@ -138,7 +140,8 @@ final class Door {
     isWaking = true
     let sleep = (realtimeNow() - min(realtimeNow(), pod.since)) / 1_000_000
     Log.event(
-      .podWoken, "\(pod.name) was \(pod.state.rawValue) for \(sleep) s and is woken: somebody connects to it.",
+      .podWoken,
+      "\(pod.name) was \(pod.state.rawValue) for \(sleep) s and is woken: somebody connects to it.",
       pod.journalFields)
     pod.handle(.start)
   }

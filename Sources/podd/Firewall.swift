@@ -101,9 +101,12 @@ final class Firewall {
   /// From here on who connects to the pod waits, until ``endSleep(_:)``, also over a restart of podd; `knock` is
   /// called for each who comes, and for those who wait already. Returns when the kernel has it; false when nobody
   /// would see them come, and then they are refused.
-  func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool {
+  func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool
+  {
     guard heldConnections.sleep(address: address, port: port, knock: knock) else { return false }
-    if asleep.updateValue(PacketFilter.Hold(address: address, port: port, deadlineUSec: nil), forKey: pod) != nil {
+    if asleep.updateValue(PacketFilter.Hold(address: address, port: port, deadlineUSec: nil), forKey: pod)
+      != nil
+    {
       return true
     }
     if await filling.run() { return true }

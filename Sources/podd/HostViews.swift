@@ -129,6 +129,8 @@ struct HostViews {
       ("UserNames", .array(users.map { .string($0.name) })),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
       ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
+      ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
+      ("ShortageActTimestamp", .uint(pod.givenUp?.at ?? 0)),
       ("NextEvent", .string(next.sentence)),
       ("NextEventTimestamp", .uint(next.at)),
       ("ProbeFailures", .uint(UInt64(liveness?.health.failures ?? 0))),

@@ -55,6 +55,8 @@ final class Liveness {
 
   private func answered(_ answer: Health.Answer) {
     askedAt = realtimeNow()
+    // Somebody else may have that port from now on.
+    if answer == .alive { pod.probePort = nil }
     let failuresBefore = health.failures
     let limit = run.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)

@@ -52,10 +52,11 @@ import Testing
 
   // MARK: When
 
-  @Test(arguments: [
-    // Pressure alone is a pod at its own limit; little left without pressure is a host that is used well.
-    (900, 0.9, false), (60, 0.9, false), (40, 0.05, false), (40, 0.2, true), (20, 0.0, true),
-  ] as [(UInt64, Double, Bool)])
+  @Test(
+    arguments: [
+      // Pressure alone is a pod at its own limit; little left without pressure is a host that is used well.
+      (900, 0.9, false), (60, 0.9, false), (40, 0.05, false), (40, 0.2, true), (20, 0.0, true),
+    ] as [(UInt64, Double, Bool)])
   func memoryIsShort(_ available: UInt64, _ stall: Double, _ expected: Bool) {
     var shortage = Shortage()
     let verdict = shortage.next(

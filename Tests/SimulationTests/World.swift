@@ -134,7 +134,8 @@ struct World {
     else { return }
     if process.requests > 0 && (finishing || process.isTerminating) {
       processes[pid]?.requests -= 1
-    } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil, !door.isAsleep
+    } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil,
+      !door.isAsleep
     {
       doors[unit.pod]?.waiting -= 1
       processes[pid]?.requests += 1

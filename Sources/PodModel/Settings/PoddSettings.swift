@@ -88,7 +88,8 @@ private struct PoddFile: SettingsFile {
       settings.shortage.availableMin = try parsed(
         value, else: defaults.shortage.availableMin, SettingsValue.share)
     case .ShortageAction:
-      settings.shortage.action = try parsed(value, else: defaults.shortage.action, SettingsValue.shortageAction)
+      settings.shortage.action = try parsed(
+        value, else: defaults.shortage.action, SettingsValue.shortageAction)
     }
   }
 }

@@ -63,6 +63,14 @@ extension Explanation {
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
       ("connections", .optional(properties.uint("Connections"))),
+      (
+        "shortage",
+        properties.string("ShortageAct").map { act in
+          .object([
+            ("act", .string(act)), ("at", Self.time(properties.uint("ShortageActTimestamp"))),
+          ])
+        } ?? .null
+      ),
       ("transitions", .array(transitions.map(\.json))), ("generations", .array(generations.map(\.json))),
       (
         "next",
@@ -112,9 +120,17 @@ extension Explanation {
     page.field("Memory", StatusPage.memory(row, properties))
     page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
     page.field("Connections", properties.uint("Connections").map { String($0) })
+    page.field("Shortage", shortage(style))
     page.section(transitionLines(style), headed: "Transitions since podd started:")
     page.section(generations.flatMap { $0.lines(style) }, headed: "Generations, the last one first:")
     return page.text
+  }
+
+  private func shortage(_ style: Style) -> String? {
+    properties.string("ShortageAct").map { act in
+      guard let time = properties.uint("ShortageActTimestamp") else { return act }
+      return "\(act); \(Units.relative(time, now: style.now))"
+    }
   }
 
   private func next(_ style: Style) -> String? {

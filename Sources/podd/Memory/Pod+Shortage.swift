@@ -85,7 +85,8 @@ extension Pod {
 
   private func tell(_ step: Shortage.Step, _ freed: UInt64, _ what: String) {
     let idle = step.idleUSec / 1_000_000
-    let text = "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
+    let text =
+      "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
     let fields =
       journalFields + ShortageGuard.fields(step.host) + [
         ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),

@@ -82,15 +82,14 @@ final class ShortageLooks {
     files = files.filter { $0.value.at + Self.fileAge > now }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.beside == nil, let generation = pod.generation,
-        let current = generation.number("memory.current")
+        let tier = pod.own?.tier, let current = generation.number("memory.current")
       else { return nil }
       pod.noteActivity(connections[UInt16(clamping: pod.record.port)] ?? [])
-      let tier = pod.own?.tier
-      var candidate = Shortage.Candidate(pod: pod.name, rank: tier?.rank ?? 0)
+      var candidate = Shortage.Candidate(pod: pod.name, rank: tier.rank)
       candidate.isFrozen = pod.state == .frozen
       candidate.current = current
       candidate.file = file(of: generation, now)
-      candidate.memoryLow = max(tier?.memoryLow ?? 0, tier?.memoryMin ?? 0)
+      candidate.memoryLow = max(tier.memoryLow, tier.memoryMin)
       candidate.swapLeft = min(swapFree, Self.swapLeft(generation, tier))
       candidate.idleSince = pod.idleSince
       return candidate
@@ -107,10 +106,10 @@ final class ShortageLooks {
   /// Something was taken from it: what is known is no longer true.
   func forget(_ unit: UnitName) { files[unit] = nil }
 
-  private static func swapLeft(_ generation: Generation, _ tier: Tier?) -> UInt64 {
+  private static func swapLeft(_ generation: Generation, _ tier: Tier) -> UInt64 {
     guard let text = generation.read("memory.swap.max"), let limit = try? CgroupFiles.limit(text) else {
       // A kernel without swap accounting, or `max`: the tier knows the difference.
-      return tier?.memorySwapMax == nil && generation.read("memory.swap.max") != nil ? .max : 0
+      return tier.memorySwapMax == nil && generation.read("memory.swap.max") != nil ? .max : 0
     }
     return limit - min(limit, generation.number("memory.swap.current") ?? limit)
   }
