@@ -66,6 +66,17 @@ public struct Cgroup: ~Copyable {
     return file
   }
 
+  /// Opens a pressure file for a trigger.
+  /// - Parameter asOrdinaryUser: Without CAP_SYS_RESOURCE; see ``PressureTrigger``.
+  borrowing func openForTrigger(_ name: String, asOrdinaryUser: Bool) throws(CgroupError) -> CInt {
+    let file = PressureTrigger.open(name, at: directory, asOrdinaryUser: asOrdinaryUser)
+    guard file >= 0 else {
+      errno = -file
+      throw failure(name)
+    }
+    return file
+  }
+
   /// Whether any process lives in it or below. A cgroup that is gone has none.
   public borrowing func isPopulated() throws(CgroupError) -> Bool {
     do throws(CgroupError) {

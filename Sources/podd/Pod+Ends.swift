@@ -103,6 +103,7 @@ extension Pod {
     run.evidence = evidence
     run.generation = nil
     run.liveness = nil
+    run.pressure = nil
     run.crew = nil
     if run === own { sample = nil }
     handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))

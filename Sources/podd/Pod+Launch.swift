@@ -181,6 +181,7 @@ extension Pod {
     generation.watchCgroup { [weak self] isFrozen in
       if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
     }
+    run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
     watchProcess(run, generation)
   }
 

@@ -30,6 +30,8 @@ final class Run {
   /// What its time is measured with while it starts, and while a hung one is being stopped.
   var timer: EventSource?
   var liveness: Liveness?
+  /// The kernel's watch on its memory pressure.
+  var pressure: PressureWatch.Armed?
   /// Its processes beyond the main one; nil for a workload with one.
   var crew: Crew?
 

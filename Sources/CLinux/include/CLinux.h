@@ -23,6 +23,9 @@ int linux_wait_child(pid_t pid, int *code, int *status);
 /* --- open(2) and openat(2): variadic in C, so not imported --- */
 int linux_open(const char *path, int flags, mode_t mode);
 int linux_openat(int directory, const char *path, int flags, mode_t mode);
+/* openat(2) by a caller that is without CAP_SYS_RESOURCE for its length (capset(2), of this thread alone): the kernel
+ * looks at the opener of a pressure file to tell what its triggers may cost. A descriptor, or -errno. */
+int linux_openat_without_sys_resource(int directory, const char *path, int flags);
 
 /* --- eventfd, inotify, epoll constants --- */
 int linux_eventfd(void);
