@@ -92,6 +92,11 @@ public struct EventSource: ~Copyable {
     if result < 0 { throw Errno(result, "arm timer") }
   }
 
+  /// Whether its events are delivered; what comes meanwhile is, once it is on again.
+  public borrowing func setEnabled(_ isEnabled: Bool) {
+    sd_event_source_set_enabled(source, CInt(isEnabled ? SD_EVENT_ON : SD_EVENT_OFF))
+  }
+
   /// Lower runs first; 0 is the default (sd_event_source_set_priority(3)).
   public borrowing func setPriority(_ priority: Int64) {
     sd_event_source_set_priority(source, priority)

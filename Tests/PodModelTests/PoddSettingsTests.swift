@@ -23,6 +23,9 @@ import Testing
       StartLimitBurst=3
       StartLimitIntervalSec=2min
       MemorySampleSec=30
+      LeakAction=alert
+      LeakRecyclesPerHour=3
+      StallTimeoutSec=2min
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -33,6 +36,9 @@ import Testing
     expected.startLimitBurst = 3
     expected.startLimitIntervalUSec = 120_000_000
     expected.memorySampleUSec = 30_000_000
+    expected.leakAction = .alert
+    expected.leakRecyclesPerHour = 3
+    expected.stallTimeoutUSec = 120_000_000
     #expect(settings == expected)
   }
 
@@ -42,6 +48,11 @@ import Testing
     ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
     ("[Podd]\nRestartSec=1us", "podd.conf:2: RestartSec="),
     ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),
+    (
+      "[Podd]\nLeakAction=kill", "podd.conf:2: LeakAction=: \"kill\" is none of recycle, alert and none"
+    ),
+    ("[Podd]\nLeakRecyclesPerHour=-1", "podd.conf:2: LeakRecyclesPerHour="),
+    ("[Podd]\nStallTimeoutSec=soon", "podd.conf:2: StallTimeoutSec="),
     ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
     ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),
     ("Rank=1", "podd.conf:1: Rank=: it stands before the first section"),

@@ -15,6 +15,12 @@ public struct PoddSettings: Sendable, Equatable {
   public var startLimitIntervalUSec: UInt64 = 60_000_000
   /// How often each pod's memory is read.
   public var memorySampleUSec: UInt64 = 10_000_000
+  /// What is done about a pod that leaks, unless its tier says otherwise.
+  public var leakAction = LeakAction.recycle
+  /// How many pods are recycled for a leak within an hour, on the whole host.
+  public var leakRecyclesPerHour = 12
+  /// How long a pod may stall at its memory limit; the largest number: for ever.
+  public var stallTimeoutUSec: UInt64 = 60_000_000
 
   public init() {}
 
@@ -43,6 +49,9 @@ private struct PoddFile: SettingsFile {
     case StartLimitBurst
     case StartLimitIntervalSec
     case MemorySampleSec
+    case LeakAction
+    case LeakRecyclesPerHour
+    case StallTimeoutSec
   }
 
   static let section = "Podd"
@@ -76,6 +85,16 @@ private struct PoddFile: SettingsFile {
     case .MemorySampleSec:
       settings.memorySampleUSec = try parsed(
         value, else: defaults.memorySampleUSec, SettingsValue.interval)
+    case .LeakAction:
+      settings.leakAction = try parsed(value, else: defaults.leakAction, SettingsValue.leakAction)
+    case .LeakRecyclesPerHour:
+      settings.leakRecyclesPerHour = try parsed(value, else: defaults.leakRecyclesPerHour) {
+        text throws(ValueError) in
+        try SettingsValue.integer(text, in: 0...10000)
+      }
+    case .StallTimeoutSec:
+      settings.stallTimeoutUSec = try parsed(
+        value, else: defaults.stallTimeoutUSec, SettingsValue.timeout)
     }
   }
 }
