@@ -83,7 +83,9 @@ extension Pod {
     var evidence = evidence
     let unit = ended.unit.description
     run.isStopping = true
-    if evidence.exit == nil || evidence.oomKills > 0 || evidence.exit == .signal("KILL") {
+    if evidence.exit == nil || evidence.oomKills > 0
+      || evidence.exit == .signal("KILL") && evidence.memoryMaxEvents > 0
+    {
       // podd was not the parent, or the counters may have gone with the cgroup: systemd's word is the best there is.
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
     }

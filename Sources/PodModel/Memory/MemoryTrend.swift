@@ -131,7 +131,9 @@ struct MemoryTrend {
     // The rise within a block is no tooth.
     let own = max(rise, 0) / Float(Self.blocks)
     var widest: Float = .infinity
-    for index in 4..<Self.blocks where low[index] < .infinity { widest = min(widest, high[index] - low[index] - own) }
+    for index in 4..<Self.blocks where low[index] < .infinity {
+      widest = min(widest, high[index] - low[index] - own)
+    }
     band = max(widest, 0)
   }
 

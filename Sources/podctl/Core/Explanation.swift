@@ -62,6 +62,7 @@ extension Explanation {
           ("last_at", Self.time(properties.uint("LastProbeTimestamp"))),
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
+      ("leak", LeakLine.json(properties)),
       ("connections", .optional(properties.uint("Connections"))),
       ("transitions", .array(transitions.map(\.json))), ("generations", .array(generations.map(\.json))),
       (
@@ -111,6 +112,7 @@ extension Explanation {
     page.field("Probe", probe(style))
     page.field("Memory", StatusPage.memory(row, properties))
     page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
+    page.field("Leak", LeakLine.text(properties, style))
     page.field("Connections", properties.uint("Connections").map { String($0) })
     page.section(transitionLines(style), headed: "Transitions since podd started:")
     page.section(generations.flatMap { $0.lines(style) }, headed: "Generations, the last one first:")
