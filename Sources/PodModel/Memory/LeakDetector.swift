@@ -25,6 +25,7 @@ public struct LeakDetector: Sendable {
   public mutating func add(_ sample: MemorySample) -> Finding {
     guard intake.take(sample) else { return finding }
     finding.held = sample.held
+    finding.at = sample.at
     samplesSinceLook += 1
     guard isWorthALook(sample) else { return finding }
     samplesSinceLook = 0

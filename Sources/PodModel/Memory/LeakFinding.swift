@@ -15,6 +15,8 @@ extension LeakDetector {
     public var slopeHigh = 0.0
     /// Seconds until the limit is met at this pace; nil when it is not, or when there is no limit.
     public var timeToLimit: Double?
+    /// When the last sample was taken, by its clock.
+    public var at: UInt64 = 0
     /// Anon and swap of the last sample, and the limit that it is held against; nil for none.
     public var held: UInt64 = 0
     public var limit: UInt64?
@@ -26,7 +28,9 @@ extension LeakDetector {
 
   /// The test that decided, in the words of docs/leaks.md.
   public enum Basis: Sendable, Equatable {
-    case tooFewSamples, noLimit, steady, settling, room
-    case nearTheLimit, afterRest, forDays, intoSwap, underTeeth, fasterThanSamples, disproved
+    /// No leak, as far as can be told.
+    case tooFewSamples, noLimit, steady, settling, room, disproved
+    /// A leak.
+    case nearTheLimit, afterRest, forDays, intoSwap, underTeeth, fasterThanSamples
   }
 }

@@ -15,6 +15,9 @@ struct LeakJudgement {
   /// Each span is this much of the one before.
   private static let shrink: Float = 0.75
 
+  /// What grew by a smaller share of the limit is not worth a judgement.
+  private static let leastRise: Float = 0.04
+
   init(_ intake: MemoryIntake, limit: Float?) {
     self.intake = intake
     self.limit = limit ?? .infinity
@@ -29,8 +32,12 @@ struct LeakJudgement {
     var span = intake.now
     var candidate: MemoryTrend? = whole
     while true {
-      if let candidate { weigh(candidate) }
-      if isLeak { return }
+      if let candidate {
+        // A shorter span has no more.
+        guard candidate.range >= Self.leastRise * self.limit else { return }
+        weigh(candidate)
+        if isLeak { return }
+      }
       span *= Self.shrink
       guard span >= max(Self.shortestSeconds, 4 * intake.spacing) else { return }
       candidate = MemoryTrend(intake.floors, from: intake.now - span, to: intake.now)
@@ -39,7 +46,7 @@ struct LeakJudgement {
 
   private mutating func weigh(_ span: MemoryTrend) {
     guard isSteady(span) else {
-      if basis == .steady, span.certainty >= 6, span.rise >= 0.04 * limit { basis = .settling }
+      if basis == .steady, span.certainty >= 6, span.rise >= Self.leastRise * limit { basis = .settling }
       return
     }
     if !isGrowing {
@@ -47,7 +54,7 @@ struct LeakJudgement {
       trend = span
       basis = .room
     }
-    guard isNew(span), let found = test(span) else { return }
+    guard isNew(span), isNoWave(span), let found = test(span) else { return }
     basis = found
     isLeak = true
     // The figures of the span that decided.
@@ -56,7 +63,7 @@ struct LeakJudgement {
 
   /// Growth that is certain, goes on, is no single leap, and would not settle below the limit.
   private func isSteady(_ span: MemoryTrend) -> Bool {
-    span.certainty >= 6 && span.rise >= max(0.04 * limit, 8 * span.scatter)
+    span.certainty >= 6 && span.rise >= max(Self.leastRise * limit, 8 * span.scatter)
       && span.lastGain >= 0.35 && span.largestGain <= 3.6
       && intake.lastHeld + span.ahead >= 0.97 * limit
   }
@@ -78,14 +85,21 @@ struct LeakJudgement {
       }
       if stretch.end - stretch.start >= block / 2 { floor = max(floor, stretch.low) }
     }
-    return span.top >= second && span.floor > floor
+    return span.top >= second + 0.4 * span.rise && span.floor > floor
+  }
+
+  /// Larger by far than what memory did about its course as long before.
+  private func isNoWave(_ span: MemoryTrend) -> Bool {
+    let before = MemoryTrend(
+      intake.floors, from: span.start - (span.end - span.start), to: span.start)
+    return before.map { span.rise >= 6 * $0.scatter } ?? true
   }
 
   private func test(_ span: MemoryTrend) -> LeakDetector.Basis? {
     let noise = intake.noise(beside: span.slope)
     let step = max(span.slope * intake.spacing, 1)
     let (mean, count) = intake.recent(min(max(0.01 * limit / step, 1), 16))
-    let surely = mean - 2.5 * noise / count.squareRoot()
+    let surely = mean - min(2.5 * max(noise / count.squareRoot(), span.scatter / 2), 0.04 * limit)
     let held = intake.lastHeld
     let seconds = span.end - span.start
 

@@ -93,7 +93,7 @@ struct MemoryIntake: Sendable {
 
   private mutating func accept(_ sample: MemorySample) {
     let held = Float(sample.held)
-    if held < lastHeld / 2, held <= max(0.1 * scale, 1.25 * firstHeld) {
+    if held < min(lastHeld / 2, lastHeld - 0.1 * scale), held <= max(0.1 * scale, 1.25 * firstHeld) {
       beginnings += 1
       for stretch in floors.stretches { highestBefore = max(highestBefore, stretch.high + broughtByUsers) }
       return begin(with: sample)

@@ -27,6 +27,8 @@ struct MemoryTrend {
   var floor: Float = 0
   var top: Float = 0
   var band: Float = 0
+  /// From the lowest value to the highest.
+  var range: Float = 0
 
   /// Nil when fewer than five blocks hold samples.
   init?(_ floors: MemoryFloors, from start: Float, to end: Float) {
@@ -116,7 +118,13 @@ struct MemoryTrend {
     let early = middle - first
     let late = last - middle
     pace = early > 0 ? late / early : (late > 0 ? .infinity : 0)
-    ahead = late <= 0 ? 0 : (pace >= 0.98 ? .infinity : late * pace / (1 - pace))
+    // What is uncertain of the pace is taken for slowing.
+    let surely = pace - 2 * scatter / early
+    if late <= 0 || early <= 0 || surely <= 0 {
+      ahead = 0
+    } else {
+      ahead = surely >= 0.98 ? .infinity : late * surely / (1 - surely)
+    }
     let mean = rise / Float(Self.blocks)
     var largest: Float = 0
     for index in 1..<Self.blocks { largest = max(largest, filled[index] - filled[index - 1]) }
@@ -130,11 +138,20 @@ struct MemoryTrend {
     top = max(high[5], max(high[6], high[7]))
     // The rise within a block is no tooth.
     let own = max(rise, 0) / Float(Self.blocks)
+<<<<<<< HEAD
     var widest: Float = .infinity
     for index in 4..<Self.blocks where low[index] < .infinity {
       widest = min(widest, high[index] - low[index] - own)
     }
     band = max(widest, 0)
+=======
+    range = high.max() - low.min()
+    var least: Float = .infinity
+    for index in 4..<Self.blocks where low[index] < .infinity {
+      least = min(least, high[index] - low[index] - own)
+    }
+    band = max(least, 0)
+>>>>>>> detector
   }
 
   /// Student's quotient: how many standard errors the slope stands above nothing. The error is taken as at least a
