@@ -49,6 +49,20 @@ public struct Cgroup: ~Copyable {
     return String(decoding: buffer[0..<used], as: UTF8.self)
   }
 
+  /// Reads a file's beginning into a caller's buffer; returns the number of bytes.
+  public borrowing func read(
+    _ name: String, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(CgroupError) -> Int {
+    let file = linux_openat(directory, name, O_RDONLY | O_CLOEXEC, 0)
+    guard file >= 0 else { throw failure(name) }
+    defer { close(file) }
+    while true {
+      let got = Glibc.read(file, buffer.baseAddress, buffer.count)
+      if got >= 0 { return got }
+      if errno != EINTR { throw failure(name) }
+    }
+  }
+
   /// Writes a control file such as `cgroup.kill`, `cgroup.freeze` or `memory.reclaim`.
   public borrowing func write(_ name: String, _ value: String) throws(CgroupError) {
     let file = linux_openat(directory, name, O_WRONLY | O_CLOEXEC, 0)

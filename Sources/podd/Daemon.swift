@@ -106,6 +106,7 @@ final class Daemon {
       self.host = host
       try await host.workloadVersions.load()
       host.pressure.start()
+      await host.memory.start()
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
       host.sockets.restore(passed) { host.pods[$0] != nil }

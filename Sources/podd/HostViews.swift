@@ -145,6 +145,7 @@ struct HostViews {
     if let text = generation?.read("memory.pressure"), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
     }
+    entries += leakProperties(of: pod)
     return entries
   }
 

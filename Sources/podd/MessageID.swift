@@ -51,6 +51,16 @@ enum MessageID: String, CaseIterable {
   case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
   /// What runs and what should run were compared.
   case reconciled = "6de73549ccda4a2192d466a7d8916f6a"
+  /// A pod leaks memory; what is done about it.
+  case podLeaks = "909ca4ee176842c58bafd71371dfd161"
+  /// A pod is recycled because it leaks.
+  case podLeakRecycled = "d318ee73f258453dab5e4eea40e8ccf6"
+  /// The pods of a workload leak alike.
+  case versionLeaks = "78f7546c7430433daca3809a3443bc6b"
+  /// A pod stalls at its memory limit.
+  case podStalls = "cb09c5fc2deb44d38045973c11ad623a"
+  /// A pod is replaced because it stalled at its memory limit for too long.
+  case podStallTreated = "e001099fbc63458593d9862d30bf1be6"
   /// A scope that belongs to no pod was stopped.
   case orphanScopeStopped = "81b7baa8ab0a434a955d76364367ca5c"
 }

@@ -182,6 +182,7 @@ extension Pod {
       if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
     }
     run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
+    host.memory.began(run, of: self)
     watchProcess(run, generation)
   }
 

@@ -32,6 +32,8 @@ final class Run {
   var liveness: Liveness?
   /// The kernel's watch on its memory pressure.
   var pressure: PressureWatch.Armed?
+  /// What is known of its memory, from when its program runs.
+  var memory: RunMemory?
   /// Its processes beyond the main one; nil for a workload with one.
   var crew: Crew?
 

@@ -26,6 +26,9 @@ import Testing
       MemoryPressureLimit=25%
       MemoryAvailableMin=3%
       ShortageAction=freeze
+      LeakAction=alert
+      LeakRecyclesPerHour=3
+      StallTimeoutSec=2min
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -39,6 +42,9 @@ import Testing
     expected.shortage.pressureLimit = 0.25
     expected.shortage.availableMin = 0.03
     expected.shortage.action = .freeze
+    expected.leakAction = .alert
+    expected.leakRecyclesPerHour = 3
+    expected.stallTimeoutUSec = 120_000_000
     #expect(settings == expected)
   }
 
@@ -54,6 +60,11 @@ import Testing
       "[Podd]\nShortageAction=kill",
       "podd.conf:2: ShortageAction=: \"kill\" is none of none, reclaim, freeze, stop"
     ),
+    (
+      "[Podd]\nLeakAction=kill", "podd.conf:2: LeakAction=: \"kill\" is none of recycle, alert and none"
+    ),
+    ("[Podd]\nLeakRecyclesPerHour=-1", "podd.conf:2: LeakRecyclesPerHour="),
+    ("[Podd]\nStallTimeoutSec=soon", "podd.conf:2: StallTimeoutSec="),
     ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
     ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),
     ("Rank=1", "podd.conf:1: Rank=: it stands before the first section"),

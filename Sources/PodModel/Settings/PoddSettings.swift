@@ -17,6 +17,12 @@ public struct PoddSettings: Sendable, Equatable {
   public var memorySampleUSec: UInt64 = 10_000_000
   /// When memory counts as short, and what podd may do then.
   public var shortage = Shortage.Policy()
+  /// What is done about a pod that leaks, unless its tier says otherwise.
+  public var leakAction = LeakAction.recycle
+  /// How many pods are recycled for a leak within an hour, on the whole host.
+  public var leakRecyclesPerHour = 12
+  /// How long a pod may stall at its memory limit; the largest number: for ever.
+  public var stallTimeoutUSec: UInt64 = 60_000_000
 
   public init() {}
 
@@ -48,6 +54,9 @@ private struct PoddFile: SettingsFile {
     case MemoryPressureLimit
     case MemoryAvailableMin
     case ShortageAction
+    case LeakAction
+    case LeakRecyclesPerHour
+    case StallTimeoutSec
   }
 
   static let section = "Podd"
@@ -90,6 +99,16 @@ private struct PoddFile: SettingsFile {
     case .ShortageAction:
       settings.shortage.action = try parsed(
         value, else: defaults.shortage.action, SettingsValue.shortageAction)
+    case .LeakAction:
+      settings.leakAction = try parsed(value, else: defaults.leakAction, SettingsValue.leakAction)
+    case .LeakRecyclesPerHour:
+      settings.leakRecyclesPerHour = try parsed(value, else: defaults.leakRecyclesPerHour) {
+        text throws(ValueError) in
+        try SettingsValue.integer(text, in: 0...10000)
+      }
+    case .StallTimeoutSec:
+      settings.stallTimeoutUSec = try parsed(
+        value, else: defaults.stallTimeoutUSec, SettingsValue.timeout)
     }
   }
 }

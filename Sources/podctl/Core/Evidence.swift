@@ -47,6 +47,7 @@ struct Evidence {
     if let cut = uint("cut_connections"), cut > 0 {
       words.append("\(cut) connection\(cut == 1 ? "" : "s") cut")
     }
+    if case .string(let leak) = value["leak"]?["reason"] { words.append(printable(leak)) }
     return words + further.compactMap { told($0.key, $0.value) }
   }
 

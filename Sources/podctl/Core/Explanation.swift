@@ -62,6 +62,7 @@ extension Explanation {
           ("last_at", Self.time(properties.uint("LastProbeTimestamp"))),
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
+      ("leak", LeakLine.json(properties)),
       ("connections", .optional(properties.uint("Connections"))),
       (
         "shortage",
@@ -119,6 +120,7 @@ extension Explanation {
     page.field("Probe", probe(style))
     page.field("Memory", StatusPage.memory(row, properties))
     page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
+    page.field("Leak", LeakLine.text(properties, style))
     page.field("Connections", properties.uint("Connections").map { String($0) })
     page.field("Shortage", shortage(style))
     page.section(transitionLines(style), headed: "Transitions since podd started:")

@@ -14,6 +14,7 @@ enum StatusPage {
     page.field("Status", properties.string("StatusText").map { "\"\($0)\"" })
     page.field("Memory", memory(row, properties))
     page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))
+    page.field("Leak", LeakLine.text(properties, style))
     page.field(
       "Tasks",
       Page.limited(

@@ -22,7 +22,6 @@ final class ShortageGuard {
   private var shortage = Shortage()
   /// Where the kernel has just said that tasks waited.
   private var felt: Set<Place> = []
-  private var timer: EventSource?
   private var isLooking = false
   private var hasToldStuck = false
   private var freed: UInt64 = 0
@@ -39,26 +38,9 @@ final class ShortageGuard {
       case .slice, .pod: break
       }
     }
-    arm()
   }
 
-  private func arm() {
-    let period = host.settings.memorySampleUSec
-    do throws(Errno) {
-      timer = try EventSource.timer(EventLoop.main, after: period, accuracy: period / 5) { [weak self] in
-        LoopActor.assumeIsolated {
-          guard let self else { return }
-          for pod in self.host.pods.values { pod.noteActivity(nil) }
-          self.look()
-          self.arm()
-        }
-      }
-    } catch {
-      Log.error("The host's memory is no longer looked at: \(error)")
-    }
-  }
-
-  /// Looks whether memory is short, and as long as it is, has pods give some up.
+  /// Looks whether memory is short (MemoryWatch asks for it with each of its rounds), and as long as it is, has pods give some up.
   func look(felt place: Place? = nil) {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
