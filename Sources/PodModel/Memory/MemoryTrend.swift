@@ -138,20 +138,12 @@ struct MemoryTrend {
     top = max(high[5], max(high[6], high[7]))
     // The rise within a block is no tooth.
     let own = max(rise, 0) / Float(Self.blocks)
-<<<<<<< HEAD
-    var widest: Float = .infinity
-    for index in 4..<Self.blocks where low[index] < .infinity {
-      widest = min(widest, high[index] - low[index] - own)
-    }
-    band = max(widest, 0)
-=======
     range = high.max() - low.min()
     var least: Float = .infinity
     for index in 4..<Self.blocks where low[index] < .infinity {
       least = min(least, high[index] - low[index] - own)
     }
     band = max(least, 0)
->>>>>>> detector
   }
 
   /// Student's quotient: how many standard errors the slope stands above nothing. The error is taken as at least a
