@@ -106,8 +106,8 @@ import Testing
     style.now = 120 * Self.second
     let leak: [(key: String, value: Variant)] = [
       ("LeakVerdict", .string("waiting")), ("LeakReason", .string("it grows")),
-      ("LeakSinceTimestamp", .uint(110 * Self.second)), ("LeakSlope", .double(1 << 20)),
-      ("LeakSlopeLow", .double(900)), ("LeakSlopeHigh", .double(1 << 21)),
+      ("LeakSinceTimestamp", .uint(110 * Self.second)), ("LeakSlope", .double(1_048_576)),
+      ("LeakSlopeLow", .double(900)), ("LeakSlopeHigh", .double(2_097_152)),
       ("LeakTimeToLimitUSec", .uint(90 * Self.second)), ("LeakNext", .string("it is recycled: it is busy")),
       ("LeakNextTimestamp", .uint(130 * Self.second)),
     ]

@@ -46,7 +46,7 @@ enum LeakLine {
   private static func pace(_ slope: Double) -> String {
     let sign = slope < 0 ? "-" : ""
     let size = min(abs(slope), 1e18)
-    if size >= 1 << 10 { return "\(sign)\(Units.size(UInt64(size)))/s" }
+    if size >= 1024 { return "\(sign)\(Units.size(UInt64(size)))/s" }
     return "\(sign)\(Units.size(UInt64(size * 3600)))/h"
   }
 
