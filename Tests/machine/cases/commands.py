@@ -8,7 +8,7 @@ from podctl_testing import case, curl, expect, podctl, pods, refused, token, uni
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
-@case()
+@case(once="12")
 def json_is_one_value_and_nothing_else_for_every_verb(machine):
     machine.put("/root/users", f"{BOB}\n")
     for verb, kind in {
@@ -38,7 +38,7 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
         {"user": BOB, "tier": "free", "pod": None, "state": None, "data_bytes": None, "status": "deleted"}])
 
 
-@case()
+@case(once="13")
 def wrong_usage_is_one_line_and_status_64(machine):
     for arguments in ("", "frobnicate", "provision", f"provision {ALICE} {BOB}", "pods --frobnicate", "stop",
                       "--json provision", "logs pod-001 -n x", "--json logs pod-001 -f", "-H", "-H -x pods"):
@@ -55,7 +55,7 @@ def wrong_usage_is_one_line_and_status_64(machine):
     expect(machine.succeed("podctl --version").split()[0], "podctl")
 
 
-@case()
+@case(once="13")
 def without_podd_podctl_says_so_with_status_69(machine):
     machine.succeed("systemctl mask --runtime podd.service && systemctl stop podd.service")
     try:
@@ -74,7 +74,7 @@ def podd_is_started_by_the_first_call(machine):
     expect(machine.succeed("systemctl is-active podd.service").strip(), "active")
 
 
-@case()
+@case(once="12")
 def the_same_commands_work_on_another_host_over_ssh(machine):
     machine.succeed("""
         ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 <<< y > /dev/null
@@ -190,7 +190,7 @@ def stop_is_remembered_when_podd_is_started_again(machine):
     expect(unit(machine, "pod-001-2.scope", "ActiveState"), {"ActiveState": "active"})
 
 
-@case()
+@case(once="13")
 def a_restart_keeps_the_listening_socket_and_refuses_no_connection(machine):
     pod = podctl(machine, f"provision {ALICE}")
     secret = token(machine, ALICE)
@@ -229,7 +229,7 @@ print(asked)
     expect(pods(machine)["pod-001"]["restarts"], 0)
 
 
-@case()
+@case(once="12")
 def deprovision_keeps_the_data_for_a_later_provision_and_purge_does_not(machine):
     def ask(what, user=ALICE):
         pod = podctl(machine, f"provision {user}")
@@ -275,7 +275,7 @@ def logs_and_events_tell_what_happened(machine):
         following.signal()
 
 
-@case()
+@case(once="13")
 def a_pipe_gets_plain_columns_and_whole_names(machine):
     name = "a-name-that-no-terminal-has-room-for." * 6 + "@example.com"
     podctl(machine, f"provision {name}")

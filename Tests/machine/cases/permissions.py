@@ -83,7 +83,7 @@ def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
     refused(machine, "podctl users", 77, user="helper")
 
 
-@case()
+@case(once="12")
 def who_changed_what_is_in_the_audit_trail(machine):
     podctl(machine, f"provision {ALICE}")
     machine.run(f"podctl deprovision {ALICE}", user="visitor")
