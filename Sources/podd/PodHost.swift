@@ -17,6 +17,8 @@ final class PodHost {
   private(set) lazy var workloadVersions = WorkloadVersions(host: self)
   private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(host: self)
+  private(set) lazy var memoryHistory = MemoryHistory(host: self)
+  private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]

@@ -15,6 +15,8 @@ public struct PoddSettings: Sendable, Equatable {
   public var startLimitIntervalUSec: UInt64 = 60_000_000
   /// How often each pod's memory is read.
   public var memorySampleUSec: UInt64 = 10_000_000
+  /// How many bytes the minutes of all pods may take; 0 keeps none.
+  public var historyMaxUse: UInt64 = 1 << 30
 
   public init() {}
 
@@ -43,6 +45,7 @@ private struct PoddFile: SettingsFile {
     case StartLimitBurst
     case StartLimitIntervalSec
     case MemorySampleSec
+    case HistoryMaxUse
   }
 
   static let section = "Podd"
@@ -76,6 +79,8 @@ private struct PoddFile: SettingsFile {
     case .MemorySampleSec:
       settings.memorySampleUSec = try parsed(
         value, else: defaults.memorySampleUSec, SettingsValue.interval)
+    case .HistoryMaxUse:
+      settings.historyMaxUse = try parsed(value, else: defaults.historyMaxUse, SettingsValue.bytes)
     }
   }
 }
