@@ -87,6 +87,9 @@ let package = Package(
     .executableTarget(
       name: "decisions-bench", dependencies: ["PodModel"], path: "Tests/Helpers/decisions-bench",
       swiftSettings: strict),
+    .executableTarget(
+      name: "history-bench", dependencies: ["PodStore", "PodModel"], path: "Tests/Helpers/history-bench",
+      swiftSettings: strict),
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
