@@ -152,12 +152,12 @@ private final class HistoryScratch {
 
   @Test func `the oldest give way when it becomes too large`() throws {
     var limits = HistoryStore.Limits()
-    limits.bytes = 200_000
+    limits.bytes = 120_000
     let store = scratch.open(limits)
-    try fill(store, pods: 1...100, minutes: Self.start..<Self.start + 60 * 16)
-    #expect(try store.size() < 300_000)
-    let found = try all(store, 50)
-    #expect(found.last?.minute == Self.start + 60 * 16 - 1)
+    try fill(store, pods: 1...20, minutes: Self.start..<Self.start + 60 * 40)
+    #expect(try store.size() < 160_000)
+    let found = try all(store, 10)
+    #expect(found.last?.minute == Self.start + 60 * 40 - 1)
     #expect(found.count > 60)
     #expect(found.first.map { $0.minute > Self.start } ?? false)
   }

@@ -60,7 +60,8 @@ import Testing
       try #require(Explanation(full())).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":"waits before the next launch","#
         + #""probe":{"failures":2,"failures_max":3,"last_error":"connection refused","#
-        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"connections":0,"#
+        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"#
+        + #""memory_trend":null,"connections":0,"#
         + #""transitions":[{"at":"1970-01-01T00:01:01Z","from":"ready","to":"backoff","event":"ended","#
         + #""reason":null}],"generations":[{"unit":"pod-001-2.scope","started":"1970-01-01T00:01:00Z","#
         + #""ready":"1970-01-01T00:01:00Z","ended":"1970-01-01T00:01:01Z","reason":"oom-own-limit","#
@@ -76,7 +77,8 @@ import Testing
       try #require(Explanation(pod([]))).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":null,"probe":{"failures":null,"#
         + #""failures_max":null,"last_error":null,"last_at":null},"memory_current":4300000,"#
-        + #""memory_max":100663296,"connections":null,"transitions":[],"generations":[],"next":null}"#)
+        + #""memory_max":100663296,"memory_trend":null,"connections":null,"#
+        + #""transitions":[],"generations":[],"next":null}"#)
     #expect(Explanation(Properties([("Pod", .string("pod-001"))])) == nil)
   }
 

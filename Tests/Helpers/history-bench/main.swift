@@ -35,10 +35,13 @@ struct World {
   mutating func minute(_ pod: Int, _ at: Int64) -> MemoryMinute {
     let page: UInt64 = 4096
     var minute = MemoryMinute(
-      minute: at, generation: 1, anon: 0, swap: 0, file: 800 * page, current: 0, currentMax: 0, activeUsers: 20)
+      minute: at, generation: 1, anon: 0, swap: 0, file: 800 * page, current: 0, currentMax: 0,
+      activeUsers: 20)
     switch pod % 10 {
     case 0..<6:
-      if UInt64.random(in: 0..<10, using: &random) == 0 { anon[pod] += UInt64.random(in: 0...1, using: &random) }
+      if UInt64.random(in: 0..<10, using: &random) == 0 {
+        anon[pod] += UInt64.random(in: 0...1, using: &random)
+      }
       minute.cpu = UInt64.random(in: 3_000...9_000, using: &random)
     case 6..<9:
       anon[pod] = max(1_500, anon[pod] + UInt64.random(in: 0...200, using: &random) - 100)
@@ -61,7 +64,8 @@ struct World {
 
 let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count == 3, let pods = arguments.first.flatMap({ Int($0) }), pods > 0,
-  let minutes = arguments.dropFirst().first.flatMap({ Int64($0) }), minutes > 0, let directory = arguments.last
+  let minutes = arguments.dropFirst().first.flatMap({ Int64($0) }), minutes > 0,
+  let directory = arguments.last
 else {
   print("history-bench PODS MINUTES DIRECTORY")
   exit(64)

@@ -100,7 +100,7 @@ struct MemoryTrend {
     // At least a sixteenth of what there is makes it rise to the top.
     let height = max(most - least, most / 16, 1)
     return curve.map { value in
-      value.map { glyphs[Int(($0 - least) * UInt64(glyphs.count - 1) / height)] } ?? " "
+      value.map { glyphs[Int(Double($0 - least) / Double(height) * Double(glyphs.count - 1))] } ?? " "
     }.joined()
   }
 }
