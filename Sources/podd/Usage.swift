@@ -33,7 +33,7 @@ final class Usage {
     var limits: [String: (max: UInt64?, high: UInt64?)] = [:]
     var rows: [UsageRow] = []
     for (count, pod) in host.pods.values.sorted(by: { $0.name < $1.name }).enumerated() {
-      if count % Self.podsAtATime == Self.podsAtATime - 1 { await Task.yield() }
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
       let name = pod.record.tier
       if limits[name] == nil {
         let tier = (try? host.configuration.tier(name))?.tier

@@ -92,7 +92,7 @@ final class MemoryHistory {
     left = []
     gathered = [:]
     for (count, (name, minute)) in minutes.enumerated() {
-      if count % Self.podsAtATime == Self.podsAtATime - 1 { await Task.yield() }
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
       records.append(HistoryRecord(pod: name, minute: counted(minute, of: name)))
     }
     totals = totals.filter { host.pods[$0.key]?.generation != nil }
