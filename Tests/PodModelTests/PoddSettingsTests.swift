@@ -23,6 +23,7 @@ import Testing
       StartLimitBurst=3
       StartLimitIntervalSec=2min
       MemorySampleSec=30
+      HistoryMaxUse=200M
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -33,6 +34,7 @@ import Testing
     expected.startLimitBurst = 3
     expected.startLimitIntervalUSec = 120_000_000
     expected.memorySampleUSec = 30_000_000
+    expected.historyMaxUse = 200 << 20
     #expect(settings == expected)
   }
 
