@@ -88,9 +88,11 @@ let package = Package(
       swiftSettings: strict),
     // How well leaks are told from growth, on traces of many kinds and beside other rules (docs/leak-benchmark.md).
     .target(
-      name: "LeakBench", dependencies: ["PodModel"], path: "Tests/Helpers/LeakBench", swiftSettings: simulated),
+      name: "LeakBench", dependencies: ["PodModel"], path: "Tests/Helpers/LeakBench", swiftSettings: simulated
+    ),
     .executableTarget(
-      name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict),
+      name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict
+    ),
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),

@@ -3,7 +3,8 @@ import Glibc
 extension Kind {
   /// Healthy, and never the same for long.
   static let breathing = [
-    Kind("collector, small teeth") { random in collector(&random, amplitude: 0.02...0.08, samples: 20...120) },
+    Kind("collector, small teeth") { random in collector(&random, amplitude: 0.02...0.08, samples: 20...120)
+    },
     Kind("collector, large teeth") { random in collector(&random, amplitude: 0.15...0.5, samples: 30...400) },
     Kind("collector, slow teeth") { random in
       let period = random.logUniform(2 * 3600, 16 * 3600)

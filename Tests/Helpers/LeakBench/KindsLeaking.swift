@@ -29,7 +29,8 @@ extension Kind {
     },
     Kind("leaks, one after the other") { random in leakAgainAndAgain(&random) },
     Kind("leak in busy hours") { random in
-      var plan = Plan(&random, length: random.uniform(2, 7) * 86_400, before: 3600, spacings: [30, 60], grows: false)
+      var plan = Plan(
+        &random, length: random.uniform(2, 7) * 86_400, before: 3600, spacings: [30, 60], grows: false)
       let (phase, part) = (86_400 * random.unit(), random.uniform(0.3, 0.6))
       let told = random.chance(0.5)
       let most = random.integer(2...20)
@@ -117,14 +118,16 @@ extension Kind {
       return plan.draft
     },
     Kind("leak under the days") { random in
-      var plan = Plan(&random, length: random.uniform(2, 7) * 86_400, before: 7200, spacings: [30, 60], level: 0.1...0.4)
+      var plan = Plan(
+        &random, length: random.uniform(2, 7) * 86_400, before: 7200, spacings: [30, 60], level: 0.1...0.4)
       let (height, phase) = (random.uniform(0.04, 0.2), 86_400 * random.unit())
       plan.draft.add { height * Draft.day($0, phase: phase) }
       return plan.draft
     },
     Kind("leak under hourly jobs") { random in
       var plan = Plan(&random, hours: 8...96)
-      plan.draft.jobs(&random, period: 3600, height: random.uniform(0.03, 0.15), length: random.uniform(60, 600))
+      plan.draft.jobs(
+        &random, period: 3600, height: random.uniform(0.03, 0.15), length: random.uniform(60, 600))
       return plan.draft
     },
     Kind("leak in a wandering pod") { random in
@@ -171,7 +174,8 @@ private struct Plan {
   /// What it has to grow by to meet the limit.
   let rise: Double
 
-  init(_ random: inout Random, hours: ClosedRange<Double>, atLeast: Double = 120, grows: Bool = true,
+  init(
+    _ random: inout Random, hours: ClosedRange<Double>, atLeast: Double = 120, grows: Bool = true,
     level: ClosedRange<Double> = 0.1...0.5
   ) {
     let length = random.logUniform(hours.lowerBound * 3600, hours.upperBound * 3600)
@@ -182,7 +186,8 @@ private struct Plan {
 
   init(
     _ random: inout Random, length: Double, before: Double, atLeast: Double = 120,
-    spacings: [Double] = [1, 2, 5, 10, 10, 10, 15, 30, 60], level: ClosedRange<Double> = 0.1...0.5, grows: Bool = true
+    spacings: [Double] = [1, 2, 5, 10, 10, 10, 15, 30, 60], level: ClosedRange<Double> = 0.1...0.5,
+    grows: Bool = true
   ) {
     // Twice as long as it takes: noise and a level that wanders may put the end off.
     let atLeast = min(atLeast * 2, (before + length * 2) / (spacings.min() ?? 1))

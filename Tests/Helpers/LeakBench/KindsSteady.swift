@@ -25,7 +25,9 @@ extension Kind {
       var draft = Draft(&random, seconds: anyLength(&random))
       draft.warmUp(&random, to: random.uniform(0.1, 0.6))
       let constant = draft.end / random.uniform(2, 10)
-      for index in draft.times.indices { draft.file[index] += 1.2 * (1 - exp(-draft.times[index] / constant)) }
+      for index in draft.times.indices {
+        draft.file[index] += 1.2 * (1 - exp(-draft.times[index] / constant))
+      }
       return draft
     },
     Kind("jumps") { random in
@@ -61,7 +63,8 @@ extension Kind {
       let level = random.uniform(0.2, 0.85)
       let constant = random.logUniform(20, max(30, draft.end / 40))
       draft.add { level * (1 - 0.9 * exp(-$0 / constant)) }
-      for moment in (0..<random.integer(1...5)).map({ _ in draft.end * random.uniform(0.05, 0.95) }).sorted() {
+      for moment in (0..<random.integer(1...5)).map({ _ in draft.end * random.uniform(0.05, 0.95) }).sorted()
+      {
         draft.restart(at: moment, to: level * random.uniform(0.93, 1.03), warmUp: constant)
       }
       return draft

@@ -17,7 +17,8 @@ public struct Report {
     let width = scores.map(\.name.count).max() ?? 0
     var lines = ["\(traces) traces, \(source)", ""]
     let heads = [
-      "precision", "recall", "free", "worst", "left", "worst", "earliest", "false", "/1000 d", "/month", "us/sample",
+      "precision", "recall", "free", "worst", "left", "worst", "earliest", "false", "/1000 d", "/month",
+      "us/sample",
     ]
     lines.append(padded("", width) + heads.map { right($0, 10) }.joined())
     for score in scores {
@@ -32,7 +33,8 @@ public struct Report {
     lines += ["", "Mistakes by kind (false recycles + leaks missed, of traces):", ""]
     let kinds = Set(scores.flatMap(\.byKind.keys)).sorted()
     let kindWidth = kinds.map(\.count).max() ?? 0
-    lines.append(padded("", kindWidth) + right("traces", 8) + scores.map { right(short($0.name), 16) }.joined())
+    lines.append(
+      padded("", kindWidth) + right("traces", 8) + scores.map { right(short($0.name), 16) }.joined())
     for kind in kinds {
       let cells = scores.map { score in
         let mistakes = score.byKind[kind] ?? Score.Mistakes()

@@ -47,7 +47,8 @@ public enum TraceFiles {
       var leaks: [Trace.Leak] = []
       if row[2] == "leak" {
         guard let starts = Double(row[4]), let met = Double(row[5]) else {
-          throw Failure(description: "\(path):\(number + 2): a leak needs its start and when the limit is met")
+          throw Failure(
+            description: "\(path):\(number + 2): a leak needs its start and when the limit is met")
         }
         let end = start + UInt64(met * 1e6)
         leaks = [Trace.Leak(starts: start + UInt64(starts * 1e6), ends: end, meetsLimit: end)]
@@ -62,7 +63,8 @@ public enum TraceFiles {
     var samples: [MemorySample] = []
     for (number, row) in try rows(path, header: header).enumerated() {
       guard row.count == 6, let time = Double(row[0]), time >= 0, let anon = UInt64(row[1]),
-        let swap = UInt64(row[2]), let file = UInt64(row[3]), let current = UInt64(row[4]), let users = Int(row[5])
+        let swap = UInt64(row[2]), let file = UInt64(row[3]), let current = UInt64(row[4]),
+        let users = Int(row[5])
       else { throw Failure(description: "\(path):\(number + 2): not a sample") }
       // Not 0: the first sample of a pod is not the beginning of all clocks.
       let at = 1_000_000_000 + UInt64(time * 1e6)
@@ -95,7 +97,9 @@ public enum TraceFiles {
   }
 
   private static func write(_ text: String, to path: String) throws(Failure) {
-    guard let file = fopen(path, "w") else { throw Failure(description: "\(path): \(String(cString: strerror(errno)))") }
+    guard let file = fopen(path, "w") else {
+      throw Failure(description: "\(path): \(String(cString: strerror(errno)))")
+    }
     let written = fputs(text, file)
     guard fclose(file) == 0, written >= 0 else {
       throw Failure(description: "\(path): \(String(cString: strerror(errno)))")
@@ -103,7 +107,9 @@ public enum TraceFiles {
   }
 
   private static func read(_ path: String) throws(Failure) -> String {
-    guard let file = fopen(path, "r") else { throw Failure(description: "\(path): \(String(cString: strerror(errno)))") }
+    guard let file = fopen(path, "r") else {
+      throw Failure(description: "\(path): \(String(cString: strerror(errno)))")
+    }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)

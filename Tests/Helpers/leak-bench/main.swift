@@ -120,7 +120,9 @@ func run(_ options: Options) throws(TraceFiles.Failure) {
   if options.tune { scores.sort { $0.balance > $1.balance } }
   let report = Report(scores, traces: count, source: source)
   print(options.json ? report.json : report.text, terminator: "")
-  if options.wrong, let first = scores.first { print("\n\(first.name) was wrong about:\n\(Report.wrong(first))", terminator: "") }
+  if options.wrong, let first = scores.first {
+    print("\n\(first.name) was wrong about:\n\(Report.wrong(first))", terminator: "")
+  }
 }
 
 do throws(TraceFiles.Failure) {
