@@ -3,10 +3,13 @@ import Glibc
 extension Kind {
   /// Healthy, and never the same for long.
   static let breathing = [
-    Kind("collector, small teeth") { random in collector(&random, amplitude: 0.02...0.08, samples: 20...120)
+    Kind("collector with small teeth") { random in
+      collector(&random, amplitude: 0.02...0.08, samples: 20...120)
     },
-    Kind("collector, large teeth") { random in collector(&random, amplitude: 0.15...0.5, samples: 30...400) },
-    Kind("collector, slow teeth") { random in
+    Kind("collector with large teeth") { random in
+      collector(&random, amplitude: 0.15...0.5, samples: 30...400)
+    },
+    Kind("collector with slow teeth") { random in
       let period = random.logUniform(2 * 3600, 16 * 3600)
       var draft = Draft(&random, seconds: period * random.uniform(3, 20))
       let amplitude = random.uniform(0.1, 0.5)

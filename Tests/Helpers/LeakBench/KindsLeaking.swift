@@ -6,7 +6,9 @@ extension Kind {
     Kind("slow leak") { random in Plan(&random, hours: 2...240).draft },
     Kind("fast leak") { random in
       let length = random.logUniform(180, 1800)
-      return Plan(&random, length: length, before: random.uniform(60, 1800), spacings: [1, 2, 5, 10]).draft
+      return Plan(
+        &random, length: length, before: random.uniform(60, 1800), atLeast: 20, spacings: [1, 2, 5, 10]
+      ).draft
     },
     Kind("leak under a collector") { random in
       var plan = Plan(&random, hours: 1...96, atLeast: 400)
@@ -27,7 +29,7 @@ extension Kind {
       }
       return plan.draft
     },
-    Kind("leaks, one after the other") { random in leakAgainAndAgain(&random) },
+    Kind("leaks one after the other") { random in leakAgainAndAgain(&random) },
     Kind("leak in busy hours") { random in
       var plan = Plan(
         &random, length: random.uniform(2, 7) * 86_400, before: 3600, spacings: [30, 60], grows: false)

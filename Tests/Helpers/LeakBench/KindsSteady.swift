@@ -3,7 +3,7 @@ import Glibc
 extension Kind {
   /// Healthy, and after a while as large as ever.
   static let steady = [
-    Kind("warm-up, then flat") { random in
+    Kind("warm-up then flat") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
       draft.warmUp(&random, to: random.uniform(0.15, 0.88), within: 30...max(40, min(3600, draft.end / 10)))
       return draft
@@ -15,7 +15,7 @@ extension Kind {
       draft.add { _ in level }
       return draft
     },
-    Kind("noisy, flat") { random in
+    Kind("noisy but flat") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
       draft.warmUp(&random, to: random.uniform(0.3, 0.75))
       draft.noise = random.uniform(0.02, 0.06)

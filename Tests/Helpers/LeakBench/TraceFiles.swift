@@ -16,7 +16,7 @@ public enum TraceFiles {
   public static func label(_ trace: Trace) -> String {
     let start = trace.samples.first?.at ?? 0
     func seconds(_ at: UInt64?) -> String { at.map { decimal($0 - min($0, start)) } ?? "" }
-    return "\(trace.name).csv,\"\(trace.kind)\",\(trace.isLeak ? "leak" : "healthy"),\(trace.memoryMax),"
+    return "\(trace.name).csv,\(trace.kind),\(trace.isLeak ? "leak" : "healthy"),\(trace.memoryMax),"
       + "\(seconds(trace.leaks.first?.starts)),\(seconds(trace.leaks.last?.meetsLimit))\n"
   }
 
@@ -80,14 +80,7 @@ public enum TraceFiles {
       throw Failure(description: "\(path):1: the header is not \(header)")
     }
     return lines.dropFirst().map { line in
-      line.split(separator: ",", omittingEmptySubsequences: false).reduce(into: [String]()) { row, cell in
-        // Kinds have commas in them, and quotes around.
-        if let open = row.last, open.hasPrefix("\""), !open.hasSuffix("\"") || open.count == 1 {
-          row[row.count - 1] = open + "," + cell
-        } else {
-          row.append(String(cell))
-        }
-      }.map { $0.hasPrefix("\"") ? String($0.dropFirst().dropLast()) : $0 }
+      line.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
     }
   }
 
