@@ -33,14 +33,12 @@ struct LeastSquares: Rule {
   let limit: Double
   let horizon: Double
   let score: Double
-  private let length: Double
   private var window: Window
 
   init(limit: Double, window length: Double, horizon: Double, score: Double) {
     self.limit = limit
     self.horizon = horizon
     self.score = score
-    self.length = length
     window = Window(length: length)
   }
 

@@ -18,9 +18,6 @@ public struct Candidate: Sendable {
 
   /// What podd runs.
   public static let detector = Candidate("podctl") { Detector(LeakDetector(memoryMax: $0, memoryHigh: nil)) }
-
-  /// The others, with what served each best on the tuning seeds (`leak-bench --tune`).
-  public static let rivals = [thresholds[0], leastSquares[0], mannKendalls[0], splitAndTails[0]]
 }
 
 /// podd's own.

@@ -96,7 +96,7 @@ func writeTraces(_ options: Options, to directory: String) throws(TraceFiles.Fai
 
 func run(_ options: Options) throws(TraceFiles.Failure) {
   if let directory = options.write { return try writeTraces(options, to: directory) }
-  let rules = (options.tune ? Candidate.choices.flatMap(\.self) : [.detector] + Candidate.rivals).filter {
+  let rules = (options.tune ? Candidate.choices : [.detector] + Candidate.rivals).filter {
     options.only.isEmpty || $0.name.contains(options.only)
   }
   guard !rules.isEmpty else { fail("no rule has \(options.only) in its name", 64) }

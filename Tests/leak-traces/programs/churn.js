@@ -9,5 +9,5 @@ setInterval(() => {
     number += request.length;
   }
   sessions.set(number % 1499, "x".repeat(4000) + number);
-  for (let i = 0; i < kept / 20 / 80; i += 1) forgotten.push({ number, at: i, next: [i] });
+  for (let i = 0; i < kept / 20 / 40; i += 1) forgotten.push({ number, at: i, next: [i] });
 }, 50);
