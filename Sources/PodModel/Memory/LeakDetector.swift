@@ -1,33 +1,111 @@
-/// Tells a leak from growth that ends by itself, sample by sample, in bounded memory.
+/// Tells a leak from growth that ends by itself, sample by sample, in bounded memory. docs/leaks.md is its rule in
+/// words, with the reasons for its constants; `LeakJudgement` holds the tests.
 public struct LeakDetector: Sendable {
-  /// What is known by the last sample.
-  public struct Finding: Sendable, Equatable {
-    public var isLeak = false
-    /// When the growth began, by the samples' clock.
-    public var since: UInt64?
-    /// Bytes per second, with the interval that holds it with 95 % confidence.
-    public var slope = 0.0
-    public var slopeLow = 0.0
-    public var slopeHigh = 0.0
-    /// Seconds until the limit is met at this pace; nil when it is not, or when there is no limit.
-    public var timeToLimit: Double?
-    /// One sentence with the figures it was concluded from.
-    public var reason = ""
-
-    public init() {}
-  }
-
   public private(set) var finding = Finding()
+
+  private let limit: Float?
+  private var intake: MemoryIntake
+  private var conviction: Conviction?
+  private var samplesSinceLook = 0
 
   /// - Parameters:
   ///   - memoryMax: The pod's MemoryMax= in bytes; nil for none.
-  ///   - memoryHigh: Its MemoryHigh=: where it begins to stall (facts 21); nil for none.
+  ///   - memoryHigh: Its MemoryHigh=: where it begins to stall (facts 21); nil for none. The lower of the two is the
+  ///     limit that is reckoned with; without either nothing is ever found to be a leak.
   public init(memoryMax: UInt64?, memoryHigh: UInt64?) {
+    let bytes = [memoryMax, memoryHigh].compactMap(\.self).min()
+    finding.limit = bytes
+    limit = bytes.map { Float(max($0, 1)) }
+    intake = MemoryIntake(scale: limit ?? 1e9)
   }
 
-  /// Takes the next sample of the same generation; a new generation gets a new detector.
+  /// Takes the next sample of the same generation; a new generation gets a new detector. A sample that is not later
+  /// than the one before is passed over.
   @discardableResult
   public mutating func add(_ sample: MemorySample) -> Finding {
-    finding
+    guard intake.take(sample) else { return finding }
+    finding.held = sample.held
+    finding.at = sample.at
+    samplesSinceLook += 1
+    guard isWorthALook(sample) else { return finding }
+    samplesSinceLook = 0
+    let judgement = LeakJudgement(intake, limit: limit)
+    note(judgement)
+    if judgement.isLeak, conviction == nil {
+      conviction = Conviction(at: sample.at, level: Float(sample.held), judgement)
+      finding.detectedAt = finding.detectedAt ?? sample.at
+    } else if conviction?.isDisproved(by: Float(sample.held), at: sample.at, limit: limit ?? 1e9) == true {
+      conviction = nil
+      finding.basis = .disproved
+    }
+    finding.isLeak = conviction != nil
+    if let conviction { finding.basis = conviction.basis }
+    return finding
+  }
+
+  /// With half of the limit free there is no hurry: then every eighth sample is enough.
+  private func isWorthALook(_ sample: MemorySample) -> Bool {
+    guard let limit else { return samplesSinceLook >= 8 }
+    let next = Float(sample.held) + 2 * max(intake.lastStep, 0)
+    return samplesSinceLook >= 8 || next >= 0.5 * limit || conviction != nil
+  }
+
+  private mutating func note(_ judgement: LeakJudgement) {
+    finding.basis = judgement.basis
+    finding.isGrowing = judgement.isGrowing
+    guard let trend = judgement.trend else {
+      finding.since = nil
+      (finding.slope, finding.slopeLow, finding.slopeHigh) = (0, 0, 0)
+      finding.timeToLimit = nil
+      return
+    }
+    finding.since = judgement.isGrowing ? intake.origin &+ UInt64(max(trend.start, 0) * 1e6) : nil
+    finding.slope = Double(trend.slope)
+    finding.slopeLow = Double(trend.slope - trend.halfInterval)
+    finding.slopeHigh = Double(trend.slope + trend.halfInterval)
+    finding.timeToLimit = nil
+    if let limit, judgement.isGrowing, trend.slope > 0 {
+      finding.timeToLimit = Double(max(limit - intake.lastHeld, 0) / trend.slope)
+    }
+  }
+}
+
+extension LeakDetector {
+  /// A leak that was found, and what would disprove it.
+  struct Conviction: Sendable {
+    let basis: Basis
+    /// What it had gained when it was found, in bytes, and in how many microseconds.
+    private let gain: Float
+    private let span: UInt64
+    private let level: Float
+    private var highest: Float
+    private var highestAt: UInt64
+    private var belowSince: UInt64?
+
+    init(at: UInt64, level: Float, _ judgement: LeakJudgement) {
+      basis = judgement.basis
+      gain = judgement.trend?.rise ?? 0
+      let seconds = (judgement.trend?.end ?? 0) - (judgement.trend?.start ?? 0)
+      span = UInt64(max(seconds, 0) * 1e6)
+      self.level = level
+      highest = level
+      highestAt = at
+    }
+
+    /// The program gave back half of what it had gained, for half an hour; or it gained nothing more for as long as
+    /// its growth had lasted, and for six hours at least: a leak may rest for a night.
+    mutating func isDisproved(by held: Float, at: UInt64, limit: Float) -> Bool {
+      if held > highest + 0.01 * limit {
+        highest = held
+        highestAt = at
+      }
+      if held > level - gain / 2 {
+        belowSince = nil
+      } else if belowSince == nil {
+        belowSince = at
+      }
+      if let belowSince, at - belowSince >= 1_800_000_000 { return true }
+      return at - highestAt >= max(span, 21_600_000_000)
+    }
   }
 }

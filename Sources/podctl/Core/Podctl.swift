@@ -23,7 +23,9 @@ public struct Podctl: ParsableCommand {
         ]),
       CommandGroup(
         name: "What happened",
-        subcommands: [Explain.self, Logs.self, Events.self, Doctor.self, CompleteNames.self]),
+        subcommands: [
+          Explain.self, Logs.self, Events.self, LeakReplay.self, Doctor.self, CompleteNames.self,
+        ]),
     ])
 
   /// For help and completion: they are moved behind the verb before anything is parsed.

@@ -1,0 +1,36 @@
+extension LeakDetector {
+  /// What is known by the last sample.
+  public struct Finding: Sendable, Equatable {
+    /// Stays true for the generation unless the growth is disproved (docs/leaks.md).
+    public var isLeak = false
+    /// Grows steadily, whether or not that is a leak: what siblings are compared by.
+    public var isGrowing = false
+    /// When the growth began, by the samples' clock.
+    public var since: UInt64?
+    /// When it was first found to be a leak, by the samples' clock.
+    public var detectedAt: UInt64?
+    /// Bytes per second, with the interval that holds it with 95 % confidence.
+    public var slope = 0.0
+    public var slopeLow = 0.0
+    public var slopeHigh = 0.0
+    /// Seconds until the limit is met at this pace; nil when it is not, or when there is no limit.
+    public var timeToLimit: Double?
+    /// When the last sample was taken, by its clock.
+    public var at: UInt64 = 0
+    /// Anon and swap of the last sample, and the limit that it is held against; nil for none.
+    public var held: UInt64 = 0
+    public var limit: UInt64?
+    /// What the finding rests on.
+    public var basis = Basis.tooFewSamples
+
+    public init() {}
+  }
+
+  /// The test that decided, in the words of docs/leaks.md.
+  public enum Basis: Sendable, Equatable {
+    /// No leak, as far as can be told.
+    case tooFewSamples, noLimit, steady, settling, room, disproved
+    /// A leak.
+    case nearTheLimit, afterRest, forDays, intoSwap, underTeeth, fasterThanSamples
+  }
+}

@@ -1,0 +1,58 @@
+extension LeakDetector.Finding {
+  /// One sentence with the figures it was concluded from. Worded when it is asked for: most findings never are.
+  public var reason: String {
+    let memory = limit.map { "\(size(held)) of \(size($0)) held" } ?? "\(size(held)) held"
+    guard slope > 0, slopeHigh > 0, isGrowing || isLeak else { return "\(basis.words): \(memory)" }
+    var parts = [memory, "\(pace(slope)) (\(pace(slopeLow)) to \(pace(slopeHigh)))"]
+    if let since, at > since { parts[1] += " for \(span(seconds: Double(at - since) / 1e6))" }
+    if let timeToLimit { parts.append("\(span(seconds: timeToLimit)) to the limit") }
+    return "\(basis.words): \(parts.joined(separator: ", "))"
+  }
+}
+
+extension LeakDetector.Basis {
+  /// What was concluded, without figures.
+  public var words: String {
+    switch self {
+    case .tooFewSamples: "too few samples yet, two minutes of them are needed"
+    case .noLimit: "without a limit nothing can be told"
+    case .steady: "no steady growth"
+    case .settling: "growth that slows down"
+    case .room: "steady growth that may still end below the limit"
+    case .nearTheLimit: "steady growth that did not end at 90% of the limit"
+    case .afterRest: "steady growth after a long rest, without new users"
+    case .forDays: "steady growth for more than three days"
+    case .intoSwap: "steady growth that goes to swap"
+    case .underTeeth: "steady growth of what collections leave"
+    case .fasterThanSamples: "steady growth that meets the limit by the next sample"
+    case .disproved: "growth that ended or was given back"
+    }
+  }
+}
+
+/// `41.2M`: powers of 1024 with one decimal, as podctl prints sizes.
+private func size(_ bytes: UInt64) -> String {
+  for (letter, shift) in [("T", UInt64(40)), ("G", 30), ("M", 20), ("K", 10)] where bytes >> shift > 0 {
+    let tenth = (bytes >> (shift - 10)) % 1024 * 10 / 1024
+    return tenth == 0 ? "\(bytes >> shift)\(letter)" : "\(bytes >> shift).\(tenth)\(letter)"
+  }
+  return "\(bytes)B"
+}
+
+/// Bytes per second, told by the minute where that is a megabyte or more, else by the hour.
+private func pace(_ slope: Double) -> String {
+  let sign = slope < 0 ? "-" : ""
+  let perMinute = min(slope.magnitude * 60, 1e18)
+  return perMinute >= 1_048_576
+    ? "\(sign)\(size(UInt64(perMinute)))/min" : "\(sign)\(size(UInt64(perMinute * 60)))/h"
+}
+
+/// `5h 12min`: the two largest units.
+private func span(seconds: Double) -> String {
+  let whole = UInt64(min(max(seconds, 0), 1e12))
+  let parts: [(UInt64, String)] = [
+    (whole / 86_400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s"),
+  ]
+  let told = parts.drop { $0.0 == 0 }.prefix(2).filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }
+  return told.isEmpty ? "0s" : told.joined(separator: " ")
+}

@@ -1,0 +1,161 @@
+/// Makes one history out of samples as they come: without the misread ones, begun anew when the program was, and
+/// without what came with new users.
+struct MemoryIntake: Sendable {
+  /// What was held, less what new users brought.
+  private(set) var floors = MemoryFloors()
+  /// The clock at which the history begins.
+  private(set) var origin: UInt64 = 0
+  /// Of the last sample taken, in seconds since `origin`.
+  private(set) var now: Float = 0
+  private(set) var lastHeld: Float = 0
+  /// What the last sample gained on the one before.
+  private(set) var lastStep: Float = 0
+  /// Seconds from sample to sample of late.
+  private(set) var spacing: Float = 0
+  /// Mean difference of neighbouring samples; large ones, such as a collector's, count little.
+  private(set) var roughness: Float = 0
+  /// Squares of what samples gained and lost on the one before, of the last thousand or so.
+  private var gains: Float = 0
+  private var losses: Float = 0
+  /// What new users brought, as far as it is known.
+  private(set) var broughtByUsers: Float = 0
+  /// When users last were more than ever before in this history.
+  private(set) var lastJoin: Float?
+  /// When the program began to swap, and what was in swap and in memory then.
+  private(set) var swapping: (since: Float, swap: Float, anon: Float)?
+  private(set) var lastSwap: Float = 0
+  /// How often memory fell to where the program had begun, and the highest it had reached before that.
+  private(set) var beginnings = 0
+  private(set) var highestBefore: Float = 0
+
+  /// The limit, or what stands for it.
+  private let scale: Float
+  private var firstHeld: Float = 0
+  private var lastAt: UInt64?
+  private var doubtful: MemorySample?
+  private var usersHigh = 0
+  private var join: (until: Float, held: Float, before: Float, allowance: Float)?
+
+  /// How long what is gained may be due to users who came: they sign in, and load what is theirs.
+  private static let joinSeconds: Float = 1800
+
+  init(scale: Float) { self.scale = scale }
+
+  /// False when the sample tells nothing, or not before the next one.
+  mutating func take(_ sample: MemorySample) -> Bool {
+    guard let lastAt else {
+      guard sample.held > 0 else { return false }
+      begin(with: sample)
+      return true
+    }
+    // No program holds nothing: the counter was read while it was reset.
+    guard sample.at > lastAt, sample.held > 0 else { return false }
+    let held = Float(sample.held)
+    if let earlier = doubtful {
+      doubtful = nil
+      if isOutOfLine(held) && (held < lastHeld) == (Float(earlier.held) < lastHeld) {
+        // Seen twice: it is so.
+        if earlier.at > lastAt { accept(earlier) }
+      }
+    } else if isOutOfLine(held) {
+      doubtful = sample
+      return false
+    }
+    accept(sample)
+    return true
+  }
+
+  /// A fall to less than half or a leap that nothing announced may be one misread sample.
+  private func isOutOfLine(_ held: Float) -> Bool {
+    if held < lastHeld / 2 { return lastHeld > 0.02 * scale }
+    return held - lastHeld > max(0.15 * scale, 4 * roughness)
+  }
+
+  private mutating func begin(with sample: MemorySample) {
+    floors.removeAll()
+    origin = sample.at
+    lastAt = sample.at
+    now = 0
+    firstHeld = Float(sample.held)
+    lastHeld = firstHeld
+    lastStep = 0
+    spacing = 0
+    roughness = 0
+    gains = 0
+    losses = 0
+    broughtByUsers = 0
+    lastJoin = nil
+    join = nil
+    swapping = nil
+    usersHigh = sample.activeUsers
+    floors.append(at: 0, lastHeld)
+  }
+
+  private mutating func accept(_ sample: MemorySample) {
+    let held = Float(sample.held)
+    if held < min(lastHeld / 2, lastHeld - 0.1 * scale), held <= max(0.1 * scale, 1.25 * firstHeld) {
+      beginnings += 1
+      for stretch in floors.stretches { highestBefore = max(highestBefore, stretch.high + broughtByUsers) }
+      return begin(with: sample)
+    }
+    let seconds = Float(sample.at &- (lastAt ?? sample.at)) / 1e6
+    now = Float(sample.at &- origin) / 1e6
+    lastAt = sample.at
+    spacing = spacing == 0 ? seconds : spacing + (min(seconds, 4 * spacing) - spacing) / 8
+    lastStep = held - lastHeld
+    let difference = lastStep.magnitude
+    roughness = roughness == 0 ? difference : roughness + (min(difference, 3 * roughness) - roughness) / 16
+    gains += ((lastStep > 0 ? lastStep * lastStep : 0) - gains) / 1024
+    losses += ((lastStep < 0 ? lastStep * lastStep : 0) - losses) / 1024
+    noteUsers(sample.activeUsers, held)
+    noteSwap(sample)
+    lastHeld = held
+    floors.append(at: now, held - broughtByUsers)
+  }
+
+  /// What is gained after users came is theirs for half an hour, up to twice the share of those who were there.
+  private mutating func noteUsers(_ users: Int, _ held: Float) {
+    if users > usersHigh {
+      let share =
+        usersHigh > 0 ? 2 * Float(users - usersHigh) / Float(usersHigh) * lastHeld : scale
+      let running = join ?? (until: 0, held: lastHeld, before: broughtByUsers, allowance: 0)
+      // At least until the next sample, however far that is.
+      let until = now + max(Self.joinSeconds, 1.5 * spacing)
+      join = (until, running.held, running.before, running.allowance + share)
+      usersHigh = users
+      lastJoin = now
+    }
+    guard let join else { return }
+    broughtByUsers = join.before + min(max(held - join.held, 0), join.allowance)
+    if now >= join.until { self.join = nil }
+  }
+
+  private mutating func noteSwap(_ sample: MemorySample) {
+    lastSwap = Float(sample.swap)
+    if lastSwap < 0.01 * scale {
+      swapping = nil
+    } else if swapping == nil {
+      swapping = (now, lastSwap, Float(sample.anon))
+    }
+  }
+
+  /// A collector takes at once what was gained bit by bit; noise gains and loses alike.
+  var hasTeeth: Bool { losses >= 3 * gains && losses > 0 }
+
+  /// Standard deviation of a sample about its mean, as far as neighbours tell; `slope` in bytes per second is no noise.
+  func noise(beside slope: Float) -> Float {
+    max(roughness - slope.magnitude * spacing, 0) * 0.886
+  }
+
+  /// Mean of what was held of late, in at most `samples` samples, and how many these were.
+  func recent(_ samples: Float) -> (mean: Float, count: Float) {
+    var sum: Float = 0
+    var count: Float = 0
+    for stretch in floors.stretches.reversed() {
+      guard count == 0 || count + Float(stretch.count) <= samples else { break }
+      sum += stretch.mean * Float(stretch.count)
+      count += Float(stretch.count)
+    }
+    return (count > 0 ? sum / count + broughtByUsers : lastHeld, max(count, 1))
+  }
+}

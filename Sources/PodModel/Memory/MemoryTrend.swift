@@ -1,0 +1,156 @@
+/// How the floor of a pod's memory moved over one span of time, cut into eight blocks of equal length. The lowest
+/// value of a block is what was not given back in it: teeth and noise shorter than a block do not count.
+struct MemoryTrend {
+  static let blocks = 8
+
+  /// Seconds since the history began.
+  var start: Float = 0
+  var end: Float = 0
+  /// Bytes per second, and its standard error with the correlation of neighbouring blocks taken into account.
+  var slope: Float = 0
+  var error: Float = 0
+  /// Blocks that hold samples.
+  var used = 0
+  /// By the line: what was gained from start to end, and where it ends.
+  var rise: Float = 0
+  var level: Float = 0
+  /// Standard deviation of the floors about the line.
+  var scatter: Float = 0
+  /// What the second half gained for each byte of the first: 1 for a line, less for what settles.
+  var pace: Float = 0
+  /// What a rise that goes on slowing as it did would still gain; infinite when it does not slow.
+  var ahead: Float = 0
+  /// The last block's gain, and the largest of all, in mean blocks' gains.
+  var lastGain: Float = 0
+  var largestGain: Float = 0
+  /// The last floor; the highest value of the last third, and how far it stands above that third's floors.
+  var floor: Float = 0
+  var top: Float = 0
+  var band: Float = 0
+  /// From the lowest value to the highest.
+  var range: Float = 0
+
+  /// Nil when fewer than five blocks hold samples.
+  init?(_ floors: MemoryFloors, from start: Float, to end: Float) {
+    self.start = start
+    self.end = end
+    guard end > start else { return nil }
+    let perBlock = Float(Self.blocks) / (end - start)
+    var low = SIMD8<Float>(repeating: .infinity)
+    var high = SIMD8<Float>(repeating: -.infinity)
+    var time = SIMD8<Float>(repeating: 0)
+    for stretch in floors.stretches.reversed() {
+      guard stretch.start >= start else { break }
+      guard stretch.start <= end else { continue }
+      let block = min(Int((stretch.start - start) * perBlock), Self.blocks - 1)
+      high[block] = max(high[block], stretch.high)
+      // In a stretch that grows, the lowest value is its first.
+      if stretch.low <= low[block] {
+        low[block] = stretch.low
+        time[block] = stretch.start
+      }
+    }
+    guard fit(low, time), measureShape(low, time) else { return nil }
+    measureTop(low, high)
+  }
+
+  /// Least squares through the floors.
+  private mutating func fit(_ low: SIMD8<Float>, _ time: SIMD8<Float>) -> Bool {
+    var count: Float = 0
+    var meanTime: Float = 0
+    var meanLow: Float = 0
+    for index in 0..<Self.blocks where low[index] < .infinity {
+      count += 1
+      meanTime += time[index]
+      meanLow += low[index]
+    }
+    used = Int(count)
+    guard used >= 5 else { return false }
+    meanTime /= count
+    meanLow /= count
+    var squares: Float = 0
+    var products: Float = 0
+    for index in 0..<Self.blocks where low[index] < .infinity {
+      let distance = time[index] - meanTime
+      squares += distance * distance
+      products += distance * (low[index] - meanLow)
+    }
+    guard squares > 0 else { return false }
+    slope = products / squares
+    var residuals: Float = 0
+    var neighbours: Float = 0
+    var before: Float = 0
+    for index in 0..<Self.blocks where low[index] < .infinity {
+      let residual = low[index] - meanLow - slope * (time[index] - meanTime)
+      residuals += residual * residual
+      neighbours += residual * before
+      before = residual
+    }
+    scatter = (residuals / (count - 2)).squareRoot()
+    // Neighbours that err alike say less than as many that err each for itself.
+    let correlation = residuals > 0 ? min(max(neighbours / residuals, 0), 0.6) : 0
+    error = (residuals / (count - 2) / squares * (1 + correlation) / (1 - correlation)).squareRoot()
+    rise = slope * (end - start)
+    level = meanLow + slope * (end - meanTime)
+    return true
+  }
+
+  /// Whether it slows, jumps, or goes on.
+  private mutating func measureShape(_ low: SIMD8<Float>, _ time: SIMD8<Float>) -> Bool {
+    // Empty blocks are filled in from their neighbours: a gap says nothing of the shape.
+    var filled = low
+    var lastKnown = -1
+    for index in 0..<Self.blocks where low[index] < .infinity {
+      if lastKnown < 0 {
+        for earlier in 0..<index { filled[earlier] = low[index] }
+      } else if index - lastKnown > 1 {
+        let step = (low[index] - low[lastKnown]) / Float(index - lastKnown)
+        for between in (lastKnown + 1)..<index {
+          filled[between] = low[lastKnown] + step * Float(between - lastKnown)
+        }
+      }
+      lastKnown = index
+    }
+    guard lastKnown == Self.blocks - 1 else { return false }
+    let first = (filled[0] + filled[1]) / 2
+    let middle = (filled[3] + filled[4]) / 2
+    let last = (filled[6] + filled[7]) / 2
+    let early = middle - first
+    let late = last - middle
+    pace = early > 0 ? late / early : (late > 0 ? .infinity : 0)
+    // What is uncertain of the pace is taken for slowing.
+    let surely = pace - 2 * scatter / early
+    if late <= 0 || early <= 0 || surely <= 0 {
+      ahead = 0
+    } else {
+      ahead = surely >= 0.98 ? .infinity : late * surely / (1 - surely)
+    }
+    let mean = rise / Float(Self.blocks)
+    var largest: Float = 0
+    for index in 1..<Self.blocks { largest = max(largest, filled[index] - filled[index - 1]) }
+    largestGain = mean > 0 ? largest / mean : .infinity
+    lastGain = mean > 0 ? (filled[7] - filled[6]) / mean : 0
+    floor = filled[7]
+    return true
+  }
+
+  private mutating func measureTop(_ low: SIMD8<Float>, _ high: SIMD8<Float>) {
+    top = max(high[5], max(high[6], high[7]))
+    // The rise within a block is no tooth.
+    let own = max(rise, 0) / Float(Self.blocks)
+    range = high.max() - low.min()
+    var least: Float = .infinity
+    for index in 4..<Self.blocks where low[index] < .infinity {
+      least = min(least, high[index] - low[index] - own)
+    }
+    band = max(least, 0)
+  }
+
+  /// Student's quotient: how many standard errors the slope stands above nothing. The error is taken as at least a
+  /// hundredth of the slope's: a line without any scatter is a line.
+  var certainty: Float { slope <= 0 ? 0 : slope / max(error, slope * 0.01) }
+
+  /// Half of the interval that holds the slope with 95 % confidence: Student's t for the blocks' degrees of freedom,
+  /// by an approximation that is within 0.5 % from 2 to 6 of them.
+  var halfInterval: Float { error * (1.96 + 2.45 / (Float(used) - 2 - 0.95)) }
+}
