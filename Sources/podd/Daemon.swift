@@ -189,6 +189,7 @@ final class Daemon {
     Notify.send("STOPPING=1")
     loopTask {
       await self.host?.recordsWritten()
+      await self.host?.memoryHistory.write()
       EventLoop.main.exit(0)
     }
   }

@@ -49,6 +49,8 @@ enum MessageID: String, CaseIterable {
   case firewallLost = "cce67fa81baa40a48ae2691093235553"
   /// The kernel's limits are not the tier's.
   case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
+  /// The database of the memory history could not be used, and a new one was begun.
+  case historySetAside = "94defd2068b8417e876c3b68c64e24a6"
   /// What runs and what should run were compared.
   case reconciled = "6de73549ccda4a2192d466a7d8916f6a"
   /// A pod leaks memory; what is done about it.

@@ -21,6 +21,7 @@ final class PodHost {
   private(set) lazy var pressure = PressureWatch(self)
   private(set) lazy var memory = MemoryWatch(self)
   private(set) lazy var memoryHistory = MemoryHistory(host: self)
+  private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]

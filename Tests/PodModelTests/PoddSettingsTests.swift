@@ -29,6 +29,7 @@ import Testing
       LeakAction=alert
       LeakRecyclesPerHour=3
       StallTimeoutSec=2min
+      HistoryMaxUse=200M
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -45,6 +46,7 @@ import Testing
     expected.leakAction = .alert
     expected.leakRecyclesPerHour = 3
     expected.stallTimeoutUSec = 120_000_000
+    expected.historyMaxUse = 200 << 20
     #expect(settings == expected)
   }
 

@@ -60,8 +60,9 @@ import Testing
       try #require(Explanation(full())).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":"waits before the next launch","#
         + #""probe":{"failures":2,"failures_max":3,"last_error":"connection refused","#
-        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"leak":null,"connections":0,"#
-        + #""shortage":null,"transitions":[{"at":"1970-01-01T00:01:01Z","from":"ready","to":"backoff","event":"ended","#
+        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"leak":null,"#
+        + #""memory_trend":null,"connections":0,"shortage":null,"#
+        + #""transitions":[{"at":"1970-01-01T00:01:01Z","from":"ready","to":"backoff","event":"ended","#
         + #""reason":null}],"generations":[{"unit":"pod-001-2.scope","started":"1970-01-01T00:01:00Z","#
         + #""ready":"1970-01-01T00:01:00Z","ended":"1970-01-01T00:01:01Z","reason":"oom-own-limit","#
         + #""evidence":{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"oomd_kills":null,"#
@@ -77,8 +78,8 @@ import Testing
       try #require(Explanation(pod([]))).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":null,"probe":{"failures":null,"#
         + #""failures_max":null,"last_error":null,"last_at":null},"memory_current":4300000,"#
-        + #""memory_max":100663296,"leak":null,"connections":null,"shortage":null,"transitions":[],"#
-        + #""generations":[],"next":null}"#)
+        + #""memory_max":100663296,"leak":null,"memory_trend":null,"connections":null,"shortage":null,"#
+        + #""transitions":[],"generations":[],"next":null}"#)
     #expect(Explanation(Properties([("Pod", .string("pod-001"))])) == nil)
   }
 

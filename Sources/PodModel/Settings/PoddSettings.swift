@@ -23,6 +23,8 @@ public struct PoddSettings: Sendable, Equatable {
   public var leakRecyclesPerHour = 12
   /// How long a pod may stall at its memory limit; the largest number: for ever.
   public var stallTimeoutUSec: UInt64 = 60_000_000
+  /// How many bytes the minutes of all pods may take; 0 keeps none.
+  public var historyMaxUse: UInt64 = 1 << 30
 
   public init() {}
 
@@ -57,6 +59,7 @@ private struct PoddFile: SettingsFile {
     case LeakAction
     case LeakRecyclesPerHour
     case StallTimeoutSec
+    case HistoryMaxUse
   }
 
   static let section = "Podd"
@@ -109,6 +112,8 @@ private struct PoddFile: SettingsFile {
     case .StallTimeoutSec:
       settings.stallTimeoutUSec = try parsed(
         value, else: defaults.stallTimeoutUSec, SettingsValue.timeout)
+    case .HistoryMaxUse:
+      settings.historyMaxUse = try parsed(value, else: defaults.historyMaxUse, SettingsValue.bytes)
     }
   }
 }

@@ -15,7 +15,8 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
             f"provision {ALICE}": dict, "provision --from-file /root/users": list, "users": list, "pods": list,
             "tiers": list, "status": dict, "status pod-001": dict, f"status {ALICE}": dict, "stop pod-001": dict,
             "start pod-001": dict, "restart pod-001": dict, "reset pod-001": dict, "logs pod-001": list,
-            "explain pod-001": dict, "recycle pod-001 --dry-run": dict, "recycle pod-001": dict,
+            "explain pod-001": dict, "history pod-001": list, "top": list,
+            "recycle pod-001 --dry-run": dict, "recycle pod-001": dict,
             "evict --dry-run pod-001": dict, "freeze pod-001": dict, "thaw pod-001": dict, "evict pod-001": dict,
             "wake pod-001": dict, "rollout --tier free --healthy-sec 1": dict, "doctor --invariants": list,
             f"logs {ALICE} -n 1": list, "events -n 5": list, "doctor": dict, f"deprovision {BOB}": dict,
@@ -49,7 +50,7 @@ def wrong_usage_is_one_line_and_status_64(machine):
     refused(machine, "podctl start pod-999", 1, "pod-999")
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
                  "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
-                 "doctor"):
+                 "doctor", "history", "top"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")
@@ -88,6 +89,7 @@ def the_same_commands_work_on_another_host_over_ssh(machine):
         expect(json.loads(machine.succeed("podctl --json -H root@localhost users"))[0]["user"], ALICE)
         assert "pod-001" in machine.succeed("podctl -H localhost pods")
         expect(machine.run("podctl -H localhost doctor").status, 0)
+        assert "pod-001" in machine.succeed("podctl -H localhost top -n 1")
         wait_until(lambda: "pod-001 is ready" in machine.succeed("podctl -H localhost logs pod-001"),
                    what="the other host's journal")
         refused(machine, "podctl -H localhost provision ../x", 64)
