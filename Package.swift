@@ -90,11 +90,19 @@ let package = Package(
     .executableTarget(
       name: "history-bench", dependencies: ["PodStore", "PodModel"], path: "Tests/Helpers/history-bench",
       swiftSettings: strict),
+    // How well leaks are told from growth, on traces of many kinds and beside other rules (docs/leak-benchmark.md).
+    .target(
+      name: "LeakBench", dependencies: ["PodModel"], path: "Tests/Helpers/LeakBench", swiftSettings: simulated
+    ),
+    .executableTarget(
+      name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict
+    ),
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
+    .testTarget(name: "LeakTests", dependencies: ["LeakBench", "PodModel"], swiftSettings: strict),
     .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
     .testTarget(
       name: "SimulationTests",

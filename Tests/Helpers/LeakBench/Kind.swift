@@ -1,0 +1,49 @@
+/// One way in which a pod's memory behaves.
+struct Kind: Sendable {
+  let name: String
+  let draw: @Sendable (inout Random) -> Draft
+
+  init(_ name: String, _ draw: @escaping @Sendable (inout Random) -> Draft) {
+    self.name = name
+    self.draw = draw
+  }
+
+  /// From half an hour to two weeks.
+  static func anyLength(_ random: inout Random) -> Double { random.logUniform(1800, 14 * 86_400) }
+
+  /// Those that only look like leaks, if at that.
+  static let healthy = steady + filling + breathing
+}
+
+/// The traces of one seed, in an order of their own: every second one leaks, every kind in turn.
+public struct Traces: Sequence, IteratorProtocol {
+  private let seed: UInt64
+  private let count: Int
+  private var index = 0
+
+  /// Seeds to choose a rule's parameters by.
+  public static let tuningSeeds: ClosedRange<UInt64> = 1...5
+  /// Seeds from here on are for scores alone: nobody may look at their traces before.
+  public static let heldOutFrom: UInt64 = 1001
+
+  public init(seed: UInt64, count: Int) {
+    self.seed = seed
+    self.count = count
+  }
+
+  public static var kinds: [(name: String, leaks: Bool)] {
+    Kind.healthy.map { ($0.name, false) } + Kind.leaking.map { ($0.name, true) }
+  }
+
+  public mutating func next() -> Trace? {
+    guard index < count else { return nil }
+    defer { index += 1 }
+    let kinds = index % 2 == 0 ? Kind.healthy : Kind.leaking
+    let kind = kinds[index / 2 % kinds.count]
+    var random = Random(seed: seed, stream: UInt64(index))
+    let draft = kind.draw(&random)
+    let number = String(index)
+    let name = "\(seed)-\(String(repeating: "0", count: Swift.max(0, 4 - number.count)))\(number)"
+    return draft.trace(name: name, kind: kind.name, random: &random)
+  }
+}

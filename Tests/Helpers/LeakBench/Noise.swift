@@ -1,0 +1,76 @@
+import Glibc
+import PodModel
+
+extension Draft {
+  /// What is read of it on a real host: noise, pages, late samples, gaps, a counter that reads 0 once. A leak's
+  /// trace ends with the sample in which held memory meets the limit; a healthy pod lives on.
+  func trace(name: String, kind: String, random: inout Random) -> Trace {
+    let limit = (random.logUniform(64, 3072) * 256).rounded() * 4096
+    // Huge pages come and go in 2 MiB; a small pod that used them would show nothing else.
+    let page = limit > 1e9 && random.chance(0.25) ? 2_097_152.0 : 4096
+    let kernel = random.uniform(0.002, 0.012)
+    let origin = UInt64(random.uniform(1e6, 1e12))
+    let late = random.chance(0.7) ? random.uniform(0, 0.1) : 0
+    let spikes = random.chance(0.3) ? random.logUniform(0.0005, 0.01) : 0
+    let drift = random.chance(0.5) ? random.uniform(0.3, 0.95) : 0
+    var correlated = 0.0
+    var samples: [MemorySample] = []
+    samples.reserveCapacity(times.count)
+    var met: UInt64?
+    for index in times.indices {
+      correlated = drift * correlated + sqrt(1 - drift * drift) * noise * random.gaussian()
+      var share = max(held[index] + correlated, 0.004)
+      if random.chance(spikes) { share += random.uniform(0.01, 0.05) }
+      // A healthy pod is one that its limit does not end.
+      if leaks.isEmpty { share = min(share, 0.97) }
+      let swapped = min(share, max(0, swap[index]))
+      let anon = ((share - swapped) * limit / page).rounded() * page
+      let inSwap = (swapped * limit / 4096).rounded() * 4096
+      let room = max(0, 1 - kernel - (share - swapped))
+      let cache = (min(max(0, file[index] + noise * random.gaussian()), room) * limit / 4096).rounded() * 4096
+      let current = min(limit, anon + cache + (kernel * limit / 4096).rounded() * 4096)
+      let at = origin + UInt64((times[index] + late * spacing * random.unit()) * 1e6)
+      samples.append(
+        MemorySample(
+          at: at, anon: UInt64(anon), swap: UInt64(inSwap), file: UInt64(cache), current: UInt64(current),
+          activeUsers: users[index]))
+      if !leaks.isEmpty, anon + inSwap >= limit, !isBeforeRestart(times[index]) {
+        met = at
+        break
+      }
+    }
+    let told = leaks.map { leak in
+      let starts = origin + UInt64(leak.starts * 1e6)
+      let ends = leak.ends.map { origin + UInt64($0 * 1e6) } ?? met ?? .max
+      return Trace.Leak(
+        starts: starts, ends: ends,
+        meetsLimit: leak.meetsLimit.map { origin + UInt64($0 * 1e6) } ?? met ?? .max)
+    }
+    precondition(leaks.isEmpty || met != nil, "\(kind): a leak that never meets its limit")
+    forgetSome(of: &samples, &random)
+    return Trace(name: name, kind: kind, memoryMax: UInt64(limit), samples: samples, leaks: told)
+  }
+
+  /// An earlier leak's own peak may touch the limit; only the last one ends the trace.
+  private func isBeforeRestart(_ time: Double) -> Bool {
+    leaks.contains { $0.ends.map { time < $0 } ?? false }
+  }
+
+  private func forgetSome(of samples: inout [MemorySample], _ random: inout Random) {
+    if random.chance(0.15), samples.count > 20 {
+      let index = random.integer(5...(samples.count - 6))
+      samples[index].anon = 0
+      if random.chance(0.5) { samples[index].current = 0 }
+      if random.chance(0.5) { samples[index].swap = 0 }
+    }
+    // Not in the last part of a leak: what nobody has seen, nobody can find.
+    let last = leaks.isEmpty ? samples.count : samples.count * 85 / 100
+    guard random.chance(0.2), last > 40 else { return }
+    for _ in 0..<random.integer(1...3) {
+      let length = random.integer(3...max(4, samples.count / 30))
+      let from = random.integer(1...max(2, last - length))
+      let to = min(from + length, samples.count - 2)
+      if from < to { samples.removeSubrange(from..<to) }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Glibc
+import PodModel
+
+/// What a rule made of many traces.
+public struct Score: Sendable {
+  public struct Mistakes: Sendable {
+    public var traces = 0
+    public var missed = 0
+    public var falseRecycles = 0
+  }
+
+  public let name: String
+  public private(set) var leaks = 0
+  public private(set) var found: [Verdict.Finding] = []
+  public private(set) var missed = 0
+  public private(set) var falseRecycles = 0
+  /// Time that healthy pods lived until the rule recycled them, and leaking ones until they leaked.
+  public private(set) var healthySeconds = 0.0
+  public private(set) var byKind: [String: Mistakes] = [:]
+  /// The traces that it was wrong about, with the seconds of a false recycle.
+  public private(set) var wrong: [(trace: String, kind: String, at: Double?)] = []
+  private var samples = 0
+  private var processorSeconds = 0.0
+
+  public init(name: String) {
+    self.name = name
+  }
+
+  /// Runs `rule` over a trace and counts what came of it.
+  public mutating func add(_ rule: Candidate, _ trace: Trace) {
+    let before = processorTime()
+    let verdict = Verdict.of(rule, on: trace)
+    processorSeconds += processorTime() - before
+    // All of them, though a conviction ends it earlier: the figure is a bound from below, and nearly exact.
+    samples += trace.samples.count
+    let start = trace.samples.first?.at ?? 0
+    let healthyUntil = trace.leaks.first?.starts ?? trace.samples.last?.at ?? start
+    var lived = Double(max(healthyUntil, start) - start) / 1e6
+    if trace.isLeak { leaks += 1 }
+    byKind[trace.kind, default: Mistakes()].traces += 1
+    switch verdict {
+    case .leftAlone: break
+    case .found(let finding): found.append(finding)
+    case .missed:
+      missed += 1
+      byKind[trace.kind, default: Mistakes()].missed += 1
+      wrong.append((trace.name, trace.kind, nil))
+    case .falseRecycle(let at):
+      falseRecycles += 1
+      // Recycled for nothing, and the leak that came later was not told by it.
+      if trace.isLeak { missed += 1 }
+      byKind[trace.kind, default: Mistakes()].falseRecycles += 1
+      lived = min(lived, Double(at - start) / 1e6)
+      wrong.append((trace.name, trace.kind, Double(at - start) / 1e6))
+    }
+    healthySeconds += lived
+  }
+
+  /// Of those that it recycled, how many leaked; 1 when it recycled none.
+  public var precision: Double {
+    found.isEmpty && falseRecycles == 0 ? 1 : Double(found.count) / Double(found.count + falseRecycles)
+  }
+
+  /// Of those that leaked, how many it found before they met their limit.
+  public var recall: Double { leaks == 0 ? 1 : Double(found.count) / Double(leaks) }
+
+  /// Harmonic mean of the two.
+  public var balance: Double {
+    precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall)
+  }
+
+  public var podDays: Double { healthySeconds / 86_400 }
+  public var falsePerThousandPodDays: Double { podDays == 0 ? 0 : Double(falseRecycles) / podDays * 1000 }
+  public var falsePerPodMonth: Double { falsePerThousandPodDays * 30 / 1000 }
+  public var microsecondsPerSample: Double { samples == 0 ? 0 : processorSeconds / Double(samples) * 1e6 }
+
+  public var freeShares: [Double] { found.map(\.freeShare).sorted() }
+  public var secondsLeft: [Double] { found.map(\.secondsLeft).sorted() }
+  public var secondsAfter: [Double] { found.map(\.secondsAfter).sorted() }
+}
+
+extension [Double] {
+  /// Of sorted values; nil when there are none.
+  func quantile(_ part: Double) -> Double? {
+    isEmpty ? nil : self[Swift.min(count - 1, Int(Double(count) * part))]
+  }
+}
+
+private func processorTime() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
