@@ -6,7 +6,8 @@ public struct LeakDetector: Sendable {
   private let limit: Float?
   private var intake: MemoryIntake
   private var conviction: Conviction?
-  private var samplesSinceLook = 0
+  private var samples = 0
+  private var samplesSinceFullLook = 0
 
   /// - Parameters:
   ///   - memoryMax: The pod's MemoryMax= in bytes; nil for none.
@@ -26,11 +27,14 @@ public struct LeakDetector: Sendable {
     guard intake.take(sample) else { return finding }
     finding.held = sample.held
     finding.at = sample.at
-    samplesSinceLook += 1
-    guard isWorthALook(sample) else { return finding }
-    samplesSinceLook = 0
-    let judgement = LeakJudgement(intake, limit: limit)
-    note(judgement)
+    samples += 1
+    samplesSinceFullLook += 1
+    // Long spans change little from sample to sample: a full look waits for a 64th of the history.
+    let isFull = samplesSinceFullLook >= max(8, samples / 64) || conviction == nil && samples < 64
+    guard isFull || isWorthALook(sample) else { return finding }
+    if isFull { samplesSinceFullLook = 0 }
+    let judgement = LeakJudgement(intake, limit: limit, look: isFull ? nil : samples)
+    if isFull || judgement.isLeak { note(judgement) }
     if judgement.isLeak, conviction == nil {
       conviction = Conviction(at: sample.at, level: Float(sample.held), judgement)
       finding.detectedAt = finding.detectedAt ?? sample.at
@@ -43,11 +47,11 @@ public struct LeakDetector: Sendable {
     return finding
   }
 
-  /// With half of the limit free there is no hurry: then every eighth sample is enough.
+  /// With half of the limit free there is no hurry.
   private func isWorthALook(_ sample: MemorySample) -> Bool {
-    guard let limit else { return samplesSinceLook >= 8 }
+    guard let limit, conviction == nil else { return conviction != nil }
     let next = Float(sample.held) + 2 * max(intake.lastStep, 0)
-    return samplesSinceLook >= 8 || next >= 0.5 * limit || conviction != nil
+    return next >= 0.5 * limit
   }
 
   private mutating func note(_ judgement: LeakJudgement) {
@@ -59,7 +63,7 @@ public struct LeakDetector: Sendable {
       finding.timeToLimit = nil
       return
     }
-    finding.since = judgement.isGrowing ? intake.origin &+ UInt64(max(trend.start, 0) * 1e6) : nil
+    finding.since = judgement.isGrowing ? intake.clock(trend.start) : nil
     finding.slope = Double(trend.slope)
     finding.slopeLow = Double(trend.slope - trend.halfInterval)
     finding.slopeHigh = Double(trend.slope + trend.halfInterval)
@@ -85,8 +89,8 @@ extension LeakDetector {
     init(at: UInt64, level: Float, _ judgement: LeakJudgement) {
       basis = judgement.basis
       gain = judgement.trend?.rise ?? 0
-      let seconds = (judgement.trend?.end ?? 0) - (judgement.trend?.start ?? 0)
-      span = UInt64(max(seconds, 0) * 1e6)
+      let seconds = Double((judgement.trend?.end ?? 0) - (judgement.trend?.start ?? 0))
+      span = UInt64(min(max(seconds, 0), 1e12) * 1e6)
       self.level = level
       highest = level
       highestAt = at

@@ -18,29 +18,25 @@ struct LeakJudgement {
   /// What grew by a smaller share of the limit is not worth a judgement.
   private static let leastRise: Float = 0.04
 
-  init(_ intake: MemoryIntake, limit: Float?) {
+  /// - Parameter look: A running number; with it only those spans are looked at whose turn it is, the long ones ever
+  ///   more seldom: each when a 64th of it is new. Nil: all of them.
+  init(_ intake: MemoryIntake, limit: Float?, look: Int? = nil) {
     self.intake = intake
     self.limit = limit ?? .infinity
-    guard intake.now >= Self.shortestSeconds, let whole = MemoryTrend(intake.floors, from: 0, to: intake.now)
-    else { return }
-    trend = whole
-    guard limit != nil else {
-      basis = .noLimit
-      return
-    }
-    basis = .steady
+    guard intake.now >= Self.shortestSeconds else { return }
+    basis = limit == nil ? .noLimit : .steady
+    let longest = look.map { Float(64 << min($0.trailingZeroBitCount, 40)) * intake.spacing } ?? .infinity
     var span = intake.now
-    var candidate: MemoryTrend? = whole
-    while true {
-      if let candidate {
+    while span >= max(Self.shortestSeconds, 4 * intake.spacing) {
+      if span <= longest, let candidate = MemoryTrend(intake.floors, from: intake.now - span, to: intake.now)
+      {
+        if trend == nil { trend = candidate }
         // A shorter span has no more.
-        guard candidate.range >= Self.leastRise * self.limit else { return }
+        guard limit != nil, candidate.range >= Self.leastRise * self.limit else { return }
         weigh(candidate)
         if isLeak { return }
       }
       span *= Self.shrink
-      guard span >= max(Self.shortestSeconds, 4 * intake.spacing) else { return }
-      candidate = MemoryTrend(intake.floors, from: intake.now - span, to: intake.now)
     }
   }
 

@@ -117,7 +117,7 @@ struct MemoryIntake: Sendable {
   private mutating func noteUsers(_ users: Int, _ held: Float) {
     if users > usersHigh {
       let share =
-        usersHigh > 0 ? 2 * Float(users - usersHigh) / Float(usersHigh) * lastHeld : scale
+        usersHigh > 0 ? 2 * (Float(users) - Float(usersHigh)) / Float(usersHigh) * lastHeld : scale
       let running = join ?? (until: 0, held: lastHeld, before: broughtByUsers, allowance: 0)
       // At least until the next sample, however far that is.
       let until = now + max(Self.joinSeconds, 1.5 * spacing)
@@ -138,6 +138,9 @@ struct MemoryIntake: Sendable {
       swapping = (now, lastSwap, Float(sample.anon))
     }
   }
+
+  /// The clock at `seconds` of the history.
+  func clock(_ seconds: Float) -> UInt64 { origin &+ UInt64(min(max(Double(seconds), 0), 1e12) * 1e6) }
 
   /// A collector takes at once what was gained bit by bit; noise gains and loses alike.
   var hasTeeth: Bool { losses >= 3 * gains && losses > 0 }

@@ -27,6 +27,7 @@ public struct MemoryTrace: Sendable {
 
   /// Takes the next line without its line feed. Nil for the header and for blank lines.
   public mutating func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(MemoryTraceError) -> MemorySample? {
+    guard bytes.count <= Self.longestLine else { throw nextLineIsTooLong }
     line += 1
     var text = bytes[...]
     while let last = text.last, isBlank(last) { text.removeLast() }
@@ -37,6 +38,11 @@ public struct MemoryTrace: Sendable {
       return nil
     }
     return try readRow(text)
+  }
+
+  /// For readers that would have to keep such a line to the end.
+  public var nextLineIsTooLong: MemoryTraceError {
+    MemoryTraceError(line: line + 1, message: "the line is longer than \(Self.longestLine) bytes")
   }
 
   /// To be called after the last line: a trace without samples is none.

@@ -79,10 +79,7 @@ struct Replay {
       return filled - start
     }
     if let problem { throw problem }
-    guard rest < MemoryTrace.longestLine else {
-      throw MemoryTraceError(
-        line: trace.line + 1, message: "the line is longer than \(MemoryTrace.longestLine) bytes")
-    }
+    guard rest <= MemoryTrace.longestLine else { throw trace.nextLineIsTooLong }
     return rest
   }
 
