@@ -69,7 +69,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "PodctlCore", dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", argumentParser],
+      name: "PodctlCore",
+      dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", argumentParser],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
       name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
@@ -85,6 +86,9 @@ let package = Package(
     // Timed by make bench.
     .executableTarget(
       name: "decisions-bench", dependencies: ["PodModel"], path: "Tests/Helpers/decisions-bench",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "history-bench", dependencies: ["PodStore", "PodModel"], path: "Tests/Helpers/history-bench",
       swiftSettings: strict),
     // How well leaks are told from growth, on traces of many kinds and beside other rules (docs/leak-benchmark.md).
     .target(
@@ -107,7 +111,8 @@ let package = Package(
     .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
-      dependencies: ["PodctlCore", "PodAPI", "HostCheck", "Systemd", argumentParser], swiftSettings: strict),
+      dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],
+      swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(
       name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire"], swiftSettings: strict),

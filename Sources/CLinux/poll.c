@@ -12,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/xattr.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -52,6 +53,11 @@ int linux_signal_next(int fd) {
 void linux_signal_ignore(int number) { signal(number, SIG_IGN); }
 
 int linux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+ssize_t linux_fgetxattr(int fd, const char *name, void *value, size_t size) {
+        ssize_t got = fgetxattr(fd, name, value, size);
+        return got < 0 ? -errno : got;
+}
 
 int linux_is_listener(int fd) {
         int type = 0, listening = 0;

@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct condition) == sizeof(struct inet_diag_bc_op) + size
 _Static_assert(offsetof(struct request, condition) == sizeof(struct request) - sizeof(struct condition),
                "a request without holes");
 
-static int ask(int fd, uint8_t family, uint32_t address, uint16_t port) {
+static int ask(int fd, uint8_t family, uint32_t address, uint8_t prefix_length, uint16_t port) {
         const struct request request = {
                 .header = {
                         .nlmsg_len = sizeof request,
@@ -66,7 +66,7 @@ static int ask(int fd, uint8_t family, uint32_t address, uint16_t port) {
                                 .no = sizeof(struct condition) + 4,
                         },
                         .family = AF_INET,
-                        .prefix_length = 32,
+                        .prefix_length = prefix_length,
                         .port = -1,
                         .address = address,
                 },
@@ -131,6 +131,7 @@ static int answer(int fd, void (*found)(void *, const struct linux_tcp_connectio
                         memcpy(&socket, NLMSG_DATA(m), sizeof socket);
                         const struct linux_tcp_connection connection = {
                                 .inode = socket.idiag_inode,
+                                .local_port = ntohs(socket.id.idiag_sport),
                                 .remote_port = ntohs(socket.id.idiag_dport),
                                 .delivered = delivered(m),
                         };
@@ -140,14 +141,15 @@ static int answer(int fd, void (*found)(void *, const struct linux_tcp_connectio
 }
 
 int linux_tcp_connections(
-        uint32_t address, uint16_t port, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
+        uint32_t address, uint8_t prefix_length, uint16_t port,
+        void (*found)(void *, const struct linux_tcp_connection *), void *context) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
         int result = 0;
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         if (fd < 0)
                 return -errno;
         for (size_t i = 0; result == 0 && i < sizeof families; i++) {
-                result = ask(fd, families[i], address, port);
+                result = ask(fd, families[i], address, prefix_length, port);
                 if (result == 0)
                         result = answer(fd, found, context);
         }

@@ -49,6 +49,20 @@ public struct Cgroup: ~Copyable {
     return String(decoding: buffer[0..<used], as: UTF8.self)
   }
 
+  /// Reads a file's beginning into a caller's buffer; returns the number of bytes.
+  public borrowing func read(
+    _ name: String, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(CgroupError) -> Int {
+    let file = linux_openat(directory, name, O_RDONLY | O_CLOEXEC, 0)
+    guard file >= 0 else { throw failure(name) }
+    defer { close(file) }
+    while true {
+      let got = Glibc.read(file, buffer.baseAddress, buffer.count)
+      if got >= 0 { return got }
+      if errno != EINTR { throw failure(name) }
+    }
+  }
+
   /// Writes a control file such as `cgroup.kill`, `cgroup.freeze` or `memory.reclaim`.
   public borrowing func write(_ name: String, _ value: String) throws(CgroupError) {
     let file = linux_openat(directory, name, O_WRONLY | O_CLOEXEC, 0)
@@ -63,6 +77,17 @@ public struct Cgroup: ~Copyable {
   public borrowing func openForEvents(_ name: String) throws(CgroupError) -> CInt {
     let file = linux_openat(directory, name, O_RDONLY | O_CLOEXEC, 0)
     guard file >= 0 else { throw failure(name) }
+    return file
+  }
+
+  /// Opens a pressure file for a trigger.
+  /// - Parameter asOrdinaryUser: Without CAP_SYS_RESOURCE; see ``PressureTrigger``.
+  borrowing func openForTrigger(_ name: String, asOrdinaryUser: Bool) throws(CgroupError) -> CInt {
+    let file = PressureTrigger.open(name, at: directory, asOrdinaryUser: asOrdinaryUser)
+    guard file >= 0 else {
+      errno = -file
+      throw failure(name)
+    }
     return file
   }
 
@@ -83,6 +108,15 @@ public struct Cgroup: ~Copyable {
   /// that is passed on to systemd would mean the caller (facts 2): left out.
   public borrowing func processes() throws(CgroupError) -> [Int32] {
     try read("cgroup.procs").split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
+  }
+
+  /// A number that somebody attached to the cgroup itself, as systemd-oomd does; nil when it is not there. It can
+  /// still be read when the cgroup has been removed.
+  public borrowing func attribute(_ name: String) -> UInt64? {
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { buffer in
+      let got = linux_fgetxattr(directory, name, buffer.baseAddress, buffer.count)
+      return got > 0 ? UInt64(String(decoding: buffer.prefix(got), as: UTF8.self)) : nil
+    }
   }
 
   private borrowing func failure(_ name: String) -> CgroupError {

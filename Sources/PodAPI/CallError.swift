@@ -16,6 +16,11 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
 
   public var description: String { message }
 
+  /// Whether the bus was there and answered, be it that podd is not: the connection is still good.
+  public var isAnswer: Bool {
+    !name.hasPrefix("System.Error.") && name != "org.freedesktop.DBus.Error.Disconnected"
+  }
+
   /// The error of a call; adds the way out where podd is not there to name it.
   public init(_ error: BusError, host: String? = nil) {
     // ssh connects in the background: that it failed is told by the first call.

@@ -1,3 +1,4 @@
+public import PodModel
 internal import Systemd
 
 /// Calls podd and waits for its answer. Belongs to the thread that made it.
@@ -9,6 +10,7 @@ public final class Client {
 
   /// A drain and a start each have a limit of their own in podd; this only bounds a podd that hangs.
   static let changeTimeoutUSec: UInt64 = 600_000_000
+  static let glanceTimeoutUSec: UInt64 = 3_000_000
 
   /// Connects to this host's bus, or through ssh to another's.
   public init(host: String? = nil) throws(CallError) {
@@ -59,6 +61,55 @@ public final class Client {
   public func user(_ name: String) throws(CallError) -> Properties { try properties("GetUser", name) }
 
   public func status() throws(CallError) -> Properties { try properties("GetStatus", nil) }
+
+  /// - Parameter watching: For whoever asks again and again: a podd that was stopped is left alone, and one that hangs
+  ///   is not waited for.
+  public func listUsage(watching: Bool = false) throws(CallError) -> [UsageRow] {
+    do throws(BusError) {
+      let reply =
+        watching
+        ? try send("ListUsage", .glance, autoStart: false) { _ in }
+        : try answer("ListUsage", .question) { _ in }
+      var rows: [UsageRow] = []
+      try reply.readArray(of: "(\(UsageRow.signature))") { () throws(BusError) in
+        rows.append(try UsageRow(reading: reply))
+      }
+      return rows
+    } catch {
+      throw CallError(error, host: host)
+    }
+  }
+
+  /// How many minutes are asked for at once: an answer of 370 kB at most.
+  static let minutesAtATime: UInt32 = 4096
+
+  /// The minutes of a pod that began from `since` to `until`, oldest first; CLOCK_REALTIME in microseconds.
+  public func history(ofPod pod: String, since: UInt64, until: UInt64 = .max) throws(CallError)
+    -> [MemoryMinute]
+  {
+    var minutes: [MemoryMinute] = []
+    while true {
+      // A page may end between two generations of one minute.
+      let last = minutes.last
+      let page = try call("GetHistory") { message throws(BusError) in
+        try message.append(pod)
+        try message.append(last?.time ?? since)
+        try message.append(until)
+        try message.append(Self.minutesAtATime)
+      } reading: { reply throws(BusError) in
+        var rows: [MemoryMinute] = []
+        try reply.readArray(of: "(\(MemoryMinute.signature))") { () throws(BusError) in
+          rows.append(try MemoryMinute(reading: reply))
+        }
+        return rows
+      }
+      let new = page.drop { row in
+        last.map { (row.minute, row.generation) <= ($0.minute, $0.generation) } ?? false
+      }
+      minutes += new
+      if new.isEmpty || page.count < Self.minutesAtATime { return minutes }
+    }
+  }
 
   /// What is done to one pod by hand; each answers with the state that the pod is then in.
   public enum PodAction: String, Sendable {
@@ -139,6 +190,8 @@ public final class Client {
   private enum Wait {
     /// podd looks something up.
     case question
+    /// The same, for a moment only.
+    case glance
     /// podd changes something, within its own limits.
     case change
     /// As `change`, however long it takes; signals are heard meanwhile.
@@ -201,10 +254,11 @@ public final class Client {
     let message = try bus.newMethodCall(
       destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
     message.setAutoStart(autoStart)
-    if wait != .question && interactive { message.setAllowInteractiveAuthorization(true) }
+    if wait != .question && wait != .glance && interactive { message.setAllowInteractiveAuthorization(true) }
     try build(message)
     return switch wait {
     case .question: try bus.call(message)
+    case .glance: try bus.call(message, timeoutUSec: Self.glanceTimeoutUSec)
     case .change: try bus.call(message, timeoutUSec: Self.changeTimeoutUSec)
     case .listening: try bus.callListening(message, timeoutUSec: UInt64.max)
     }

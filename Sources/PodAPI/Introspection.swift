@@ -11,9 +11,17 @@ public enum Introspection {
          UserRow  s user, s tier, s pod, s state, t data_bytes, s status
          TierRow  s tier, u users_per_pod, t data_max, t memory_max, t memory_high, t cpu_quota_per_sec_usec,
                   t tasks_max, s workload, u pods, u users, s source
+         MinuteRow  t time_usec, t generation, t anon, t swap, t file, t current, t current_max, u active_users,
+                    t pressure_some_usec, t pressure_full_usec, t cpu_usec
+         UsageRow  s pod, s tier, s state, t memory_current, t memory_anon, t memory_max, t memory_high,
+                   u pressure_some_avg10, t cpu_usage_usec, t restarts, u users, t generation, t read_usec
 
          "" stands for no value in a string, 0 in main_pid and since, 18446744073709551615 in a size or a
          limit. Sizes are bytes; since is CLOCK_REALTIME in microseconds.
+
+         GetHistory: the minutes that began from since_usec to until_usec (18446744073709551615 for no end), oldest first,
+         at most limit of them; 0 stands for as many as one answer may have. pressure_some_avg10 is in hundredths of a
+         percent, 4294967295 for no value; read_usec is CLOCK_MONOTONIC.
 
          Rollout: mode is "restart", "resume" or "revert"; 0 in max_parallel and 18446744073709551615 in
          healthy_usec stand for podd's defaults. -->
@@ -56,6 +64,16 @@ public enum Introspection {
         </method>
         <method name="GetStatus">
           <arg name="properties" type="a{sv}" direction="out"/>
+        </method>
+        <method name="GetHistory">
+          <arg name="pod" type="s" direction="in"/>
+          <arg name="since_usec" type="t" direction="in"/>
+          <arg name="until_usec" type="t" direction="in"/>
+          <arg name="limit" type="u" direction="in"/>
+          <arg name="minutes" type="a(tttttttuttt)" direction="out"/>
+        </method>
+        <method name="ListUsage">
+          <arg name="pods" type="a(sssttttuttutt)" direction="out"/>
         </method>
         <method name="StartPod">
           <arg name="pod" type="s" direction="in"/>

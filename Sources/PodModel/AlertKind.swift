@@ -23,6 +23,10 @@ public enum AlertKind: String, Sendable, CaseIterable {
   case limitsMismatch = "limits-mismatch"
   /// A pod leaks memory and is replaced.
   case leak
+  /// The pods of a workload leak alike; none is replaced.
+  case leakVersion = "leak-version"
+  /// A pod stalls at its memory limit and is replaced.
+  case stall
   /// A pod was stopped because the host was short of memory.
   case pressure
 

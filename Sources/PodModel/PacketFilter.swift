@@ -40,10 +40,10 @@ public enum PacketFilter {
   public struct Hold: Sendable, Equatable {
     public let address: String
     public let port: Int
-    /// On the caller's monotonic clock, in microseconds: when the kernel ends it by itself.
-    public let deadlineUSec: UInt64
+    /// On the caller's monotonic clock, in microseconds: when the kernel ends it by itself. Nil: not at all.
+    public let deadlineUSec: UInt64?
 
-    public init(address: String, port: Int, deadlineUSec: UInt64) {
+    public init(address: String, port: Int, deadlineUSec: UInt64?) {
       self.address = address
       self.port = port
       self.deadlineUSec = deadlineUSec
@@ -62,8 +62,10 @@ public enum PacketFilter {
   /// error.
   public static func holds(_ held: [Hold], nowUSec: UInt64) -> String {
     var text = "flush set inet \(table) held\n"
-    let elements = held.filter { $0.deadlineUSec > nowUSec }.map {
-      "\($0.address) . \($0.port) timeout \(($0.deadlineUSec - nowUSec - 1) / 1_000_000 + 1)s"
+    let elements = held.compactMap { hold -> String? in
+      let element = "\(hold.address) . \(hold.port)"
+      guard let deadline = hold.deadlineUSec else { return element }
+      return deadline > nowUSec ? "\(element) timeout \((deadline - nowUSec - 1) / 1_000_000 + 1)s" : nil
     }
     if !elements.isEmpty {
       text += "add element inet \(table) held { \(elements.joined(separator: ", ")) }\n"

@@ -27,6 +27,8 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
   case signal(String)
   case oomOwnLimit
   case oomBystander
+  /// systemd-oomd chose it, as the last resort.
+  case oomd
   case leak
   case pressure
   case health
@@ -43,6 +45,7 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     case .signal(let name): "signal:\(name)"
     case .oomOwnLimit: "oom-own-limit"
     case .oomBystander: "oom-bystander"
+    case .oomd: "oomd"
     case .leak: "leak"
     case .pressure: "pressure"
     case .health: "health"
@@ -66,7 +69,7 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
   public var alert: AlertKind? {
     switch self {
     case .exited, .signal: .end
-    case .oomOwnLimit, .oomBystander: .oom
+    case .oomOwnLimit, .oomBystander, .oomd: .oom
     case .health: .health
     case .startTimeout: .startTimeout
     case .launchFailed, .leak, .pressure, .operator, .idle, .unknownAdopted: nil
@@ -83,6 +86,7 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     switch text {
     case "oom-own-limit": self = .oomOwnLimit
     case "oom-bystander": self = .oomBystander
+    case "oomd": self = .oomd
     case "leak": self = .leak
     case "pressure": self = .pressure
     case "health": self = .health

@@ -17,6 +17,8 @@ public struct Tier: Sendable, Equatable {
   public var cpuWeight: UInt64?
   public var ioWeight: UInt64?
   public var tasksMax: UInt64?
+  /// What is done about a pod that leaks; nil: what podd.conf says.
+  public var leakAction: LeakAction?
   public var workload: String = "podserve"
   /// Zero: never.
   public var idleFreezeUSec: UInt64 = 0

@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import Synchronization
 
 /// Runs the store's jobs one after the other, in the order they came, on a thread of its own that exists
@@ -24,8 +23,6 @@ public final class StoreWorker: Sendable {
   private let limit: Int
   private let state = Mutex(State())
 
-  /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
-  private static let stackSize = 512 * 1024
   /// The first of a group waits for the last.
   private static let groupLimit = 64
   private static let trimAfter = 128
@@ -148,34 +145,7 @@ public final class StoreWorker: Sendable {
     return group.map { $0(store) }
   }
 
-  /// Starts a detached thread in which every signal is blocked: they belong to podd's loop. The mask is
-  /// inherited, so it is set before the thread exists.
   private func startThread() -> Int32 {
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-
-    // Uninitialised memory, because the compiler thinks that pthread_attr_t() belongs to libdispatch.
-    return withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { memory -> Int32 in
-      guard let attributes = memory.baseAddress else { return ENOMEM }
-      pthread_attr_init(attributes)
-      defer { pthread_attr_destroy(attributes) }
-      pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
-      pthread_attr_setstacksize(attributes, Self.stackSize)
-
-      var thread = pthread_t()
-      let worker = Unmanaged.passRetained(self)
-      let error = pthread_create(
-        &thread, attributes,
-        { argument in
-          guard let argument else { return nil }
-          Unmanaged<StoreWorker>.fromOpaque(argument).takeRetainedValue().drain()
-          return nil
-        }, worker.toOpaque())
-      if error != 0 { worker.release() }
-      return error
-    }
+    DetachedThread.start { self.drain() }
   }
 }

@@ -49,11 +49,17 @@ public struct EventSource: ~Copyable {
   /// A hundred years, in microseconds: as good as `infinity`, which sd-event refuses as an overflow.
   private static let longest: UInt64 = 3_155_760_000_000_000
 
+  /// What sd-event takes for an accuracy of 0 (sd_event_add_time(3)), microseconds.
+  private static let coarsest: UInt64 = 250_000
+
   /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again.
+  /// - Parameter accuracy: how much later it may be, so that the loop wakes once for several timers; without one a
+  ///   sixteenth of `after`, at most 250 ms. What is to be soon is then soon.
   public static func timer(
-    _ loop: EventLoop, after: UInt64, accuracy: UInt64 = 0, _ body: @escaping () -> Void
+    _ loop: EventLoop, after: UInt64, accuracy: UInt64? = nil, _ body: @escaping () -> Void
   ) throws(Errno) -> EventSource {
     let handler = Unmanaged.passRetained(Handler { _ in body() })
+    let accuracy = max(accuracy ?? min(after / 16, coarsest), 1)
     var source: OpaquePointer?
     let result = sd_event_add_time_relative(
       loop.event, &source, CLOCK_BOOTTIME, min(after, longest), accuracy,
@@ -84,6 +90,11 @@ public struct EventSource: ~Copyable {
     var result = sd_event_source_set_time_relative(source, min(after, Self.longest))
     if result >= 0 { result = sd_event_source_set_enabled(source, CInt(SD_EVENT_ONESHOT)) }
     if result < 0 { throw Errno(result, "arm timer") }
+  }
+
+  /// Whether its events are delivered; what comes meanwhile is, once it is on again.
+  public borrowing func setEnabled(_ isEnabled: Bool) {
+    sd_event_source_set_enabled(source, CInt(isEnabled ? SD_EVENT_ON : SD_EVENT_OFF))
   }
 
   /// Lower runs first; 0 is the default (sd_event_source_set_priority(3)).

@@ -20,13 +20,30 @@ enum Connections {
     var found: [Connection] = []
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
-        binary, port,
+        binary, 32, port,
         { list, connection in
           guard let connection else { return }
           list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count connections to \(address):\(port)") }
+    return found
+  }
+
+  /// The same for all pods in one walk, by the port, of which no two pods have the same.
+  static func ofAllPods() throws(Errno) -> [UInt16: [Connection]] {
+    guard let network = ListeningSockets.ipv4("127.77.0.0") else { return [:] }
+    var found: [UInt16: [Connection]] = [:]
+    let result = withUnsafeMutablePointer(to: &found) {
+      linux_tcp_connections(
+        network, 16, 0,
+        { list, connection in
+          guard let connection else { return }
+          list?.assumingMemoryBound(to: [UInt16: [Connection]].self)
+            .pointee[connection.pointee.local_port, default: []].append(Connection(connection.pointee))
+        }, $0)
+    }
+    guard result == 0 else { throw Errno(result, "count the pods' connections") }
     return found
   }
 

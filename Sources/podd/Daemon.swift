@@ -105,6 +105,8 @@ final class Daemon {
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       try await host.workloadVersions.load()
+      host.pressure.start()
+      await host.memory.start()
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
       host.sockets.restore(passed) { host.pods[$0] != nil }
@@ -112,9 +114,7 @@ final class Daemon {
       let outcome = try await reconciler.reconcile()
       let took = EventLoop.main.now() - begun
       reconciler.referenceAll()
-      for pod in host.pods.values where pod.generation == nil && pod.record.wanted != .run {
-        host.sockets.drop(pod.name)
-      }
+      host.openDoors()
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
@@ -122,6 +122,7 @@ final class Daemon {
         .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
         [("POD_USEC", String(took))])
       reconciler.settle()
+      host.shortage.start()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
       fail(error.description, status: Self.mendFirst)
@@ -188,6 +189,7 @@ final class Daemon {
     Notify.send("STOPPING=1")
     loopTask {
       await self.host?.recordsWritten()
+      await self.host?.memoryHistory.write()
       EventLoop.main.exit(0)
     }
   }

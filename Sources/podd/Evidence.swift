@@ -12,12 +12,28 @@ extension EndEvidence {
       }
     return JSON.object([
       ("exit", .optional(exitText)), ("oom_kills", .uint(oomKills)), ("own_limit_ooms", .uint(ownLimitOOMs)),
+      ("oomd_kills", .uint(oomdKills)),
       ("unit_result", .optional(unitResult)), ("adopted", .bool(adopted)),
       ("memory_current", .optional(memoryCurrent)), ("memory_peak", .optional(memoryPeak)),
       ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),
       ("cut_connections", .optional(cutConnections.map { UInt64(clamping: $0) })),
+      ("memory_high_events", .uint(memoryHighEvents)), ("memory_max_events", .uint(memoryMaxEvents)),
+      ("stalled_seconds", stalledUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("leak", leak.map(\.json) ?? .null),
       // Filled in a moment later: PlacementStore.addLog.
       ("log", .array([])),
     ]).text
+  }
+}
+
+extension LeakDetector.Finding {
+  /// Sizes in bytes, paces in bytes per second.
+  var json: JSON {
+    .object([
+      ("slope", .double(slope.rounded())), ("slope_low", .double(slopeLow.rounded())),
+      ("slope_high", .double(slopeHigh.rounded())),
+      ("time_to_limit_seconds", timeToLimit.map { .double($0.rounded()) } ?? .null),
+      ("memory", .uint(held)), ("limit", .optional(limit)), ("reason", .optional(reason)),
+    ])
   }
 }

@@ -26,6 +26,8 @@ final class Firewall {
   private unowned let host: PodHost
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
   private var held: [PodName: PacketFilter.Hold] = [:]
+  /// Pods that sleep, and are woken by who connects.
+  private var asleep: [PodName: PacketFilter.Hold] = [:]
   private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
   private var isMending = false
@@ -84,16 +86,39 @@ final class Firewall {
     heldConnections.hold(address: address, port: port, timeoutUSec: timeout)
     if await filling.run() { return true }
     held[pod] = nil
-    heldConnections.release(address: address, port: port)
+    if asleep[pod] == nil { heldConnections.release(address: address, port: port) }
     mend()
     return false
   }
 
   /// Who waits goes on before this returns; then the kernel has it. One that is not held is released already.
   func release(_ pod: PodName) async {
-    guard let hold = held.removeValue(forKey: pod) else { return }
+    guard let hold = held.removeValue(forKey: pod), asleep[pod] == nil else { return }
     heldConnections.release(address: hold.address, port: hold.port)
     if !(await filling.run()) { mend() }
+  }
+
+  /// From here on who connects to the pod waits, until ``endSleep(_:)``, also over a restart of podd; `knock` is
+  /// called for each who comes, and for those who wait already. Returns when the kernel has it; false when nobody
+  /// would see them come, and then they are refused.
+  func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool
+  {
+    guard heldConnections.sleep(address: address, port: port, knock: knock) else { return false }
+    if asleep.updateValue(PacketFilter.Hold(address: address, port: port, deadlineUSec: nil), forKey: pod)
+      != nil
+    {
+      return true
+    }
+    if await filling.run() { return true }
+    mend()
+    return true
+  }
+
+  /// Who waits goes on: to the program, if it is there by now.
+  func endSleep(_ pod: PodName) {
+    guard let hold = asleep.removeValue(forKey: pod) else { return }
+    if held[pod] == nil { heldConnections.release(address: hold.address, port: hold.port) }
+    refill()
   }
 
   // MARK: Filling the sets
@@ -107,7 +132,8 @@ final class Firewall {
       let text =
         try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
         + PacketFilter.holds(
-          held.sorted { $0.key < $1.key }.map(\.value), nowUSec: EventLoop.main.now())
+          held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
+          nowUSec: EventLoop.main.now())
       try Files.replace(Self.script, with: text, mode: 0o600)
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")

@@ -27,13 +27,26 @@ final class Generation {
   private var memory: (current: UInt64?, peak: UInt64?, max: UInt64?) = (nil, nil, nil)
   private var memoryEvents: FileDescriptor?
   private var memoryEventsNumber: CInt = -1
-  private var baseline = OOMCounters()
-  private var counters = OOMCounters()
+  private var baseline = Counters()
+  private var counters = Counters()
+  /// Of memory.events: how many came within the second that began at `since`, and what ends a pause.
+  private var burst: (since: UInt64, count: Int) = (0, 0)
+  private var pause: EventSource?
 
-  /// `oom_kill` of memory.events and `oom` of memory.events.local (facts 7).
-  struct OOMCounters: Equatable {
+  /// Notifications of memory.events a second that are attended to at once, and how long the next one waits then,
+  /// microseconds. At memory.high and memory.max one comes with every reclaim, up to 100 a second (facts 20).
+  private static let burstMost = 20
+  private static let holdOff: UInt64 = 250_000
+
+  /// Of memory.events, and `oom` of memory.events.local (facts 7).
+  private struct Counters: Equatable {
+    var high: UInt64 = 0
+    var max: UInt64 = 0
     var kills: UInt64 = 0
     var ownLimit: UInt64 = 0
+    /// `user.oomd_ooms`: how often systemd-oomd chose it. Written before the kill (systemd 252 to 257,
+    /// src/oom/oomd-util.c).
+    var oomd: UInt64 = 0
   }
 
   init(
@@ -56,7 +69,7 @@ final class Generation {
     ) { [weak self] _ in
       LoopActor.assumeIsolated {
         guard let self, self.exitSource != nil else { return }
-        self.readCounters()
+        self.readCounters(isLast: true)
         self.exitSource = nil
         onExit()
       }
@@ -79,7 +92,7 @@ final class Generation {
     guard let raw = try? cgroup.openForEvents("memory.events") else { return }
     memoryEvents = FileDescriptor(owning: raw)
     memoryEventsNumber = raw
-    readCounters()
+    readCounters(isLast: true)
     if adopted { baseline = counters }
     memorySource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
       [weak self] events in
@@ -88,9 +101,27 @@ final class Generation {
         // The file of a removed cgroup reports an error for ever (facts 19).
         if !self.readCounters() || events & PollEvents.error != 0 && !self.isPopulated {
           self.memorySource = nil
+        } else {
+          self.holdOffAfterBurst()
         }
       }
     }
+  }
+
+  /// Counters are compared, so what comes in between is not lost. The end of the process reads them in any case.
+  private func holdOffAfterBurst() {
+    let now = EventLoop.main.now()
+    if now >= burst.since.after(1_000_000) { burst = (now, 0) }
+    burst.count += 1
+    guard burst.count >= Self.burstMost else { return }
+    pause = try? EventSource.timer(EventLoop.main, after: Self.holdOff) { [weak self] in
+      LoopActor.assumeIsolated {
+        guard let self else { return }
+        self.pause = nil
+        if self.memorySource != nil, self.readCounters() { self.memorySource?.setEnabled(true) }
+      }
+    }
+    if pause != nil { memorySource?.setEnabled(false) }
   }
 
   /// cgroup.events says when the freezer's work is done (cgroup-v2.rst, "cgroup.freeze").
@@ -134,9 +165,13 @@ final class Generation {
     evidence.adopted = adopted
     evidence.oomKills = counters.kills - min(baseline.kills, counters.kills)
     evidence.ownLimitOOMs = counters.ownLimit - min(baseline.ownLimit, counters.ownLimit)
+    evidence.oomdKills = counters.oomd - min(baseline.oomd, counters.oomd)
+    evidence.memoryHighEvents = counters.high - min(baseline.high, counters.high)
+    evidence.memoryMaxEvents = counters.max - min(baseline.max, counters.max)
     (evidence.memoryCurrent, evidence.memoryPeak, evidence.memoryMax) = memory
     evidence.exit = Self.exit(of: pid)
     memorySource = nil
+    pause = nil
     stateSource = nil
     return evidence
   }
@@ -185,6 +220,11 @@ final class Generation {
     try? cgroup.read(file)
   }
 
+  /// What `read` makes of its cgroup; nil when that is gone.
+  func look<Value>(_ read: (borrowing Cgroup) throws(CgroupError) -> Value) -> Value? {
+    do throws(CgroupError) { return try read(cgroup) } catch { return nil }
+  }
+
   /// A file that holds one number; nil also for `max`.
   func number(_ file: String) -> UInt64? {
     read(file).flatMap { UInt64($0.filter { $0 != "\n" }) }
@@ -230,19 +270,35 @@ final class Generation {
     memory.max = number("memory.max") ?? memory.max
   }
 
+  /// Returns false when the cgroup is gone.
+  /// - Parameter isLast: Whether to look at everything, also where nothing was killed.
   @discardableResult
-  private func readCounters() -> Bool {
-    guard let events = try? cgroup.read("memory.events") else { return false }
-    counters.kills = max(counters.kills, CgroupFiles.value(of: "oom_kill", in: events) ?? 0)
-    readMemory()
-    if let local = try? cgroup.read("memory.events.local") {
-      counters.ownLimit = max(counters.ownLimit, CgroupFiles.value(of: "oom", in: local) ?? 0)
-    }
+  private func readCounters(isLast: Bool = false) -> Bool {
+    guard memoryEventsNumber >= 0 else { return false }
+    var seen = counters
+    // Set before the kill, and there when the cgroup is not.
+    if isLast { seen.oomd = cgroup.attribute("user.oomd_ooms") ?? seen.oomd }
+    defer { counters.oomd = seen.oomd }
     // Reading through its own descriptor is what clears the notification (facts 20).
-    if memoryEventsNumber >= 0 {
-      var scratch = [UInt8](repeating: 0, count: 512)
-      _ = scratch.withUnsafeMutableBytes { pread(memoryEventsNumber, $0.baseAddress, $0.count, 0) }
+    let isThere = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
+      let got = pread(memoryEventsNumber, buffer.baseAddress, buffer.count, 0)
+      guard got > 0 else { return false }
+      CgroupFiles.eachPair(UnsafeRawBufferPointer(rebasing: buffer[..<got])) { key, value in
+        if key.elementsEqual("high".utf8) { seen.high = max(seen.high, value) }
+        if key.elementsEqual("max".utf8) { seen.max = max(seen.max, value) }
+        if key.elementsEqual("oom_kill".utf8) { seen.kills = max(seen.kills, value) }
+        return true
+      }
+      return true
     }
+    guard isThere else { return false }
+    if isLast || seen.max != counters.max || seen.kills != counters.kills {
+      readMemory()
+      if let local = try? cgroup.read("memory.events.local") {
+        seen.ownLimit = max(seen.ownLimit, CgroupFiles.value(of: "oom", in: local) ?? 0)
+      }
+    }
+    counters = seen
     return true
   }
 }

@@ -26,6 +26,8 @@ final class HeldConnections {
     var packets: [Endpoint: UInt32] = [:]
     /// When the kernel ends the hold by itself.
     var expiry: EventSource?
+    /// Of a pod that sleeps: to be told of who comes. Such a hold has no end of its own.
+    var knock: (@LoopActor () -> Void)?
   }
 
   private var held: [Endpoint: Waiting] = [:]
@@ -40,7 +42,21 @@ final class HeldConnections {
     closing = nil
     let waiting = held[place] ?? Waiting()
     held[place] = waiting
+    guard waiting.knock == nil else { return }
     waiting.expiry = Self.timer(after: timeoutUSec) { [weak self] in self?.release(place) }
+  }
+
+  /// The same without an end, until the release. Calls `knock` for each who comes, soon also for those who wait
+  /// already. False: nobody would see them come.
+  func sleep(address: String, port: Int, knock: @escaping @LoopActor () -> Void) -> Bool {
+    guard let place = Self.endpoint(address, port), isOpen() else { return false }
+    closing = nil
+    let waiting = held[place] ?? Waiting()
+    held[place] = waiting
+    waiting.expiry = nil
+    waiting.knock = knock
+    if !waiting.packets.isEmpty { loopTask { knock() } }
+    return true
   }
 
   /// Who waits goes on, in the order of arrival. So does at once who still comes by way of the queue, until the kernel
@@ -88,6 +104,7 @@ final class HeldConnections {
       return
     }
     let client = Endpoint(address: packet.source, port: packet.source_port)
+    defer { waiting.knock?() }
     if let older = waiting.packets[client] {
       // Sent again. The newer one has the newer time stamp, and may be of another connection from the same port.
       queue?.drop(older)

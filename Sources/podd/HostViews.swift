@@ -129,6 +129,8 @@ struct HostViews {
       ("UserNames", .array(users.map { .string($0.name) })),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
       ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
+      ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
+      ("ShortageActTimestamp", .uint(pod.givenUp?.at ?? 0)),
       ("NextEvent", .string(next.sentence)),
       ("NextEventTimestamp", .uint(next.at)),
       ("ProbeFailures", .uint(UInt64(liveness?.health.failures ?? 0))),
@@ -143,6 +145,7 @@ struct HostViews {
     if let text = generation?.read("memory.pressure"), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
     }
+    entries += leakProperties(of: pod)
     return entries
   }
 
@@ -165,12 +168,20 @@ struct HostViews {
       }
     case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
     case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
-    case .frozen: "its processes are frozen: 'podctl thaw \(pod.name)' lets them go on"
+    case .frozen: "its processes are frozen: a new connection or 'podctl thaw \(pod.name)' lets them go on"
     case .stopped: "stopped by hand"
     case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
     case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
     case .cold:
-      pod.record.users == 0 ? "it has no users" : "nobody has started it: 'podctl start \(pod.name)'"
+      if pod.record.users == 0 {
+        "it has no users"
+      } else {
+        switch pod.lifecycle.lastEnd {
+        case .pressure: "stopped to give its memory to others; the next connection wakes it"
+        case nil: "nobody has needed it yet; a connection or 'podctl start \(pod.name)' launches it"
+        default: "stopped; the next connection or 'podctl start \(pod.name)' wakes it"
+        }
+      }
     default: ""
     }
   }

@@ -105,6 +105,9 @@ struct InvariantCheck {
       if pod.lifecycle.wanted == .run {
         broken.append("\(pod.name) is \(pod.state.rawValue), and is wanted to run")
       }
+      if pod.door.watchesSocket, !host.sockets.holds(pod.name) {
+        broken.append("\(pod.name) is to be woken on demand, and podd does not hold its listening socket")
+      }
     default: break
     }
     return broken

@@ -7,6 +7,9 @@ import Systemd
 /// replaced. They live in systemd's descriptor store across podd's own restarts.
 @LoopActor
 final class ListeningSockets {
+  /// How many connections wait in one socket's queue.
+  private static let backlog: CInt = 4096
+
   private var sockets: [PodName: CInt] = [:]
   /// Bound and not yet given to systemd.
   private var unkept: Set<PodName> = []
@@ -75,6 +78,29 @@ final class ListeningSockets {
     if unkept.remove(pod) == nil { Notify.unstore(name: pod.description) }
   }
 
+  /// Resets one connection that waits in its queue.
+  func dismissOne(_ pod: PodName) {
+    // POLLIN was seen, and nobody else accepts: it does not block.
+    guard let raw = sockets[pod], Self.isReadable(raw) else { return }
+    let connection = linux_accept(raw)
+    if connection >= 0 { close(connection) }
+  }
+
+  /// Resets all that wait in its queue; who comes from now on waits anew.
+  func turnAway(_ pod: PodName) {
+    guard let raw = sockets[pod] else { return }
+    for _ in 0..<Self.backlog where Self.isReadable(raw) {
+      let connection = linux_accept(raw)
+      guard connection >= 0 else { return }
+      close(connection)
+    }
+  }
+
+  private static func isReadable(_ raw: CInt) -> Bool {
+    var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) == 1
+  }
+
   private func store(_ pod: PodName, _ raw: CInt) {
     do throws(Errno) {
       try Notify.store(raw, name: pod.description)
@@ -107,7 +133,7 @@ final class ListeningSockets {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, size) }
     }
     guard bound == 0 else { throw Errno.last("bind \(address):\(port)") }
-    guard Glibc.listen(raw, 4096) == 0 else { throw Errno.last("listen") }
+    guard Glibc.listen(raw, backlog) == 0 else { throw Errno.last("listen") }
     return socket
   }
 

@@ -45,16 +45,18 @@ final class Liveness {
       return
     }
     guard let workload = run.workload, let probe = workload.probe else { return }
-    let record = pod.record
+    let (pod, record) = (pod, pod.record)
     let patience = workload.probeTimeoutUSec
     loopTask { [weak self] in
-      let answer = await Prober.ask(probe, record, timeoutUSec: patience)
+      let answer = await Prober.ask(probe, record, timeoutUSec: patience) { pod.probePort = $0 }
       self?.answered(answer)
     }
   }
 
   private func answered(_ answer: Health.Answer) {
     askedAt = realtimeNow()
+    // Somebody else may have that port from now on.
+    if answer == .alive { pod.probePort = nil }
     let failuresBefore = health.failures
     let limit = run.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)

@@ -66,6 +66,8 @@ final class ManagerObject {
     case getPod = "GetPod"
     case getUser = "GetUser"
     case getStatus = "GetStatus"
+    case getHistory = "GetHistory"
+    case listUsage = "ListUsage"
     case startPod = "StartPod"
     case stopPod = "StopPod"
     case restartPod = "RestartPod"
@@ -85,9 +87,12 @@ final class ManagerObject {
       switch self {
       case .provision: "ssb"
       case .deprovision, .recyclePod, .evictPod: "sb"
-      case .listPods, .listUsers, .listTiers, .getStatus, .reload, .checkInvariants, .attachFrontDoor: ""
+      case .listPods, .listUsers, .listTiers, .getStatus, .reload, .checkInvariants, .attachFrontDoor,
+        .listUsage:
+        ""
       case .getPod, .getUser, .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod: "s"
       case .rollout: "suts"
+      case .getHistory: "sttu"
       case .acknowledgeHold: "t"
       }
     }
@@ -102,7 +107,8 @@ final class ManagerObject {
         "org.podctl1.manage-pods"
       case .attachFrontDoor, .acknowledgeHold: "org.podctl1.front-door"
       case .reload: "org.podctl1.manage-host"
-      case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .checkInvariants:
+      case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .checkInvariants, .getHistory,
+        .listUsage:
         "org.podctl1.view"
       }
     }
@@ -166,6 +172,16 @@ final class ManagerObject {
     case .getStatus:
       let properties = try await views.status()
       call.reply { m throws(BusError) in try m.append(properties) }
+    case .getHistory:
+      let (since, until, limit) = try arguments(call) { m throws(BusError) in
+        (try m.readUInt64(), try m.readUInt64(), try m.readUInt32())
+      }
+      let rows = try await host.memoryHistory.minutes(
+        ofPod: subject, since: since, until: until, limit: limit)
+      reply(call, MemoryMinute.signature, rows) { row, m throws(BusError) in try row.append(to: m) }
+    case .listUsage:
+      let rows = await host.usage.rows()
+      reply(call, UsageRow.signature, rows) { row, m throws(BusError) in try row.append(to: m) }
     case .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod:
       let pod = try host.pod(named: subject)
       switch method {

@@ -29,6 +29,14 @@ enum MessageID: String, CaseIterable {
   case rolloutDone = "4541853c1e024052a61f835e10b28590"
   /// A rollout stopped at a pod that did not come back.
   case rolloutStopped = "04fe3772593645e4a06d878a29d6f9a5"
+  /// Somebody connected to a pod that slept, and it is launched or thawed for it.
+  case podWoken = "cb00805b24a34e5fb204bad829fca657"
+  /// The host, or pods.slice, runs short of memory.
+  case memoryShort = "8dd7f30b3253469aa29871dc4b645b02"
+  /// A pod gave memory up because it was short: what it did, as the how-manieth, and how much that freed.
+  case podGaveMemory = "2d1fc8c1080645d18106b53ffd90f73f"
+  /// Memory is no longer short.
+  case memoryEased = "01c9d7b3290f4aad9aee48fa5e4ff90d"
   /// A pod was stopped by hand.
   case podStoppedByOperator = "e83f1552089a428694149f9efa5d9751"
   /// A caller was not permitted what it asked for.
@@ -41,8 +49,20 @@ enum MessageID: String, CaseIterable {
   case firewallLost = "cce67fa81baa40a48ae2691093235553"
   /// The kernel's limits are not the tier's.
   case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
+  /// The database of the memory history could not be used, and a new one was begun.
+  case historySetAside = "94defd2068b8417e876c3b68c64e24a6"
   /// What runs and what should run were compared.
   case reconciled = "6de73549ccda4a2192d466a7d8916f6a"
+  /// A pod leaks memory; what is done about it.
+  case podLeaks = "909ca4ee176842c58bafd71371dfd161"
+  /// A pod is recycled because it leaks.
+  case podLeakRecycled = "d318ee73f258453dab5e4eea40e8ccf6"
+  /// The pods of a workload leak alike.
+  case versionLeaks = "78f7546c7430433daca3809a3443bc6b"
+  /// A pod stalls at its memory limit.
+  case podStalls = "cb09c5fc2deb44d38045973c11ad623a"
+  /// A pod is replaced because it stalled at its memory limit for too long.
+  case podStallTreated = "e001099fbc63458593d9862d30bf1be6"
   /// A scope that belongs to no pod was stopped.
   case orphanScopeStopped = "81b7baa8ab0a434a955d76364367ca5c"
 }

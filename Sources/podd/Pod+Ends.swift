@@ -83,8 +83,10 @@ extension Pod {
     var evidence = evidence
     let unit = ended.unit.description
     run.isStopping = true
-    if evidence.exit == nil || evidence.oomKills > 0 {
-      // podd was not the parent, so systemd's word is the best there is.
+    if evidence.exit == nil || evidence.oomKills > 0
+      || evidence.exit == .signal("KILL") && evidence.memoryMaxEvents > 0
+    {
+      // podd was not the parent, or the counters may have gone with the cgroup: systemd's word is the best there is.
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
     }
     if ended.isPopulated { await stop(run, ended) }
@@ -100,9 +102,12 @@ extension Pod {
     closeFirewall(after: run)
     evidence.probeError = run.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }
     evidence.cutConnections = run.cutConnections
+    evidence.leak = run.memory?.treatedLeak
+    evidence.stalledUSec = run.memory?.treatedStallUSec
     run.evidence = evidence
     run.generation = nil
     run.liveness = nil
+    run.pressure = nil
     run.crew = nil
     if run === own { sample = nil }
     handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
@@ -211,5 +216,6 @@ extension Pod {
     guard state == .frozen, self.generation === generation else { return }
     Log.warning("\(name) stays frozen: is a slice above it frozen, too?")
     resolve(lifecycle.lastEnd ?? .operator)
+    door.wakeFailed()
   }
 }

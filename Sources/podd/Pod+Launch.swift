@@ -181,6 +181,8 @@ extension Pod {
     generation.watchCgroup { [weak self] isFrozen in
       if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
     }
+    run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
+    host.memory.began(run, of: self)
     watchProcess(run, generation)
   }
 
@@ -264,7 +266,7 @@ extension Pod {
   private func probeUntilReady(_ run: Run, _ probe: Workload.Probe, timeoutUSec: UInt64) async {
     var pause: UInt64 = 10_000
     while run === own && state == .starting {
-      let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec)
+      let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec) { self.probePort = $0 }
       guard run === own && state == .starting else { return }
       if case .alive = answer {
         becameReady(run)

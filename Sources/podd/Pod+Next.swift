@@ -7,7 +7,11 @@ extension Pod {
   /// microseconds, 0 where no time is known.
   var nextEvent: (sentence: String, at: UInt64) {
     switch state {
-    case .cold: ("it is launched when a user needs it", 0)
+    case .cold:
+      (
+        door.doorway == .wakes
+          ? "it is launched when somebody connects to it" : "it is launched when a user needs it", 0
+      )
     case .stopped: ("it stays stopped until 'podctl start \(name)'", 0)
     case .crashLoop: ("it is held until 'podctl reset \(name)'", 0)
     case .backoff: ("it is launched again", lifecycle.backoffUntil.map(Self.realtime) ?? 0)

@@ -1,4 +1,3 @@
-import Cgroup
 import PodModel
 import PodStore
 import Systemd
@@ -24,6 +23,13 @@ final class Pod {
   var sample: MemorySample?
   /// Of a freeze under way.
   private(set) var freezing: Task<Void, Never>?
+  private(set) lazy var door = Door(self)
+  /// Since when it has been idle, and which generation.
+  var idleness: (unit: UnitName, clock: Idleness)?
+  /// What was last asked of it because memory was short.
+  var givenUp: GivenUp?
+  /// From which podd asked last whether it is there.
+  var probePort: UInt16?
   /// When new connections were first held off; nil while they are not.
   var heldSince: UInt64?
   private(set) var transitions: [Transition] = []
@@ -230,24 +236,11 @@ final class Pod {
 
   // MARK: Figures
 
-  struct MemorySample {
-    var at: UInt64
-    var current: UInt64?
-    var anon: UInt64?
-  }
-
   /// The scope's memory, at most `maxAge` microseconds old: memory.stat costs the kernel a walk over all
   /// CPUs, so it is not read for every question.
   func memory(maxAge: UInt64) -> MemorySample? {
-    guard let generation else { return nil }
-    let now = EventLoop.main.now()
-    if let sample, sample.at + maxAge > now { return sample }
-    let fresh = MemorySample(
-      at: now,
-      current: generation.number("memory.current"),
-      anon: generation.read("memory.stat").flatMap { CgroupFiles.value(of: "anon", in: $0) })
-    sample = fresh
-    return fresh
+    if let sample, generation != nil, sample.at.after(maxAge) > EventLoop.main.now() { return sample }
+    return host.memory.sample(self)
   }
 
   var journalFields: [(String, String)] {

@@ -65,6 +65,7 @@ extension PodHost {
       if placed.createdUser { try await settle(placed) }
       if cold {
         if placed.createdUser && pod.state.hasScope { try await refreshUsers(pod) }
+        if pod.state == .cold { pod.door.update() }
       } else {
         try await serve(pod, refresh: placed.createdUser)
       }
@@ -159,6 +160,9 @@ extension PodHost {
   }
 
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
+    // Who connects meanwhile must not wake what is about to go.
+    pod.door.isLocked += 1
+    defer { pod.door.unlock() }
     if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
       // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
       pod.handle(.stop(.operator, then: .cold))

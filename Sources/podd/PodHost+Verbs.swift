@@ -25,6 +25,8 @@ extension PodHost {
     let source = gone.user.pod ?? gone.user.keptFrom
     if let record = gone.pod {
       let pod = add(record)
+      // Nobody is left whom it would be woken for.
+      if record.users == 0 && pod.state == .cold { pod.door.update() }
       // The program lets go of the user before the files move; a pod without users is not kept running.
       if record.users == 0 && pod.state.hasScope {
         pod.stopGracefully(.idle, then: .cold)

@@ -17,12 +17,19 @@ final class PodHost {
   private(set) lazy var workloadVersions = WorkloadVersions(host: self)
   private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(host: self)
+  private(set) lazy var shortage = ShortageGuard(host: self)
+  private(set) lazy var pressure = PressureWatch(self)
+  private(set) lazy var memory = MemoryWatch(self)
+  private(set) lazy var memoryHistory = MemoryHistory(host: self)
+  private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
   private(set) var launchSlots: Slots
   private(set) var pods: [PodName: Pod] = [:]
   private(set) var systemd: SystemdManager
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
+  /// Not before all that runs has been taken over: a pod must not be launched beside itself.
+  private(set) var doorsAreOpen = false
   private var byUID: [uid_t: PodName] = [:]
   private var flushTimer: EventSource?
   private var busIsAway = false
@@ -87,6 +94,7 @@ final class PodHost {
   /// Forgets a pod whose row is gone.
   func remove(_ pod: Pod) {
     pod.forget()
+    pod.door.remove()
     pods[pod.name] = nil
     byUID[pod.record.uid] = nil
     sockets.drop(pod.name)
@@ -102,12 +110,14 @@ final class PodHost {
   }
 
   func announce(_ pod: Pod) {
-    switch pod.state {
-    // Nobody will take up what queues there: refuse it instead.
-    case .stopped, .cold, .crashLoop: sockets.drop(pod.name)
-    default: break
-    }
+    pod.door.update()
     onChange(pod)
+  }
+
+  /// Once it is known what runs: from here on who connects to a pod that sleeps wakes it.
+  func openDoors() {
+    doorsAreOpen = true
+    for pod in pods.values { pod.door.update() }
   }
 
   /// Writes something that nobody waits for, before everything that is asked of the store later; what fails

@@ -8,7 +8,11 @@ import Systemd
 enum Prober {
   /// TCP: the program accepts the connection; the kernel alone would take it for a program that hangs. HTTP: any
   /// status below 500.
-  static func ask(_ probe: Workload.Probe, _ pod: PodRecord, timeoutUSec: UInt64) async -> Health.Answer {
+  ///
+  /// - Parameter asks: Told the port from which it is asked, before anybody can see it.
+  static func ask(
+    _ probe: Workload.Probe, _ pod: PodRecord, timeoutUSec: UInt64, asks: (UInt16) -> Void
+  ) async -> Health.Answer {
     let loop = EventLoop.main
     let deadline = loop.now() + timeoutUSec
     let socket: FileDescriptor
@@ -18,6 +22,7 @@ enum Prober {
       return .silent("cannot connect: \(error)")
     }
     let mine = localPort(socket.raw)
+    asks(mine)
     // What it does for others is looked at only when podd has to wait.
     var before: [Connection]?
     let events = await loop.wait(

@@ -30,6 +30,10 @@ final class Run {
   /// What its time is measured with while it starts, and while a hung one is being stopped.
   var timer: EventSource?
   var liveness: Liveness?
+  /// The kernel's watch on its memory pressure.
+  var pressure: PressureWatch.Armed?
+  /// What is known of its memory, from when its program runs.
+  var memory: RunMemory?
   /// Its processes beyond the main one; nil for a workload with one.
   var crew: Crew?
 

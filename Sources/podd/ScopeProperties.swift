@@ -50,6 +50,8 @@ struct ScopeProperties {
     try number(call, "MemorySwapMax", tier.memorySwapMax ?? .max)
     if tier.memoryLow > 0 { try number(call, "MemoryLow", tier.memoryLow) }
     if tier.memoryMin > 0 { try number(call, "MemoryMin", tier.memoryMin) }
+    // systemd-oomd takes others first.
+    if tier.memoryLow > 0 || tier.memoryMin > 0 { try string(call, "ManagedOOMPreference", "avoid") }
     try number(call, "CPUQuotaPerSecUSec", tier.cpuQuotaPerSecUSec ?? .max)
     if let weight = tier.cpuWeight { try number(call, "CPUWeight", weight) }
     if let weight = tier.ioWeight { try number(call, "IOWeight", weight) }

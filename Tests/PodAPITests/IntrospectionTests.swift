@@ -30,7 +30,7 @@ import Testing
         }
       }
     }
-    #expect(signatures.map(\.row) == ["PodRow", "UserRow", "TierRow"])
+    #expect(signatures.map(\.row) == ["PodRow", "UserRow", "TierRow", "MinuteRow", "UsageRow"])
     for (row, types) in signatures {
       #expect(contract.contains("\"a(\(types))\""), "\(row) is \(types)")
     }

@@ -37,6 +37,16 @@ import Testing
     #expect(reason(kills: 1, result: "oom-kill") == .oomBystander)
   }
 
+  @Test func whatSystemdOomdChoseIsItsKillWhateverElseIsSeen() {
+    var evidence = EndEvidence()
+    evidence.exit = .signal("KILL")
+    evidence.oomdKills = 1
+    evidence.unitResult = "oom-kill"
+    #expect(evidence.reason == .oomd)
+    #expect(EndReason("oomd") == .oomd && EndReason.oomd.alert == .oom && !EndReason.oomd.isWanted)
+    #expect(evidence.sentence?.contains("systemd-oomd") ?? false)
+  }
+
   @Test func withoutAnyEvidenceTheEndWasNotSeen() {
     #expect(reason() == .unknownAdopted)
     #expect(reason(result: "success") == .unknownAdopted)

@@ -23,6 +23,13 @@ import Testing
       StartLimitBurst=3
       StartLimitIntervalSec=2min
       MemorySampleSec=30
+      MemoryPressureLimit=25%
+      MemoryAvailableMin=3%
+      ShortageAction=freeze
+      LeakAction=alert
+      LeakRecyclesPerHour=3
+      StallTimeoutSec=2min
+      HistoryMaxUse=200M
       """)
     var expected = PoddSettings()
     expected.defaultTier = "pro"
@@ -33,6 +40,13 @@ import Testing
     expected.startLimitBurst = 3
     expected.startLimitIntervalUSec = 120_000_000
     expected.memorySampleUSec = 30_000_000
+    expected.shortage.pressureLimit = 0.25
+    expected.shortage.availableMin = 0.03
+    expected.shortage.action = .freeze
+    expected.leakAction = .alert
+    expected.leakRecyclesPerHour = 3
+    expected.stallTimeoutUSec = 120_000_000
+    expected.historyMaxUse = 200 << 20
     #expect(settings == expected)
   }
 
@@ -42,6 +56,17 @@ import Testing
     ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
     ("[Podd]\nRestartSec=1us", "podd.conf:2: RestartSec="),
     ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),
+    ("[Podd]\nMemoryAvailableMin=2G", "podd.conf:2: MemoryAvailableMin=: \"2G\" is not a whole percentage"),
+    ("[Podd]\nMemoryPressureLimit=101%", "podd.conf:2: MemoryPressureLimit=: \"101%\" is not"),
+    (
+      "[Podd]\nShortageAction=kill",
+      "podd.conf:2: ShortageAction=: \"kill\" is none of none, reclaim, freeze, stop"
+    ),
+    (
+      "[Podd]\nLeakAction=kill", "podd.conf:2: LeakAction=: \"kill\" is none of recycle, alert and none"
+    ),
+    ("[Podd]\nLeakRecyclesPerHour=-1", "podd.conf:2: LeakRecyclesPerHour="),
+    ("[Podd]\nStallTimeoutSec=soon", "podd.conf:2: StallTimeoutSec="),
     ("[Podd]\nSpeed=fast", "podd.conf:2: Speed=: unknown key; [Podd] knows DefaultTier="),
     ("[Tier]\nRank=1", "podd.conf:2: Rank=: it stands in [Tier]; this file has only [Podd]"),
     ("Rank=1", "podd.conf:1: Rank=: it stands before the first section"),

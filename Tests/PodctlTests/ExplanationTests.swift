@@ -60,11 +60,13 @@ import Testing
       try #require(Explanation(full())).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":"waits before the next launch","#
         + #""probe":{"failures":2,"failures_max":3,"last_error":"connection refused","#
-        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"connections":0,"#
+        + #""last_at":"1970-01-01T00:01:50Z"},"memory_current":4300000,"memory_max":100663296,"leak":null,"#
+        + #""memory_trend":null,"connections":0,"shortage":null,"#
         + #""transitions":[{"at":"1970-01-01T00:01:01Z","from":"ready","to":"backoff","event":"ended","#
         + #""reason":null}],"generations":[{"unit":"pod-001-2.scope","started":"1970-01-01T00:01:00Z","#
         + #""ready":"1970-01-01T00:01:00Z","ended":"1970-01-01T00:01:01Z","reason":"oom-own-limit","#
-        + #""evidence":{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"unit_result":null,"adopted":null,"#
+        + #""evidence":{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"oomd_kills":null,"#
+        + #""unit_result":null,"adopted":null,"#
         + #""memory_current":100000000,"memory_peak":null,"memory_max":100663296,"probe_error":null,"#
         + #""cut_connections":null,"log":["x","a, \"b\": \u001b[31m"],"later":7}},{"unit":"pod-001-1.scope","#
         + #""started":null,"ready":null,"ended":null,"reason":null,"evidence":null}],"#
@@ -76,7 +78,8 @@ import Testing
       try #require(Explanation(pod([]))).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":null,"probe":{"failures":null,"#
         + #""failures_max":null,"last_error":null,"last_at":null},"memory_current":4300000,"#
-        + #""memory_max":100663296,"connections":null,"transitions":[],"generations":[],"next":null}"#)
+        + #""memory_max":100663296,"leak":null,"memory_trend":null,"connections":null,"shortage":null,"#
+        + #""transitions":[],"generations":[],"next":null}"#)
     #expect(Explanation(Properties([("Pod", .string("pod-001"))])) == nil)
   }
 
@@ -99,6 +102,30 @@ import Testing
     #expect(page.contains(" ready backoff ended -\n"))
   }
 
+  @Test func aLeakIsToldWithItsFigures() throws {
+    var style = Style()
+    style.now = 120 * Self.second
+    let leak: [(key: String, value: Variant)] = [
+      ("LeakVerdict", .string("waiting")), ("LeakReason", .string("it grows")),
+      ("LeakSinceTimestamp", .uint(110 * Self.second)), ("LeakSlope", .double(1_048_576)),
+      ("LeakSlopeLow", .double(900)), ("LeakSlopeHigh", .double(2_097_152)),
+      ("LeakTimeToLimitUSec", .uint(90 * Self.second)), ("LeakNext", .string("it is recycled: it is busy")),
+      ("LeakNextTimestamp", .uint(130 * Self.second)),
+    ]
+    let explanation = try #require(Explanation(pod(leak)))
+    #expect(
+      explanation.page(style).contains(
+        "       Leak: 1M/s (3M/h to 2M/s) since 10s ago, limit met in 1min 30s; it is recycled: it is busy, "
+          + "at the latest in 10s\n"))
+    #expect(
+      explanation.json.text.contains(
+        #""leak":{"verdict":"waiting","reason":"it grows","since":"1970-01-01T00:01:50Z","slope":1048576.0,"#
+          + #""slope_low":900.0,"slope_high":2097152.0,"time_to_limit_seconds":90.0,"#
+          + #""next":"it is recycled: it is busy","next_at":"1970-01-01T00:02:10Z"}"#))
+    #expect(
+      !(try #require(Explanation(pod([("LeakVerdict", .string("none"))]))).page(style).contains("Leak")))
+  }
+
   @Test func evidenceLeavesOutWhatDidNotHappenAndWhatTheReasonSays() throws {
     func told(_ text: String, _ reason: String?) -> String? {
       Evidence(text)?.words(besides: reason).joined(separator: "; ")
@@ -113,6 +140,8 @@ import Testing
     #expect(
       told(#"{"probe_error":"no answer, thrice","cut_connections":1,"log":["a","b"]}"#, "health")
         == "probe: no answer, thrice; 1 connection cut")
+    #expect(told(#"{"leak":{"slope":5.0,"reason":"it grows"}}"#, "leak") == "it grows")
+    #expect(told(#"{"leak":null}"#, "leak") == "")
     #expect(told("status 1", nil) == nil)
   }
 }

@@ -95,6 +95,9 @@ extension Simulation {
       case .crashLoop: break
       case .cold:
         try check(pod.lifecycle.wanted == .cold, "\(pod.name) is cold and shall be \(pod.lifecycle.wanted)")
+        try check(
+          pod.doorway == .closed || world.doors[pod.name].map { $0.waiting == 0 } ?? true,
+          "\(pod.name) sleeps while somebody waits for it")
       case .stopped:
         try check(
           pod.lifecycle.wanted == .stopped, "\(pod.name) is stopped and shall be \(pod.lifecycle.wanted)")

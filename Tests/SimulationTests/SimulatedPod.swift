@@ -57,6 +57,10 @@ final class SimulatedPod {
   var drainDeadline: UInt64?
   /// Until then, or the next generation's readiness, or whatever comes between, nobody is refused.
   var heldUntil: UInt64?
+  /// podd's part in who connects while its program does not run.
+  var doorway = Doorway.closed
+  /// Provisions that failed and are about to be undone.
+  var takenBack = 0
   /// Its row is gone.
   var isForgotten = false
   /// Calls that wait for this pod, by number.

@@ -78,8 +78,11 @@ extension SimulatedPodd {
   /// What a failed provision made is undone, once nothing of a pod runs that nobody else uses.
   func takeBack() throws {
     let placed = takenBack.removeFirst()
-    if placed.createdPod || placed.wokePod, let pod = pods[placed.pod.name], pod.record.users <= 1 {
-      try handle(.stop(.operator, then: .cold), pod)
+    if let pod = pods[placed.pod.name] {
+      pod.takenBack += 1
+      if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+        try handle(.stop(.operator, then: .cold), pod)
+      }
     }
     undoing.append(placed)
   }
@@ -167,7 +170,9 @@ extension SimulatedPodd {
     case .provision(let call, let user, _, _):
       calls[call] = nil
       endTurn(of: user)
-    case .undo(let placed): endTurn(of: placed.user.name)
+    case .undo(let placed):
+      undoEnded(placed)
+      endTurn(of: placed.user.name)
     case .deprovision(let user): endTurn(of: user)
     case .begin(let pod, let run): if !pod.isForgotten { try begun(pod, run, nil) }
     // podd goes on without.
@@ -193,9 +198,16 @@ extension SimulatedPodd {
     if cold {
       calls[call] = nil
       confirm(user, placed)
+      if pod.state == .cold { updateDoor(pod) }
     } else {
       try serve(call, pod)
     }
+  }
+
+  private func undoEnded(_ placed: Provisioned) {
+    guard let pod = pods[placed.pod.name] else { return }
+    pod.takenBack -= 1
+    if pod.state == .cold { updateDoor(pod) }
   }
 
   private func undone(_ placed: Provisioned, isGone: Bool) throws {
@@ -211,6 +223,7 @@ extension SimulatedPodd {
       return
     }
     pod.record = try simulation.store.pod(pod.name)
+    undoEnded(placed)
     if pod.record.wanted == .cold && pod.lifecycle.wanted == .run {
       switch pod.state {
       case .cold, .backoff: try handle(.stop(.operator, then: .cold), pod)
@@ -223,6 +236,7 @@ extension SimulatedPodd {
     if let record = gone.pod {
       let pod = add(record)
       if record.users == 0 && pod.state.hasScope { try stopGracefully(pod, .idle, then: .cold) }
+      if record.users == 0 && pod.state == .cold { updateDoor(pod) }
     }
     if gone.user.pod != nil { jobs.append(.settled(user: gone.user.name)) }
     endTurn(of: gone.user.name)

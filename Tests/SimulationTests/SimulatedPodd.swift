@@ -85,6 +85,9 @@ final class SimulatedPodd {
     let now = simulation.world.now
     for pod in pods.values {
       if let at = pod.backoffAt, at <= now { choices.append(.backoff(pod)) }
+      if pod.doorway == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
+        choices.append(.wake(pod))
+      }
       if pod.drainDeadline != nil, pod.state == .draining, canEndDrain(pod) { choices.append(.drained(pod)) }
       for run in pod.runs { choose(pod, run, now, &choices) }
     }
@@ -100,6 +103,7 @@ final class SimulatedPodd {
     case takeBack, undo, job
     case backoff(SimulatedPod)
     case drained(SimulatedPod)
+    case wake(SimulatedPod)
     case launch(SimulatedPod, SimulatedRun)
     case startTimeout(SimulatedPod, SimulatedRun)
     case ended(SimulatedPod, SimulatedRun, SimulatedRun.Running)
@@ -122,6 +126,7 @@ final class SimulatedPodd {
       case .ready(let pod, let run, _): pod.name.number * 20 + 10 + (run === pod.own ? 0 : 1)
       case .freezer(let pod, _): pod.name.number * 20 + 12
       case .unhealthy(let pod): pod.name.number * 20 + 13
+      case .wake(let pod): pod.name.number * 20 + 14
       }
     }
   }
@@ -164,6 +169,9 @@ final class SimulatedPodd {
         simulation.world.excused.insert(unit)
       }
       try handle(.drained, pod)
+    case .wake(let pod):
+      simulation.note("somebody wakes \(pod.name)")
+      try handle(.start, pod)
     case .launch(let pod, let run): try advanceLaunch(pod, run)
     case .startTimeout(let pod, let run):
       run.startDeadline = nil
@@ -256,6 +264,11 @@ final class SimulatedPodd {
   }
 
   private func settle() throws {
+    // PodHost.openDoors and Firewall.start.
+    for pod in pods.values {
+      simulation.world.doors[pod.name]?.isAsleep = false
+      updateDoor(pod)
+    }
     for pod in pods.values.sorted(by: { $0.name < $1.name }) {
       switch (pod.record.wanted, pod.state) {
       case (.run, .cold): try handle(.start, pod)
@@ -353,12 +366,32 @@ final class SimulatedPodd {
     case .resolveReady: resolve(pod, nil)
     case .resolveFailed(let reason): resolve(pod, reason)
     case .announce:
-      switch pod.state {
-      // PodHost.announce: nobody will take up what queues there.
-      case .stopped, .cold, .crashLoop: simulation.turnAway(pod.name)
-      default: break
-      }
+      updateDoor(pod)
     }
+  }
+
+  // MARK: Doors
+
+  /// Door.update.
+  func updateDoor(_ pod: SimulatedPod) {
+    guard isServing else { return }
+    pod.doorway = pod.doorway.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.users)
+    if !pod.doorway.needsSocket(pod.state) { simulation.turnAway(pod.name) }
+    switch pod.doorway {
+    case .closed: simulation.world.doors[pod.name]?.isAsleep = false
+    case .wakes:
+      let handover = pod.own?.handover ?? simulation.handover(of: pod.name)
+      if handover == .drain {
+        simulation.world.doors[pod.name, default: World.Door()].isAsleep = true
+      } else {
+        simulation.world.doors[pod.name, default: World.Door()].isListening = true
+      }
+    case .keeps: break
+    }
+  }
+
+  func sleepsForSomebody(_ pod: SimulatedPod) -> Bool {
+    pod.state == .cold && pod.record.users > 0 && pod.takenBack == 0
   }
 
   private func recordEnd(_ run: SimulatedRun, _ reason: EndReason) throws {

@@ -180,8 +180,10 @@ final class Simulation {
     let isBound = world.processes.values.contains { process in
       process.unit.map { $0.pod == pod && world.handovers[$0] == .drain } ?? false && process.isReady
     }
-    if door.isListening || door.heldUntil != nil || isBound {
+    if door.isListening || door.heldUntil != nil || door.isAsleep || isBound {
       world.doors[pod, default: World.Door()].waiting += 1
+    } else if let podd, podd.isServing, podd.pods[pod].map(podd.sleepsForSomebody) ?? false {
+      try check(false, "somebody is refused by \(pod), which only sleeps")
     } else if let until = podd?.pods[pod]?.heldUntil, until > world.now {
       try check(false, "somebody is refused by \(pod), which is only being replaced")
     }

@@ -29,6 +29,8 @@ struct World {
     var waiting = 0
     /// New connections are held off, until then at the latest.
     var heldUntil: UInt64?
+    /// They are for as long as the pod sleeps, whatever becomes of podd.
+    var isAsleep = false
   }
 
   var now: UInt64 = 1_000_000
@@ -132,7 +134,9 @@ struct World {
     else { return }
     if process.requests > 0 && (finishing || process.isTerminating) {
       processes[pid]?.requests -= 1
-    } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil {
+    } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil,
+      !door.isAsleep
+    {
       doors[unit.pod]?.waiting -= 1
       processes[pid]?.requests += 1
     } else if process.isTerminating && process.requests == 0 {

@@ -87,6 +87,22 @@ import Testing
     }
   }
 
+  /// sd-event's own accuracy is a quarter of a second: what waits for one short time after another would take long.
+  @Test func shortTimesAreNotRoundedUpToLongOnes() async throws {
+    try await onLoop {
+      let order = Mailbox<String>()
+      loopTask {
+        await EventLoop.main.sleep(2_500_000)
+        order.put("one long")
+      }
+      loopTask {
+        for _ in 0..<40 { await EventLoop.main.sleep(1_000) }
+        order.put("many short")
+      }
+      #expect(await order.next() == "many short")
+    }
+  }
+
   @Test func waitingForADescriptorTellsWhatShowed() async throws {
     try await onLoop {
       var ends: [CInt] = [0, 0]

@@ -102,7 +102,7 @@ private struct Server: ~Copyable {
     var inodes: [UInt32] = []
     let result = withUnsafeMutablePointer(to: &inodes) {
       linux_tcp_connections(
-        inet_addr(address), port,
+        inet_addr(address), 32, port,
         { list, connection in
           if let connection {
             list?.assumingMemoryBound(to: [UInt32].self).pointee.append(connection.pointee.inode)

@@ -28,7 +28,7 @@ PACKAGES = """
     linux-image-cloud-amd64 initramfs-tools busybox-static
     nftables apt-utils iproute2 procps psmisc less bash-completion sudo strace socat adduser
     python3 jq gunicorn redis-server redis-tools nginx-light curl openssh-server openssh-client fish zsh
-    libsqlite3-0 sqlite3 libsystemd0 libstdc++6 libgcc-s1 ca-certificates
+    libsqlite3-0 sqlite3 libsystemd0 libstdc++6 libgcc-s1 ca-certificates systemd-oomd
 """.split()
 
 FLAVOURS = {"plain": [], "bench": ["podman", "crun", "conmon"]}
@@ -52,6 +52,7 @@ MASKED = r"""
     sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount dev-hugepages.mount
     sys-fs-fuse-connections.mount systemd-udev-load-credentials.service systemd-pstore.service
     systemd-hostnamed.socket systemd-creds.socket systemd-mountfsd.socket
+    systemd-oomd.service systemd-oomd.socket
 """.split()
 
 #: Generators that look for partitions, TPMs and virtual sockets.

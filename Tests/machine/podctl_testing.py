@@ -41,7 +41,7 @@ def case(fresh=False, package=True, suites=("12", "13"), once=None, units=UNITS,
     `fresh`: it needs a machine of its own (reboot, power cut, full disk, upgrade, removal); others share
     one, and each starts from a clean slate there. `package`: podctl is installed when it starts.
     `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what takes minutes
-    and was seen on both is enough on one of them in each run. `units`: whose journal to show when it fails. `options` go to the machine
+    or depends on neither kernel nor systemd, and was seen on both, is enough on one of them in each run. `units`: whose journal to show when it fails. `options` go to the machine
     (memory=MiB, cpus=N, append="kernel parameters"); they need `fresh`."""
     assert fresh or not options, "machine options need a machine of one's own: fresh=True"
 

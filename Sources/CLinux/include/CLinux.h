@@ -23,6 +23,9 @@ int linux_wait_child(pid_t pid, int *code, int *status);
 /* --- open(2) and openat(2): variadic in C, so not imported --- */
 int linux_open(const char *path, int flags, mode_t mode);
 int linux_openat(int directory, const char *path, int flags, mode_t mode);
+/* openat(2) by a caller that is without CAP_SYS_RESOURCE for its length (capset(2), of this thread alone): the kernel
+ * looks at the opener of a pressure file to tell what its triggers may cost. A descriptor, or -errno. */
+int linux_openat_without_sys_resource(int directory, const char *path, int flags);
 
 /* --- eventfd, inotify, epoll constants --- */
 int linux_eventfd(void);
@@ -68,18 +71,18 @@ int linux_notify(const char *path, const void *message, size_t size);
  *     (needs CAP_NET_ADMIN); -errno on failure. --- */
 int linux_nftables_events(void);
 
-/* --- sock_diag(7): calls `found` with each TCP connection to address:port (network and host byte order), IPv4 or
- *     mapped into IPv6, that its server has not closed. Needs no capability. 0, or -errno: ENOENT is a kernel
- *     without tcp_diag. --- */
+/* --- sock_diag(7): calls `found` with each TCP connection to an address whose first `prefix_length` bits are those of
+ *     `address` (network byte order), and to `port` unless it is 0; IPv4 or mapped into IPv6; that its server has not
+ *     closed. Needs no capability. 0, or -errno: ENOENT is a kernel without tcp_diag. --- */
 struct linux_tcp_connection {
         /* Of the socket that the server accepted; 0: nobody has accepted it yet. */
         uint32_t inode;
-        uint16_t remote_port;
+        uint16_t local_port, remote_port;
         /* Bytes that the client has received. */
         uint64_t delivered;
 };
 int linux_tcp_connections(
-        uint32_t address, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
+        uint32_t address, uint8_t prefix_length, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
         void *context);
 
 /* --- nfnetlink_queue: the packets that nftables' `queue num N` hands over, which wait in the kernel for a verdict.
@@ -101,6 +104,9 @@ int linux_queue_receive(int fd, struct linux_queued_packet *packet);
 int linux_queue_parse(const void *datagram, size_t size, struct linux_queued_packet *packet);
 /* Lets a packet go on, or drops it. One that the kernel does not have any more is no error. */
 int linux_queue_verdict(int fd, uint16_t number, uint32_t id, int accepts);
+
+/* --- fgetxattr(2): the attribute's size, or -errno. --- */
+ssize_t linux_fgetxattr(int fd, const char *name, void *value, size_t size);
 
 /* --- malloc_trim(3): gives the heap's free pages back to the host. --- */
 void linux_trim_heap(void);

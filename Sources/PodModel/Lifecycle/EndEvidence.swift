@@ -12,6 +12,17 @@ public struct EndEvidence: Sendable, Equatable {
   public var oomKills: UInt64 = 0
   /// `memory.events.local`, `oom`: how often the scope's own limit left no other way (facts 7).
   public var ownLimitOOMs: UInt64 = 0
+  /// How often systemd-oomd chose the scope: it kills all of it, because pods.slice stalled for want of memory, or the
+  /// host's swap was full.
+  public var oomdKills: UInt64 = 0
+  /// `memory.events` of the scope, `high` and `max`: how often it had to give memory back at MemoryHigh=, and at
+  /// MemoryMax=.
+  public var memoryHighEvents: UInt64 = 0
+  public var memoryMaxEvents: UInt64 = 0
+  /// What was known of its leak, where that is why it ended.
+  public var leak: LeakDetector.Finding?
+  /// How long it had stalled at its memory limit, where that is why; microseconds.
+  public var stalledUSec: UInt64?
   /// systemd's `Result` of the scope: `success`, `oom-kill`, `timeout` …; nil when it was not to be had.
   public var unitResult: String?
   /// Whether this podd saw the generation start.
@@ -36,6 +47,12 @@ public struct EndEvidence: Sendable, Equatable {
         parts.append("\(memoryPeak >> 20) MiB at its peak of \(memoryMax >> 20) MiB")
       }
     }
+    if oomdKills > 0 {
+      parts.append("systemd-oomd chose it")
+      if let memoryCurrent { parts.append("\(memoryCurrent >> 20) MiB in use") }
+    }
+    if let leak, !leak.reason.isEmpty { parts.append(leak.reason) }
+    if let stalledUSec { parts.append("it had stalled at its memory limit for \(stalledUSec / 1_000_000) s") }
     if let probeError { parts.append("probe: \(probeError)") }
     if let cutConnections { parts.append("\(cutConnections) connections cut") }
     if let unitResult, unitResult != "success" { parts.append("systemd: \(unitResult)") }
@@ -46,17 +63,22 @@ public struct EndEvidence: Sendable, Equatable {
   public var journalFields: [(String, String)] {
     let counters: [(String, UInt64?)] = [
       ("POD_OOM_KILLS", oomKills), ("POD_OWN_LIMIT_OOMS", ownLimitOOMs),
+      ("POD_OOMD_KILLS", oomdKills),
       ("POD_MEMORY_CURRENT", memoryCurrent),
       ("POD_MEMORY_PEAK", memoryPeak), ("POD_MEMORY_MAX", memoryMax),
+      ("POD_MEMORY_HIGH_EVENTS", memoryHighEvents), ("POD_MEMORY_MAX_EVENTS", memoryMaxEvents),
+      ("POD_STALL_USEC", stalledUSec),
     ]
     return counters.compactMap { name, value in value.map { (name, String($0)) } }
       + [("POD_PROBE_ERROR", probeError), ("POD_UNIT_RESULT", unitResult)].compactMap { name, value in
         value.map { (name, $0) }
       }
+      + (leak?.journalFields ?? [])
   }
 
   /// The typed reason.
   public var reason: EndReason {
+    if oomdKills > 0 { return .oomd }
     if oomKills > 0 || unitResult == "oom-kill" {
       // systemd's word alone does not say whose limit it was; the own limit is the common case, and the
       // counters are missing only when the cgroup was removed before they could be read.

@@ -15,6 +15,16 @@ public struct PoddSettings: Sendable, Equatable {
   public var startLimitIntervalUSec: UInt64 = 60_000_000
   /// How often each pod's memory is read.
   public var memorySampleUSec: UInt64 = 10_000_000
+  /// When memory counts as short, and what podd may do then.
+  public var shortage = Shortage.Policy()
+  /// What is done about a pod that leaks, unless its tier says otherwise.
+  public var leakAction = LeakAction.recycle
+  /// How many pods are recycled for a leak within an hour, on the whole host.
+  public var leakRecyclesPerHour = 12
+  /// How long a pod may stall at its memory limit; the largest number: for ever.
+  public var stallTimeoutUSec: UInt64 = 60_000_000
+  /// How many bytes the minutes of all pods may take; 0 keeps none.
+  public var historyMaxUse: UInt64 = 1 << 30
 
   public init() {}
 
@@ -43,6 +53,13 @@ private struct PoddFile: SettingsFile {
     case StartLimitBurst
     case StartLimitIntervalSec
     case MemorySampleSec
+    case MemoryPressureLimit
+    case MemoryAvailableMin
+    case ShortageAction
+    case LeakAction
+    case LeakRecyclesPerHour
+    case StallTimeoutSec
+    case HistoryMaxUse
   }
 
   static let section = "Podd"
@@ -76,6 +93,27 @@ private struct PoddFile: SettingsFile {
     case .MemorySampleSec:
       settings.memorySampleUSec = try parsed(
         value, else: defaults.memorySampleUSec, SettingsValue.interval)
+    case .MemoryPressureLimit:
+      settings.shortage.pressureLimit = try parsed(
+        value, else: defaults.shortage.pressureLimit, SettingsValue.share)
+    case .MemoryAvailableMin:
+      settings.shortage.availableMin = try parsed(
+        value, else: defaults.shortage.availableMin, SettingsValue.share)
+    case .ShortageAction:
+      settings.shortage.action = try parsed(
+        value, else: defaults.shortage.action, SettingsValue.shortageAction)
+    case .LeakAction:
+      settings.leakAction = try parsed(value, else: defaults.leakAction, SettingsValue.leakAction)
+    case .LeakRecyclesPerHour:
+      settings.leakRecyclesPerHour = try parsed(value, else: defaults.leakRecyclesPerHour) {
+        text throws(ValueError) in
+        try SettingsValue.integer(text, in: 0...10000)
+      }
+    case .StallTimeoutSec:
+      settings.stallTimeoutUSec = try parsed(
+        value, else: defaults.stallTimeoutUSec, SettingsValue.timeout)
+    case .HistoryMaxUse:
+      settings.historyMaxUse = try parsed(value, else: defaults.historyMaxUse, SettingsValue.bytes)
     }
   }
 }

@@ -16,6 +16,7 @@ public struct TierFile: SettingsFile {
     case CPUWeight
     case IOWeight
     case TasksMax
+    case LeakAction
   }
 
   static let section = "Tier"
@@ -79,6 +80,7 @@ public struct TierFile: SettingsFile {
       tier.cpuQuotaPerSecUSec = try parsed(value, else: nil, SettingsValue.cpuQuota)
     case .CPUWeight: tier.cpuWeight = try parsed(value, else: nil, SettingsValue.cpuWeight)
     case .IOWeight: tier.ioWeight = try parsed(value, else: nil, SettingsValue.weight)
+    case .LeakAction: tier.leakAction = try parsed(value, else: nil, SettingsValue.leakAction)
     case .TasksMax: tier.tasksMax = try parsed(value, else: defaults.tasksMax, SettingsValue.count)
     }
   }

@@ -12,7 +12,8 @@ struct Evidence {
 
   /// What every end has, also one that an older podd wrote down.
   private static let keys = [
-    "exit", "oom_kills", "own_limit_ooms", "unit_result", "adopted", "memory_current", "memory_peak",
+    "exit", "oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted", "memory_current",
+    "memory_peak",
     "memory_max",
     "probe_error", "cut_connections", "log",
   ]
@@ -36,7 +37,9 @@ struct Evidence {
   func words(besides reason: String?) -> [String] {
     var words: [String] = []
     if let exit = string("exit"), exit != reason { words.append(exit) }
-    words += ["oom_kills", "own_limit_ooms", "unit_result", "adopted"].compactMap { told($0, value[$0]) }
+    words += ["oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted"].compactMap {
+      told($0, value[$0])
+    }
     let limit = size("memory_max").map { " of \($0)" } ?? ""
     if let memory = size("memory_current") { words.append("memory \(memory)\(limit)") }
     if let peak = size("memory_peak") { words.append("memory peak \(peak)") }
@@ -44,6 +47,7 @@ struct Evidence {
     if let cut = uint("cut_connections"), cut > 0 {
       words.append("\(cut) connection\(cut == 1 ? "" : "s") cut")
     }
+    if case .string(let leak) = value["leak"]?["reason"] { words.append(printable(leak)) }
     return words + further.compactMap { told($0.key, $0.value) }
   }
 

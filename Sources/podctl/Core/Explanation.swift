@@ -25,12 +25,15 @@ struct Explanation {
   let transitions: [Transition]
   /// The last one first.
   let generations: [Generation]
+  /// Nil where podd keeps no history.
+  let trend: MemoryTrend?
 
   /// Nil when what makes a pod a pod is not there.
-  init?(_ properties: Properties) {
+  init?(_ properties: Properties, trend: MemoryTrend? = nil) {
     guard let row = PodRow(properties) else { return nil }
     self.row = row
     self.properties = properties
+    self.trend = trend
     transitions = properties.dictionaries("Transitions").map {
       Transition(
         at: $0.uint("Timestamp"), from: $0.string("From"), to: $0.string("To"), event: $0.string("Event"),
@@ -62,7 +65,17 @@ extension Explanation {
           ("last_at", Self.time(properties.uint("LastProbeTimestamp"))),
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
+      ("leak", LeakLine.json(properties)),
+      ("memory_trend", trend?.json ?? .null),
       ("connections", .optional(properties.uint("Connections"))),
+      (
+        "shortage",
+        properties.string("ShortageAct").map { act in
+          .object([
+            ("act", .string(act)), ("at", Self.time(properties.uint("ShortageActTimestamp"))),
+          ])
+        } ?? .null
+      ),
       ("transitions", .array(transitions.map(\.json))), ("generations", .array(generations.map(\.json))),
       (
         "next",
@@ -110,11 +123,21 @@ extension Explanation {
     page.field("Next", next(style))
     page.field("Probe", probe(style))
     page.field("Memory", StatusPage.memory(row, properties))
+    for line in trend?.lines(style) ?? [] { page.field(line.label, line.text) }
     page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
+    page.field("Leak", LeakLine.text(properties, style))
     page.field("Connections", properties.uint("Connections").map { String($0) })
+    page.field("Shortage", shortage(style))
     page.section(transitionLines(style), headed: "Transitions since podd started:")
     page.section(generations.flatMap { $0.lines(style) }, headed: "Generations, the last one first:")
     return page.text
+  }
+
+  private func shortage(_ style: Style) -> String? {
+    properties.string("ShortageAct").map { act in
+      guard let time = properties.uint("ShortageActTimestamp") else { return act }
+      return "\(act); \(Units.relative(time, now: style.now))"
+    }
   }
 
   private func next(_ style: Style) -> String? {

@@ -3,7 +3,9 @@ internal import Systemd
 
 /// What `status` prints.
 enum StatusPage {
-  static func pod(_ row: PodRow, _ properties: Properties, log: [String], _ style: Style) -> String {
+  static func pod(
+    _ row: PodRow, _ properties: Properties, trend: MemoryTrend? = nil, log: [String], _ style: Style
+  ) -> String {
     var page = Page(style)
     page.title(row.state, "\(row.pod) - \(row.tier) pod")
     page.field("State", style.paint(row.state, Colour(state: row.state)) + page.since(row.since))
@@ -13,7 +15,9 @@ enum StatusPage {
     page.field("Main PID", row.mainPID.map { String($0) })
     page.field("Status", properties.string("StatusText").map { "\"\($0)\"" })
     page.field("Memory", memory(row, properties))
+    for line in trend?.lines(style) ?? [] { page.field(line.label, line.text) }
     page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))
+    page.field("Leak", LeakLine.text(properties, style))
     page.field(
       "Tasks",
       Page.limited(

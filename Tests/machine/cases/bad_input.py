@@ -24,7 +24,7 @@ def quoted(name):
     return shlex.quote(name)
 
 
-@case()
+@case(once="12")
 def a_name_that_is_no_users_name_is_refused_everywhere_and_changes_nothing(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -45,7 +45,7 @@ def a_name_that_is_no_users_name_is_refused_everywhere_and_changes_nothing(machi
     expect(placement(machine), before)
 
 
-@case()
+@case(once="13")
 def the_longest_and_oddest_names_that_are_allowed_work(machine):
     for name in ("a" * 254, "x", "a._%+@-b", "a..b"):
         pod = podctl(machine, f"provision {name}")
@@ -53,7 +53,7 @@ def the_longest_and_oddest_names_that_are_allowed_work(machine):
         expect(curl(machine, pod, "/api/v2/version", user_token=token(machine, name))[0], 200)
 
 
-@case()
+@case(once="12")
 def a_file_of_users_with_a_bad_line_is_refused_as_a_whole(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -63,7 +63,7 @@ def a_file_of_users_with_a_bad_line_is_refused_as_a_whole(machine):
     expect(placement(machine), before)
 
 
-@case()
+@case(once="13")
 def an_unknown_tier_is_refused_with_the_tiers_there_are(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -75,7 +75,7 @@ def an_unknown_tier_is_refused_with_the_tiers_there_are(machine):
     expect(placement(machine), before)
 
 
-@case()
+@case(once="12")
 def a_settings_file_that_does_not_parse_is_named_with_its_line(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -101,7 +101,7 @@ def a_settings_file_that_does_not_parse_is_named_with_its_line(machine):
     expect(podctl(machine, f"provision --tier basic {BOB}")["tier"], "basic")
 
 
-@case()
+@case(once="13")
 def a_podd_conf_that_does_not_parse_leaves_the_old_settings_in_force(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -115,7 +115,7 @@ def a_podd_conf_that_does_not_parse_leaves_the_old_settings_in_force(machine):
     expect(placement(machine) | {"tables": ""}, before | {"tables": ""})
 
 
-@case()
+@case(once="12")
 def when_the_ports_are_used_up_the_others_keep_theirs(machine):
     machine.put("/etc/podctl/podd.conf.d/10-ports.conf", "[Podd]\nPortRange=10001-10002\n")
     machine.succeed("systemctl reload podd.service")
@@ -216,7 +216,7 @@ def a_program_that_does_not_start_takes_its_new_user_back_and_says_why(machine):
     expect(placed["unit"], f"pod-002-{len(FAILURES) + 1}.scope")
 
 
-@case()
+@case(once="13")
 def provisions_that_fail_together_on_a_new_pod_leave_nothing(machine):
     podctl(machine, f"provision {ALICE}")
     before = placement(machine)
@@ -228,7 +228,7 @@ def provisions_that_fail_together_on_a_new_pod_leave_nothing(machine):
         expect(placement(machine), before, f"placement after {reason}")
 
 
-@case()
+@case(once="13")
 def a_place_that_stood_before_stands_when_its_program_fails_and_status_tells_the_reason(machine):
     podctl(machine, f"provision {ALICE}")
     workload(machine, "odd", FAILURES["exited:3"])

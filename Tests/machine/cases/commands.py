@@ -8,14 +8,15 @@ from podctl_testing import case, curl, expect, podctl, pods, refused, token, uni
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
-@case()
+@case(once="12")
 def json_is_one_value_and_nothing_else_for_every_verb(machine):
     machine.put("/root/users", f"{BOB}\n")
     for verb, kind in {
             f"provision {ALICE}": dict, "provision --from-file /root/users": list, "users": list, "pods": list,
             "tiers": list, "status": dict, "status pod-001": dict, f"status {ALICE}": dict, "stop pod-001": dict,
             "start pod-001": dict, "restart pod-001": dict, "reset pod-001": dict, "logs pod-001": list,
-            "explain pod-001": dict, "recycle pod-001 --dry-run": dict, "recycle pod-001": dict,
+            "explain pod-001": dict, "history pod-001": list, "top": list,
+            "recycle pod-001 --dry-run": dict, "recycle pod-001": dict,
             "evict --dry-run pod-001": dict, "freeze pod-001": dict, "thaw pod-001": dict, "evict pod-001": dict,
             "wake pod-001": dict, "rollout --tier free --healthy-sec 1": dict, "doctor --invariants": list,
             f"logs {ALICE} -n 1": list, "events -n 5": list, "doctor": dict, f"deprovision {BOB}": dict,
@@ -38,7 +39,7 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
         {"user": BOB, "tier": "free", "pod": None, "state": None, "data_bytes": None, "status": "deleted"}])
 
 
-@case()
+@case(once="13")
 def wrong_usage_is_one_line_and_status_64(machine):
     for arguments in ("", "frobnicate", "provision", f"provision {ALICE} {BOB}", "pods --frobnicate", "stop",
                       "--json provision", "logs pod-001 -n x", "--json logs pod-001 -f", "-H", "-H -x pods"):
@@ -49,13 +50,13 @@ def wrong_usage_is_one_line_and_status_64(machine):
     refused(machine, "podctl start pod-999", 1, "pod-999")
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
                  "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
-                 "doctor"):
+                 "doctor", "history", "top"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")
 
 
-@case()
+@case(once="13")
 def without_podd_podctl_says_so_with_status_69(machine):
     machine.succeed("systemctl mask --runtime podd.service && systemctl stop podd.service")
     try:
@@ -74,7 +75,7 @@ def podd_is_started_by_the_first_call(machine):
     expect(machine.succeed("systemctl is-active podd.service").strip(), "active")
 
 
-@case()
+@case(once="12")
 def the_same_commands_work_on_another_host_over_ssh(machine):
     machine.succeed("""
         ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 <<< y > /dev/null
@@ -88,6 +89,7 @@ def the_same_commands_work_on_another_host_over_ssh(machine):
         expect(json.loads(machine.succeed("podctl --json -H root@localhost users"))[0]["user"], ALICE)
         assert "pod-001" in machine.succeed("podctl -H localhost pods")
         expect(machine.run("podctl -H localhost doctor").status, 0)
+        assert "pod-001" in machine.succeed("podctl -H localhost top -n 1")
         wait_until(lambda: "pod-001 is ready" in machine.succeed("podctl -H localhost logs pod-001"),
                    what="the other host's journal")
         refused(machine, "podctl -H localhost provision ../x", 64)
@@ -190,7 +192,7 @@ def stop_is_remembered_when_podd_is_started_again(machine):
     expect(unit(machine, "pod-001-2.scope", "ActiveState"), {"ActiveState": "active"})
 
 
-@case()
+@case(once="13")
 def a_restart_keeps_the_listening_socket_and_refuses_no_connection(machine):
     pod = podctl(machine, f"provision {ALICE}")
     secret = token(machine, ALICE)
@@ -229,7 +231,7 @@ print(asked)
     expect(pods(machine)["pod-001"]["restarts"], 0)
 
 
-@case()
+@case(once="12")
 def deprovision_keeps_the_data_for_a_later_provision_and_purge_does_not(machine):
     def ask(what, user=ALICE):
         pod = podctl(machine, f"provision {user}")
@@ -275,7 +277,7 @@ def logs_and_events_tell_what_happened(machine):
         following.signal()
 
 
-@case()
+@case(once="13")
 def a_pipe_gets_plain_columns_and_whole_names(machine):
     name = "a-name-that-no-terminal-has-room-for." * 6 + "@example.com"
     podctl(machine, f"provision {name}")

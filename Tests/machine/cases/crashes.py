@@ -36,7 +36,7 @@ def expect_placed(machine, users):
     expect({user: counted[user] for user in users}, dict.fromkeys(users, 1), "confirmed users on record")
 
 
-@case()
+@case(once="12")
 def podd_killed_at_any_moment_of_thirty_provisions_leaves_no_half(machine):
     machine.put("/etc/podctl/tiers/free.conf.d/narrow.conf", NARROW)
     machine.succeed("systemctl reload podd")

@@ -63,7 +63,7 @@ def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(mach
     restarts_of_all_lose_nothing(machine, place(machine, "many", PODS), "/", pause=0.2)
 
 
-@case()
+@case(once="12")
 def a_request_under_way_is_answered_before_its_pod_is_replaced(machine):
     pod = podctl(machine, "provision alice")
     secret = token(machine, "alice")
@@ -91,7 +91,7 @@ print(connection.recv(4096).decode().splitlines()[0])
     expect((status, body.strip()), (200, "halfhalf"))
 
 
-@case()
+@case(once="12")
 def a_drain_is_bounded_and_says_what_it_cut(machine):
     workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=3s\n")
     pod = podctl(machine, "provision alice --tier patient")
@@ -136,7 +136,7 @@ def gaps(machine, pod):
 SLACK = 0.25
 
 
-@case()
+@case(once="13")
 def a_program_that_truncates_files_is_restarted_under_load_without_a_damaged_one(machine):
     workload(machine, "sloppy", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=60s\n", "truncating-server")
     places = place(machine, "sloppy", 4)
@@ -230,7 +230,7 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
 
 # Pods that hang, loop and crash
 
-@case()
+@case(once="13")
 def a_hung_pod_is_replaced_while_a_slow_one_under_load_is_not(machine):
     workload(machine, "watched", "Type=notify\nListen=socket\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=6s\nProbeFailures=2\n")
     slow, hung = place(machine, "watched", 2)

@@ -18,6 +18,7 @@ VERBS = {
     "recycle pod-001": "manage-pods", "recycle --dry-run pod-001": "manage-pods", "evict pod-001": "manage-pods",
     "freeze pod-001": "manage-pods", "thaw pod-001": "manage-pods", "wake pod-001": "manage-pods",
     "rollout --tier free": "manage-pods", "explain pod-001": "view", "doctor --invariants": "view",
+    "history pod-001": "view", "top": "view",
 }
 METHODS = {
     "Provision ssb bob@example.com '' true": "provision", f"Deprovision sb {ALICE} true": "deprovision",
@@ -28,7 +29,7 @@ METHODS = {
     "RecyclePod sb pod-001 false": "manage-pods", "EvictPod sb pod-001 false": "manage-pods",
     "FreezePod s pod-001": "manage-pods", "ThawPod s pod-001": "manage-pods", "WakePod s pod-001": "manage-pods",
     "Rollout suts free 0 0 restart": "manage-pods", "CheckInvariants": "view", "AttachFrontDoor": "front-door",
-    "AcknowledgeHold t 1": "front-door",
+    "AcknowledgeHold t 1": "front-door", "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
 }
 
 
@@ -83,7 +84,7 @@ def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
     refused(machine, "podctl users", 77, user="helper")
 
 
-@case()
+@case(once="12")
 def who_changed_what_is_in_the_audit_trail(machine):
     podctl(machine, f"provision {ALICE}")
     machine.run(f"podctl deprovision {ALICE}", user="visitor")

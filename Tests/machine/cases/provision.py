@@ -78,7 +78,7 @@ def the_journal_tells_what_a_pod_said_and_what_podd_did_to_it_in_one_stream(mach
     expect({each["POD"] for each in stream}, {"pod-001"})
 
 
-@case()
+@case(once="13")
 def a_second_provision_changes_nothing(machine):
     first = podctl(machine, "provision alice@example.com")
     before = placement(machine)
@@ -88,7 +88,7 @@ def a_second_provision_changes_nothing(machine):
     expect(placement(machine), before)
 
 
-@case()
+@case(once="12")
 def forty_one_users_of_a_file_fill_two_pods_and_begin_a_third(machine):
     names = [f"user-{number}@example.com" for number in range(1, 42)]
     machine.put("/root/users", "# the first ones\n\n" + "\n".join(names) + " free\n")
@@ -105,7 +105,7 @@ def forty_one_users_of_a_file_fill_two_pods_and_begin_a_third(machine):
     expect(placement(machine), before)
 
 
-@case()
+@case(once="12")
 def a_cold_user_has_a_place_and_no_process_until_asked_for(machine):
     cold = podctl(machine, "provision --cold alice@example.com")
     expect((cold["unit"], cold["state"], cold["created"]), (None, "cold", True))

@@ -92,14 +92,14 @@ def refuses_the_database(machine, words, spoil):
     agrees(machine)
 
 
-@case()
+@case(once="13")
 def a_database_of_a_newer_version_is_refused_with_the_way_out(machine):
     refuses_the_database(machine, ["written by a newer podctl", "v99", "Install the newer podctl"], """
         sqlite3 /var/lib/podctl/podctl.db "INSERT INTO grdb_migrations VALUES ('v99')"
     """)
 
 
-@case()
+@case(once="12")
 def a_damaged_database_is_refused_with_the_way_out(machine):
     refuses_the_database(machine, ["cannot be used as podctl's database", "backup"], """
         head -c 40960 /dev/urandom > /var/lib/podctl/podctl.db

@@ -89,7 +89,7 @@ ExecReload=/usr/bin/cp ${USERS_FILE} ${STATE_DIRECTORY}/reloaded
     answers_only_its_front_address(machine, pod)
 
 
-@case()
+@case(once="13")
 def a_reload_command_that_fails_ends_in_a_graceful_restart(machine):
     workload(machine, "files", """\
 ExecStart=/usr/bin/python3 -m http.server --bind ${ADDRESS} ${PORT}
@@ -140,7 +140,7 @@ http.server.HTTPServer(("0.0.0.0", int(sys.argv[2])), Handler).serve_forever()
         machine.succeed("rm /usr/bin/sq")
 
 
-@case()
+@case(once="13")
 def podserve_knows_a_new_user_when_provision_returns(machine):
     pod = podctl(machine, f"provision {ALICE}")
     main_pid = pods(machine)["pod-001"]["main_pid"]
@@ -151,7 +151,7 @@ def podserve_knows_a_new_user_when_provision_returns(machine):
     expect(pods(machine)["pod-001"]["main_pid"], main_pid)
 
 
-@case()
+@case(once="12")
 def settings_count_from_the_next_launch_on_however_they_were_changed(machine):
     podctl(machine, f"provision {ALICE}")
     directory = "/etc/podctl/tiers/free.conf.d"

@@ -19,6 +19,13 @@ enum Units {
     return "\(perSecUSec / 10_000)%"
   }
 
+  /// `12.5%`, `130%`: one decimal unless it is zero.
+  static func percent(_ value: Double) -> String {
+    guard value.isFinite, abs(value) < 1e9 else { return "-" }
+    let tenths = Int((value * 10).rounded())
+    return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(abs(tenths % 10))%"
+  }
+
   /// `3min 4s`, `1.5s`, `250ms`: the two largest units, as systemd abbreviates durations.
   static func duration(_ microseconds: UInt64) -> String {
     if microseconds < 1000 { return microseconds == 0 ? "0" : "\(microseconds)us" }
@@ -71,7 +78,13 @@ enum Units {
   }
 
   /// `Sat 2026-11-21 09:02:38 CET`, in the local time zone.
-  static func absolute(_ time: UInt64) -> String {
+  static func absolute(_ time: UInt64) -> String { local(time, "%a %Y-%m-%d %H:%M:%S %Z") }
+
+  /// `09:02:38`, in the local time zone.
+  static func timeOfDay(_ time: UInt64) -> String { local(time, "%H:%M:%S") }
+
+  /// As strftime(3) does it.
+  static func local(_ time: UInt64, _ format: String) -> String {
     var seconds = time_t(time / 1_000_000)
     var parts = tm()
     localtime_r(&seconds, &parts)
@@ -79,7 +92,7 @@ enum Units {
     let length = buffer.withUnsafeMutableBytes { bytes in
       bytes.withMemoryRebound(to: CChar.self) {
         guard let start = $0.baseAddress else { return 0 }
-        return strftime(start, $0.count, "%a %Y-%m-%d %H:%M:%S %Z", &parts)
+        return strftime(start, $0.count, format, &parts)
       }
     }
     return String(decoding: buffer.prefix(length), as: UTF8.self)

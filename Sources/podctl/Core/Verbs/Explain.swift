@@ -13,7 +13,8 @@ struct Explain: ParsableCommand {
   func validate() throws { _ = try checkedPod(pod) }
 
   func run() throws {
-    guard let explanation = Explanation(try globals.context.client().pod(pod)) else {
+    let client = try globals.context.client()
+    guard let explanation = Explanation(try client.pod(pod), trend: MemoryTrend.ask(client, pod)) else {
       throw Failure("podd's answer about \(pod) lacks its name or state; are podctl and podd of one version?")
     }
     globals.context.present(json: explanation.json) { explanation.page($0) }

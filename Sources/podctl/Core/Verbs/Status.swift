@@ -33,10 +33,12 @@ struct Status: ParsableCommand {
     guard let row = PodRow(properties) else { throw Self.incomplete(pod) }
     let query = JournalQuery.pod(pod)
     let members = row.jsonMembers
+    let trend = MemoryTrend.ask(client, pod)
     globals.context.present(
       json: .object(
-        members + properties.jsonMembers(excluding: Set(members.map(\.key))) + [("log", logJSON(query))])
-    ) { StatusPage.pod(row, properties, log: tail(query), $0) }
+        members + properties.jsonMembers(excluding: Set(members.map(\.key)))
+          + [("memory_trend", trend?.json ?? .null), ("log", logJSON(query))])
+    ) { StatusPage.pod(row, properties, trend: trend, log: tail(query), $0) }
   }
 
   private func show(user: String, _ client: Client) throws {

@@ -1,0 +1,57 @@
+public import PodModel
+public import Systemd
+
+/// One minute as `GetHistory` gives it (MinuteRow of org.podctl1.xml).
+extension MemoryMinute {
+  public static let signature = "tttttttuttt"
+  private static let length: UInt64 = 60_000_000
+
+  /// When the minute began: CLOCK_REALTIME, microseconds.
+  public var time: UInt64 {
+    UInt64(clamping: minute).multipliedReportingOverflow(by: Self.length).partialValue
+  }
+
+  /// The minute in which a point in time lies, CLOCK_REALTIME in microseconds.
+  public static func number(at time: UInt64) -> Int64 { Int64(time / length) }
+
+  /// Reads the next structure of a reply.
+  public init(reading message: borrowing Message) throws(BusError) {
+    try message.enterStructure(Self.signature)
+    self.init(
+      minute: Self.number(at: try message.readUInt64()), generation: Int(clamping: try message.readUInt64()),
+      anon: try message.readUInt64(), swap: try message.readUInt64(), file: try message.readUInt64(),
+      current: try message.readUInt64(), currentMax: try message.readUInt64(),
+      activeUsers: Int(try message.readUInt32()), stalledSome: try message.readUInt64(),
+      stalledFull: try message.readUInt64(), cpu: try message.readUInt64())
+    try message.exitContainer()
+  }
+
+  /// Appends one structure to a reply.
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.openContainer(.structure, Self.signature)
+    try message.append(time)
+    try message.append(UInt64(clamping: generation))
+    try message.append(anon)
+    try message.append(swap)
+    try message.append(file)
+    try message.append(current)
+    try message.append(currentMax)
+    try message.append(UInt32(clamping: activeUsers))
+    try message.append(stalledSome)
+    try message.append(stalledFull)
+    try message.append(cpu)
+    try message.closeContainer()
+  }
+
+  /// The object of `podctl history --json`.
+  public var json: JSON {
+    func seconds(_ microseconds: UInt64) -> JSON { .double(Double(microseconds) / 1_000_000) }
+    return .object([
+      ("time", .string(Timestamp.rfc3339(time))), ("generation", .uint(UInt64(clamping: generation))),
+      ("anon", .uint(anon)), ("swap", .uint(swap)), ("file", .uint(file)), ("current", .uint(current)),
+      ("current_max", .uint(currentMax)), ("active_users", .uint(UInt64(clamping: activeUsers))),
+      ("pressure_some_seconds", seconds(stalledSome)), ("pressure_full_seconds", seconds(stalledFull)),
+      ("cpu_seconds", seconds(cpu)),
+    ])
+  }
+}

@@ -1,0 +1,84 @@
+public import Systemd
+
+/// What one pod uses, as `ListUsage` gives it (UsageRow of org.podctl1.xml). Sizes are bytes, nil is "no value" or
+/// "no limit".
+public struct UsageRow: Sendable, Equatable {
+  public static let signature = "sssttttuttutt"
+  /// Stands for "no value" in `pressure_some_avg10`.
+  static let noPressure = UInt32.max
+
+  public var pod: String
+  public var tier: String
+  /// A `PodState`'s raw value; a newer podd may know more of them.
+  public var state: String
+  public var memoryCurrent: UInt64?
+  public var memoryAnon: UInt64?
+  public var memoryMax: UInt64?
+  public var memoryHigh: UInt64?
+  /// The share of the last ten seconds in which some of its processes waited for memory, in hundredths of a percent.
+  public var pressure: UInt32?
+  /// CPU time of its generation, microseconds.
+  public var cpuUsage: UInt64?
+  public var restarts: UInt64 = 0
+  public var users: UInt32 = 0
+  public var generation: UInt64 = 0
+  /// When memory, pressure and CPU were read: CLOCK_MONOTONIC of the host, microseconds.
+  public var readAt: UInt64?
+
+  public init(pod: String, tier: String, state: String) {
+    self.pod = pod
+    self.tier = tier
+    self.state = state
+  }
+
+  /// Reads the next structure of a reply.
+  public init(reading message: borrowing Message) throws(BusError) {
+    try message.enterStructure(Self.signature)
+    pod = try message.readString()
+    tier = try message.readString()
+    state = try message.readString()
+    memoryCurrent = try message.readSize()
+    memoryAnon = try message.readSize()
+    memoryMax = try message.readSize()
+    memoryHigh = try message.readSize()
+    let pressure = try message.readUInt32()
+    self.pressure = pressure == Self.noPressure ? nil : pressure
+    cpuUsage = try message.readSize()
+    restarts = try message.readUInt64()
+    users = try message.readUInt32()
+    generation = try message.readUInt64()
+    readAt = try message.readUInt64().nonZero
+    try message.exitContainer()
+  }
+
+  /// Appends one structure to a reply.
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.openContainer(.structure, Self.signature)
+    try message.append(pod)
+    try message.append(tier)
+    try message.append(state)
+    try message.append(memoryCurrent ?? PodBus.noSize)
+    try message.append(memoryAnon ?? PodBus.noSize)
+    try message.append(memoryMax ?? PodBus.noSize)
+    try message.append(memoryHigh ?? PodBus.noSize)
+    try message.append(pressure ?? Self.noPressure)
+    try message.append(cpuUsage ?? PodBus.noSize)
+    try message.append(restarts)
+    try message.append(users)
+    try message.append(generation)
+    try message.append(readAt ?? 0)
+    try message.closeContainer()
+  }
+
+  /// The object of `podctl top --json`.
+  public var json: JSON {
+    .object([
+      ("pod", .string(pod)), ("tier", .string(tier)), ("state", .string(state)),
+      ("memory_current", .optional(memoryCurrent)), ("memory_anon", .optional(memoryAnon)),
+      ("memory_max", .optional(memoryMax)), ("memory_high", .optional(memoryHigh)),
+      ("pressure_some_avg10", pressure.map { .double(Double($0) / 100) } ?? .null),
+      ("cpu_seconds", cpuUsage.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("restarts", .uint(restarts)), ("users", .uint(UInt64(users))), ("generation", .uint(generation)),
+    ])
+  }
+}

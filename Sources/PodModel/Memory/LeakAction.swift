@@ -1,0 +1,18 @@
+/// What is done about a pod that leaks: `LeakAction=` in podd.conf(5) and podctl-tier(5).
+public enum LeakAction: String, Sendable, CaseIterable {
+  /// It is recycled before its limit is met.
+  case recycle
+  /// It is told of, and nothing else: a dry run.
+  case alert
+  /// Nothing, as if there were no detector.
+  case ignore = "none"
+}
+
+extension SettingsValue {
+  static func leakAction(_ text: String) throws(ValueError) -> LeakAction {
+    guard let action = LeakAction(rawValue: text) else {
+      throw ValueError("\(quoted(text)) is none of recycle, alert and none")
+    }
+    return action
+  }
+}

@@ -1,0 +1,59 @@
+/// What is kept of one minute of a generation's memory: sizes in bytes, times in microseconds.
+public struct MemoryMinute: Sendable, Equatable {
+  /// Minutes since the epoch by the host's clock.
+  public var minute: Int64
+  public var generation: Int
+  /// As in ``MemorySample``, from the sample of the minute that held the least (facts 18): what comes and goes
+  /// within a minute, as with a garbage collector, is no growth.
+  public var anon: UInt64
+  public var swap: UInt64
+  public var file: UInt64
+  public var current: UInt64
+  /// The most that `memory.current` was seen to be.
+  public var currentMax: UInt64
+  public var activeUsers: Int
+  /// How long some, and all, of its processes waited for memory (kernel, psi.rst, "total").
+  public var stalledSome: UInt64
+  public var stalledFull: UInt64
+  /// CPU time that it used.
+  public var cpu: UInt64
+
+  public init(
+    minute: Int64, generation: Int, anon: UInt64, swap: UInt64, file: UInt64, current: UInt64,
+    currentMax: UInt64, activeUsers: Int, stalledSome: UInt64 = 0, stalledFull: UInt64 = 0, cpu: UInt64 = 0
+  ) {
+    self.minute = minute
+    self.generation = generation
+    self.anon = anon
+    self.swap = swap
+    self.file = file
+    self.current = current
+    self.currentMax = currentMax
+    self.activeUsers = activeUsers
+    self.stalledSome = stalledSome
+    self.stalledFull = stalledFull
+    self.cpu = cpu
+  }
+
+  /// A minute with one sample.
+  public init(_ sample: MemorySample, minute: Int64, generation: Int) {
+    self.init(
+      minute: minute, generation: generation, anon: sample.anon, swap: sample.swap, file: sample.file,
+      current: sample.current, currentMax: sample.current, activeUsers: sample.activeUsers)
+  }
+
+  /// The leak signal, as in ``MemorySample``.
+  public var held: UInt64 { anon &+ swap }
+
+  /// Takes what else is known of the same minute of the same generation.
+  public mutating func add(_ other: MemoryMinute) {
+    if other.held < held {
+      (anon, swap, file, current) = (other.anon, other.swap, other.file, other.current)
+    }
+    currentMax = max(currentMax, other.currentMax)
+    activeUsers = max(activeUsers, other.activeUsers)
+    stalledSome &+= other.stalledSome
+    stalledFull &+= other.stalledFull
+    cpu &+= other.cpu
+  }
+}

@@ -1,0 +1,43 @@
+import Glibc
+
+/// A thread for a store's work, which ends with it. Not libdispatch's: those would stay.
+enum DetachedThread {
+  /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
+  private static let stackSize = 512 * 1024
+
+  private final class Work {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  /// Runs `body` in a thread in which every signal is blocked: they belong to podd's loop. The mask is inherited,
+  /// so it is set before the thread exists. Returns an errno value, 0 for none.
+  static func start(_ body: @escaping @Sendable () -> Void) -> Int32 {
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+
+    // Uninitialised memory, because the compiler thinks that pthread_attr_t() belongs to libdispatch.
+    return withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { memory -> Int32 in
+      guard let attributes = memory.baseAddress else { return ENOMEM }
+      pthread_attr_init(attributes)
+      defer { pthread_attr_destroy(attributes) }
+      pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
+      pthread_attr_setstacksize(attributes, Self.stackSize)
+
+      var thread = pthread_t()
+      let work = Unmanaged.passRetained(Work(body))
+      let error = pthread_create(
+        &thread, attributes,
+        { argument in
+          guard let argument else { return nil }
+          Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+          return nil
+        }, work.toOpaque())
+      if error != 0 { work.release() }
+      return error
+    }
+  }
+}

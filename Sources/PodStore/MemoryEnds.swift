@@ -1,0 +1,16 @@
+import GRDB
+public import PodModel
+
+extension PlacementStore {
+  /// Which pods ended for `reason` since then, and when, in no order; CLOCK_REALTIME in microseconds.
+  public func ends(
+    _ reason: EndReason, since: Int64
+  ) throws(StoreError) -> [(pod: PodName, at: Int64)] {
+    try read { db in
+      try Row.fetchCursor(
+        db.cachedStatement(sql: "SELECT pod, ended_at FROM generation WHERE reason = ? AND ended_at > ?"),
+        arguments: [reason.description, since]
+      ).reduce(into: []) { $0.append((PodName(number: $1["pod"]), $1["ended_at"])) }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+internal import PodAPI
+internal import PodModel
+
+/// What `podctl history` prints of a pod's minutes.
+enum HistoryTable {
+  /// Of how many minutes a line tells: what fills a screen or two.
+  private static let steps: [Int64] = [1, 5, 15, 30, 60, 180, 360, 720, 1440]
+  private static let lines: Int64 = 72
+
+  /// The trace that `leak-replay` takes (contract, "Commands"): one row a minute, seconds from the first on.
+  static func trace(_ minutes: [MemoryMinute]) -> [UInt8] {
+    var bytes = Array("time_s,anon,swap,file,current,active_users\n".utf8)
+    bytes.reserveCapacity(64 * (minutes.count + 1))
+    guard let first = minutes.first?.minute else { return bytes }
+    for minute in minutes {
+      let seconds = (minute.minute - first) * 60
+      bytes += "\(seconds),\(minute.anon),\(minute.swap),\(minute.file),\(minute.current),".utf8
+      bytes += "\(minute.activeUsers)\n".utf8
+    }
+    return bytes
+  }
+
+  /// Those of the last generation: what its leak detector saw, and no restart between.
+  static func lastGeneration(_ minutes: [MemoryMinute]) -> [MemoryMinute] {
+    guard let last = minutes.map(\.generation).max() else { return [] }
+    return minutes.filter { $0.generation == last }
+  }
+
+  static func page(_ minutes: [MemoryMinute], _ style: Style) -> String {
+    guard let first = minutes.first, let last = minutes.last else {
+      return style.isTerminal ? "No minutes are on record for this time.\n" : ""
+    }
+    let step = step(of: last.minute - first.minute + 1)
+    var table = Table([
+      .left("TIME"), .right("GEN"), .right("HELD"), .right("SWAP"), .right("FILE"), .right("CURRENT"),
+      .right("PEAK"), .right("USERS"), .right("PRESSURE"), .right("%CPU"),
+    ])
+    table.rows = grouped(minutes, step: step).map { group in
+      // Of what was recorded: a pod that was stopped in between used nothing then.
+      let length = Double(group.count) * 60_000_000
+      let line = group.minute
+      return [
+        Table.Cell(Units.local(line.time, "%Y-%m-%d %H:%M")), Table.Cell(String(line.generation)),
+        Table.Cell(Units.size(line.held)), Table.Cell(Units.size(line.swap)),
+        Table.Cell(Units.size(line.file)),
+        Table.Cell(Units.size(line.current)), Table.Cell(Units.size(line.currentMax)),
+        Table.Cell(String(line.activeUsers)),
+        Table.Cell(Units.percent(Double(line.stalledSome) / length * 100)),
+        Table.Cell(Units.percent(Double(line.cpu) / length * 100)),
+      ]
+    }
+    guard style.isTerminal && style.legend else { return table.render(style) }
+    let each = step == 1 ? "a minute" : Units.duration(UInt64(step) * 60_000_000)
+    let word = minutes.count == 1 ? "minute" : "minutes"
+    return table.render(style) + "\n\(minutes.count) \(word), \(each) a line.\n"
+  }
+
+  static func step(of minutes: Int64) -> Int64 {
+    steps.first { minutes <= $0 * lines } ?? 1440
+  }
+
+  /// The minutes of one generation within one step, put together: the least of what was held, sums of what was used.
+  static func grouped(_ minutes: [MemoryMinute], step: Int64) -> [(minute: MemoryMinute, count: Int)] {
+    minutes.reduce(into: []) { groups, minute in
+      if let last = groups.last, last.minute.generation == minute.generation,
+        last.minute.minute / step == minute.minute / step
+      {
+        groups[groups.count - 1].minute.add(minute)
+        groups[groups.count - 1].count += 1
+      } else {
+        groups.append((minute, 1))
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+internal import PodAPI
+internal import PodModel
+
+/// How a pod's memory went in the last hour and the last day: anon and swap, which is what grows when a program leaks.
+struct MemoryTrend {
+  /// One generation over some time.
+  struct Span: Equatable {
+    /// How long, microseconds.
+    let length: UInt64
+    let from: UInt64
+    let to: UInt64
+    /// Of each of its parts the least, oldest first; nil where nothing is on record.
+    let curve: [UInt64?]
+
+    /// Bytes in an hour, as a line from its first quarter to its last has it.
+    let perHour: Double
+  }
+
+  let hour: Span?
+  let day: Span?
+
+  static let dayLength: UInt64 = 86_400_000_000
+  private static let hourLength: UInt64 = 3_600_000_000
+  private static let parts = 24
+
+  /// - Parameters:
+  ///   - minutes: of the last day, oldest first.
+  ///   - now: CLOCK_REALTIME, microseconds.
+  init(_ minutes: [MemoryMinute], now: UInt64) {
+    let own = HistoryTable.lastGeneration(minutes)
+    hour = Self.span(own, now: now, Self.hourLength)
+    // A day that is no longer than the hour says nothing new.
+    let longer = own.first.map { $0.time + Self.hourLength < now } ?? false
+    day = longer ? Self.span(own, now: now, Self.dayLength) : nil
+  }
+
+  /// Nil when podd has none to give: an older one, or one whose history cannot be read. Nothing else fails for that.
+  static func ask(_ client: Client, _ pod: String) -> MemoryTrend? {
+    let now = Style.realtime()
+    guard let minutes = try? client.history(ofPod: pod, since: now - min(now, dayLength)) else { return nil }
+    return MemoryTrend(minutes, now: now)
+  }
+
+  private static func span(_ all: [MemoryMinute], now: UInt64, _ length: UInt64) -> Span? {
+    let begin = now - min(now, length)
+    let minutes = all.filter { $0.time >= begin && $0.time <= now }
+    guard minutes.count >= 2, let first = minutes.first, let last = minutes.last else { return nil }
+    var curve = [UInt64?](repeating: nil, count: parts)
+    for minute in minutes {
+      let part = min(parts - 1, Int((minute.time - begin) * UInt64(parts) / length))
+      curve[part] = min(curve[part] ?? .max, minute.held)
+    }
+    let quarter = max(1, minutes.count / 4)
+    let (early, late) = (minutes.prefix(quarter), minutes.suffix(quarter))
+    func middle(_ part: ArraySlice<MemoryMinute>, _ value: (MemoryMinute) -> Double) -> Double {
+      part.reduce(0) { $0 + value($1) } / Double(part.count)
+    }
+    let hours = (middle(late) { Double($0.minute) } - middle(early) { Double($0.minute) }) / 60
+    let growth = middle(late) { Double($0.held) } - middle(early) { Double($0.held) }
+    return Span(
+      length: min(length, last.time - first.time + 60_000_000), from: first.held, to: last.held, curve: curve,
+      perHour: hours > 0 ? growth / hours : 0)
+  }
+
+  var json: JSON { .object([("hour", Self.json(hour)), ("day", Self.json(day))]) }
+
+  private static func json(_ span: Span?) -> JSON {
+    guard let span else { return .null }
+    return .object([
+      ("seconds", .uint(span.length / 1_000_000)), ("from", .uint(span.from)), ("to", .uint(span.to)),
+      ("bytes_per_hour", .double(span.perHour.rounded())),
+      ("curve", .array(span.curve.map { $0.map { .uint($0) } ?? .null })),
+    ])
+  }
+
+  // MARK: For people
+
+  /// `▁▂▃▄▅▆▇█ 41.2M to 43M in 1h, +1.8M an hour`, one line each, named for a page.
+  func lines(_ style: Style) -> [(label: String, text: String)] {
+    [("Last hour", hour), ("Last day", day)].compactMap { label, span in
+      span.map { (label: label, text: Self.text($0, style)) }
+    }
+  }
+
+  private static func text(_ span: Span, _ style: Style) -> String {
+    let sign = span.perHour < 0 ? "-" : "+"
+    let pace = UInt64(min(abs(span.perHour), 1e18))
+    // Below a page a minute it is as good as nothing.
+    let slope = pace < 245_760 ? "steady" : "\(sign)\(Units.size(pace)) an hour"
+    let figures =
+      "\(Units.size(span.from)) to \(Units.size(span.to)) held in \(Units.duration(span.length)), \(slope)"
+    return style.unicode ? sparkline(span.curve) + " " + figures : figures
+  }
+
+  /// From the least to the most; a curve that hardly moves stays low.
+  static func sparkline(_ curve: [UInt64?]) -> String {
+    let glyphs = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+    let known = curve.compactMap { $0 }
+    guard let least = known.min(), let most = known.max() else { return "" }
+    // At least a sixteenth of what there is makes it rise to the top.
+    let height = max(most - least, most / 16, 1)
+    return curve.map { value in
+      value.map { glyphs[Int(Double($0 - least) / Double(height) * Double(glyphs.count - 1))] } ?? " "
+    }.joined()
+  }
+}

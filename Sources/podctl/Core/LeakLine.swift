@@ -1,0 +1,56 @@
+internal import PodAPI
+
+/// What `status` and `explain` say of a leak.
+enum LeakLine {
+  /// `1.0M/s (0.9M/s to 1.1M/s) since 5min ago, limit met in 2min; it is recycled: a quiet moment is waited for`;
+  /// nil where there is none.
+  static func text(_ properties: Properties, _ style: Style) -> String? {
+    guard let verdict = properties.string("LeakVerdict"), verdict != "none",
+      let slope = properties.double("LeakSlope")
+    else { return nil }
+    var text = pace(slope)
+    if let low = properties.double("LeakSlopeLow"), let high = properties.double("LeakSlopeHigh") {
+      text += " (\(pace(low)) to \(pace(high)))"
+    }
+    if let since = properties.uint("LeakSinceTimestamp") {
+      text += " since \(Units.relative(since, now: style.now))"
+    }
+    if let left = properties.uint("LeakTimeToLimitUSec") { text += ", limit met in \(Units.duration(left))" }
+    if let next = properties.string("LeakNext") {
+      let until = properties.uint("LeakNextTimestamp").map {
+        ", at the latest \(Units.relative($0, now: style.now))"
+      }
+      text += "; \(printable(next))\(until ?? "")"
+    }
+    return verdict == "ignored" ? text + "; nobody wants to know (LeakAction=none)" : text
+  }
+
+  static func json(_ properties: Properties) -> JSON {
+    guard let verdict = properties.string("LeakVerdict") else { return .null }
+    func number(_ key: String) -> JSON { properties.double(key).map { .double($0) } ?? .null }
+    return .object([
+      ("verdict", .string(verdict)), ("reason", .optional(properties.string("LeakReason"))),
+      ("since", time(properties.uint("LeakSinceTimestamp"))),
+      ("slope", number("LeakSlope")), ("slope_low", number("LeakSlopeLow")),
+      ("slope_high", number("LeakSlopeHigh")),
+      (
+        "time_to_limit_seconds",
+        properties.uint("LeakTimeToLimitUSec").map { .double(Double($0) / 1_000_000) } ?? .null
+      ),
+      ("next", .optional(properties.string("LeakNext"))),
+      ("next_at", time(properties.uint("LeakNextTimestamp"))),
+    ])
+  }
+
+  /// A slope in bytes per second, per the unit of time in which it is a size that one can imagine.
+  private static func pace(_ slope: Double) -> String {
+    let sign = slope < 0 ? "-" : ""
+    let size = min(abs(slope), 1e18)
+    if size >= 1024 { return "\(sign)\(Units.size(UInt64(size)))/s" }
+    return "\(sign)\(Units.size(UInt64(size * 3600)))/h"
+  }
+
+  private static func time(_ time: UInt64?) -> JSON {
+    time.map { .string(Timestamp.rfc3339($0)) } ?? .null
+  }
+}

@@ -1,0 +1,32 @@
+internal import PodAPI
+
+/// What `podctl top` sorts by: the most first, names from the first on.
+enum TopOrder: String, CaseIterable {
+  case memory, cpu, pressure, restarts, users, name
+
+  /// The key that chooses it.
+  var key: UInt8 { rawValue.utf8.first ?? 0 }
+
+  /// What has no value comes last, whichever way it is sorted; what is alike, by name.
+  func sorted(_ rows: [TopRow], reverse: Bool) -> [TopRow] {
+    rows.sorted { left, right in
+      let (a, b) = (value(left), value(right))
+      if let a, let b, a != b { return (a > b) != reverse }
+      if (a == nil) != (b == nil) { return a != nil }
+      let isFirst = (left.number, left.usage.pod) < (right.number, right.usage.pod)
+      let isLast = (right.number, right.usage.pod) < (left.number, left.usage.pod)
+      return self == .name && reverse ? isLast : isFirst
+    }
+  }
+
+  private func value(_ row: TopRow) -> Double? {
+    switch self {
+    case .memory: row.usage.memoryCurrent.map { Double($0) }
+    case .cpu: row.cpu
+    case .pressure: row.usage.pressure.map { Double($0) }
+    case .restarts: Double(row.usage.restarts)
+    case .users: Double(row.usage.users)
+    case .name: 0
+    }
+  }
+}

@@ -1,0 +1,173 @@
+internal import PodAPI
+
+/// What stands on the screen of `podctl top`: all of it but the terminal.
+struct TopView {
+  var rows: [TopRow] = []
+  var order = TopOrder.memory
+  var reverse = false
+  /// Between two readings, microseconds.
+  var delay: UInt64 = 1_000_000
+  var host = ""
+  /// When the rows were read: CLOCK_REALTIME, microseconds.
+  var readAt: UInt64 = 0
+  /// Why there is no newer reading.
+  var trouble: String?
+  /// The first row that is shown.
+  private(set) var offset = 0
+
+  /// From once a second to once a minute: podd reads no pod more often.
+  static let delays: ClosedRange<UInt64> = 1_000_000...60_000_000
+  /// Header, a line for trouble or help, and the table's head.
+  private static let headLines = 4
+
+  /// Does what a key says; false for those that concern the terminal or the next reading.
+  mutating func handle(_ key: TopKey, lines: Int) -> Bool {
+    let page = max(1, lines - Self.headLines)
+    switch key {
+    case .order(let order):
+      reverse = order == self.order && reverse
+      self.order = order
+      offset = 0
+    case .reverse: reverse.toggle()
+    case .slower: delay = min(delay + 1_000_000, Self.delays.upperBound)
+    case .faster: delay = max(delay - min(delay, 1_000_000), Self.delays.lowerBound)
+    case .up: offset -= 1
+    case .down: offset += 1
+    case .pageUp: offset -= page
+    case .pageDown: offset += page
+    case .home: offset = 0
+    case .end: offset = rows.count
+    case .quit, .suspend, .refresh: return false
+    }
+    offset = max(0, min(offset, rows.count - page))
+    return true
+  }
+
+  /// A screen: at most `style.lines` lines of at most `style.columns` columns.
+  func screen(_ style: Style) -> [String] {
+    let page = max(1, style.lines - Self.headLines)
+    let first = max(0, min(offset, rows.count - page))
+    let range = first..<min(first + page, rows.count)
+    let shown = rows.count > page ? ", \(range.lowerBound + 1)-\(range.upperBound) shown" : ""
+    func line(_ text: String) -> String { style.columns.map { String(text.prefix($0)) } ?? text }
+    let head = [line(title() + shown), style.paint(line(second()), trouble == nil ? nil : .red), ""]
+    return Array((head + table(style, range)).prefix(style.lines))
+  }
+
+  /// All rows, for a file or a script.
+  func page(_ style: Style) -> String {
+    let lines = table(style, rows.indices)
+    return ((style.legend ? [title()] + lines : Array(lines.dropFirst())).map { $0 + "\n" }).joined()
+  }
+
+  private func title() -> String {
+    var states: [String: Int] = [:]
+    for row in rows { states[row.usage.state, default: 0] += 1 }
+    let counted = states.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
+    let users = rows.reduce(0) { $0 + UInt64($1.usage.users) }
+    let memory = rows.compactMap(\.usage.memoryCurrent).reduce(0, +)
+    let cpu = rows.compactMap(\.cpu).reduce(0, +)
+    return "\(host.isEmpty ? "" : "\(printable(host)), ")\(Units.timeOfDay(readAt)): "
+      + "\(rows.count) pod\(rows.count == 1 ? "" : "s")"
+      + (counted.isEmpty ? "" : " (\(counted.map(printable).joined(separator: ", ")))")
+      + ", \(users) user\(users == 1 ? "" : "s"), memory \(Units.size(memory)), CPU \(Units.percent(cpu))"
+  }
+
+  private func second() -> String {
+    if let trouble { return printable(trouble) }
+    return "By \(order.rawValue)\(reverse ? ", reversed" : ""), every \(Units.duration(delay)). "
+      + "Keys: m c p r u n sort, R reverses, + - delay, q quits"
+  }
+
+  /// In the order in which they give way where the screen is narrow, the last one first.
+  private enum Column: CaseIterable {
+    case pod, memory, percent, cpu, pressure, state, users, limit, tier, restarts, generation, bar
+  }
+
+  /// As they stand on the screen.
+  private static let layout: [Column] = [
+    .pod, .tier, .state, .users, .memory, .limit, .percent, .bar, .pressure, .cpu, .restarts, .generation,
+  ]
+
+  /// The head and a line for each row of a range. A column is as wide as its widest cell of all rows, so that nothing
+  /// moves while they are scrolled through; what does not fit gives way.
+  private func table(_ style: Style, _ range: Range<Int>) -> [String] {
+    let sorted = order.sorted(rows, reverse: reverse)
+    var shown = Column.allCases
+    if !style.isTerminal { shown.removeAll { $0 == .bar } }
+    var widths: [Column: Int] = [:]
+    for column in shown {
+      widths[column] = sorted.reduce(head(column).title.utf8.count) {
+        max($0, cell(column, $1).text.unicodeScalars.count)
+      }
+    }
+    if let available = style.columns {
+      while shown.count > 2, shown.reduce(-1, { $0 + 1 + (widths[$1] ?? 0) }) > available {
+        shown.removeLast()
+      }
+    }
+    let columns = Self.layout.filter { shown.contains($0) }
+    func line(_ cells: [Table.Cell]) -> String {
+      var text = ""
+      for (column, cell) in zip(columns, cells) {
+        let padding = String(
+          repeating: " ", count: max(0, (widths[column] ?? 0) - cell.text.unicodeScalars.count))
+        let isLast = column == columns.last
+        text += text.isEmpty ? "" : " "
+        switch head(column).alignment {
+        case .right: text += padding + style.paint(cell.text, cell.colour)
+        case .left: text += style.paint(cell.text, cell.colour) + (isLast ? "" : padding)
+        }
+      }
+      return text
+    }
+    return [style.paint(line(columns.map { Table.Cell(head($0).title) }), .header)]
+      + sorted[range].map { row in line(columns.map { cell($0, row) }) }
+  }
+
+  private func head(_ column: Column) -> Table.Column {
+    switch column {
+    case .pod: .left("POD")
+    case .tier: .left("TIER")
+    case .state: .left("STATE")
+    case .users: .right("USERS")
+    case .memory: .right("MEMORY")
+    case .limit: .right("MAX")
+    case .percent: .right("%MAX")
+    case .bar: .left("")
+    case .pressure: .right("PRESSURE")
+    case .cpu: .right("%CPU")
+    case .restarts: .right("RESTARTS")
+    case .generation: .right("GEN")
+    }
+  }
+
+  private func cell(_ column: Column, _ row: TopRow) -> Table.Cell {
+    let usage = row.usage
+    // Above MemoryHigh= it stalls (facts 21).
+    let isHigh = usage.memoryCurrent.flatMap { current in row.limit.map { current >= $0 } } ?? false
+    return switch column {
+    case .pod: Table.Cell(printable(usage.pod))
+    case .tier: Table.Cell(printable(usage.tier))
+    case .state: Table.Cell(printable(usage.state), Colour(state: usage.state))
+    case .users: Table.Cell(String(usage.users))
+    case .memory: Table.Cell(Units.size(usage.memoryCurrent), isHigh ? .red : nil)
+    case .limit: Table.Cell(Units.size(usage.memoryMax))
+    case .percent: Table.Cell(row.memoryPercent.map { Units.percent($0) } ?? "-", isHigh ? .red : nil)
+    case .bar: Table.Cell(row.memoryPercent.map { Self.bar($0) } ?? "")
+    case .pressure:
+      Table.Cell(
+        usage.pressure.map { Units.percent(Double($0) / 100) } ?? "-",
+        usage.pressure ?? 0 >= 1000 ? .yellow : nil)
+    case .cpu: Table.Cell(row.cpu.map { Units.percent($0) } ?? "-")
+    case .restarts: Table.Cell(String(usage.restarts))
+    case .generation: Table.Cell(String(usage.generation))
+    }
+  }
+
+  /// `[####......]`
+  static func bar(_ percent: Double) -> String {
+    let full = max(0, min(10, Int(percent / 10)))
+    return "[" + String(repeating: "#", count: full) + String(repeating: ".", count: 10 - full) + "]"
+  }
+}

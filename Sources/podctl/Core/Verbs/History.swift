@@ -1,0 +1,63 @@
+internal import ArgumentParser
+internal import PodAPI
+internal import PodModel
+
+struct History: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show how a pod's memory went, minute by minute.")
+
+  @OptionGroup var globals: GlobalOptions
+
+  @Option(
+    help: ArgumentHelp("From when on; the last hour otherwise, with --csv all there is.", valueName: "time"))
+  var since: String?
+
+  @Option(help: ArgumentHelp("Until when.", valueName: "time"))
+  var until: String?
+
+  @Flag(help: "Print a trace, as leak-replay takes it.")
+  var csv = false
+
+  @Flag(name: .customLong("all-generations"), help: "Not only the last generation.")
+  var allGenerations = false
+
+  @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
+  var pod: String
+
+  func validate() throws {
+    _ = try checkedPod(pod)
+    _ = try range(now: Style.realtime())
+    if csv && globals.json { throw ValidationError("give --csv or --json, not both") }
+  }
+
+  private func range(now: UInt64) throws -> (since: UInt64, until: UInt64) {
+    func time(_ option: String, _ text: String?) throws -> UInt64? {
+      guard let text else { return nil }
+      do throws(ValueError) {
+        return try TimeArgument.parse(text, now: now)
+      } catch {
+        throw ValidationError("--\(option): \(error)")
+      }
+    }
+    let until = try time("until", until)
+    let hour: UInt64 = 3_600_000_000
+    let usual = csv ? 0 : (until ?? now) - min(until ?? now, hour)
+    let since = try time("since", since) ?? usual
+    if let until, until < since { throw ValidationError("--until is before --since") }
+    return (since, until ?? .max)
+  }
+
+  func run() throws {
+    let (since, until) = try range(now: Style.realtime())
+    let all = try globals.context.client().history(ofPod: pod, since: since, until: until)
+    let minutes = allGenerations ? all : HistoryTable.lastGeneration(all)
+    if csv {
+      if minutes.isEmpty {
+        throw Failure("there are no minutes of \(pod) for this time; podd records them while it runs")
+      }
+      Output.write(HistoryTable.trace(minutes))
+      return
+    }
+    globals.context.present(json: .array(minutes.map(\.json)), list: true) { HistoryTable.page(minutes, $0) }
+  }
+}

@@ -1,0 +1,144 @@
+import Cgroup
+import PodModel
+import PodStore
+import Systemd
+
+/// Reads the memory of all pods that run, with one timer, and has acted on what that shows. No pod runs: no timer.
+@LoopActor
+final class MemoryWatch {
+  /// How many pods are read before everything else has its turn.
+  private static let batch = 16
+
+  private unowned let host: PodHost
+  private let reader = MemoryReader()
+  private(set) lazy var leaks = LeakWatch(host)
+  private lazy var stalls = StallWatch(host, reader)
+  private var timer: EventSource?
+  private var isSampling = false
+  /// Pods that podd is replacing for their memory's sake, by the generation that is to go.
+  private var replacing: [PodName: Int] = [:]
+
+  init(_ host: PodHost) {
+    self.host = host
+  }
+
+  func start() async {
+    await leaks.load()
+    host.pressure.onPressure { [unowned self] source, _ in
+      switch source {
+      case .pod(let pod): stalls.suspect(pod)
+      case .slice(let slice) where !host.pressure.podsHaveTriggers: stalls.suspect(slice: slice)
+      case .slice, .host: break
+      }
+    }
+  }
+
+  /// A generation's program runs, or was found running.
+  func began(_ run: Run, of pod: Pod) {
+    guard let generation = run.generation else { return }
+    // What is in force, which somebody may have changed beside the tier's file.
+    let memory = RunMemory(
+      memoryMax: generation.look { cgroup throws(CgroupError) in try reader.number("memory.max", cgroup) }
+        ?? nil,
+      memoryHigh: generation.look { cgroup throws(CgroupError) in try reader.number("memory.high", cgroup) }
+        ?? nil)
+    run.memory = memory
+    arm()
+  }
+
+  /// Reads a pod's memory now; nil where nothing runs.
+  func sample(_ pod: Pod) -> MemorySample? {
+    guard let generation = pod.generation,
+      let reading = generation.look({ cgroup throws(CgroupError) in try reader.read(cgroup) })
+    else { return nil }
+    let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
+    pod.sample = sample
+    return sample
+  }
+
+  // MARK: The round
+
+  private func arm(took: UInt64 = 0) {
+    guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.generation != nil }) else {
+      return
+    }
+    let period = host.settings.memorySampleUSec
+    do throws(Errno) {
+      // Late rather than alone: the loop wakes once for this and the probes.
+      timer = try EventSource.timer(
+        EventLoop.main, after: period - min(took, period / 2), accuracy: min(period / 10, 1_000_000)
+      ) { [unowned self] in
+        LoopActor.assumeIsolated {
+          timer = nil
+          loopTask { await self.round() }
+        }
+      }
+    } catch {
+      Log.error("The memory of pods is no longer read: \(error)")
+    }
+  }
+
+  private func round() async {
+    isSampling = true
+    let begun = EventLoop.main.now()
+    let running = host.pods.values.filter { $0.generation != nil }
+    for (index, pod) in running.enumerated() {
+      if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(1) }
+      note(pod)
+      pod.noteActivity(nil)
+    }
+    leaks.decide()
+    host.shortage.look()
+    isSampling = false
+    arm(took: EventLoop.main.now() - begun)
+  }
+
+  private func note(_ pod: Pod) {
+    // What is frozen allocates nothing, and what is coming or going says nothing about a leak.
+    guard pod.state == .ready, let run = pod.own, let memory = run.memory, let sample = sample(pod) else {
+      return
+    }
+    host.memoryHistory.note(sample, of: pod)
+    memory.add(sample)
+    // Of use to a decision alone: how busy a pod is that will have to go.
+    guard memory.finding.isLeak,
+      let used = run.generation?.look({ cgroup throws(CgroupError) in reader.cpuUsage(cgroup) }) ?? nil
+    else { return }
+    memory.addLoad(used: used, at: sample.at)
+  }
+
+  // MARK: Replacing
+
+  /// How many pods are replaced at once for their memory's sake: launches that users wait for come first.
+  private var replacementsMax: Int { max(1, host.settings.launchesMax / 2) }
+
+  /// Nil when this pod can be replaced now, else why not.
+  func hindrance(_ pod: Pod) -> String? {
+    replacing = replacing.filter { name, generation in
+      guard let pod = host.pods[name] else { return false }
+      return pod.record.generation == generation && pod.lifecycle.state.hasScope
+        || pod.lifecycle.beside != nil
+        || pod.state == .starting
+    }
+    guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, replacing[pod.name] == nil else {
+      return "it is being replaced already"
+    }
+    if pod.nextWorkload == nil { return "its settings do not parse, so no next generation could be launched" }
+    if replacing.count >= replacementsMax { return "\(replacing.count) others are being replaced" }
+    return nil
+  }
+
+  func replace(_ pod: Pod, _ reason: EndReason) {
+    replacing[pod.name] = pod.record.generation
+    pod.handle(.restart(reason, pod.handover))
+  }
+}
+
+extension MemorySample {
+  init(at: UInt64, _ reading: MemoryReading, activeUsers: Int) {
+    self.init(
+      at: at, anon: reading.anon &+ reading.shmem &+ reading.slabUnreclaimable, swap: reading.swap,
+      file: reading.file - min(reading.shmem, reading.file), current: reading.current,
+      activeUsers: activeUsers)
+  }
+}

@@ -1,0 +1,121 @@
+import Cgroup
+import CLinux
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// What a pod does for others when memory is short, and how podd knows that nobody misses it.
+extension Pod {
+  /// What was last asked of it because memory was short, for `explain`.
+  struct GivenUp {
+    /// CLOCK_REALTIME, microseconds.
+    let at: UInt64
+    let sentence: String
+  }
+
+  /// One write to memory.reclaim: the kernel works at it until it has so much or finds no more.
+  private static let reclaimStep: UInt64 = 16 << 20
+  /// How long a stop is waited for before others are asked too, microseconds.
+  private static let patience: UInt64 = 5_000_000
+
+  // MARK: Idle
+
+  /// - Parameter connections: Nil when nobody has counted them.
+  func noteActivity(_ connections: [Connection]?) {
+    guard state == .ready || state == .frozen, let generation else {
+      idleness = nil
+      return
+    }
+    let now = EventLoop.main.now()
+    let usage = generation.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) }
+    let open = connections.map { $0.count { $0.remotePort != probePort } }
+    if idleness?.unit == generation.unit {
+      idleness?.clock.note(cpuUSec: usage, connections: open, now: now)
+    } else {
+      var clock = Idleness(now: now)
+      clock.note(cpuUSec: usage, connections: open, now: now)
+      idleness = (generation.unit, clock)
+    }
+  }
+
+  /// By EventLoop.main.now(); nil while it is busy, or not known.
+  var idleSince: UInt64? { idleness?.clock.activeAt }
+
+  // MARK: Giving memory up
+
+  /// Returns how many bytes it gave up, as far as they are known by then.
+  func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
+    guard let generation else { return 0 }
+    let before = generation.number("memory.current") ?? 0
+    var freed: UInt64 = 0
+    var text: String
+    switch step.act {
+    case .reclaim(let bytes):
+      await reclaim(bytes, from: generation)
+      freed = before - min(before, generation.number("memory.current") ?? before)
+      text = "gave \(freed >> 10) KiB back"
+    case .freeze:
+      handle(.freeze)
+      await freezing?.value
+      guard state == .frozen else { return 0 }
+      // Somebody came while it was being frozen: they go first.
+      if let all = try? Connections.of(address: record.address, port: record.port),
+        all.contains(where: { $0.remotePort != probePort })
+      {
+        handle(.start)
+        return 0
+      }
+      await reclaim(before, from: generation)
+      freed = before - min(before, generation.number("memory.current") ?? before)
+      text = "is frozen and gave \(freed >> 10) KiB back"
+    case .stop:
+      stopGracefully(.pressure, then: .cold)
+      var waited: UInt64 = 0
+      while state == .stopping || state == .draining, waited < Self.patience {
+        await EventLoop.main.sleep(50_000)
+        waited += 50_000
+      }
+      freed = before
+      text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
+    }
+    tell(step, freed, text)
+    return freed
+  }
+
+  private func tell(_ step: Shortage.Step, _ freed: UInt64, _ what: String) {
+    let idle = step.idleUSec / 1_000_000
+    let text =
+      "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
+    let fields =
+      journalFields + ShortageGuard.fields(step.host) + [
+        ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),
+        ("POD_IDLE_USEC", String(step.idleUSec)), ("POD_MEMORY_FREED", String(freed)),
+      ]
+    givenUp = GivenUp(at: realtimeNow(), sentence: text)
+    Log.event(.podGaveMemory, text + ".", fields)
+    if step.act == .stop { host.alerts.raise(.pressure, [("MESSAGE", text)] + fields) }
+  }
+
+  /// The kernel takes what is least used first. Beside the loop: with swap, or a slow disk, a write takes seconds.
+  private func reclaim(_ bytes: UInt64, from generation: Generation) async {
+    let file = "/sys/fs/cgroup\(generation.cgroupPath)/memory.reclaim"
+    var left = bytes
+    while left > 0, generation === self.generation, state == .ready || state == .frozen {
+      let amount = min(left, Self.reclaimStep)
+      let result = await OffLoop.run { Self.write(amount, to: file) }
+      // EAGAIN: there is less to be had.
+      guard result == 0 else { return }
+      left -= amount
+    }
+  }
+
+  private nonisolated static func write(_ amount: UInt64, to file: String) -> Int32 {
+    let raw = linux_open(file, O_WRONLY | O_CLOEXEC, 0)
+    guard raw >= 0 else { return errno }
+    defer { close(raw) }
+    let text = Array(String(amount).utf8)
+    let written = text.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
+    return written == text.count ? 0 : errno
+  }
+}

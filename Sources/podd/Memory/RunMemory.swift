@@ -1,0 +1,35 @@
+import PodModel
+import Systemd
+
+/// What podd knows of one generation's memory: a new one begins anew.
+@LoopActor
+final class RunMemory {
+  private var detector: LeakDetector
+  private(set) var load = LoadCourse()
+  private var processorTime: (at: UInt64, used: UInt64)?
+  /// What is to be done about a leak, by the last sample.
+  var verdict = LeakPolicy.Verdict.nothing
+  /// What the journal was told already.
+  var told: Set<String> = []
+  /// What it was recycled for; part of its end's evidence.
+  var treatedLeak: LeakDetector.Finding?
+  var treatedStallUSec: UInt64?
+
+  init(memoryMax: UInt64?, memoryHigh: UInt64?) {
+    detector = LeakDetector(memoryMax: memoryMax, memoryHigh: memoryHigh)
+  }
+
+  var finding: LeakDetector.Finding { detector.finding }
+
+  func add(_ sample: MemorySample) {
+    detector.add(sample)
+  }
+
+  /// - Parameter used: Microseconds of processor time since the generation began.
+  func addLoad(used: UInt64, at now: UInt64) {
+    if let last = processorTime, now > last.at, used >= last.used {
+      load.add(Double(used - last.used) / Double(now - last.at))
+    }
+    processorTime = (now, used)
+  }
+}

@@ -1,0 +1,238 @@
+import ArgumentParser
+import PodAPI
+import Testing
+
+@testable import PodctlCore
+
+/// What changes as it is asked, for #expect, which takes a copy of what is no class.
+private final class Asked<Value> {
+  var value: Value
+  init(_ value: Value) { self.value = value }
+}
+
+extension Asked<TopKeys> {
+  fileprivate func read(_ bytes: [UInt8]) -> [TopKey] { value.read(bytes) }
+}
+
+extension Asked<TopReadings> {
+  fileprivate func rows(_ usages: [UsageRow]) -> [TopRow] { value.rows(usages) }
+}
+
+@Suite struct TopTests {
+  private func usage(
+    _ pod: String, memory: UInt64? = 10 << 20, cpu: UInt64? = 0, at: UInt64? = 1_000_000,
+    generation: UInt64 = 1,
+    users: UInt32 = 20, restarts: UInt64 = 0, pressure: UInt32? = 0, state: String = "ready"
+  ) -> UsageRow {
+    var row = UsageRow(pod: pod, tier: "free", state: state)
+    row.memoryCurrent = memory
+    row.memoryMax = 96 << 20
+    row.memoryHigh = 64 << 20
+    row.cpuUsage = cpu
+    row.readAt = at
+    row.generation = generation
+    row.users = users
+    row.restarts = restarts
+    row.pressure = pressure
+    return row
+  }
+
+  private func style(columns: Int? = 120, lines: Int = 24) -> Style {
+    var style = Style()
+    style.isTerminal = true
+    style.columns = columns
+    style.lines = lines
+    return style
+  }
+
+  private func view(_ count: Int) -> TopView {
+    var view = TopView()
+    view.rows = TopReadings.first((1...count).map { usage("pod-\($0 + 1000)", memory: UInt64($0) << 20) })
+    return view
+  }
+
+  // MARK: Keys
+
+  @Test func keysComeAsTheyArePressedAndInPieces() {
+    let keys = Asked(TopKeys())
+    #expect(keys.read(Array("mcprunR".utf8)) == TopOrder.allCases.map { .order($0) } + [.reverse])
+    #expect(keys.read(Array("q\u{3}\u{4}".utf8)) == [.quit, .quit, .quit])
+    #expect(keys.read([0x1B]) == [])
+    #expect(keys.read(Array("[5".utf8)) == [])
+    #expect(
+      keys.read(Array("~\u{1B}OA\u{1B}[B\u{1B}[6~\u{1B}[H\u{1B}[F".utf8)) == [
+        .pageUp, .up, .down, .pageDown, .home, .end,
+      ])
+    // A lone escape, then a key; sequences that mean nothing here; bytes that are no text.
+    #expect(keys.read(Array("\u{1B}q\u{1B}[15~\u{1B}[1;5Cx".utf8) + [0xFF, 0x80]) == [.quit])
+    #expect(keys.read(Array("\u{1B}[99999999999999q".utf8)).contains(.quit))
+  }
+
+  @Test func everyOrderHasAKeyOfItsOwn() {
+    #expect(Set(TopOrder.allCases.map(\.key)).count == TopOrder.allCases.count)
+  }
+
+  // MARK: CPU
+
+  @Test func cpuIsWhatWasUsedBetweenTwoReadings() {
+    let readings = Asked(TopReadings())
+    #expect(readings.rows([usage("pod-001", cpu: 500_000)]).first?.cpu == nil)
+    let half = readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)])
+    #expect(half.first?.cpu == 50)
+    // podd gave the same reading again.
+    #expect(readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)]).first?.cpu == 50)
+    #expect(readings.rows([usage("pod-001", cpu: 5_000_000, at: 4_000_000)]).first?.cpu == 200)
+  }
+
+  @Test func anotherGenerationAndABackwardCounterBeginAnew() {
+    let readings = Asked(TopReadings())
+    _ = readings.rows([usage("pod-001", cpu: 9_000_000), usage("pod-002", cpu: 9_000_000)])
+    let rows = readings.rows([
+      usage("pod-001", cpu: 100, at: 2_000_000, generation: 2), usage("pod-002", cpu: 100, at: 2_000_000),
+    ])
+    #expect(rows.map(\.cpu) == [nil, nil])
+    // A pod that was stopped has no reading, and no figure when it is back.
+    _ = readings.rows([usage("pod-001", cpu: nil, at: nil)])
+    #expect(readings.rows([usage("pod-001", cpu: 200, at: 9_000_000, generation: 2)]).first?.cpu == nil)
+  }
+
+  // MARK: Order
+
+  @Test func theMostComesFirstAndWhatHasNoValueLast() {
+    let rows = TopReadings.first([
+      usage("pod-001", memory: 5, users: 1, restarts: 9, pressure: 7),
+      usage("pod-1000", memory: nil, pressure: nil),
+      usage("pod-002", memory: 9, users: 3),
+      usage("pod-999", memory: 5, users: 2, restarts: 1, pressure: 900),
+    ])
+    func names(_ order: TopOrder, reverse: Bool = false) -> [String] {
+      order.sorted(rows, reverse: reverse).map(\.usage.pod)
+    }
+    #expect(names(.memory) == ["pod-002", "pod-001", "pod-999", "pod-1000"])
+    #expect(names(.memory, reverse: true) == ["pod-001", "pod-999", "pod-002", "pod-1000"])
+    #expect(names(.pressure) == ["pod-999", "pod-001", "pod-002", "pod-1000"])
+    #expect(names(.restarts) == ["pod-001", "pod-999", "pod-002", "pod-1000"])
+    #expect(names(.users) == ["pod-1000", "pod-002", "pod-999", "pod-001"])
+    #expect(names(.name) == ["pod-001", "pod-002", "pod-999", "pod-1000"])
+    #expect(names(.name, reverse: true) == ["pod-1000", "pod-999", "pod-002", "pod-001"])
+    #expect(names(.cpu) == ["pod-001", "pod-002", "pod-999", "pod-1000"])
+  }
+
+  // MARK: Screen
+
+  @Test func theScreenIsNeverLargerThanTheTerminal() {
+    var view = view(300)
+    view.trouble = String(repeating: "long ", count: 100)
+    for columns in [1, 10, 25, 40, 80, 200] {
+      for lines in [1, 3, 5, 24, 400] {
+        let screen = view.screen(style(columns: columns, lines: lines))
+        #expect(screen.count <= lines)
+        // At its narrowest it has a name and a figure; the terminal cuts them.
+        #expect(screen.allSatisfy { $0.unicodeScalars.count <= max(columns, 16) }, "\(columns)")
+      }
+    }
+  }
+
+  @Test func aNarrowScreenKeepsWhatMattersMost() {
+    let wide = view(3).screen(style(columns: 120)).joined(separator: "\n")
+    #expect(wide.contains("PRESSURE") && wide.contains("GEN") && wide.contains("[") && wide.contains("MAX"))
+    let narrow = view(3).screen(style(columns: 30)).joined(separator: "\n")
+    #expect(narrow.contains("POD") && narrow.contains("MEMORY") && !narrow.contains("GEN"))
+  }
+
+  @Test func longListsAreScrolledWithinTheirEnds() {
+    var view = view(100)
+    let style = style(lines: 14)
+    func first() -> String { view.screen(style)[4].split(separator: " ").first.map(String.init) ?? "" }
+    #expect(first() == "pod-1100")
+    #expect(view.screen(style)[0].contains("1-10 shown"))
+    for (key, pod) in [
+      (TopKey.up, "pod-1100"), (.down, "pod-1099"), (.pageDown, "pod-1089"), (.end, "pod-1010"),
+      (.down, "pod-1010"), (.pageUp, "pod-1020"), (.home, "pod-1100"),
+    ] {
+      let isHandled = view.handle(key, lines: style.lines)
+      #expect(isHandled)
+      #expect(first() == pod, "\(key)")
+    }
+    // Pods that go while the last ones are shown leave no empty screen.
+    _ = view.handle(.end, lines: style.lines)
+    view.rows = TopReadings.first([usage("pod-001")])
+    #expect(first() == "pod-001")
+  }
+
+  @Test func keysChangeOrderAndDelay() {
+    var view = view(3)
+    func names() -> [String] { view.screen(style()).dropFirst(4).map { String($0.prefix(8)) } }
+    #expect(names() == ["pod-1003", "pod-1002", "pod-1001"])
+    _ = view.handle(.reverse, lines: 24)
+    #expect(names() == ["pod-1001", "pod-1002", "pod-1003"])
+    // Another column begins with the most again.
+    _ = view.handle(.order(.users), lines: 24)
+    #expect(!view.reverse)
+    for _ in 0..<100 { _ = view.handle(.slower, lines: 24) }
+    #expect(view.delay == 60_000_000)
+    for _ in 0..<100 { _ = view.handle(.faster, lines: 24) }
+    #expect(view.delay == 1_000_000)
+    for key in [TopKey.quit, .refresh, .suspend] {
+      let isHandled = view.handle(key, lines: 24)
+      #expect(!isHandled)
+    }
+  }
+
+  @Test func troubleIsSaidAndTheFiguresStay() {
+    var view = view(2)
+    view.trouble = "podd is not reachable: \u{1B}[2J"
+    let screen = view.screen(style())
+    #expect(screen[1] == "podd is not reachable: ?[2J")
+    #expect(screen.count == 6)
+  }
+
+  @Test func aRowHasItsFigures() {
+    var view = TopView()
+    let readings = Asked(TopReadings())
+    _ = readings.rows([usage("pod-001")])
+    view.rows = readings.rows([
+      usage("pod-001", memory: 48 << 20, cpu: 125_000, at: 2_000_000, restarts: 3, pressure: 1250)
+    ])
+    let screen = view.screen(style())
+    #expect(screen[0].contains("1 pod (1 ready), 20 users, memory 48M, CPU 12.5%"))
+    let words = screen[4].split(separator: " ").map(String.init)
+    #expect(
+      words == [
+        "pod-001", "free", "ready", "20", "48M", "96M", "50%", "[#####.....]", "12.5%", "12.5%", "3", "1",
+      ])
+  }
+
+  @Test func aFileGetsEveryRowInPlainText() {
+    var plain = Style()
+    let page = view(300).page(plain).split(separator: "\n")
+    #expect(page.count == 302)
+    #expect(!page.joined().utf8.contains(0x1B))
+    #expect(page[1].hasPrefix("POD "))
+    #expect(page.allSatisfy { !$0.hasSuffix(" ") })
+    plain.legend = false
+    #expect(view(3).page(plain).split(separator: "\n").count == 3)
+  }
+
+  @Test(arguments: [
+    ["top", "-d", "0"], ["top", "-d", "x"], ["top", "-d", "2min"], ["top", "-n", "0"],
+    ["top", "--order", "colour"],
+    ["top", "--json", "-b"], ["top", "--json", "-n", "2"], ["top", "pod-001"],
+  ])
+  func wrongUsageIsStatus64(arguments: [String]) {
+    do {
+      _ = try Podctl.parseAsRoot(arguments)
+      Issue.record("\(arguments) was accepted")
+    } catch {
+      #expect(Podctl.exitCode(for: error).rawValue == 64)
+    }
+  }
+
+  @Test func rightUsageIsTaken() throws {
+    for arguments in [
+      ["top"], ["top", "-b", "-n", "3", "-d", "1.5"], ["top", "--order", "cpu", "--reverse", "--json"],
+    ] {
+      _ = try Podctl.parseAsRoot(arguments)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+"""How memory went, and what is used now: the minutes that podd keeps, and podctl top."""
+
+from podctl_testing import case, cgroup, complaints, expect, moment, podctl, pods, refused, wait_until
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+DATABASE = "/var/lib/podctl/history.db"
+SET_ASIDE = "94defd2068b8417e876c3b68c64e24a6"
+
+
+def at_the_end_of_a_minute(machine, offset="0 seconds"):
+    """Puts the clock so that podd, which arms its timer when it has its first sample, need not be waited for for a
+    minute."""
+    machine.succeed(f"date -s \"$(date -d '{offset}' '+%F %H:%M'):40\"")
+
+
+def rows(machine, pod="pod-001"):
+    return podctl(machine, f"history {pod} --since @0 --all-generations")
+
+
+@case(fresh=True, once="13")
+def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(machine):
+    machine.put("/etc/podctl/podd.conf.d/50-history.conf", "[Podd]\nMemorySampleSec=1s\n")
+    machine.succeed("systemctl stop podd.service")
+    at_the_end_of_a_minute(machine)
+    machine.succeed("systemctl start podd.service")
+    podctl(machine, f"provision {ALICE}")
+    podctl(machine, f"provision {BOB} --tier pro --cold")
+    expect(rows(machine, "pod-002"), [])
+    refused(machine, "podctl history pod-009", 1, "pod-009")
+    refused(machine, "podctl history --csv pod-002", 1, "pod-002")
+
+    first = wait_until(lambda: rows(machine), 120, what="the first minute")[0]
+    unit = pods(machine)["pod-001"]["unit"]
+    expect(first["generation"], 1)
+    assert 0 < first["anon"] <= first["current"] <= first["current_max"] < 96 << 20, first
+    assert first["anon"] < 2 * int(cgroup(machine, unit, "memory.current")), first
+    assert 0 < first["cpu_seconds"] < 120, first
+    expect(machine.succeed(f"stat -c %a {DATABASE}").strip(), "600")
+    expect(machine.succeed("ls /proc/$(systemctl show -P MainPID podd.service)/task | wc -l").strip(), "1")
+
+    # A slow leak of days, as if podd had seen it.
+    machine.succeed("systemctl stop podd.service")
+    machine.succeed(f"""sqlite3 {DATABASE} "
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+        INSERT INTO recent SELECT unixepoch() / 60 - 5000 + i, 2, 1, 10485760 + 16384 * i, 0, 2097152,
+            13631488 + 16384 * i, 14680064 + 16384 * i, 20, 0, 0, 50000 FROM n" """)
+    # podd killed in between: nothing that was written is lost.
+    machine.succeed("systemctl start podd.service && systemctl kill -s KILL podd.service && systemctl start podd.service")
+    machine.succeed("podctl history pod-002 --csv > /root/trace.csv")
+    trace = machine.get("/root/trace.csv").splitlines()
+    expect((len(trace), trace[0]), (5001, "time_s,anon,swap,file,current,active_users"))
+    expect(trace[-1], f"{4999 * 60},{10485760 + 16384 * 5000},0,2097152,{13631488 + 16384 * 5000},20")
+    verdict = podctl(machine, "leak-replay /root/trace.csv --memory-max 96M")
+    expect(verdict["verdict"], "leak")
+    assert abs(verdict["slope_bytes_per_second"] / (16384 / 60) - 1) < 0.05, verdict
+    trend = podctl(machine, "explain pod-002")["memory_trend"]["day"]
+    assert abs(trend["bytes_per_hour"] / (16384 * 60) - 1) < 0.05, trend
+    assert "an hour" in machine.succeed("podctl status pod-002")
+    table = machine.succeed("podctl history pod-002 --since yesterday").splitlines()
+    assert table[0].split()[:3] == ["TIME", "GEN", "HELD"] and 10 < len(table) < 100, table
+
+    # A damaged file, and a clock that is put on.
+    machine.succeed(f"systemctl stop podd.service && dd if=/dev/urandom of={DATABASE} bs=4k count=20 conv=notrunc")
+    at_the_end_of_a_minute(machine, "+1 hour")
+    since = moment(machine)
+    machine.succeed("systemctl start podd.service")
+    expect(rows(machine), [])
+    machine.succeed(f"test -e {DATABASE}.aside")
+    expect(len(machine.succeed(f"journalctl -q -o cat MESSAGE_ID={SET_ASIDE}").splitlines()), 1)
+    later = wait_until(lambda: rows(machine), 120, what="a minute in the new file")[0]
+    assert later["time"] > first["time"] and later["generation"] == 1, later
+    expect(complaints(machine, since, ("begun anew",)), [])
+
+    # A full disk costs the history and no placement.
+    machine.succeed("systemctl stop podd.service")
+    free = int(machine.succeed("df --output=avail -k /var/lib/podctl | tail -1"))
+    machine.succeed(f"fallocate -l {free - 30_000}K /var/lib/filler")
+    at_the_end_of_a_minute(machine, "+1 minute")
+    machine.succeed("systemctl start podd.service")
+    wait_until(lambda: complaints(machine, since, ("begun anew",)), 120, what="the warning")
+    told = complaints(machine, since, ("begun anew",))
+    assert len(told) == 1 and "not recorded" in told[0] and DATABASE in told[0], told
+    expect(podctl(machine, f"provision {BOB}")["state"], "ready")
+    machine.succeed("rm /var/lib/filler && systemctl stop podd.service")
+    before = len(rows(machine))
+    at_the_end_of_a_minute(machine, "+1 minute")
+    wait_until(lambda: len(rows(machine)) > before, 120, what="a minute after there is room again")
+    expect(pods(machine)["pod-001"]["generation"], 1)
+
+
+@case(once="12")
+def top_shows_what_pods_use_and_gives_the_terminal_back(machine):
+    for number in range(5):
+        podctl(machine, f"provision user{number} --tier enterprise")
+    screen = machine.run("python3 /payload/files/at-a-terminal 5", timeout=600)
+    expect((screen.status, screen.stdout + screen.stderr), (0, ""), "at a terminal")
+
+    tables = machine.succeed("podctl top -b -n 2 -d 1 --order name", timeout=120)
+    expect(tables.count("POD "), 2, tables)
+    expect("\x1b" in tables, False)
+    lines = [line.split() for line in tables.splitlines() if line.startswith("pod-")]
+    expect([line[0] for line in lines], [f"pod-00{number}" for number in range(1, 6)] * 2)
+    assert all(line[8].endswith("%") for line in lines), tables
+    expect(machine.succeed("podctl top").count("POD "), 1)
+    usage = podctl(machine, "top --order users")
+    expect({each["state"] for each in usage}, {"ready"})
+    assert all(0 < each["memory_current"] < each["memory_max"] and each["cpu_seconds"] > 0 for each in usage), usage

@@ -1,0 +1,143 @@
+"""A pod that was stopped or frozen to give its memory to others is there again for the next request."""
+
+from loading import PROGRAMS, invariants_hold
+from podctl_testing import case, curl, expect, podctl, pods, token, wait_until
+
+WOKEN = "MESSAGE_ID=cb00805b24a34e5fb204bad829fca657"
+
+#: Binds its own port, or takes podd's socket, and greets.
+SERVER = """#!/usr/bin/python3
+import http.server, os, socket
+class Greeter(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+    def log_message(self, *words): pass
+inherited = "LISTEN_FDS" in os.environ
+server = http.server.ThreadingHTTPServer((os.environ["ADDRESS"], int(os.environ["PORT"])), Greeter, not inherited)
+if inherited:
+    server.socket = socket.socket(fileno=3)
+server.serve_forever()
+"""
+
+
+def workloads(machine):
+    """Tiers `socket` and `port`: one program that listens in either way."""
+    machine.put(f"{PROGRAMS}/greeter", SERVER, mode=0o755)
+    for listen in ("socket", "port"):
+        machine.put(f"/etc/podctl/workloads/{listen}.conf",
+                    f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/greeter\nType=exec\nListen={listen}\n"
+                    "Probe=tcp\nTimeoutStopSec=5s\n")
+        machine.put(f"/etc/podctl/tiers/{listen}.conf",
+                    f"[Tier]\nWorkload={listen}\nUsersPerPod=2\nMemoryMax=128M\n")
+
+
+def woken(machine, pod):
+    """How often podd said that it woke POD because somebody connected."""
+    return machine.run(f"journalctl -b -t podd POD={pod['pod']} {WOKEN} -o cat").stdout.count("woken")
+
+
+def state(machine, pod):
+    return pods(machine)[pod["pod"]]["state"]
+
+
+def answers(machine, pod, path="/", **options):
+    expect(curl(machine, pod, path, timeout=120, **options)[0], 200, f"a request to {pod['pod']}")
+    expect(state(machine, pod), "ready", pod["pod"])
+
+
+def refuses(machine, pod):
+    """At once, not by a timeout."""
+    asked = machine.run(
+        f"socat -u /dev/null TCP:{pod['address']}:{pod['port']},bind={pod['front_address']},connect-timeout=20")
+    assert "refused" in asked.stderr.lower(), f"{pod['pod']}: {asked.status}, {asked.stderr!r}"
+
+
+@case()
+def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
+    workloads(machine)
+    served = podctl(machine, "provision alice", timeout=120)
+    path = "/api/v2/version"
+    key = token(machine, "alice")
+    kinds = [podctl(machine, f"provision {listen}-user --tier {listen}", timeout=120) for listen in ("socket", "port")]
+    for verb, wanted in (("evict", "cold"), ("freeze", "frozen")):
+        for pod in [served, *kinds]:
+            before = pods(machine)[pod["pod"]]
+            machine.succeed(f"podctl {verb} {pod['pod']}", timeout=120)
+            expect(state(machine, pod), wanted, pod["pod"])
+            if pod is served:
+                answers(machine, pod, path, user_token=key)
+            else:
+                answers(machine, pod)
+            after = pods(machine)[pod["pod"]]
+            expect(after["generation"] - before["generation"], 1 if verb == "evict" else 0, f"launches of {pod['pod']}")
+            expect(after["restarts"], before["restarts"], f"restarts of {pod['pod']}")
+    for pod in [served, *kinds]:
+        expect(woken(machine, pod), 2, f"wakings of {pod['pod']} in the journal")
+    invariants_hold(machine)
+    # Many at once: one launch, and nobody is turned away.
+    for pod in kinds:
+        generation = pods(machine)[pod["pod"]]["generation"]
+        machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
+        told = machine.succeed(
+            f"seq 20 | xargs -P 20 -I_ curl -sS --max-time 120 --interface {pod['front_address']} -o /dev/null "
+            f"-w '%{{http_code}}\\n' http://{pod['address']}:{pod['port']}/", timeout=180)
+        expect(told.split(), ["200"] * 20, f"20 requests at once to {pod['pod']}")
+        expect(pods(machine)[pod["pod"]]["generation"], generation + 1, "launches for 20 requests")
+    # Also when podd was restarted meanwhile, and stopped and started.
+    for command in ("systemctl restart podd.service", "systemctl stop podd.service; systemctl start podd.service"):
+        for pod in kinds:
+            machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
+        machine.succeed(command, timeout=120)
+        for pod in kinds:
+            expect(state(machine, pod), "cold", f"{pod['pod']} after {command}")
+            answers(machine, pod)
+    # A place is enough: its pod need never have run.
+    for listen in ("socket", "port"):
+        pod = podctl(machine, f"provision another-{listen} --cold --tier {listen}")
+        if pod["pod"] in (each["pod"] for each in kinds):
+            pod = podctl(machine, f"provision third-{listen} --cold --tier {listen}")
+        expect(pod["state"], "cold")
+        answers(machine, pod)
+    invariants_hold(machine)
+    # Who was stopped by hand, or belongs to nobody, is not there.
+    for pod in kinds:
+        machine.succeed(f"podctl stop {pod['pod']}", timeout=120)
+        refuses(machine, pod)
+        machine.succeed(f"podctl start {pod['pod']}", timeout=120)
+    machine.succeed(f"podctl evict {served['pod']}; podctl deprovision alice", timeout=120)
+    refuses(machine, served)
+    expect(state(machine, served), "cold")
+    invariants_hold(machine)
+
+
+@case(fresh=True, once="13")
+def a_reboot_changes_nothing_for_who_wakes_a_pod_and_a_broken_one_is_not_launched_for_ever(machine):
+    workloads(machine)
+    kinds = [podctl(machine, f"provision {listen}-user --tier {listen}", timeout=120) for listen in ("socket", "port")]
+    for pod in kinds:
+        machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
+    machine.reboot()
+    wait_until(lambda: machine.run("podctl pods").status == 0, 120, what="podd answers")
+    for pod in kinds:
+        expect(state(machine, pod), "cold", f"{pod['pod']} after the reboot")
+        answers(machine, pod)
+        machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
+    machine.put(f"{PROGRAMS}/greeter", "#!/bin/false\nraise SystemExit(3)\n", mode=0o755)
+    for pod in kinds:
+        before = pods(machine)[pod["pod"]]["generation"]
+        # It is asked for all the time, and every request comes to an end.
+        asking = machine.start(
+            f"for i in $(seq 40); do curl -s --max-time 60 --interface {pod['front_address']} "
+            f"http://{pod['address']}:{pod['port']}/; echo $?; sleep 0.5; done")
+        wait_until(lambda: state(machine, pod) == "crash-loop", 240, what=f"{pod['pod']} is held")
+        told = asking.wait(400).stdout.split()
+        expect(len(told), 40, "answers")
+        assert set(told) <= {"7", "56", "52"}, f"refused or reset, none by a timeout: {told}"
+        expect(state(machine, pod), "crash-loop")
+        shown = pods(machine)[pod["pod"]]
+        expect(shown["generation"] - before, 5, "launches: the start limit's, however many ask")
+        expect(shown["last_exit_reason"], "exited:3")
+        refuses(machine, pod)
+    invariants_hold(machine)
