@@ -47,7 +47,7 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     # podd killed in between: nothing that was written is lost.
     machine.succeed("systemctl start podd.service && systemctl kill -s KILL podd.service && systemctl start podd.service")
     machine.succeed("podctl history pod-002 --csv > /root/trace.csv")
-    trace = machine.get("/root/trace.csv").splitlines()
+    trace = machine.get("/root/trace.csv").decode().splitlines()
     expect((len(trace), trace[0]), (5001, "time_s,anon,swap,file,current,active_users"))
     expect(trace[-1], f"{4999 * 60},{10485760 + 16384 * 5000},0,2097152,{13631488 + 16384 * 5000},20")
     verdict = podctl(machine, "leak-replay /root/trace.csv --memory-max 96M")
