@@ -80,7 +80,7 @@ import Testing
     }
     let plain = SettingsFragment(path: file.path, text: lines.joined(separator: "\n"))
     #expect(try PoddSettings.parse([plain]) == PoddSettings())
-    #expect(shown == 14)
+    #expect(shown == 15)
   }
 
   private func fragment(_ name: String) throws -> SettingsFragment {

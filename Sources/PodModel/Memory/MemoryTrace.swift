@@ -4,11 +4,6 @@ public struct MemoryTraceError: Error, Equatable, CustomStringConvertible {
   public let line: Int
   public let message: String
 
-  public init(line: Int, message: String) {
-    self.line = line
-    self.message = message
-  }
-
   public var description: String { "\(line): \(message)" }
 }
 

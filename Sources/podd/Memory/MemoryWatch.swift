@@ -8,6 +8,8 @@ import Systemd
 final class MemoryWatch {
   /// How many pods are read before everything else has its turn.
   private static let batch = 16
+  /// How much of a generation's past a new podd looks at, microseconds: as many minutes as one answer has.
+  private static let remembered: UInt64 = 5000 * 60_000_000
 
   private unowned let host: PodHost
   private let reader = MemoryReader()
@@ -43,7 +45,31 @@ final class MemoryWatch {
       memoryHigh: generation.look { cgroup throws(CgroupError) in try reader.number("memory.high", cgroup) }
         ?? nil)
     run.memory = memory
+    if generation.adopted { loopTask { await self.remember(memory, generation, since: run.begunAt) } }
     arm()
+  }
+
+  /// What an earlier podd saw of a generation that was taken over: its leak did not begin with this podd.
+  private func remember(_ memory: RunMemory, _ generation: Generation, since begunAt: UInt64) async {
+    let (now, real) = (EventLoop.main.now(), realtimeNow())
+    let since = max(begunAt, real - min(Self.remembered, real))
+    let minutes: [MemoryMinute]
+    do throws(Refusal) {
+      minutes = try await host.memoryHistory.minutes(
+        ofPod: generation.unit.pod.description, since: since, until: real, limit: 0)
+    } catch {
+      return Log.debug("\(generation.unit): \(error.message)")
+    }
+    memory.remember(
+      minutes.filter { $0.generation == generation.unit.generation }.compactMap { minute in
+        // A minute's row is of some time within it.
+        let at = UInt64(clamping: minute.minute).multipliedReportingOverflow(by: 60_000_000).partialValue
+        let ago = real - min(at, real)
+        guard ago < now else { return nil }
+        return MemorySample(
+          at: now - ago, anon: minute.anon, swap: minute.swap, file: minute.file, current: minute.current,
+          activeUsers: minute.activeUsers)
+      })
   }
 
   /// Reads a pod's memory now; nil where nothing runs.

@@ -4,6 +4,7 @@ import Systemd
 /// What podd knows of one generation's memory: a new one begins anew.
 @LoopActor
 final class RunMemory {
+  private let limits: (max: UInt64?, high: UInt64?)
   private var detector: LeakDetector
   private(set) var load = LoadCourse()
   private var processorTime: (at: UInt64, used: UInt64)?
@@ -16,7 +17,15 @@ final class RunMemory {
   var treatedStallUSec: UInt64?
 
   init(memoryMax: UInt64?, memoryHigh: UInt64?) {
+    limits = (memoryMax, memoryHigh)
     detector = LeakDetector(memoryMax: memoryMax, memoryHigh: memoryHigh)
+  }
+
+  /// Begins with what was seen before, oldest first, instead of what came since.
+  func remember(_ past: [MemorySample]) {
+    guard !past.isEmpty else { return }
+    detector = LeakDetector(memoryMax: limits.max, memoryHigh: limits.high)
+    for sample in past { detector.add(sample) }
   }
 
   var finding: LeakDetector.Finding { detector.finding }

@@ -81,7 +81,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
         generation = pods(machine)[pod["pod"]]["generation"]
         machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
         told = machine.succeed(
-            f"seq 20 | xargs -P 20 -I_ curl -sS --max-time 120 --interface {pod['front_address']} -o /dev/null "
+            f"seq 20 | xargs -P 20 -I@ curl -sS --max-time 120 --interface {pod['front_address']} -o /dev/null "
             f"-w '%{{http_code}}\\n' http://{pod['address']}:{pod['port']}/", timeout=180)
         expect(told.split(), ["200"] * 20, f"20 requests at once to {pod['pod']}")
         expect(pods(machine)[pod["pod"]]["generation"], generation + 1, "launches for 20 requests")
