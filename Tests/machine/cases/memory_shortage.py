@@ -133,7 +133,8 @@ while True:
     connection.close()
 """, mode=0o755)
     machine.put("/etc/podctl/workloads/thrasher.conf",
-                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/thrasher\nType=exec\nListen=socket\n")
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/thrasher\nType=exec\nListen=socket\n"
+                "Probe=tcp\nProbeSec=5min\nTimeoutStopSec=5s\n")
     machine.put("/etc/podctl/tiers/thrasher.conf",
                 "[Tier]\nWorkload=thrasher\nUsersPerPod=1\nMemoryMax=256M\nMemoryHigh=32M\n")
     tier(machine, "quiet", 8)
@@ -144,7 +145,7 @@ while True:
     pod = podctl(machine, "provision alice --tier thrasher", timeout=180)
     machine.put("/etc/systemd/oomd.conf.d/99-test.conf", "[OOM]\nDefaultMemoryPressureDurationSec=2s\n")
     machine.put("/etc/systemd/system/pods.slice.d/test.conf", "[Slice]\nManagedOOMMemoryPressureLimit=5%\n")
-    machine.put("/etc/podctl/podd.conf.d/shortage.conf", "[Podd]\nRestartSec=2s\n")
+    machine.put("/etc/podctl/podd.conf.d/shortage.conf", "[Podd]\nRestartSec=2s\nStallTimeoutSec=1h\nLeakAction=none\n")
     machine.succeed("systemctl unmask systemd-oomd.service systemd-oomd.socket; systemctl daemon-reload; "
                     "systemctl reload podd.service; systemctl start systemd-oomd.service")
     wait_until(lambda: "/pods.slice" in machine.run("oomctl").stdout, 60, what="systemd-oomd looks after pods.slice")
