@@ -6,6 +6,8 @@ public struct LeakDetector: Sendable {
   private let limit: Float?
   private var intake: MemoryIntake
   private var conviction: Conviction?
+  /// When a test was first passed, and when last.
+  private var suspicion: (first: Float, last: Float)?
   private var samples = 0
   private var samplesSinceFullLook = 0
 
@@ -35,7 +37,7 @@ public struct LeakDetector: Sendable {
     if isFull { samplesSinceFullLook = 0 }
     let judgement = LeakJudgement(intake, limit: limit, look: isFull ? nil : samples)
     if isFull || judgement.isLeak { note(judgement) }
-    if judgement.isLeak, conviction == nil {
+    if conviction == nil, isConfirmed(judgement) {
       conviction = Conviction(at: sample.at, level: Float(sample.held), judgement)
       finding.detectedAt = finding.detectedAt ?? sample.at
     } else if conviction?.isDisproved(by: Float(sample.held), at: sample.at, limit: limit ?? 1e9) == true {
@@ -45,6 +47,22 @@ public struct LeakDetector: Sendable {
     finding.isLeak = conviction != nil
     if let conviction { finding.basis = conviction.basis }
     return finding
+  }
+
+  /// Chance passes a test now and then, but not twice: it must be passed again when a 32nd of the span has gone by,
+  /// unless that would cost a hundredth of the limit.
+  private mutating func isConfirmed(_ judgement: LeakJudgement) -> Bool {
+    guard judgement.isLeak, let trend = judgement.trend, let limit else { return false }
+    let seconds = trend.end - trend.start
+    if let earlier = suspicion, earlier.first <= intake.now, intake.now - earlier.last <= seconds / 8 {
+      suspicion = (earlier.first, intake.now)
+    } else {
+      suspicion = (intake.now, intake.now)
+    }
+    let first = suspicion?.first ?? intake.now
+    return intake.now - first >= seconds / 32
+      || trend.slope * max(seconds / 32, intake.spacing) >= 0.01 * limit
+      || intake.lastHeld >= 0.955 * limit
   }
 
   /// With half of the limit free there is no hurry.

@@ -95,7 +95,7 @@ struct LeakJudgement {
     let noise = intake.noise(beside: span.slope)
     let step = max(span.slope * intake.spacing, 1)
     let (mean, count) = intake.recent(min(max(0.01 * limit / step, 1), 16))
-    let surely = mean - min(2.5 * max(noise / count.squareRoot(), span.scatter / 2), 0.04 * limit)
+    let surely = mean - min(2.5 * max(noise / count.squareRoot(), span.scatter / 2), 0.025 * limit)
     let held = intake.lastHeld
     let seconds = span.end - span.start
 
@@ -108,7 +108,9 @@ struct LeakJudgement {
     }
     if surely >= 0.8 * limit, growsIntoSwap(span) { return .intoSwap }
     if surely >= 0.85 * limit, seconds >= 259_200, span.pace >= 0.75 { return .forDays }
-    if surely >= 0.84 * limit, seconds >= 900, followsRest(span) { return .afterRest }
+    guard seconds >= 900, let before = quietBefore(span) else { return nil }
+    if surely >= 0.84 * limit, before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
+    if surely >= 0.875 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
     return nil
   }
 
@@ -120,14 +122,11 @@ struct LeakJudgement {
     return gained >= 0.04 * limit && lost <= 0.3 * gained
   }
 
-  /// Nothing was gained for half as long before, nor did users come.
-  private func followsRest(_ span: MemoryTrend) -> Bool {
+  /// What was gained as long before, or half as long at least, when no users came in between.
+  private func quietBefore(_ span: MemoryTrend) -> MemoryTrend? {
     let seconds = span.end - span.start
-    guard span.start >= max(seconds / 2, 600) else { return false }
-    if let join = intake.lastJoin, join >= span.start - 1800 { return false }
-    guard let before = MemoryTrend(intake.floors, from: max(span.start - seconds, 0), to: span.start) else {
-      return false
-    }
-    return span.rise >= 0.08 * limit && before.rise.magnitude <= 0.12 * span.rise
+    guard span.start >= max(seconds / 2, 600), span.rise >= 0.08 * limit else { return nil }
+    if let join = intake.lastJoin, join >= span.start - 1800 { return nil }
+    return MemoryTrend(intake.floors, from: max(span.start - seconds, 0), to: span.start)
   }
 }

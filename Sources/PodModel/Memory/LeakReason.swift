@@ -21,6 +21,7 @@ extension LeakDetector.Basis {
     case .room: "steady growth that may still end below the limit"
     case .nearTheLimit: "steady growth that did not end at 90% of the limit"
     case .afterRest: "steady growth after a long rest, without new users"
+    case .faster: "steady growth that became faster without new users"
     case .forDays: "steady growth for more than three days"
     case .intoSwap: "steady growth that goes to swap"
     case .underTeeth: "steady growth of what collections leave"

@@ -37,7 +37,7 @@ struct MemoryIntake: Sendable {
   private var join: (until: Float, held: Float, before: Float, allowance: Float)?
 
   /// How long what is gained may be due to users who came: they sign in, and load what is theirs.
-  private static let joinSeconds: Float = 1800
+  private static let joinSeconds: Float = 900
 
   init(scale: Float) { self.scale = scale }
 
@@ -113,11 +113,12 @@ struct MemoryIntake: Sendable {
     floors.append(at: now, held - broughtByUsers)
   }
 
-  /// What is gained after users came is theirs for half an hour, up to twice the share of those who were there.
+  /// What is gained after users came is theirs for a quarter of an hour, up to one and a half times the share of those
+  /// who were there.
   private mutating func noteUsers(_ users: Int, _ held: Float) {
     if users > usersHigh {
       let share =
-        usersHigh > 0 ? 2 * (Float(users) - Float(usersHigh)) / Float(usersHigh) * lastHeld : scale
+        usersHigh > 0 ? 1.5 * (Float(users) - Float(usersHigh)) / Float(usersHigh) * lastHeld : scale
       let running = join ?? (until: 0, held: lastHeld, before: broughtByUsers, allowance: 0)
       // At least until the next sample, however far that is.
       let until = now + max(Self.joinSeconds, 1.5 * spacing)

@@ -11,6 +11,7 @@ ALICE, BOB = "alice@example.com", "bob@example.com"
 @case(once="12")
 def json_is_one_value_and_nothing_else_for_every_verb(machine):
     machine.put("/root/users", f"{BOB}\n")
+    machine.put("/root/trace.csv", "time_s,anon,swap,file,current,active_users\n0,1,2,3,4,5\n")
     for verb, kind in {
             f"provision {ALICE}": dict, "provision --from-file /root/users": list, "users": list, "pods": list,
             "tiers": list, "status": dict, "status pod-001": dict, f"status {ALICE}": dict, "stop pod-001": dict,
@@ -20,6 +21,7 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
             "evict --dry-run pod-001": dict, "freeze pod-001": dict, "thaw pod-001": dict, "evict pod-001": dict,
             "wake pod-001": dict, "rollout --tier free --healthy-sec 1": dict, "doctor --invariants": list,
             f"logs {ALICE} -n 1": list, "events -n 5": list, "doctor": dict, f"deprovision {BOB}": dict,
+            "leak-replay /root/trace.csv --memory-max 96M": dict,
             f"deprovision --purge {ALICE}": dict}.items():
         for command in (f"podctl --json {verb}", f"podctl {verb} --json"):
             result = machine.run(command)
@@ -50,7 +52,7 @@ def wrong_usage_is_one_line_and_status_64(machine):
     refused(machine, "podctl start pod-999", 1, "pod-999")
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
                  "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
-                 "doctor", "history", "top"):
+                 "leak-replay", "doctor", "history", "top"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")

@@ -1,0 +1,29 @@
+// sources: Sources/PodModel/Memory/*.swift
+
+/// Whatever is accepted is fed to the detector, which must not trap; whatever is refused is refused in one printable line.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzTrace(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+  let input = UnsafeBufferPointer(start: data, count: size)
+  var trace = MemoryTrace()
+  var detector = LeakDetector(memoryMax: 96 << 20, memoryHigh: nil)
+  var last: UInt64 = 0
+  do throws(MemoryTraceError) {
+    var start = 0
+    while start < size {
+      let end = input[start...].firstIndex(of: UInt8(ascii: "\n")) ?? size
+      if let sample = try trace.read(UnsafeBufferPointer(rebasing: input[start..<end])) {
+        precondition(sample.at >= last && sample.activeUsers >= 0)
+        last = sample.at
+        let finding = detector.add(sample)
+        precondition(finding.slope.isFinite && !finding.reason.isEmpty)
+        precondition(!finding.isLeak || finding.detectedAt != nil)
+      }
+      start = end + 1
+    }
+    try trace.finish()
+  } catch {
+    let text = error.description.utf8
+    precondition(text.count < 300 && text.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
+  }
+  return 0
+}
