@@ -126,8 +126,8 @@ import Testing
       free: 6)
   }
 
-  @Test func oneThatIsSlowerThanThreeDays() {
-    isFound(Course(hours: 144, spacing: 60) { 20 + 80 * $0 / 140 }, free: 10, .forDays)
+  @Test func oneThatIsSlowerThanAWeek() {
+    isFound(Course(hours: 336, spacing: 120) { 20 + 80 * $0 / 330 }, free: 10, .forAWeek)
   }
 
   @Test func aFastOne() { isFound(Course(hours: 0.2, spacing: 5) { 20 + 80 * $0 / 0.1 }, free: 4) }
@@ -174,6 +174,11 @@ import Testing
   }
 
   @Test func oneInNoise() { isFound(Course(noise: 1.5) { 20 + 7 * $0 }, free: 3) }
+
+  /// An hourly job takes its memory on top of what leaked, and gives it back.
+  @Test func oneUnderHourlyJobs() {
+    isFound(Course { 20 + 7 * $0 + ($0 - $0.rounded(.down) < 0.1 ? 12 : 0) }, free: 2)
+  }
 
   @Test func oneThatGrowsFasterLater() {
     isFound(Course { $0 < 6 ? 20 + 3 * $0 : 38 + 12 * ($0 - 6) }, free: 6)

@@ -31,6 +31,7 @@ extension LeakDetector {
     /// No leak, as far as can be told.
     case tooFewSamples, noLimit, steady, settling, room, disproved
     /// A leak.
-    case nearTheLimit, afterRest, faster, forDays, intoSwap, underTeeth, fasterThanSamples
+    case nearTheLimit, afterRest, faster, forAWeek, intoSwap, underTeeth, peaksMeetLimit,
+      fasterThanSamples
   }
 }

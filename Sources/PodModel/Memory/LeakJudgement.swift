@@ -106,8 +106,13 @@ struct LeakJudgement {
     if intake.hasTeeth, span.band >= 0.06 * limit, span.top + intake.broughtByUsers >= 0.88 * limit {
       return .underTeeth
     }
+    // What is noise about the mean, or an hourly job on top of it, meets the limit first.
+    if mean >= 0.85 * limit, mean + 3.2 * noise >= 0.985 * limit { return .peaksMeetLimit }
+    if span.band >= max(0.06 * limit, 12 * noise), span.top + intake.broughtByUsers >= 0.95 * limit {
+      return .peaksMeetLimit
+    }
     if surely >= 0.8 * limit, growsIntoSwap(span) { return .intoSwap }
-    if surely >= 0.85 * limit, seconds >= 259_200, span.pace >= 0.75 { return .forDays }
+    if surely >= 0.85 * limit, seconds >= 604_800, span.pace >= 0.75 { return .forAWeek }
     guard seconds >= 900, let before = quietBefore(span) else { return nil }
     if surely >= 0.84 * limit, before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
     if surely >= 0.875 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
