@@ -36,7 +36,7 @@ def settings(machine, stall="1h"):
 
 
 def tell(machine, place, path):
-    expect(curl(machine, place, path), (200, "fine"), path)
+    expect(curl(machine, place, path), (200, "fine\n"), path)
 
 
 def last_end(machine, pod):
