@@ -144,24 +144,6 @@ def a_hundred_pods_whose_events_come_at_once_cost_podd_next_to_nothing(machine):
     places = [place for place in podctl(machine, "pods")]
     since = moment(machine)
     main = machine.succeed("systemctl show -P MainPID podd.service").strip()
-
-    def processor_time():
-        return int(machine.succeed(
-            "awk '/usage_usec/ { print $2 }' /sys/fs/cgroup/system.slice/podd.service/cpu.stat"))
-
-    # What a sample costs: the same stretch of the guest's time with and without.
-    def spent(seconds):
-        before = processor_time()
-        machine.succeed(f"sleep {seconds}", timeout=600)
-        return processor_time() - before
-
-    sampling = spent(20)
-    machine.put("/etc/podctl/podd.conf.d/60-rest.conf", "[Podd]\nMemorySampleSec=1h\n")
-    machine.succeed("systemctl reload podd.service; sleep 2")
-    resting = spent(20)
-    machine.succeed("rm /etc/podctl/podd.conf.d/60-rest.conf; systemctl reload podd.service")
-    print(f"podd: {(sampling - resting) / 20 / len(places):.1f} us of processor time per pod and sample here, "
-          f"{resting / 20:.0f} us a second without samples")
     # All of them are pressed at once: none has what it needs to answer.
     with Load(machine, targets(machine, places, path="/", tokens=False), "--connections", "100", "--timeout", "100"):
         machine.succeed("for high in /sys/fs/cgroup/pods.slice/pods-small.slice/pod-*/memory.high; do echo 256K > $high & done; wait",
