@@ -53,7 +53,6 @@ def wrong_usage_is_one_line_and_status_64(machine):
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
                  "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
                   "leak-replay", "doctor", "history", "top"):
-                 "leak-replay", "doctor", "history", "top"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")
