@@ -36,6 +36,10 @@ final class Door {
     case .wakes: open()
     case .keeps: break
     }
+    // Who waited for as long as a start may take has waited enough, and the host's own faults may take longer.
+    if pod.state == .backoff, let end = pod.lifecycle.lastEnd, end == .startTimeout || end.isOfHost {
+      host.sockets.turnAway(pod.name)
+    }
   }
 
   /// While it is above 0, nobody wakes the pod.
@@ -73,10 +77,6 @@ final class Door {
     self.listen = nil
     guard before != .closed else { return }
     if listen == .port { host.firewall.endSleep(pod.name) }
-    // Who waited for as long as a start may take has waited enough.
-    if listen == .socket, pod.state == .backoff, pod.lifecycle.lastEnd == .startTimeout {
-      host.sockets.turnAway(pod.name)
-    }
   }
 
   private func watchSocket() {

@@ -38,7 +38,7 @@ final class Generation {
   private static let burstMost = 20
   private static let holdOff: UInt64 = 250_000
 
-  /// Of memory.events, and `oom` of memory.events.local (facts 7).
+  /// Of memory.events; `oom` is its own limit's (facts 7).
   private struct Counters: Equatable {
     var high: UInt64 = 0
     var max: UInt64 = 0
@@ -287,6 +287,9 @@ final class Generation {
         if key.elementsEqual("high".utf8) { seen.high = max(seen.high, value) }
         if key.elementsEqual("max".utf8) { seen.max = max(seen.max, value) }
         if key.elementsEqual("oom_kill".utf8) { seen.kills = max(seen.kills, value) }
+        // A scope has no cgroup below it, so this is memory.events.local's, and both are of one moment: between
+        // two files the cgroup may go.
+        if key.elementsEqual("oom".utf8) { seen.ownLimit = max(seen.ownLimit, value) }
         return true
       }
       return true
@@ -294,9 +297,6 @@ final class Generation {
     guard isThere else { return false }
     if isLast || seen.max != counters.max || seen.kills != counters.kills {
       readMemory()
-      if let local = try? cgroup.read("memory.events.local") {
-        seen.ownLimit = max(seen.ownLimit, CgroupFiles.value(of: "oom", in: local) ?? 0)
-      }
     }
     counters = seen
     return true

@@ -269,6 +269,7 @@ extension Pod {
       let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec) { self.probePort = $0 }
       guard run === own && state == .starting else { return }
       if case .alive = answer {
+        probePort = nil
         becameReady(run)
         return
       }

@@ -106,7 +106,9 @@ final class Pod {
     switch effect {
     case .launch: own = launching()
     case .launchSuccessor: beside = launching()
-    case .promote: swap(&own, &beside)
+    case .promote:
+      swap(&own, &beside)
+      sample = nil
     case .cancelTimer:
       timer = nil
       own?.timer = nil

@@ -75,6 +75,9 @@ final class PodHost {
 
   func reloadSettings() throws(Configuration.Failure) {
     settings = try configuration.podd()
+    memory.settingsChanged()
+    // A file that did not parse may have been mended, or a workload listen in another way.
+    for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.door.update() }
   }
 
   // MARK: Pods

@@ -32,7 +32,7 @@ import Testing
       let now = Self.now + UInt64(turn) * 250_000
       guard
         case .act(let step) = shortage.next(
-          host: level(10, stall: 0.5), pods: nil, candidates: { pods }, policy: policy, now: now)
+          host: level(20, stall: 0.5), pods: nil, candidates: { pods }, policy: policy, now: now)
       else { break }
       #expect(step.order == told.count + 1)
       told.append("\(step.act.name) \(step.pod.number)")
@@ -132,7 +132,7 @@ import Testing
     var shortage = Shortage()
     guard
       case .act(let step) = shortage.next(
-        host: level(10, stall: 1), pods: nil, candidates: { [protected] }, policy: Shortage.Policy(),
+        host: level(20, stall: 1), pods: nil, candidates: { [protected] }, policy: Shortage.Policy(),
         now: Self.now)
     else { return #expect(Bool(false), "short") }
     #expect(step.act == .reclaim(5 * Self.mebibyte))
@@ -151,6 +151,45 @@ import Testing
     #expect(course([pod(1), pod(2)], policy) == [])
   }
 
+  @Test func oneThatCannotBeFrozenIsStopped() {
+    var stubborn = pod(1)
+    stubborn.swapLeft = 100 * Self.mebibyte
+    var shortage = Shortage()
+    let acts = (0..<2).map { turn -> Shortage.Step.Act? in
+      // It stays as it is.
+      guard
+        case .act(let step) = shortage.next(
+          host: level(20, stall: 0.5), pods: nil, candidates: { [stubborn] }, policy: Shortage.Policy(),
+          now: Self.now + UInt64(turn) * 250_000)
+      else { return nil }
+      return step.act
+    }
+    #expect(acts == [.freeze, .stop])
+  }
+
+  @Test func littleGiftsDoNotKeepALargeHostFromStoppingPods() {
+    // Page cache that comes back at once, of more pods than can be asked within a minute.
+    let pods = (1...300).map { pod($0, file: 2) }
+    var shortage = Shortage()
+    var stops = 0
+    for turn in 0..<400 {
+      if case .act(let step) = shortage.next(
+        host: level(20, stall: 0.5), pods: nil, candidates: { pods }, policy: Shortage.Policy(),
+        now: Self.now + UInt64(turn) * 250_000), step.act == .stop
+      {
+        stops += 1
+      }
+    }
+    #expect(stops == 100)
+    // Close to the end, nobody is asked for little.
+    var late = Shortage()
+    guard
+      case .act(let step) = late.next(
+        host: level(5, stall: 0.5), pods: nil, candidates: { pods }, policy: Shortage.Policy(), now: Self.now)
+    else { return #expect(Bool(false), "short") }
+    #expect(step.act == .stop)
+  }
+
   @Test func theActionSaysHowFarItGoes() {
     var policy = Shortage.Policy()
     policy.action = .reclaim
@@ -162,7 +201,7 @@ import Testing
   @Test func nobodyLeftIsTold() {
     var shortage = Shortage()
     let verdict = shortage.next(
-      host: level(10, stall: 1), pods: nil, candidates: { [pod(1, idle: nil)] }, policy: Shortage.Policy(),
+      host: level(20, stall: 1), pods: nil, candidates: { [pod(1, idle: nil)] }, policy: Shortage.Policy(),
       now: Self.now)
     #expect(verdict == .watch(isStuck: true))
   }

@@ -28,6 +28,11 @@ import Testing
     #expect(verdicts([0.9, 0.9, 0.9, 0.9, 0.9, 0, 0.9])[5] == .watched)
   }
 
+  @Test func twoStallsFarApartAreNotOneLongOne() {
+    let between = Array(repeating: 0.15, count: 40)
+    #expect(verdicts([0.25] + between + [0.25]).last == .watched)
+  }
+
   @Test func pressureFromElsewhereIsNoStallAtItsLimit() {
     #expect(verdicts(Array(repeating: 0.9, count: 9), current: Self.limit / 2)[2] == .over)
   }

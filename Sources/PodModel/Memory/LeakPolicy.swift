@@ -12,7 +12,8 @@ public struct LeakPolicy: Sendable, Equatable {
   /// How long a leak of a pod that has leaked before is looked at, at first; it doubles with each further one.
   static let firstLook: UInt64 = 300_000_000
   static let longestLook: UInt64 = 14_400_000_000
-  static let hour: UInt64 = 3_600_000_000
+  /// What the budget is for.
+  public static let hour: UInt64 = 3_600_000_000
   /// Leaks that are as long ago say nothing about this one.
   public static let day: UInt64 = 86_400_000_000
 

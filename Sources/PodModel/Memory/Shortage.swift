@@ -23,6 +23,8 @@ public struct Shortage: Sendable, Equatable {
 
   private var episode: Episode?
   private var reclaimedAt: [PodName: UInt64] = [:]
+  /// Not every freeze comes about: who could not be frozen is stopped.
+  private var frozenAt: [PodName: UInt64] = [:]
 
   public init() {}
 
@@ -40,11 +42,15 @@ public struct Shortage: Sendable, Equatable {
     var current = episode ?? Episode(since: now, lastFelt: now)
     current.lastFelt = now
     defer { episode = current }
-    guard let (candidate, act) = choose(candidates(), policy.action, now) else {
+    // The OOM killer may come before small gifts have added up.
+    let isUrgent = [host, pods].contains { level in level.map { Self.isUrgent($0, policy) } ?? false }
+    let reclaims = !isUrgent || policy.action == .reclaim
+    guard let (candidate, act) = choose(candidates(), policy.action, current.since, reclaims, now) else {
       return .watch(isStuck: true)
     }
     current.acts += 1
     if act != .stop { reclaimedAt[candidate.pod] = now }
+    if act == .freeze { frozenAt[candidate.pod] = now }
     return .act(
       Step(
         pod: candidate.pod, act: act, order: current.acts, idleUSec: now - (candidate.idleSince ?? now),
@@ -56,6 +62,7 @@ public struct Shortage: Sendable, Equatable {
     guard now >= episode.lastFelt + Self.calmAfter else { return .watch(isStuck: false) }
     self.episode = nil
     reclaimedAt = reclaimedAt.filter { $0.value + Self.reclaimPause > now }
+    frozenAt = frozenAt.filter { $0.value + Self.reclaimPause > now }
     return .over(acts: episode.acts, lasted: episode.lastFelt - episode.since)
   }
 
@@ -66,26 +73,36 @@ public struct Shortage: Sendable, Equatable {
     return available < floor && level.stall >= limit || available < floor / 2
   }
 
-  private func choose(_ all: [Candidate], _ action: Action, _ now: UInt64) -> (Candidate, Step.Act)? {
+  private static func isUrgent(_ level: Level, _ policy: Policy) -> Bool {
+    Double(level.available) < Double(level.total) * policy.availableMin / 4
+  }
+
+  /// - Parameters:
+  ///   - since: When this shortage began: each is asked to reclaim once in it, or with hundreds of pods the first would
+  ///     have their turn again before anybody is stopped.
+  private func choose(
+    _ all: [Candidate], _ action: Action, _ since: UInt64, _ reclaims: Bool, _ now: UInt64
+  ) -> (Candidate, Step.Act)? {
     let idle = Self.order(
       all.filter { candidate in
         candidate.current > candidate.memoryLow
           && candidate.idleSince.map { $0 + Self.leastIdle <= now } ?? false
       })
-    let reclaims = idle.first { candidate in
+    let giver = idle.first { candidate in
       candidate.reclaimable >= Self.leastReclaim
-        && reclaimedAt[candidate.pod].map { $0 + Self.reclaimPause <= now } ?? true
+        && reclaimedAt[candidate.pod].map { $0 < since && $0 + Self.reclaimPause <= now } ?? true
     }
-    if let reclaims { return (reclaims, .reclaim(reclaims.reclaimable)) }
+    if reclaims, let giver { return (giver, .reclaim(giver.reclaimable)) }
     if action >= .freeze {
       // One that sleeps in swap gives next to nothing back.
       for candidate in idle where !(candidate.isFrozen && candidate.canSleepInSwap) {
-        if candidate.canSleepInSwap { return (candidate, .freeze) }
+        let isRefused = frozenAt[candidate.pod].map { $0 + Self.reclaimPause > now } ?? false
+        if candidate.canSleepInSwap && !isRefused { return (candidate, .freeze) }
         if action >= .stop { return (candidate, .stop) }
       }
     }
-    guard action >= .stop, let frozen = idle.first else { return nil }
-    return (frozen, .stop)
+    if action >= .stop, let frozen = idle.first { return (frozen, .stop) }
+    return giver.map { ($0, .reclaim($0.reclaimable)) }
   }
 
   /// The order in which pods give memory up.

@@ -42,6 +42,7 @@ public struct Stall: Sendable, Equatable {
   public private(set) var share = 0.0
   public private(set) var last: Look
   private var calm = 0
+  private var below = 0
 
   public init(_ first: Look) {
     last = first
@@ -57,11 +58,13 @@ public struct Stall: Sendable, Equatable {
     let begun = last.at
     last = look
     guard share >= Self.stalls, isAtLimit(look) else {
-      if share < Self.recovers || !isAtLimit(look) { calm += 1 }
-      if calm >= Self.calmLooks { return .over }
-      return .watched
+      calm = share < Self.recovers || !isAtLimit(look) ? calm + 1 : 0
+      below += 1
+      // No stall any more, and not above suspicion yet.
+      if below >= Self.calmLooks { since = nil }
+      return calm >= Self.calmLooks ? .over : .watched
     }
-    calm = 0
+    (calm, below) = (0, 0)
     let since = since ?? begun
     self.since = since
     return look.at - since >= Self.patience(timeout, treatedBefore) ? .treat : .watched

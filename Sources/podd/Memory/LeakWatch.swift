@@ -21,10 +21,10 @@ final class LeakWatch {
     let since = Int64(clamping: real) - Int64(LeakPolicy.day)
     do throws(StoreError) {
       let ends = try await host.store.run { store throws(StoreError) in try store.ends(.leak, since: since) }
-      // The clock begins with the boot: what was before it counts as done at its beginning.
-      recycles = ends.map { pod, at in
+      // The clock begins with the boot, and so does every pod: of what was before it, the last hour counts.
+      recycles = ends.compactMap { pod, at in
         let ago = real - min(UInt64(max(0, at)), real)
-        return (pod, now - min(ago, now))
+        return ago > now && ago >= LeakPolicy.hour ? nil : (pod, now - min(ago, now))
       }
     } catch {
       Log.warning("Earlier leaks are not known, ignoring: \(error)")
@@ -41,7 +41,10 @@ final class LeakWatch {
       }
       return (pod, run, memory)
     }
-    guard !leaking.isEmpty else { return }
+    guard !leaking.isEmpty else {
+      toldVersions = []
+      return
+    }
     let now = EventLoop.main.now()
     recycles.removeAll { $0.at.after(LeakPolicy.day) <= now }
     let alike = versionsThatLeak()
@@ -80,7 +83,9 @@ final class LeakWatch {
     case .alert(.version, _): tellVersion(pod, run, memory)
     case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
-      if let hindrance = host.memory.hindrance(pod) {
+      if now < memory.nextHandover {
+        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
+      } else if let hindrance = host.memory.hindrance(pod) {
         tell(pod, memory, hindrance, isAlert: reason == .due && pod.nextWorkload == nil)
       } else {
         recycle(pod, memory, reason, now)
@@ -91,6 +96,7 @@ final class LeakWatch {
   private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: UInt64) {
     let finding = memory.finding
     recycles.append((pod.name, now))
+    memory.beginsHandover(at: now)
     memory.treatedLeak = finding
     let text = "\(pod.name) leaks memory and is recycled, because \(reason.clause): \(finding.reason)"
     let fields = pod.journalFields + [("POD_REASON", EndReason.leak.description)] + finding.journalFields

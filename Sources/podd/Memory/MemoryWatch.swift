@@ -17,8 +17,11 @@ final class MemoryWatch {
   private lazy var stalls = StallWatch(host, reader)
   private var timer: EventSource?
   private var isSampling = false
-  /// Pods that podd is replacing for their memory's sake, by the generation that is to go.
-  private var replacing: [PodName: Int] = [:]
+  /// Pods that podd is replacing for their memory's sake.
+  private var replacing: Set<PodName> = []
+  /// Generations that were taken over and whose past is yet to be read: one after the other, because a host has hundreds.
+  private var toRemember: [(memory: RunMemory, generation: Generation, since: UInt64)] = []
+  private var isRemembering = false
 
   init(_ host: PodHost) {
     self.host = host
@@ -45,8 +48,23 @@ final class MemoryWatch {
       memoryHigh: generation.look { cgroup throws(CgroupError) in try reader.number("memory.high", cgroup) }
         ?? nil)
     run.memory = memory
-    if generation.adopted { loopTask { await self.remember(memory, generation, since: run.begunAt) } }
+    if generation.adopted {
+      toRemember.append((memory, generation, run.begunAt))
+      rememberAll()
+    }
     arm()
+  }
+
+  private func rememberAll() {
+    guard !isRemembering else { return }
+    isRemembering = true
+    loopTask {
+      while !self.toRemember.isEmpty {
+        let next = self.toRemember.removeFirst()
+        await self.remember(next.memory, next.generation, since: next.since)
+      }
+      self.isRemembering = false
+    }
   }
 
   /// What an earlier podd saw of a generation that was taken over: its leak did not begin with this podd.
@@ -58,7 +76,8 @@ final class MemoryWatch {
       minutes = try await host.memoryHistory.minutes(
         ofPod: generation.unit.pod.description, since: since, until: real, limit: 0)
     } catch {
-      return Log.debug("\(generation.unit): \(error.message)")
+      return Log.notice(
+        "\(generation.unit): a leak that began before podd did is seen late: \(error.message)")
     }
     memory.remember(
       minutes.filter { $0.generation == generation.unit.generation }.compactMap { minute in
@@ -104,6 +123,12 @@ final class MemoryWatch {
     }
   }
 
+  /// MemorySampleSec= may be another.
+  func settingsChanged() {
+    timer = nil
+    arm()
+  }
+
   private func round() async {
     isSampling = true
     let begun = EventLoop.main.now()
@@ -140,13 +165,12 @@ final class MemoryWatch {
 
   /// Nil when this pod can be replaced now, else why not.
   func hindrance(_ pod: Pod) -> String? {
-    replacing = replacing.filter { name, generation in
+    replacing = replacing.filter { name in
       guard let pod = host.pods[name] else { return false }
-      return pod.record.generation == generation && pod.lifecycle.state.hasScope
-        || pod.lifecycle.beside != nil
-        || pod.state == .starting
+      return pod.lifecycle.isBeingReplaced || pod.lifecycle.beside != nil
+        || pod.state != .ready && pod.state != .frozen && pod.state.hasScope
     }
-    guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, replacing[pod.name] == nil else {
+    guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, !replacing.contains(pod.name) else {
       return "it is being replaced already"
     }
     if pod.nextWorkload == nil { return "its settings do not parse, so no next generation could be launched" }
@@ -155,7 +179,7 @@ final class MemoryWatch {
   }
 
   func replace(_ pod: Pod, _ reason: EndReason) {
-    replacing[pod.name] = pod.record.generation
+    replacing.insert(pod.name)
     pod.handle(.restart(reason, pod.handover))
   }
 }

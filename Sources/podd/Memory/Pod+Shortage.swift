@@ -101,7 +101,9 @@ extension Pod {
   private func reclaim(_ bytes: UInt64, from generation: Generation) async {
     let file = "/sys/fs/cgroup\(generation.cgroupPath)/memory.reclaim"
     var left = bytes
-    while left > 0, generation === self.generation, state == .ready || state == .frozen {
+    let asked = state
+    // One that was frozen and is woken in the middle of it is somebody's again.
+    while left > 0, generation === self.generation, state == asked {
       let amount = min(left, Self.reclaimStep)
       let result = await OffLoop.run { Self.write(amount, to: file) }
       // EAGAIN: there is less to be had.

@@ -15,6 +15,17 @@ final class RunMemory {
   /// What it was recycled for; part of its end's evidence.
   var treatedLeak: LeakDetector.Finding?
   var treatedStallUSec: UInt64?
+  /// How often a handover was begun and did not come about, and before when none is begun again, by the loop's clock.
+  private(set) var handovers = 0
+  private(set) var nextHandover: UInt64 = 0
+
+  func beginsHandover(at now: UInt64) {
+    nextHandover = now.after(min(Self.firstPause << UInt64(min(handovers, 5)), LeakPolicy.hour))
+    handovers += 1
+  }
+
+  /// Five minutes: a successor that does not come would cost a launch with every sample.
+  private static let firstPause: UInt64 = 300_000_000
 
   init(memoryMax: UInt64?, memoryHigh: UInt64?) {
     limits = (memoryMax, memoryHigh)
