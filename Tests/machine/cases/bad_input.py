@@ -150,7 +150,7 @@ def release_disk(machine):
     """)
 
 
-@case()
+@case(once="12")
 def a_full_disk_refuses_new_users_and_harms_nobody(machine):
     fill = full_disk(machine)
     try:

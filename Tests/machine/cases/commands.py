@@ -158,7 +158,7 @@ print(until(b">").decode().split("<")[-1].split(">")[0])
 """
 
 
-@case()
+@case(once="13")
 def fish_and_zsh_complete_verbs_users_pods_and_tiers(machine):
     podctl(machine, f"provision {ALICE}")
     podctl(machine, "provision bob --tier pro")

@@ -358,7 +358,7 @@ def a_pod_that_is_ended_from_outside_says_why_once_and_comes_back(machine):
     all_happen(machine, FROM_OUTSIDE)
 
 
-@case()
+@case(once="13")
 def a_pod_that_hangs_is_found_and_replaced(machine):
     all_happen(machine, HANGS)
 

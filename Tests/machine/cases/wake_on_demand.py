@@ -54,7 +54,7 @@ def refuses(machine, pod):
     assert "refused" in asked.stderr.lower(), f"{pod['pod']}: {asked.status}, {asked.stderr!r}"
 
 
-@case()
+@case(once="12")
 def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
     workloads(machine)
     served = podctl(machine, "provision alice", timeout=120)
