@@ -83,10 +83,10 @@ final class LeakWatch {
     case .alert(.version, _): tellVersion(pod, run, memory)
     case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
-      if now < memory.nextHandover {
-        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
-      } else if let hindrance = host.memory.hindrance(pod) {
+      if let hindrance = host.memory.hindrance(pod) {
         tell(pod, memory, hindrance, isAlert: reason == .due && pod.nextWorkload == nil)
+      } else if now < memory.nextHandover {
+        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
       } else {
         recycle(pod, memory, reason, now)
       }

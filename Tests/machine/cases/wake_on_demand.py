@@ -44,7 +44,8 @@ def state(machine, pod):
 
 def answers(machine, pod, path="/", **options):
     expect(curl(machine, pod, path, timeout=120, **options)[0], 200, f"a request to {pod['pod']}")
-    expect(state(machine, pod), "ready", pod["pod"])
+    # A program may answer who waited before it says READY=1.
+    wait_until(lambda: state(machine, pod) == "ready", 30, what=f"{pod['pod']} is ready")
 
 
 def refuses(machine, pod):
