@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,8 +16,19 @@
 
 /* In FIN_WAIT, CLOSING, LAST_ACK and TIME_WAIT the server has closed: the kernel delivers what is left without it. */
 /* tcp(7)'s states; <netinet/tcp.h> has their names, but not the whole of struct tcp_info. */
-enum { ESTABLISHED = 1, SYN_RECV = 3, CLOSE_WAIT = 8 };
+enum { ESTABLISHED = 1, SYN_RECV = 3, TIME_WAIT = 6, CLOSE_WAIT = 8 };
 #define OPEN_STATES (1U << ESTABLISHED | 1U << SYN_RECV | 1U << CLOSE_WAIT)
+/* TCP_TIMEWAIT_LEN, milliseconds. */
+#define TIME_WAIT_LENGTH 60000
+
+/* Which sockets are asked for: the server's end of a connection, or the client's. */
+struct wanted {
+        uint32_t states;
+        uint32_t address;
+        uint16_t port;
+        uint8_t prefix_length;
+        bool by_client;
+};
 
 /* The filter's language: linux/inet_diag.h. Matching ends well at the filter's end, and badly beyond it. An IPv4
  * condition holds for a mapped address too. */
@@ -41,7 +53,7 @@ _Static_assert(sizeof(struct condition) == sizeof(struct inet_diag_bc_op) + size
 _Static_assert(offsetof(struct request, condition) == sizeof(struct request) - sizeof(struct condition),
                "a request without holes");
 
-static int ask(int fd, uint8_t family, uint32_t address, uint8_t prefix_length, uint16_t port) {
+static int ask(int fd, uint8_t family, const struct wanted *wanted) {
         const struct request request = {
                 .header = {
                         .nlmsg_len = sizeof request,
@@ -52,8 +64,9 @@ static int ask(int fd, uint8_t family, uint32_t address, uint8_t prefix_length, 
                         .sdiag_family = family,
                         .sdiag_protocol = IPPROTO_TCP,
                         .idiag_ext = 1U << (INET_DIAG_INFO - 1),
-                        .idiag_states = OPEN_STATES,
-                        .id.idiag_sport = htons(port),
+                        .idiag_states = wanted->states,
+                        .id.idiag_sport = wanted->by_client ? 0 : htons(wanted->port),
+                        .id.idiag_dport = wanted->by_client ? htons(wanted->port) : 0,
                 },
                 .attribute = {
                         .rta_len = RTA_LENGTH(sizeof(struct condition)),
@@ -61,14 +74,14 @@ static int ask(int fd, uint8_t family, uint32_t address, uint8_t prefix_length, 
                 },
                 .condition = {
                         .operation = {
-                                .code = INET_DIAG_BC_S_COND,
+                                .code = wanted->by_client ? INET_DIAG_BC_D_COND : INET_DIAG_BC_S_COND,
                                 .yes = sizeof(struct condition),
                                 .no = sizeof(struct condition) + 4,
                         },
                         .family = AF_INET,
-                        .prefix_length = prefix_length,
+                        .prefix_length = wanted->prefix_length,
                         .port = -1,
-                        .address = address,
+                        .address = wanted->address,
                 },
         };
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -94,7 +107,9 @@ static uint64_t delivered(const struct nlmsghdr *message) {
 }
 
 /* The kernel makes each part of its answer while the one before it is read, so there is nothing to wait for. */
-static int answer(int fd, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
+static int answer(
+        int fd, const struct wanted *wanted, void (*found)(void *, const struct linux_tcp_connection *),
+        void *context) {
         /* The largest part that it makes. */
         _Alignas(struct nlmsghdr) char buffer[32768];
         for (;;) {
@@ -129,30 +144,52 @@ static int answer(int fd, void (*found)(void *, const struct linux_tcp_connectio
                         if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len < NLMSG_LENGTH(sizeof socket))
                                 return -EPROTO;
                         memcpy(&socket, NLMSG_DATA(m), sizeof socket);
-                        const struct linux_tcp_connection connection = {
+                        uint16_t local = ntohs(socket.id.idiag_sport), remote = ntohs(socket.id.idiag_dport);
+                        struct linux_tcp_connection connection = {
                                 .inode = socket.idiag_inode,
-                                .local_port = ntohs(socket.id.idiag_sport),
-                                .remote_port = ntohs(socket.id.idiag_dport),
+                                .local_port = wanted->by_client ? remote : local,
+                                .remote_port = wanted->by_client ? local : remote,
                                 .delivered = delivered(m),
                         };
+                        if (socket.idiag_state == TIME_WAIT && socket.idiag_expires < TIME_WAIT_LENGTH)
+                                connection.ended_ago = TIME_WAIT_LENGTH - socket.idiag_expires;
                         found(context, &connection);
                 }
         }
 }
 
-int linux_tcp_connections(
-        uint32_t address, uint8_t prefix_length, uint16_t port,
-        void (*found)(void *, const struct linux_tcp_connection *), void *context) {
+static int walk(
+        const struct wanted *wanted, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
         int result = 0;
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         if (fd < 0)
                 return -errno;
         for (size_t i = 0; result == 0 && i < sizeof families; i++) {
-                result = ask(fd, families[i], address, prefix_length, port);
+                result = ask(fd, families[i], wanted);
                 if (result == 0)
-                        result = answer(fd, found, context);
+                        result = answer(fd, wanted, found, context);
         }
         close(fd);
         return result;
+}
+
+int linux_tcp_connections(
+        uint32_t address, uint8_t prefix_length, uint16_t port,
+        void (*found)(void *, const struct linux_tcp_connection *), void *context) {
+        const struct wanted wanted = {
+                .states = OPEN_STATES, .address = address, .prefix_length = prefix_length, .port = port,
+        };
+        return walk(&wanted, found, context);
+}
+
+int linux_tcp_ended_connections(
+        uint32_t address, uint8_t prefix_length, uint16_t port,
+        void (*found)(void *, const struct linux_tcp_connection *), void *context) {
+        struct wanted wanted = {
+                .states = 1U << TIME_WAIT, .address = address, .prefix_length = prefix_length, .port = port,
+        };
+        int result = walk(&wanted, found, context);
+        wanted.by_client = true;
+        return result == 0 ? walk(&wanted, found, context) : result;
 }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A thread for a store's work, which ends with it. Not libdispatch's: those would stay.
-enum DetachedThread {
+/// A thread for one piece of work, which ends with it. Not libdispatch's: those would stay.
+public enum DetachedThread {
   /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
   private static let stackSize = 512 * 1024
 
@@ -11,8 +11,8 @@ enum DetachedThread {
   }
 
   /// Runs `body` in a thread in which every signal is blocked: they belong to podd's loop. The mask is inherited,
-  /// so it is set before the thread exists. Returns an errno value, 0 for none.
-  static func start(_ body: @escaping @Sendable () -> Void) -> Int32 {
+  /// so it is set before the thread exists. Returns an errno value, 0 for none; then `body` is not called.
+  public static func start(_ body: @escaping @Sendable () -> Void) -> Int32 {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)

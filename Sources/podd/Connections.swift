@@ -47,6 +47,32 @@ enum Connections {
     return found
   }
 
+  /// When connections to each pod ended within the last minute, by its port; as ``EventLoop/now()`` counts.
+  ///
+  /// - Parameter leavingOut: Whether a connection is podd's own, by the pod's port and the other end's.
+  static func endsOfAllPods(
+    leavingOut isOwn: (_ port: UInt16, _ remote: UInt16) -> Bool
+  ) throws(Errno) -> [UInt16: UInt64] {
+    guard let network = ListeningSockets.ipv4("127.77.0.0") else { return [:] }
+    var found: [linux_tcp_connection] = []
+    let result = withUnsafeMutablePointer(to: &found) {
+      linux_tcp_ended_connections(
+        network, 16, 0,
+        { list, connection in
+          guard let connection else { return }
+          list?.assumingMemoryBound(to: [linux_tcp_connection].self).pointee.append(connection.pointee)
+        }, $0)
+    }
+    guard result == 0 else { throw Errno(result, "list the pods' ended connections") }
+    let now = EventLoop.main.now()
+    var ends: [UInt16: UInt64] = [:]
+    for end in found where !isOwn(end.local_port, end.remote_port) {
+      let ago = UInt64(end.ended_ago) * 1000
+      ends[end.local_port] = max(ends[end.local_port] ?? 0, now - min(ago, now))
+    }
+    return ends
+  }
+
   /// Those that were accepted by the holders of `sockets`: the old generation's, where its successor listens at
   /// the same address. What nobody has accepted yet is left out.
   static func owned(_ connections: [Connection], by sockets: Set<UInt32>) -> [Connection] {

@@ -15,6 +15,10 @@ final class Door {
   private var watch: EventSource?
   /// It was told to come; who else connects need not tell it again.
   private var isWaking = false
+  /// Until it is tried again to open it, and whether that it failed was said.
+  private var retry: EventSource?
+  private var hasComplained = false
+  private static let retryUSec: UInt64 = 5_000_000
 
   init(_ pod: Pod) { self.pod = pod }
 
@@ -30,6 +34,7 @@ final class Door {
     doorway = before.next(pod.state, users: isLocked > 0 ? 0 : pod.record.users)
     isWaking = false
     watch = nil
+    retry = nil
     if !doorway.needsSocket(pod.state) { host.sockets.drop(pod.name) }
     switch doorway {
     case .closed: close(before)
@@ -40,6 +45,14 @@ final class Door {
     if pod.state == .backoff, let end = pod.lifecycle.lastEnd, end == .startTimeout || end.isOfHost {
       host.sockets.turnAway(pod.name)
     }
+  }
+
+  /// A pod that was found starting, after podd was restarted: somebody may have woken it and wait.
+  func keepWhileStarting() {
+    guard pod.state == .starting, doorway == .closed else { return }
+    doorway = .keeps
+    listen = (pod.workload ?? pod.nextWorkload)?.listen
+    if listen == .port { holdPackets() }
   }
 
   /// While it is above 0, nobody wakes the pod.
@@ -55,6 +68,7 @@ final class Door {
     let before = doorway
     doorway = .closed
     watch = nil
+    retry = nil
     close(before)
   }
 
@@ -85,8 +99,23 @@ final class Door {
         for: pod.name, address: pod.record.address, front: pod.record.frontAddress, port: pod.record.port)
       host.sockets.keep(pod.name)
       watch = try watching(raw)
+      hasComplained = false
     } catch {
-      Log.warning("\(pod.name) cannot be woken by who connects: \(error.reason)")
+      tryLater("\(error.reason)")
+    }
+  }
+
+  private func tryLater(_ error: String) {
+    if !hasComplained {
+      Log.warning("\(pod.name) cannot be woken by who connects, trying again every 5 s: \(error)")
+    }
+    hasComplained = true
+    retry = try? EventSource.timer(EventLoop.main, after: Self.retryUSec) { [weak self] in
+      LoopActor.assumeIsolated {
+        guard let self, self.retry != nil else { return }
+        self.retry = nil
+        if self.doorway == .wakes { self.open() }
+      }
     }
   }
 
@@ -103,14 +132,17 @@ final class Door {
   private func holdPackets() {
     let record = pod.record
     loopTask { [weak self] in
-      let firewall = self?.host.firewall
-      guard let firewall, self?.doorway != .closed,
-        await firewall.sleep(
-          record.name, address: record.address, port: record.port, knock: { self?.wake() })
-      else { return }
+      guard let firewall = self?.host.firewall, self?.doorway != .closed else { return }
+      let sleeps = await firewall.sleep(
+        record.name, address: record.address, port: record.port, knock: { self?.wake() })
+      guard let self else { return }
+      if !sleeps {
+        if self.doorway == .wakes { self.tryLater("the packet filter's queue cannot be read") }
+        return
+      }
+      self.hasComplained = false
       // Of a frozen program: who came before the filter was in force waits in its own queue.
-      guard let self, self.pod.state == .frozen, self.somebodyWaits else { return }
-      self.wake()
+      if self.pod.state == .frozen, self.somebodyWaits { self.wake() }
     }
   }
 

@@ -14,6 +14,7 @@ extension EndEvidence {
       ("exit", .optional(exitText)), ("oom_kills", .uint(oomKills)), ("own_limit_ooms", .uint(ownLimitOOMs)),
       ("oomd_kills", .uint(oomdKills)),
       ("unit_result", .optional(unitResult)), ("adopted", .bool(adopted)),
+      ("counters_lost", .bool(countersAreLost)),
       ("memory_current", .optional(memoryCurrent)), ("memory_peak", .optional(memoryPeak)),
       ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),
       ("cut_connections", .optional(cutConnections.map { UInt64(clamping: $0) })),

@@ -29,6 +29,10 @@ final class Generation {
   private var memoryEventsNumber: CInt = -1
   private var baseline = Counters()
   private var counters = Counters()
+  /// Whether memory.events could still be read when the main process had ended.
+  private var hasLastCounters = true
+  /// One buffer for all of them: everything here happens on the loop.
+  private static let reader = MemoryReader()
   /// Of memory.events: how many came within the second that began at `since`, and what ends a pause.
   private var burst: (since: UInt64, count: Int) = (0, 0)
   private var pause: EventSource?
@@ -69,7 +73,7 @@ final class Generation {
     ) { [weak self] _ in
       LoopActor.assumeIsolated {
         guard let self, self.exitSource != nil else { return }
-        self.readCounters(isLast: true)
+        self.hasLastCounters = self.readCounters(isLast: true)
         self.exitSource = nil
         onExit()
       }
@@ -169,6 +173,7 @@ final class Generation {
     evidence.memoryHighEvents = counters.high - min(baseline.high, counters.high)
     evidence.memoryMaxEvents = counters.max - min(baseline.max, counters.max)
     (evidence.memoryCurrent, evidence.memoryPeak, evidence.memoryMax) = memory
+    evidence.countersAreLost = !hasLastCounters
     evidence.exit = Self.exit(of: pid)
     memorySource = nil
     pause = nil
@@ -227,7 +232,12 @@ final class Generation {
 
   /// A file that holds one number; nil also for `max`.
   func number(_ file: String) -> UInt64? {
-    read(file).flatMap { UInt64($0.filter { $0 != "\n" }) }
+    look { cgroup throws(CgroupError) in try Self.reader.number(file, cgroup) } ?? nil
+  }
+
+  /// Processor time that it has used, microseconds.
+  var cpuUsage: UInt64? {
+    look { cgroup throws(CgroupError) in Self.reader.cpuUsage(cgroup) } ?? nil
   }
 
   /// Compares the limits in force with the tier's; an empty list when all are as they should be.

@@ -111,7 +111,6 @@ struct HostViews {
     func number(_ file: String) -> UInt64 {
       generation?.number(file) ?? PodBus.noSize
     }
-    let usage = generation?.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) }
     entries += [
       ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
       ("StateReason", .string(stateReason(pod))),
@@ -123,7 +122,7 @@ struct HostViews {
       ("MemoryPeak", .uint(number("memory.peak"))),
       ("TasksCurrent", .uint(number("pids.current"))),
       ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
-      ("CPUUsageNSec", .uint(usage.map { $0 * 1000 } ?? PodBus.noSize)),
+      ("CPUUsageNSec", .uint(generation?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
       ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
       ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
       ("UserNames", .array(users.map { .string($0.name) })),

@@ -83,10 +83,11 @@ extension Pod {
     var evidence = evidence
     let unit = ended.unit.description
     run.isStopping = true
-    if evidence.exit == nil || evidence.oomKills > 0
-      || evidence.exit == .signal("KILL") && evidence.memoryMaxEvents > 0
-    {
-      // podd was not the parent, or the counters may have gone with the cgroup: systemd's word is the best there is.
+    let mayBeOOM = evidence.exit.map { $0 == .signal("KILL") && evidence.countersAreLost } ?? true
+    if evidence.oomKills > 0 || mayBeOOM {
+      let metLimit = host.sliceOOMs.haveRisen(above: ended.cgroupPath)
+      if mayBeOOM { evidence.ownLimitInSlice = metLimit }
+      // podd was not the parent, or the counters went with the cgroup: systemd's word is the best there is.
       evidence.unitResult = try? await host.systemd.result(ofScope: unit)
     }
     if ended.isPopulated { await stop(run, ended) }

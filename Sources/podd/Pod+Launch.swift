@@ -181,6 +181,7 @@ extension Pod {
     generation.watchCgroup { [weak self] isFrozen in
       if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
     }
+    host.sliceOOMs.begin(above: generation.cgroupPath)
     run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
     host.memory.began(run, of: self)
     watchProcess(run, generation)

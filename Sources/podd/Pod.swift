@@ -29,7 +29,10 @@ final class Pod {
   /// What was last asked of it because memory was short.
   var givenUp: GivenUp?
   /// From which podd asked last whether it is there.
-  var probePort: UInt16?
+  var probePort: UInt16? {
+    didSet { if let probePort { probePorts.add(probePort, at: EventLoop.main.now()) } }
+  }
+  private(set) var probePorts = ProbePorts()
   /// When new connections were first held off; nil while they are not.
   var heldSince: UInt64?
   private(set) var transitions: [Transition] = []

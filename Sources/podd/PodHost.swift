@@ -10,6 +10,7 @@ final class PodHost {
   let configuration: Configuration
   let store: StoreWorker
   let sockets = ListeningSockets()
+  let sliceOOMs = SliceOOMs()
   /// Calls about one user come one after the other: the first may have to take back what a second was told.
   let userTurns = Turns()
   private(set) lazy var firewall = Firewall(host: self)
@@ -120,7 +121,10 @@ final class PodHost {
   /// Once it is known what runs: from here on who connects to a pod that sleeps wakes it.
   func openDoors() {
     doorsAreOpen = true
-    for pod in pods.values { pod.door.update() }
+    for pod in pods.values {
+      pod.door.update()
+      pod.door.keepWhileStarting()
+    }
   }
 
   /// Writes something that nobody waits for, before everything that is asked of the store later; what fails

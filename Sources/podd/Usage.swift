@@ -71,7 +71,7 @@ final class Usage {
     let new = Reading(
       at: now, generation: generation.unit.generation, current: generation.number("memory.current"),
       pressure: pressure.map { UInt32(($0 * 100).rounded()) },
-      cpu: generation.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) })
+      cpu: generation.cpuUsage)
     readings[name] = new
     return new
   }

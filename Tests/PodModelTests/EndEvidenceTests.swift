@@ -37,6 +37,19 @@ import Testing
     #expect(reason(kills: 1, result: "oom-kill") == .oomBystander)
   }
 
+  @Test func theSliceSaysWhoseLimitItWasWhenTheCountersAreGone() {
+    var evidence = EndEvidence()
+    evidence.exit = .signal("KILL")
+    evidence.unitResult = "oom-kill"
+    evidence.countersAreLost = true
+    evidence.ownLimitInSlice = true
+    #expect(evidence.reason == .oomOwnLimit)
+    evidence.ownLimitInSlice = false
+    #expect(evidence.reason == .oomBystander)
+    evidence.unitResult = "success"
+    #expect(evidence.reason == .signal("KILL"))
+  }
+
   @Test func whatSystemdOomdChoseIsItsKillWhateverElseIsSeen() {
     var evidence = EndEvidence()
     evidence.exit = .signal("KILL")

@@ -40,6 +40,14 @@ import Testing
     #expect(clock.activeAt == 0)
   }
 
+  @Test func aRequestThatEndedBetweenTwoLooksCounts() {
+    var clock = Idleness(now: 0)
+    clock.note(connectionEnded: 40 * second)
+    #expect(clock.activeAt == 40 * second)
+    clock.note(connectionEnded: 20 * second)
+    #expect(clock.activeAt == 40 * second)
+  }
+
   @Test func whatCannotBeReadOrRunsBackwardsSaysNothing() {
     var clock = Idleness(now: 0)
     clock.note(cpuUSec: 900_000, connections: nil, now: second)

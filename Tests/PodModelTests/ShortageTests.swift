@@ -190,6 +190,39 @@ import Testing
     #expect(step.act == .stop)
   }
 
+  @Test func whoIsWokenAgainAndAgainIsLeftAloneForLonger() {
+    // Somebody comes every 30 s and wakes it, while memory stays short for an hour.
+    var shortage = Shortage()
+    var candidate = pod(1, idle: 0)
+    var (stops, isStopped) = ([UInt64](), false)
+    for second in 0..<3600 as Range<UInt64> {
+      let now = Self.now + second * Self.second
+      if second % 30 == 0 { (isStopped, candidate.idleSince) = (false, now) }
+      let verdict = shortage.next(
+        host: level(20, stall: 0.5), pods: nil, candidates: { isStopped ? [] : [candidate] },
+        policy: Shortage.Policy(), now: now)
+      if case .act = verdict {
+        isStopped = true
+        stops.append(second)
+      }
+    }
+    #expect(stops == [10, 50])
+    // Nobody comes any more.
+    let now = Self.now + 3600 * Self.second
+    candidate.idleSince = now - 39 * Self.second
+    #expect(
+      shortage.next(
+        host: level(20, stall: 0.5), pods: nil, candidates: { [candidate] }, policy: Shortage.Policy(),
+        now: now)
+        == .watch(isStuck: true))
+    let later = now + Self.second
+    guard
+      case .act = shortage.next(
+        host: level(20, stall: 0.5), pods: nil, candidates: { [candidate] }, policy: Shortage.Policy(),
+        now: later)
+    else { return #expect(Bool(false), "idle for long enough") }
+  }
+
   @Test func theActionSaysHowFarItGoes() {
     var policy = Shortage.Policy()
     policy.action = .reclaim

@@ -36,6 +36,27 @@ import Testing
     keep(open)
   }
 
+  @Test(arguments: [true, false])
+  func whatHasEndedIsRememberedWhoeverClosedFirst(byServer: Bool) throws {
+    let server = try Server(AF_INET)
+    #expect(try server.ended().isEmpty)
+    let port = try end(server, byServer: byServer)
+    let ended = try server.ended()
+    #expect(ended.map(\.remote_port) == [port])
+    #expect(ended.allSatisfy { $0.local_port == server.port && $0.ended_ago < 60_000 })
+    #expect(try server.connections() == [])
+  }
+
+  private func end(_ server: borrowing Server, byServer: Bool) throws -> UInt16 {
+    let client = try server.connect()
+    let port = try localPort(of: client.raw)
+    let accepted = try server.accept()
+    let (first, second) = byServer ? (accepted.raw, client.raw) : (client.raw, accepted.raw)
+    for end in [first, second] { try #require(shutdown(end, CInt(SHUT_RDWR)) == 0) }
+    keep(client, accepted)
+    return port
+  }
+
   @Test func aHandshakeUnderWayCounts() throws {
     // With TCP_DEFER_ACCEPT it stays in SYN_RECV until the client has sent something.
     let server = try Server(AF_INET, option: (CInt(IPPROTO_TCP), TCP_DEFER_ACCEPT, 30))
@@ -95,6 +116,22 @@ private struct Server: ~Copyable {
     let accepted = Glibc.accept(socket.raw, nil, nil)
     try #require(accepted >= 0)
     return FileDescriptor(owning: accepted)
+  }
+
+  /// Connections that have ended.
+  func ended() throws -> [linux_tcp_connection] {
+    var found: [linux_tcp_connection] = []
+    let result = withUnsafeMutablePointer(to: &found) {
+      linux_tcp_ended_connections(
+        inet_addr("127.77.0.1"), 32, port,
+        { list, connection in
+          if let connection {
+            list?.assumingMemoryBound(to: [linux_tcp_connection].self).pointee.append(connection.pointee)
+          }
+        }, $0)
+    }
+    try #require(result == 0)
+    return found
   }
 
   /// The inodes of the connections, sorted.

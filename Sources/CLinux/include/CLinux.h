@@ -80,8 +80,15 @@ struct linux_tcp_connection {
         uint16_t local_port, remote_port;
         /* Bytes that the client has received. */
         uint64_t delivered;
+        /* How long ago it ended, milliseconds; 0 for one that is open. */
+        uint32_t ended_ago;
 };
 int linux_tcp_connections(
+        uint32_t address, uint8_t prefix_length, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
+        void *context);
+/* The same for those that ended within the last minute, whichever end closed first: the kernel remembers them for so
+ * long (TIME_WAIT). One that was reset is not among them. `local_port` is the server's. */
+int linux_tcp_ended_connections(
         uint32_t address, uint8_t prefix_length, uint16_t port, void (*found)(void *context, const struct linux_tcp_connection *connection),
         void *context);
 

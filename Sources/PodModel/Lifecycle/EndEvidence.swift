@@ -25,6 +25,11 @@ public struct EndEvidence: Sendable, Equatable {
   public var stalledUSec: UInt64?
   /// systemd's `Result` of the scope: `success`, `oom-kill`, `timeout` …; nil when it was not to be had.
   public var unitResult: String?
+  /// Whether memory.events was gone, with the cgroup, before it could be read once more: then the counters above may
+  /// lack the last kill, and systemd's word stands in for them.
+  public var countersAreLost = false
+  /// Whether, where they are lost, a pod of its slice has met its own limit lately; nil when that is not known either.
+  public var ownLimitInSlice: Bool?
   /// Whether this podd saw the generation start.
   public var adopted = false
   /// Bytes: what `memory.current` and `memory.peak` said last, and the limit in force.
@@ -80,9 +85,10 @@ public struct EndEvidence: Sendable, Equatable {
   public var reason: EndReason {
     if oomdKills > 0 { return .oomd }
     if oomKills > 0 || unitResult == "oom-kill" {
-      // systemd's word alone does not say whose limit it was; the own limit is the common case, and the
-      // counters are missing only when the cgroup was removed before they could be read.
-      return ownLimitOOMs > 0 || oomKills == 0 ? .oomOwnLimit : .oomBystander
+      if ownLimitOOMs > 0 { return .oomOwnLimit }
+      // systemd's word alone does not say whose limit it was. The slice outlives the scope, and counts for it too;
+      // where that is not known, the own limit is the common case.
+      return oomKills > 0 || ownLimitInSlice == false ? .oomBystander : .oomOwnLimit
     }
     return exit.map { EndReason($0) } ?? .unknownAdopted
   }

@@ -5,7 +5,7 @@ public struct Idleness: Sendable, Equatable {
   /// timers take, less than a request a second.
   public static let cpuShare = 0.01
 
-  /// The last look at which it was not idle.
+  /// When it was last not idle, as far as looks show it.
   public private(set) var activeAt: UInt64
   private var last: (at: UInt64, cpuUSec: UInt64)?
 
@@ -24,6 +24,11 @@ public struct Idleness: Sendable, Equatable {
       if Double(cpuUSec - last.cpuUSec) >= Double(passed) * Self.cpuShare { activeAt = now }
     }
     last = (now, cpuUSec)
+  }
+
+  /// Somebody was served until `end`.
+  public mutating func note(connectionEnded end: UInt64) {
+    activeAt = max(activeAt, end)
   }
 
   public static func == (left: Idleness, right: Idleness) -> Bool {

@@ -21,7 +21,19 @@ public struct Shortage: Sendable, Equatable {
     var lastFelt: UInt64
   }
 
+  /// A pod that was woken after it had slept for others is not put to sleep again at once: it has to be idle for twice as
+  /// long each time, up to 64 times, until it was left alone for so long, microseconds.
+  static let forgets: UInt64 = 3_600_000_000
+  private static let mostDoublings = 6
+
+  private struct Sleep: Equatable, Sendable {
+    var at: UInt64
+    /// How often it was woken after one.
+    var returns: Int
+  }
+
   private var episode: Episode?
+  private var sleeps: [PodName: Sleep] = [:]
   private var reclaimedAt: [PodName: UInt64] = [:]
   /// Not every freeze comes about: who could not be frozen is stopped.
   private var frozenAt: [PodName: UInt64] = [:]
@@ -51,6 +63,9 @@ public struct Shortage: Sendable, Equatable {
     current.acts += 1
     if act != .stop { reclaimedAt[candidate.pod] = now }
     if act == .freeze { frozenAt[candidate.pod] = now }
+    if act == .freeze || act == .stop {
+      sleeps[candidate.pod] = Sleep(at: now, returns: returns(candidate, now))
+    }
     return .act(
       Step(
         pod: candidate.pod, act: act, order: current.acts, idleUSec: now - (candidate.idleSince ?? now),
@@ -63,6 +78,7 @@ public struct Shortage: Sendable, Equatable {
     self.episode = nil
     reclaimedAt = reclaimedAt.filter { $0.value + Self.reclaimPause > now }
     frozenAt = frozenAt.filter { $0.value + Self.reclaimPause > now }
+    sleeps = sleeps.filter { $0.value.at + Self.forgets > now }
     return .over(acts: episode.acts, lasted: episode.lastFelt - episode.since)
   }
 
@@ -86,7 +102,7 @@ public struct Shortage: Sendable, Equatable {
     let idle = Self.order(
       all.filter { candidate in
         candidate.current > candidate.memoryLow
-          && candidate.idleSince.map { $0 + Self.leastIdle <= now } ?? false
+          && candidate.idleSince.map { $0 + leastIdle(candidate, now) <= now } ?? false
       })
     let giver = idle.first { candidate in
       candidate.reclaimable >= Self.leastReclaim
@@ -103,6 +119,16 @@ public struct Shortage: Sendable, Equatable {
     }
     if action >= .stop, let frozen = idle.first { return (frozen, .stop) }
     return giver.map { ($0, .reclaim($0.reclaimable)) }
+  }
+
+  private func leastIdle(_ candidate: Candidate, _ now: UInt64) -> UInt64 {
+    Self.leastIdle << UInt64(min(returns(candidate, now), Self.mostDoublings))
+  }
+
+  private func returns(_ candidate: Candidate, _ now: UInt64) -> Int {
+    guard let last = sleeps[candidate.pod], last.at + Self.forgets > now else { return 0 }
+    let wasWoken = candidate.idleSince.map { $0 > last.at } ?? true
+    return last.returns + (wasWoken ? 1 : 0)
   }
 
   /// The order in which pods give memory up.

@@ -124,9 +124,7 @@ final class MemoryHistory {
 
   /// What cannot be read, because the cgroup is gone, stays as it was.
   private static func read(_ generation: Generation, _ totals: inout Totals) {
-    if let text = generation.read("cpu.stat"), let usage = CgroupFiles.value(of: "usage_usec", in: text) {
-      totals.cpu = usage
-    }
+    totals.cpu = generation.cpuUsage ?? totals.cpu
     if let text = generation.read("memory.pressure"), let pressure = try? CgroupFiles.pressure(text) {
       totals.stalledSome = pressure.some.total
       totals.stalledFull = pressure.full?.total ?? 0

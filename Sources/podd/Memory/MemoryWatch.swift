@@ -19,7 +19,8 @@ final class MemoryWatch {
   private var isSampling = false
   /// Pods that podd is replacing for their memory's sake.
   private var replacing: Set<PodName> = []
-  /// Generations that were taken over and whose past is yet to be read: one after the other, because a host has hundreds.
+  /// Generations whose past is yet to be read, because they were taken over or have another limit: one after the other,
+  /// because a host has hundreds.
   private var toRemember: [(memory: RunMemory, generation: Generation, since: UInt64)] = []
   private var isRemembering = false
 
@@ -43,10 +44,7 @@ final class MemoryWatch {
     guard let generation = run.generation else { return }
     // What is in force, which somebody may have changed beside the tier's file.
     let memory = RunMemory(
-      memoryMax: generation.look { cgroup throws(CgroupError) in try reader.number("memory.max", cgroup) }
-        ?? nil,
-      memoryHigh: generation.look { cgroup throws(CgroupError) in try reader.number("memory.high", cgroup) }
-        ?? nil)
+      memoryMax: generation.number("memory.max"), memoryHigh: generation.number("memory.high"))
     run.memory = memory
     if generation.adopted {
       toRemember.append((memory, generation, run.begunAt))
@@ -67,7 +65,7 @@ final class MemoryWatch {
     }
   }
 
-  /// What an earlier podd saw of a generation that was taken over: its leak did not begin with this podd.
+  /// What is on record of a generation: its leak did not begin with this podd, nor with its limit.
   private func remember(_ memory: RunMemory, _ generation: Generation, since begunAt: UInt64) async {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     let since = max(begunAt, real - min(Self.remembered, real))
@@ -135,8 +133,9 @@ final class MemoryWatch {
     let running = host.pods.values.filter { $0.generation != nil }
     for (index, pod) in running.enumerated() {
       if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(1) }
-      note(pod)
-      pod.noteActivity(nil)
+      let used = pod.generation?.cpuUsage
+      note(pod, cpuUSec: used)
+      pod.noteActivity(cpuUSec: used)
     }
     leaks.decide()
     host.shortage.look()
@@ -144,18 +143,19 @@ final class MemoryWatch {
     arm(took: EventLoop.main.now() - begun)
   }
 
-  private func note(_ pod: Pod) {
+  private func note(_ pod: Pod, cpuUSec: UInt64?) {
     // What is frozen allocates nothing, and what is coming or going says nothing about a leak.
     guard pod.state == .ready, let run = pod.own, let memory = run.memory, let sample = sample(pod) else {
       return
     }
     host.memoryHistory.note(sample, of: pod)
     memory.add(sample)
+    if let generation = run.generation, memory.limitsChanged(of: generation, now: sample.at) {
+      toRemember.append((memory, generation, run.begunAt))
+      rememberAll()
+    }
     // Of use to a decision alone: how busy a pod is that will have to go.
-    guard memory.finding.isLeak,
-      let used = run.generation?.look({ cgroup throws(CgroupError) in reader.cpuUsage(cgroup) }) ?? nil
-    else { return }
-    memory.addLoad(used: used, at: sample.at)
+    if memory.finding.isLeak, let cpuUSec { memory.addLoad(used: cpuUSec, at: sample.at) }
   }
 
   // MARK: Replacing

@@ -21,22 +21,24 @@ extension Pod {
 
   // MARK: Idle
 
-  /// - Parameter connections: Nil when nobody has counted them.
-  func noteActivity(_ connections: [Connection]?) {
-    guard state == .ready || state == .frozen, let generation else {
+  /// - Parameters:
+  ///   - cpuUSec: What its generation has used; nil when that cannot be read.
+  ///   - connections: Nil when nobody has counted them.
+  func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
+    guard state == .ready || state == .frozen, let unit = generation?.unit else {
       idleness = nil
       return
     }
     let now = EventLoop.main.now()
-    let usage = generation.read("cpu.stat").flatMap { CgroupFiles.value(of: "usage_usec", in: $0) }
     let open = connections.map { $0.count { $0.remotePort != probePort } }
-    if idleness?.unit == generation.unit {
-      idleness?.clock.note(cpuUSec: usage, connections: open, now: now)
-    } else {
-      var clock = Idleness(now: now)
-      clock.note(cpuUSec: usage, connections: open, now: now)
-      idleness = (generation.unit, clock)
-    }
+    var clock = idleness.flatMap { $0.unit == unit ? $0.clock : nil } ?? Idleness(now: now)
+    clock.note(cpuUSec: cpuUSec, connections: open, now: now)
+    idleness = (unit, clock)
+  }
+
+  /// Somebody's connection to it ended at that time.
+  func noteActivity(endedAt end: UInt64) {
+    idleness?.clock.note(connectionEnded: end)
   }
 
   /// By EventLoop.main.now(); nil while it is busy, or not known.

@@ -4,7 +4,8 @@ import Systemd
 /// What podd knows of one generation's memory: a new one begins anew.
 @LoopActor
 final class RunMemory {
-  private let limits: (max: UInt64?, high: UInt64?)
+  private var limits: (max: UInt64?, high: UInt64?)
+  private var limitsReadAt: UInt64 = 0
   private var detector: LeakDetector
   private(set) var load = LoadCourse()
   private var processorTime: (at: UInt64, used: UInt64)?
@@ -37,6 +38,18 @@ final class RunMemory {
     guard !past.isEmpty else { return }
     detector = LeakDetector(memoryMax: limits.max, memoryHigh: limits.high)
     for sample in past { detector.add(sample) }
+  }
+
+  /// systemctl set-property, or somebody else, may have set other limits; true when they have, and then what is known
+  /// is known of the old ones. Looked up once a minute.
+  func limitsChanged(of generation: Generation, now: UInt64) -> Bool {
+    guard now >= limitsReadAt.after(60_000_000) else { return false }
+    limitsReadAt = now
+    let found = (max: generation.number("memory.max"), high: generation.number("memory.high"))
+    guard found != limits, generation.isPopulated else { return false }
+    limits = found
+    detector = LeakDetector(memoryMax: found.max, memoryHigh: found.high)
+    return true
   }
 
   var finding: LeakDetector.Finding { detector.finding }

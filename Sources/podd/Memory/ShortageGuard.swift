@@ -12,6 +12,9 @@ final class ShortageGuard {
   /// Between looks while there is nothing to do.
   private static let patience: UInt64 = 1_000_000
 
+  /// The kernel remembers for a minute who was served.
+  private static let endedAge: UInt64 = 50_000_000
+
   enum Place { case host, pods }
 
   /// The kernel's word, which a look that averages over a longer time would water down (PressureWatch).
@@ -44,6 +47,8 @@ final class ShortageGuard {
   func look(felt place: Place? = nil) {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
+    // Who will have been idle longest when memory is short has to be known before.
+    looks.lookForEnded(maxAge: Self.endedAge)
     guard !isLooking else { return }
     isLooking = true
     loopTask {

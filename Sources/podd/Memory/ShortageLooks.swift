@@ -17,6 +17,9 @@ final class ShortageLooks {
   /// Page cache of each pod: memory.stat costs the kernel a walk over all CPUs.
   private var files: [UnitName: (at: UInt64, bytes: UInt64)] = [:]
   private static let fileAge: UInt64 = 10_000_000
+  private var endedAt: UInt64?
+  /// While memory is short.
+  private static let endedAge: UInt64 = 5_000_000
 
   init(host: PodHost) { self.host = host }
 
@@ -37,9 +40,9 @@ final class ShortageLooks {
     let limits = ["memory.max", "memory.high"].compactMap { name -> UInt64? in
       (try? cgroup.read(name)).flatMap { try? CgroupFiles.limit($0) } ?? nil
     }
-    guard let limit = limits.min(), let current = Self.number(try? cgroup.read("memory.current")) else {
-      return nil
-    }
+    guard let limit = limits.min(),
+      let current = (try? cgroup.read("memory.current")).flatMap({ try? CgroupFiles.number($0) })
+    else { return nil }
     let file = (try? cgroup.read("memory.stat")).map(Self.cache) ?? 0
     let used = current - min(current, file)
     return Shortage.Level(
@@ -64,8 +67,6 @@ final class ShortageLooks {
     return nil
   }
 
-  private static func number(_ text: String?) -> UInt64? { text.flatMap { UInt64($0.filter { $0 != "\n" }) } }
-
   private static func cache(_ stat: String) -> UInt64 {
     let lists = ["active_file", "inactive_file"].compactMap { CgroupFiles.value(of: $0, in: stat) }
     return lists.reduce(0, +)
@@ -73,18 +74,36 @@ final class ShortageLooks {
 
   // MARK: Pods
 
-  /// Those that serve or are frozen, with what there is to know about each; one walk of the kernel's connections.
+  /// Notes who was served of late, as the kernel remembers it for a minute: one walk, whatever the number of pods.
+  ///
+  /// - Parameter maxAge: A walk that is no older is as good, microseconds.
+  func lookForEnded(maxAge: UInt64) {
+    let now = EventLoop.main.now()
+    if let endedAt, now < endedAt + maxAge { return }
+    endedAt = now
+    let pods = Dictionary(
+      host.pods.values.map { (UInt16(clamping: $0.record.port), $0) }, uniquingKeysWith: { first, _ in first }
+    )
+    let ends = try? Connections.endsOfAllPods { port, remote in
+      pods[port]?.probePorts.contains(remote) ?? true
+    }
+    for (port, end) in ends ?? [:] { pods[port]?.noteActivity(endedAt: end) }
+  }
+
+  /// Those that serve or are frozen, with what there is to know about each.
   func candidates() -> [Shortage.Candidate] {
     let now = EventLoop.main.now()
     // Where connections cannot be counted, nobody is known to be idle.
     guard let connections = try? Connections.ofAllPods() else { return [] }
     let swapFree = readSmallFile("/proc/meminfo").flatMap { Self.kilobytes("SwapFree:", $0) } ?? 0
     files = files.filter { $0.value.at + Self.fileAge > now }
+    lookForEnded(maxAge: Self.endedAge)
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.beside == nil, let generation = pod.generation,
         let tier = pod.own?.tier, let current = generation.number("memory.current")
       else { return nil }
-      pod.noteActivity(connections[UInt16(clamping: pod.record.port)] ?? [])
+      pod.noteActivity(
+        cpuUSec: generation.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
       var candidate = Shortage.Candidate(pod: pod.name, rank: tier.rank)
       candidate.isFrozen = pod.state == .frozen
       candidate.current = current
