@@ -23,6 +23,9 @@ final class Generation {
   private var memorySource: EventSource?
   private var stateSource: EventSource?
   private var stateEvents: FileDescriptor?
+  /// The same file once more: reading through the watched descriptor would take the next notification away.
+  private var stateFile: FileDescriptor?
+  private var stateFileNumber: CInt = -1
   private var isFrozen = false
   private var memory: (current: UInt64?, peak: UInt64?, max: UInt64?) = (nil, nil, nil)
   private var memoryEvents: FileDescriptor?
@@ -132,27 +135,44 @@ final class Generation {
   private func watchFreezer(_ handler: @escaping @LoopActor (Bool) -> Void) {
     guard let raw = try? cgroup.openForEvents("cgroup.events") else { return }
     stateEvents = FileDescriptor(owning: raw)
-    readFrozen(raw, handler)
+    if let again = try? cgroup.openForEvents("cgroup.events") {
+      stateFile = FileDescriptor(owning: again)
+      stateFileNumber = again
+    }
+    _ = readFrozen(raw, handler)
     stateSource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
       [weak self] _ in
       LoopActor.assumeIsolated {
         guard let self, self.stateSource != nil else { return }
-        self.readFrozen(raw, handler)
         // The file of a removed cgroup reports an error for ever (facts 19).
-        if !self.isPopulated { self.stateSource = nil }
+        if !self.readFrozen(raw, handler) { self.stateSource = nil }
       }
     }
   }
 
-  private func readFrozen(_ raw: CInt, _ handler: @LoopActor (Bool) -> Void) {
-    let text = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
-      let got = pread(raw, buffer.baseAddress, buffer.count, 0)
-      return String(decoding: buffer.prefix(max(0, got)), as: UTF8.self)
+  /// Returns false when nobody is left in it.
+  private func readFrozen(_ raw: CInt, _ handler: @LoopActor (Bool) -> Void) -> Bool {
+    let state = Self.state(raw)
+    let isFrozen = state?.isFrozen ?? false
+    if isFrozen != self.isFrozen {
+      self.isFrozen = isFrozen
+      handler(isFrozen)
     }
-    let isFrozen = CgroupFiles.value(of: "frozen", in: text) == 1
-    guard isFrozen != self.isFrozen else { return }
-    self.isFrozen = isFrozen
-    handler(isFrozen)
+    return state?.isPopulated ?? false
+  }
+
+  /// What cgroup.events says, read through a descriptor that is open: nil for a cgroup that is gone, at once. Whoever
+  /// opened a file in it would wait for systemd's rmdir, which takes the kernel some 15 ms under emulation.
+  private static func state(_ raw: CInt) -> (isPopulated: Bool, isFrozen: Bool)? {
+    withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+      let got = pread(raw, buffer.baseAddress, buffer.count, 0)
+      // What cannot be read is taken for alive.
+      guard got > 0 else { return got < 0 && errno == ENODEV ? nil : (true, false) }
+      let text = String(decoding: buffer.prefix(got), as: UTF8.self)
+      return (
+        CgroupFiles.value(of: "populated", in: text) != 0, CgroupFiles.value(of: "frozen", in: text) == 1
+      )
+    }
   }
 
   /// Every process in the scope.
@@ -204,6 +224,7 @@ final class Generation {
   /// Whether any process is left in the scope. What cannot be read is taken for alive: a second copy beside
   /// a living one is the greater harm.
   var isPopulated: Bool {
+    if stateFileNumber >= 0 { return Self.state(stateFileNumber)?.isPopulated ?? false }
     do throws(CgroupError) { return try cgroup.isPopulated() } catch { return true }
   }
 

@@ -24,6 +24,7 @@ extension Pod {
   }
 
   private func stop(_ run: Run, _ generation: Generation) async {
+    run.pressure?.disarm()
     let patience = run.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
     if lifecycle.stopCause == .health && run === own && patience > Self.patienceWithHung {
       run.timer = newTimer(Self.patienceWithHung) { _ in generation.killCgroup() }
@@ -83,12 +84,14 @@ extension Pod {
     var evidence = evidence
     let unit = ended.unit.description
     run.isStopping = true
-    let mayBeOOM = evidence.exit.map { $0 == .signal("KILL") && evidence.countersAreLost } ?? true
-    if evidence.oomKills > 0 || mayBeOOM {
-      let metLimit = host.sliceOOMs.haveRisen(above: ended.cgroupPath)
-      if mayBeOOM { evidence.ownLimitInSlice = metLimit }
-      // podd was not the parent, or the counters went with the cgroup: systemd's word is the best there is.
-      evidence.unitResult = try? await host.systemd.result(ofScope: unit)
+    // podd was not the parent, or the counters went with the cgroup, as they do whenever systemd is faster.
+    let isDoubtful = evidence.exit.map { $0 == .signal("KILL") && evidence.countersAreLost } ?? true
+    if evidence.oomKills > 0 || isDoubtful {
+      let inSlice = host.sliceOOMs.change(above: ended.cgroupPath)
+      if isDoubtful { evidence.ownLimitInSlice = inSlice?.metOwnLimit }
+      if evidence.oomKills > 0 || evidence.exit == nil || inSlice?.hasKilled ?? true {
+        evidence.unitResult = try? await host.systemd.result(ofScope: unit)
+      }
     }
     if ended.isPopulated { await stop(run, ended) }
     // What was killed may still be on its way out, at worst in an uninterruptible sleep.
@@ -108,10 +111,20 @@ extension Pod {
     run.evidence = evidence
     run.generation = nil
     run.liveness = nil
-    run.pressure = nil
+    letGoOfPressure(of: run)
     run.crew = nil
     if run === own { sample = nil }
     handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
+  }
+
+  private func letGoOfPressure(of run: Run) {
+    guard let armed = run.pressure else { return }
+    run.pressure = nil
+    // It costs nothing any more once the cgroup is gone, and the next launch is more urgent.
+    loopTask {
+      await EventLoop.main.sleep(1_000_000)
+      armed.disarm()
+    }
   }
 
   /// What the pod's workload opened is closed with its last generation.

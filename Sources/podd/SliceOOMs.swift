@@ -1,41 +1,80 @@
 import Cgroup
+import Glibc
 import Systemd
 
-/// How often the pods of each slice have met a limit of their own, by the slice's counters: a scope's go with its
-/// cgroup, sometimes before podd can read them, and the slice's stay.
+/// What the slices of pods count of their members' OOM kills: a scope's own counters go with its cgroup, often before
+/// podd can read them, and its slice's stay.
 @LoopActor
 final class SliceOOMs {
-  private var known: [String: UInt64] = [:]
+  /// What came since the last look.
+  struct Change {
+    /// Whether the OOM killer took anything below the slice.
+    let hasKilled: Bool
+    /// Whether a member of the slice met a limit of its own.
+    let metOwnLimit: Bool
+  }
+
+  private var slices: [String: Slice] = [:]
 
   /// A generation runs at `path`: from here on its slice is looked at.
   func begin(above path: String) {
-    let slice = Self.slice(of: path)
-    if known[slice] == nil { known[slice] = Self.ofMembers(slice) }
+    let name = Self.slice(of: path)
+    if slices[name].map({ $0.counts() == nil }) ?? true { slices[name] = Slice(name) }
   }
 
-  /// Whether the slice of the scope at `path` counts more of them than when this was last asked; nil when that is not
-  /// known.
-  func haveRisen(above path: String) -> Bool? {
-    let slice = Self.slice(of: path)
-    guard let now = Self.ofMembers(slice) else { return nil }
-    defer { known[slice] = now }
-    return known[slice].map { now > $0 }
+  /// Of the slice of the scope at `path`; nil when it is not known.
+  func change(above path: String) -> Change? {
+    guard let slice = slices[Self.slice(of: path)], let now = slice.counts() else { return nil }
+    defer { slice.known = now }
+    return Change(hasKilled: now.kills > slice.known.kills, metOwnLimit: now.members > slice.known.members)
   }
 
   private static func slice(of path: String) -> String {
     "/" + path.split(separator: "/").dropLast().joined(separator: "/")
   }
 
-  /// `oom` is counted where the limit is and in all that is above (cgroup-v2.rst, memory.events): what the slice
-  /// counts beyond its own is its members'.
-  private static func ofMembers(_ slice: String) -> UInt64? {
-    guard let cgroup = try? Cgroup(path: slice),
-      let own = oom("memory.events.local", cgroup), let all = oom("memory.events", cgroup)
-    else { return nil }
-    return all - min(own, all)
-  }
+  /// Its files are kept open: who opens one while systemd removes a member's cgroup may have to wait for that.
+  @LoopActor
+  private final class Slice {
+    struct Counts: Equatable {
+      var kills: UInt64
+      /// `oom` is counted where the limit is and in all that is above (cgroup-v2.rst, memory.events): what the slice
+      /// counts beyond its own is its members'.
+      var members: UInt64
+    }
 
-  private static func oom(_ file: String, _ cgroup: borrowing Cgroup) -> UInt64? {
-    (try? cgroup.read(file)).flatMap { CgroupFiles.value(of: "oom", in: $0) }
+    private let all: FileDescriptor
+    private let own: FileDescriptor
+    var known = Counts(kills: 0, members: 0)
+
+    init?(_ path: String) {
+      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.openForEvents("memory.events"),
+        let own = try? cgroup.openForEvents("memory.events.local")
+      else { return nil }
+      self.all = FileDescriptor(owning: all)
+      self.own = FileDescriptor(owning: own)
+      guard let counts = counts() else { return nil }
+      known = counts
+    }
+
+    /// Nil when the slice is gone.
+    func counts() -> Counts? {
+      guard let all = Self.read(all.raw), let own = Self.read(own.raw) else { return nil }
+      return Counts(kills: all.kills, members: all.ooms - min(own.ooms, all.ooms))
+    }
+
+    private static func read(_ raw: CInt) -> (ooms: UInt64, kills: UInt64)? {
+      withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
+        let got = pread(raw, buffer.baseAddress, buffer.count, 0)
+        guard got > 0 else { return nil }
+        var found: (ooms: UInt64, kills: UInt64) = (0, 0)
+        CgroupFiles.eachPair(UnsafeRawBufferPointer(rebasing: buffer[..<got])) { key, value in
+          if key.elementsEqual("oom".utf8) { found.ooms = value }
+          if key.elementsEqual("oom_kill".utf8) { found.kills = value }
+          return true
+        }
+        return found
+      }
+    }
   }
 }

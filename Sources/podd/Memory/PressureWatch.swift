@@ -72,7 +72,9 @@ final class PressureWatch {
 
   private func arm(_ source: Source, path: String) -> Armed? {
     do throws(CgroupError) {
-      return try Armed(try trigger(source, path, mayCostThread: false)) { [unowned self] in tell(source, $0) }
+      return try Armed(self, try trigger(source, path, mayCostThread: false)) { [unowned self] in
+        tell(source, $0)
+      }
     } catch .io(_, EPERM) {
       // An older kernel (6.4 brought it, Debian's 6.1 has it too): one thread for a few slices is no harm, one for every pod is.
       guard case .pod = source else { return armWithThread(source, path) }
@@ -88,7 +90,9 @@ final class PressureWatch {
 
   private func armWithThread(_ source: Source, _ path: String) -> Armed? {
     do throws(CgroupError) {
-      return try Armed(try trigger(source, path, mayCostThread: true)) { [unowned self] in tell(source, $0) }
+      return try Armed(self, try trigger(source, path, mayCostThread: true)) { [unowned self] in
+        tell(source, $0)
+      }
     } catch {
       complain(error)
       return nil
@@ -121,18 +125,48 @@ final class PressureWatch {
     Log.warning("Cannot watch memory pressure, ignoring: \(error). Memory is still sampled.")
   }
 
+  // MARK: Letting go
+
+  /// Descriptors whose closing takes long, and whether a thread closes some.
+  private var leftToClose: [CInt] = []
+  private var isClosing = false
+
+  /// Ends a trigger beside the loop: the kernel waits for a grace period of RCU, some 20 ms, with whoever closes it
+  /// last or removes its cgroup (psi_trigger_destroy).
+  fileprivate func close(_ descriptor: CInt) {
+    leftToClose.append(descriptor)
+    guard !isClosing else { return }
+    isClosing = true
+    loopTask {
+      while !self.leftToClose.isEmpty {
+        let descriptors = self.leftToClose
+        self.leftToClose = []
+        let result = await OffLoop.run {
+          for descriptor in descriptors { _ = Glibc.close(descriptor) }
+          return 0
+        }
+        if result < 0 { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
+      }
+      self.isClosing = false
+    }
+  }
+
   /// One trigger and its place in the loop.
   @LoopActor
   final class Armed {
-    private var trigger: PressureTrigger
+    // In this order: the source goes before the descriptor that it watches.
     private var source: EventSource?
+    private var trigger: PressureTrigger?
+    private unowned let watch: PressureWatch
     var isGone: Bool { source == nil }
 
     fileprivate init(
-      _ trigger: consuming PressureTrigger, _ onPressure: @escaping @LoopActor (Pressure) -> Void
+      _ watch: PressureWatch, _ trigger: consuming PressureTrigger,
+      _ onPressure: @escaping @LoopActor (Pressure) -> Void
     ) throws(CgroupError) {
       let descriptor = trigger.descriptor
-      self.trigger = trigger
+      self.watch = watch
+      self.trigger = consume trigger
       do throws(Errno) {
         source = try EventSource.io(EventLoop.main, descriptor: descriptor, events: PollEvents.priority) {
           [weak self] events in
@@ -143,9 +177,19 @@ final class PressureWatch {
       }
     }
 
+    /// Nothing is told from here on. To be called before the pod's processes are stopped, so that systemd need not
+    /// wait for the kernel as it removes their cgroup.
+    func disarm() {
+      source = nil
+      guard let ending = trigger.take() else { return }
+      // With a copy, the close that `ending` brings is not the last one.
+      let copy = fcntl(ending.descriptor, F_DUPFD_CLOEXEC, 0)
+      if copy >= 0 { watch.close(copy) }
+    }
+
     private func event(_ events: UInt32, _ onPressure: @LoopActor (Pressure) -> Void) {
       do throws(CgroupError) {
-        let pressure = try trigger.look()
+        let pressure = try trigger?.look()
         // An error that reading does not show would come again for ever.
         if events & PollEvents.error != 0 { source = nil }
         if let pressure { onPressure(pressure) }
