@@ -100,8 +100,7 @@ extension Pod {
       await EventLoop.main.sleep(pause)
       pause = min(pause * 2, 1_000_000)
     }
-    // Nobody waits for PID 1 to forget it: the next generation has another name.
-    loopTask { try? await self.host.systemd.unreferenceUnit(unit) }
+    forgetSoon(unit)
     ScopeJournalFields.withdraw(ended.unit)
     closeFirewall(after: run)
     evidence.probeError = run.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }
@@ -115,6 +114,15 @@ extension Pod {
     run.crew = nil
     if run === own { sample = nil }
     handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
+  }
+
+  /// Nobody waits for PID 1 to forget it: the next generation has another name, and is more urgent.
+  private func forgetSoon(_ unit: String) {
+    let host = host
+    loopTask {
+      await EventLoop.main.sleep(1_000_000)
+      try? await host.systemd.unreferenceUnit(unit)
+    }
   }
 
   private func letGoOfPressure(of run: Run) {
