@@ -47,30 +47,29 @@ enum Connections {
     return found
   }
 
-  /// When connections to each pod ended within the last minute, by its port; as ``EventLoop/now()`` counts.
+  /// How many milliseconds ago the last connection to each pod ended, by its port, within the last minute. The
+  /// table is gone through four times, for both families and both ends.
   ///
-  /// - Parameter leavingOut: Whether a connection is podd's own, by the pod's port and the other end's.
-  static func endsOfAllPods(
-    leavingOut isOwn: (_ port: UInt16, _ remote: UInt16) -> Bool
-  ) throws(Errno) -> [UInt16: UInt64] {
+  /// - Parameter isOwn: Whether a connection is podd's own, by the pod's port and the other end's.
+  static func lastEndsOfAllPods(
+    except isOwn: @escaping (_ port: UInt16, _ remote: UInt16) -> Bool
+  ) throws(Errno) -> [UInt16: UInt32] {
     guard let network = ListeningSockets.ipv4("127.77.0.0") else { return [:] }
-    var found: [linux_tcp_connection] = []
-    let result = withUnsafeMutablePointer(to: &found) {
+    // Of tens of thousands, only so much is kept as there are pods.
+    var walk = (ago: [UInt16: UInt32](), isOwn: isOwn)
+    typealias Walk = (ago: [UInt16: UInt32], isOwn: (UInt16, UInt16) -> Bool)
+    let result = withUnsafeMutablePointer(to: &walk) {
       linux_tcp_ended_connections(
         network, 16, 0,
-        { list, connection in
-          guard let connection else { return }
-          list?.assumingMemoryBound(to: [linux_tcp_connection].self).pointee.append(connection.pointee)
+        { walk, connection in
+          guard let walk = walk?.assumingMemoryBound(to: Walk.self), let end = connection?.pointee,
+            !walk.pointee.isOwn(end.local_port, end.remote_port)
+          else { return }
+          walk.pointee.ago[end.local_port] = min(walk.pointee.ago[end.local_port] ?? .max, end.ended_ago)
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "list the pods' ended connections") }
-    let now = EventLoop.main.now()
-    var ends: [UInt16: UInt64] = [:]
-    for end in found where !isOwn(end.local_port, end.remote_port) {
-      let ago = UInt64(end.ended_ago) * 1000
-      ends[end.local_port] = max(ends[end.local_port] ?? 0, now - min(ago, now))
-    }
-    return ends
+    return walk.ago
   }
 
   /// Those that were accepted by the holders of `sockets`: the old generation's, where its successor listens at

@@ -88,7 +88,9 @@ extension Pod {
     let isDoubtful = evidence.exit.map { $0 == .signal("KILL") && evidence.countersAreLost } ?? true
     if evidence.oomKills > 0 || isDoubtful {
       let inSlice = host.sliceOOMs.change(above: ended.cgroupPath)
-      if isDoubtful { evidence.ownLimitInSlice = inSlice?.metOwnLimit }
+      if evidence.countersAreLost {
+        (evidence.killedInSlice, evidence.ownLimitInSlice) = (inSlice?.hasKilled, inSlice?.metOwnLimit)
+      }
       if evidence.oomKills > 0 || evidence.exit == nil || inSlice?.hasKilled ?? true {
         evidence.unitResult = try? await host.systemd.result(ofScope: unit)
       }

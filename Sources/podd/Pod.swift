@@ -30,7 +30,11 @@ final class Pod {
   var givenUp: GivenUp?
   /// From which podd asked last whether it is there.
   var probePort: UInt16? {
-    didSet { if let probePort { probePorts.add(probePort, at: EventLoop.main.now()) } }
+    didSet {
+      guard let probePort else { return }
+      let patience = own?.workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
+      probePorts.add(probePort, at: EventLoop.main.now(), patience: patience)
+    }
   }
   private(set) var probePorts = ProbePorts()
   /// When new connections were first held off; nil while they are not.

@@ -1,12 +1,13 @@
 import Cgroup
 import Glibc
+import PodModel
 import Systemd
 
 /// What the slices of pods count of their members' OOM kills: a scope's own counters go with its cgroup, often before
 /// podd can read them, and its slice's stay.
 @LoopActor
 final class SliceOOMs {
-  /// What came since the last look.
+  /// What came lately.
   struct Change {
     /// Whether the OOM killer took anything below the slice.
     let hasKilled: Bool
@@ -15,6 +16,9 @@ final class SliceOOMs {
   }
 
   private var slices: [String: Slice] = [:]
+  /// Several may have ended of what the slice counted at once: the first who asks leaves it for the others, for so long,
+  /// microseconds.
+  private static let lately: UInt64 = 10_000_000
 
   /// A generation runs at `path`: from here on its slice is looked at.
   func begin(above path: String) {
@@ -25,8 +29,14 @@ final class SliceOOMs {
   /// Of the slice of the scope at `path`; nil when it is not known.
   func change(above path: String) -> Change? {
     guard let slice = slices[Self.slice(of: path)], let now = slice.counts() else { return nil }
-    defer { slice.known = now }
-    return Change(hasKilled: now.kills > slice.known.kills, metOwnLimit: now.members > slice.known.members)
+    let time = EventLoop.main.now()
+    if now != slice.known {
+      if time >= slice.roseAt.after(Self.lately) { slice.before = slice.known }
+      (slice.known, slice.roseAt) = (now, time)
+    } else if time >= slice.roseAt.after(Self.lately) {
+      slice.before = now
+    }
+    return Change(hasKilled: now.kills > slice.before.kills, metOwnLimit: now.members > slice.before.members)
   }
 
   private static func slice(of path: String) -> String {
@@ -46,15 +56,21 @@ final class SliceOOMs {
     private let all: FileDescriptor
     private let own: FileDescriptor
     var known = Counts(kills: 0, members: 0)
+    /// What `known` was before it rose last, and when that was seen.
+    var before = Counts(kills: 0, members: 0)
+    var roseAt: UInt64 = 0
 
     init?(_ path: String) {
-      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.openForEvents("memory.events"),
-        let own = try? cgroup.openForEvents("memory.events.local")
-      else { return nil }
-      self.all = FileDescriptor(owning: all)
-      self.own = FileDescriptor(owning: own)
+      guard let cgroup = try? Cgroup(path: path), let first = try? cgroup.openForEvents("memory.events")
+      else {
+        return nil
+      }
+      all = FileDescriptor(owning: first)
+      guard let second = try? cgroup.openForEvents("memory.events.local") else { return nil }
+      own = FileDescriptor(owning: second)
       guard let counts = counts() else { return nil }
       known = counts
+      before = counts
     }
 
     /// Nil when the slice is gone.

@@ -47,6 +47,12 @@ import Testing
     evidence.ownLimitInSlice = false
     #expect(evidence.reason == .oomBystander)
     evidence.unitResult = "success"
+    evidence.killedInSlice = true
+    #expect(evidence.reason == .signal("KILL"))
+    // The bus is away.
+    evidence.unitResult = nil
+    #expect(evidence.reason == .oomBystander)
+    evidence.killedInSlice = false
     #expect(evidence.reason == .signal("KILL"))
   }
 

@@ -28,7 +28,9 @@ public struct EndEvidence: Sendable, Equatable {
   /// Whether memory.events was gone, with the cgroup, before it could be read once more: then the counters above may
   /// lack the last kill, and systemd's word stands in for them.
   public var countersAreLost = false
-  /// Whether, where they are lost, a pod of its slice has met its own limit lately; nil when that is not known either.
+  /// Whether, where they are lost, something in its slice was killed for memory lately, and whether a pod of it met its
+  /// own limit; nil when that is not known either.
+  public var killedInSlice: Bool?
   public var ownLimitInSlice: Bool?
   /// Whether this podd saw the generation start.
   public var adopted = false
@@ -84,7 +86,10 @@ public struct EndEvidence: Sendable, Equatable {
   /// The typed reason.
   public var reason: EndReason {
     if oomdKills > 0 { return .oomd }
-    if oomKills > 0 || unitResult == "oom-kill" {
+    // Where systemd cannot be asked either, what the slice counted is all there is to go by.
+    let isByTheSlice =
+      countersAreLost && unitResult == nil && exit == .signal("KILL") && killedInSlice == true
+    if oomKills > 0 || unitResult == "oom-kill" || isByTheSlice {
       if ownLimitOOMs > 0 { return .oomOwnLimit }
       // systemd's word alone does not say whose limit it was. The slice outlives the scope, and counts for it too;
       // where that is not known, the own limit is the common case.

@@ -12,8 +12,8 @@ final class ShortageGuard {
   /// Between looks while there is nothing to do.
   private static let patience: UInt64 = 1_000_000
 
-  /// The kernel remembers for a minute who was served.
-  private static let endedAge: UInt64 = 50_000_000
+  /// The kernel remembers for a minute who was served, less what the timer may be late, microseconds.
+  private static let remembered: UInt64 = 55_000_000
 
   enum Place { case host, pods }
 
@@ -48,7 +48,7 @@ final class ShortageGuard {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
     // Who will have been idle longest when memory is short has to be known before.
-    looks.lookForEnded(maxAge: Self.endedAge)
+    looks.lookForEnded(maxAge: Self.remembered - min(host.settings.memorySampleUSec, Self.remembered))
     guard !isLooking else { return }
     isLooking = true
     loopTask {

@@ -74,20 +74,24 @@ final class ShortageLooks {
 
   // MARK: Pods
 
-  /// Notes who was served of late, as the kernel remembers it for a minute: one walk, whatever the number of pods.
+  /// Notes who was served of late, as the kernel remembers it for a minute; false when it does not tell.
   ///
-  /// - Parameter maxAge: A walk that is no older is as good, microseconds.
-  func lookForEnded(maxAge: UInt64) {
+  /// - Parameter maxAge: A look that is no older is as good, microseconds.
+  @discardableResult
+  func lookForEnded(maxAge: UInt64) -> Bool {
     let now = EventLoop.main.now()
-    if let endedAt, now < endedAt + maxAge { return }
-    endedAt = now
+    if let endedAt, now < endedAt + maxAge { return true }
     let pods = Dictionary(
       host.pods.values.map { (UInt16(clamping: $0.record.port), $0) }, uniquingKeysWith: { first, _ in first }
     )
-    let ends = try? Connections.endsOfAllPods { port, remote in
-      pods[port]?.probePorts.contains(remote) ?? true
-    }
-    for (port, end) in ends ?? [:] { pods[port]?.noteActivity(endedAt: end) }
+    guard
+      let ends = try? Connections.lastEndsOfAllPods(except: { port, remote in
+        LoopActor.assumeIsolated { pods[port]?.probePorts.contains(remote) ?? true }
+      })
+    else { return false }
+    endedAt = now
+    for (port, ago) in ends { pods[port]?.noteActivity(endedAt: now - min(UInt64(ago) * 1000, now)) }
+    return true
   }
 
   /// Those that serve or are frozen, with what there is to know about each.
@@ -97,7 +101,7 @@ final class ShortageLooks {
     guard let connections = try? Connections.ofAllPods() else { return [] }
     let swapFree = readSmallFile("/proc/meminfo").flatMap { Self.kilobytes("SwapFree:", $0) } ?? 0
     files = files.filter { $0.value.at + Self.fileAge > now }
-    lookForEnded(maxAge: Self.endedAge)
+    guard lookForEnded(maxAge: Self.endedAge) else { return [] }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.beside == nil, let generation = pod.generation,
         let tier = pod.own?.tier, let current = generation.number("memory.current")
