@@ -135,7 +135,7 @@ struct Launcher {
     process.cancel()
     do throws(LaunchFailure) {
       try await process.waitForProgram(timeoutUSec: 1_000_000)
-    } catch where error.stage != "release" {
+    } catch  where error.stage != "release" {
       throw error
     } catch {}
     throw failure
