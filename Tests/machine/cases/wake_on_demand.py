@@ -5,9 +5,11 @@ from podctl_testing import case, curl, expect, podctl, pods, token, wait_until
 
 WOKEN = "MESSAGE_ID=cb00805b24a34e5fb204bad829fca657"
 
-#: Binds its own port, or takes podd's socket, and greets.
+#: Binds its own port, or takes podd's socket, and greets; not before the file HOLD is gone.
 SERVER = """#!/usr/bin/python3
-import http.server, os, socket
+import http.server, os, socket, time
+while os.path.exists(os.environ["HOLD"]):
+    time.sleep(0.1)
 class Greeter(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -28,7 +30,7 @@ def workloads(machine):
     for listen in ("socket", "port"):
         machine.put(f"/etc/podctl/workloads/{listen}.conf",
                     f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/greeter\nType=exec\nListen={listen}\n"
-                    "Probe=tcp\nTimeoutStopSec=5s\n")
+                    "Probe=tcp\nTimeoutStopSec=5s\nEnvironment=HOLD=${STATE_DIRECTORY}/hold\n")
         machine.put(f"/etc/podctl/tiers/{listen}.conf",
                     f"[Tier]\nWorkload={listen}\nUsersPerPod=2\nMemoryMax=128M\n")
 
@@ -94,6 +96,22 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
         for pod in kinds:
             expect(state(machine, pod), "cold", f"{pod['pod']} after {command}")
             answers(machine, pod)
+    # podd is killed while the pod that somebody woke is on its way: who waits is served by the next podd.
+    for pod in kinds:
+        hold = f"/var/lib/podctl/pods/{pod['pod']}/hold"
+        machine.succeed(f"podctl evict {pod['pod']} && touch {hold}", timeout=120)
+        waiting = machine.start(f"curl -sS --max-time 240 --interface {pod['front_address']} -o /dev/null "
+                                f"-w '%{{http_code}}' http://{pod['address']}:{pod['port']}/")
+        wait_until(lambda: pods(machine)[pod["pod"]]["main_pid"], 60, what=f"{pod['pod']} is launched")
+        expect(state(machine, pod), "starting", pod["pod"])
+        process = pods(machine)[pod["pod"]]["main_pid"]
+        machine.succeed("systemctl kill -s KILL podd.service")
+        wait_until(lambda: machine.run("podctl pods").status == 0, 120, what="podd answers")
+        expect(pods(machine)[pod["pod"]]["main_pid"], process, f"{pod['pod']} after podd was killed")
+        machine.succeed(f"rm {hold}")
+        told = waiting.wait(300)
+        expect(told.stdout, "200", f"who woke {pod['pod']} before podd was killed ({told.stderr})")
+        wait_until(lambda: state(machine, pod) == "ready", 30, what=f"{pod['pod']} is ready")
     # A place is enough: its pod need never have run.
     for listen in ("socket", "port"):
         pod = podctl(machine, f"provision another-{listen} --cold --tier {listen}")
