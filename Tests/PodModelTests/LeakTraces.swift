@@ -32,9 +32,15 @@ struct Course {
   var users: (Double) -> Int = { _ in 10 }
   var swap: (Double) -> Double = { _ in 0 }
   var file: (Double) -> Double = { _ in 3 }
+  /// What the kernel itself uses for the pod.
+  var kernel = 0.0
   let held: (Double) -> Double
 
-  init(hours: Double = 12, noise: Double = 0.4, spacing: Double = 10, _ held: @escaping (Double) -> Double) {
+  init(
+    hours: Double = 12, noise: Double = 0.4, spacing: Double = 10, kernel: Double = 0,
+    _ held: @escaping (Double) -> Double
+  ) {
+    self.kernel = kernel
     self.hours = hours
     self.noise = noise
     self.spacing = spacing
@@ -66,7 +72,7 @@ struct Course {
         MemorySample(
           at: UInt64(second * 1e6), anon: bytes(percent - swapped), swap: bytes(swapped),
           file: bytes(file(hour)),
-          current: bytes(percent - swapped + file(hour)), activeUsers: users(hour)))
+          current: bytes(percent - swapped + file(hour) + kernel), activeUsers: users(hour)))
       if outcome.finding.isLeak {
         outcome.free = 100 - percent
         outcome.foundAtHour = hour

@@ -3,7 +3,7 @@
 public struct LeakDetector: Sendable {
   public private(set) var finding = Finding()
 
-  private let limit: Float?
+  private let whole: Float?
   private var intake: MemoryIntake
   private var conviction: Conviction?
   /// When a test was first passed, and when last.
@@ -18,8 +18,14 @@ public struct LeakDetector: Sendable {
   public init(memoryMax: UInt64?, memoryHigh: UInt64?) {
     let bytes = [memoryMax, memoryHigh].compactMap(\.self).min()
     finding.limit = bytes
-    limit = bytes.map { Float(max($0, 1)) }
-    intake = MemoryIntake(scale: limit ?? 1e9)
+    whole = bytes.map { Float(max($0, 1)) }
+    intake = MemoryIntake(scale: whole ?? 1e9)
+  }
+
+  /// What of the limit is left for what is held: limits are kept against memory.current (facts 18), which the kernel's
+  /// own memory is a part of. More than a tenth of the limit is not believed to be that.
+  private var limit: Float? {
+    whole.map { $0 - min(intake.besides, 0.1 * $0) }
   }
 
   /// Takes the next sample of the same generation; a new generation gets a new detector. A sample that is not later
@@ -27,6 +33,7 @@ public struct LeakDetector: Sendable {
   @discardableResult
   public mutating func add(_ sample: MemorySample) -> Finding {
     guard intake.take(sample) else { return finding }
+    let limit = limit
     finding.held = sample.held
     finding.at = sample.at
     samples += 1

@@ -11,7 +11,7 @@ struct LeakJudgement {
   private let limit: Float
 
   /// No span that is shorter is evidence of anything.
-  static let shortestSeconds: Float = 120
+  static let shortestSeconds: Float = 75
   /// Each span is this much of the one before.
   private static let shrink: Float = 0.75
 
@@ -101,21 +101,21 @@ struct LeakJudgement {
 
     if surely >= 0.91 * limit { return .nearTheLimit }
     // The next sample would be too late.
-    if held >= 0.905 * limit, held + 1.3 * step >= 0.97 * limit { return .fasterThanSamples }
+    if held >= 0.91 * limit, held + 1.3 * step >= 0.97 * limit { return .fasterThanSamples }
     if held >= 0.65 * limit, held + step >= 0.985 * limit, span.pace >= 0.8 { return .fasterThanSamples }
-    if intake.hasTeeth, span.band >= 0.06 * limit, span.top + intake.broughtByUsers >= 0.88 * limit {
+    if intake.hasTeeth, span.band >= 0.06 * limit, span.top + intake.broughtByUsers >= 0.89 * limit {
       return .underTeeth
     }
     // What is noise about the mean, or an hourly job on top of it, meets the limit first.
-    if mean >= 0.85 * limit, mean + 3.2 * noise >= 0.985 * limit { return .peaksMeetLimit }
-    if span.band >= max(0.06 * limit, 12 * noise), span.top + intake.broughtByUsers >= 0.95 * limit {
+    if mean >= 0.86 * limit, mean + 3.2 * noise >= 0.985 * limit { return .peaksMeetLimit }
+    if span.band >= max(0.06 * limit, 12 * noise), span.top + intake.broughtByUsers >= 0.96 * limit {
       return .peaksMeetLimit
     }
-    if surely >= 0.8 * limit, growsIntoSwap(span) { return .intoSwap }
-    if surely >= 0.85 * limit, seconds >= 604_800, span.pace >= 0.75 { return .forAWeek }
+    if surely >= 0.81 * limit, growsIntoSwap(span) { return .intoSwap }
+    if surely >= 0.86 * limit, seconds >= 604_800, span.pace >= 0.75 { return .forAWeek }
     guard seconds >= 900, let before = quietBefore(span) else { return nil }
-    if surely >= 0.84 * limit, before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
-    if surely >= 0.875 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
+    if surely >= 0.85 * limit, before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
+    if surely >= 0.885 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
     return nil
   }
 

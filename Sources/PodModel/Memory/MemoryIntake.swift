@@ -24,6 +24,8 @@ struct MemoryIntake: Sendable {
   /// When the program began to swap, and what was in swap and in memory then.
   private(set) var swapping: (since: Float, swap: Float, anon: Float)?
   private(set) var lastSwap: Float = 0
+  /// What is charged to the pod and is neither held nor page cache: the kernel's own memory; of the last samples.
+  private(set) var besides: Float = 0
   /// How often memory fell to where the program had begun, and the highest it had reached before that.
   private(set) var beginnings = 0
   private(set) var highestBefore: Float = 0
@@ -109,6 +111,8 @@ struct MemoryIntake: Sendable {
     losses += ((lastStep < 0 ? lastStep * lastStep : 0) - losses) / 1024
     noteUsers(sample.activeUsers, held)
     noteSwap(sample)
+    let rest = Float(sample.current - min(sample.anon &+ sample.file, sample.current))
+    besides += (rest - besides) / 8
     lastHeld = held
     floors.append(at: now, held - broughtByUsers)
   }

@@ -77,7 +77,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
     machine.put("/run/hog", HOG)
     available = int(machine.succeed("awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"))
     # Room for about half of the free pods is taken; a twentieth of the machine is what podd wants to be left.
-    hog = machine.start(f"exec python3 /run/hog 15 {available + 100}")
+    hog = machine.start(f"exec python3 /run/hog 15 {available + 140}")
 
     def stopped():
         status = machine.run("podctl --json pods", timeout=60)
