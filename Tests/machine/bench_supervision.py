@@ -136,7 +136,9 @@ TasksMax=640
         self.machine.put("/root/gap.py", GAP)
         self.settings("tiers/cache.conf", "[Tier]\nWorkload=redis\nUsersPerPod=1\nMemoryMax=128M\nMemoryHigh=112M\n")
         place = podctl_testing.podctl(self.machine, "provision cached --tier cache", timeout=180)
-        self.machine.put("/run/systemd/system/cache.service", """[Service]
+        self.machine.put("/run/systemd/system/cache.service", """[Unit]
+StartLimitIntervalSec=0
+[Service]
 Type=notify
 ExecStart=/usr/bin/redis-server --port 6400 --bind 127.0.0.1 --supervised systemd --daemonize no --dir /srv/cache \
   --maxmemory 40mb
