@@ -433,10 +433,17 @@ def the_evidence_of_an_end_is_kept_with_it_and_shown_by_status_and_explain(machi
     machine.succeed("systemctl restart podd.service")
     plain, probed = Subject(machine, "plain"), Subject(machine, "probed")
     told = {}
+
+    def found(subject):
+        ended = next(each for each in podctl(machine, f"status {subject.pod}")["generations"] if each["reason"])
+        return ended["evidence"] if isinstance(ended["evidence"], dict) else json.loads(ended["evidence"])
+
     for end, subject in ((BY_ITSELF[1], plain), (BY_ITSELF[5], plain), (HANGS[0], probed)):
         happens(end, subject)
-        ended = next(each for each in podctl(machine, f"status {subject.pod}")["generations"] if each["reason"])
-        evidence = ended["evidence"] if isinstance(ended["evidence"], dict) else json.loads(ended["evidence"])
+        if end.name == "exit 3":
+            # Its last lines are read once the next generation has begun.
+            wait_until(lambda: found(plain)["log"], 30, what="the last lines in the evidence")
+        evidence = found(subject)
         expect(sorted(set(EVIDENCE) - set(evidence)), [], f"missing in the evidence of {end.name}")
         told[end.name] = evidence
     expect(told["exit 3"]["exit"], "exited:3")
