@@ -73,11 +73,16 @@ public struct Cgroup: ~Copyable {
     guard done == bytes.count else { throw failure(name) }
   }
 
-  /// Opens a file to be watched: `cgroup.events` and `memory.events` raise EPOLLPRI when they change.
-  public borrowing func openForEvents(_ name: String) throws(CgroupError) -> CInt {
+  /// Opens a file that stays open.
+  public borrowing func open(_ name: String) throws(CgroupError) -> CgroupFile {
     let file = linux_openat(directory, name, O_RDONLY | O_CLOEXEC, 0)
     guard file >= 0 else { throw failure(name) }
-    return file
+    return CgroupFile(owning: file, path: "\(path)/\(name)")
+  }
+
+  /// The path of the cgroup that the one at `path` is in.
+  public static func parent(of path: String) -> String {
+    "/" + path.split(separator: "/").dropLast().joined(separator: "/")
   }
 
   /// Opens a pressure file for a trigger.

@@ -17,6 +17,8 @@ public struct PodRecord: Sendable, Equatable {
   /// Active and suspended users.
   public var users: Int
   public var wanted: Wanted
+  /// Why it was stopped; nil while it is wanted to run, and for what an earlier podctl wrote.
+  public var stopCause: EndReason?
   /// Held after a crash loop until `reset`.
   public var crashLoopHold: Bool
   public var restarts: Int
@@ -29,8 +31,8 @@ public struct PodRecord: Sendable, Equatable {
 
 extension PodRecord {
   static let columns = """
-    number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
-    last_exit_reason, created_at
+    number, tier, port, address, front_address, uid, generation, users, wanted, stop_cause, state_hold,
+    restarts, last_exit_reason, created_at
     """
 
   init(_ row: Row) throws {
@@ -43,6 +45,7 @@ extension PodRecord {
     generation = row["generation"]
     users = row["users"]
     wanted = try decode(row, "wanted", Wanted.init(rawValue:))
+    stopCause = try decodeOptional(row, "stop_cause", EndReason.init(_:))
     crashLoopHold = row["state_hold"]
     restarts = row["restarts"]
     lastExitReason = try decodeOptional(row, "last_exit_reason", EndReason.init(_:))

@@ -10,6 +10,10 @@ enum Schema {
     migrator.registerMigration("v2") { db in
       try db.execute(sql: v2)
     }
+    migrator.registerMigration("v3") { db in
+      // Why a pod is not wanted to run: what podd's death in the middle of a stop must not change.
+      try db.execute(sql: "ALTER TABLE pod ADD COLUMN stop_cause TEXT")
+    }
     return migrator
   }()
 

@@ -21,6 +21,12 @@ public struct FileDescriptor: ~Copyable {
     return raw
   }
 
+  /// Whether a read, or for a listening socket an accept, would not wait; of a pidfd, whether its process has ended.
+  public static func isReadable(_ raw: CInt) -> Bool {
+    var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) == 1
+  }
+
   /// A second descriptor for the same open file, close-on-exec.
   public borrowing func duplicate() throws(Errno) -> FileDescriptor {
     let copy = duplicateCloexec(raw)

@@ -11,6 +11,9 @@ extension Connection {
 
 /// What a drain waits for, as the kernel knows it.
 enum Connections {
+  /// Where all pods' addresses are: the first 16 bits.
+  private static let podNetwork = ListeningSockets.ipv4("127.77.0.0")
+
   /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
   /// kernel's connection table.
   static func of(address: String, port: Int) throws(Errno) -> [Connection] {
@@ -32,7 +35,7 @@ enum Connections {
 
   /// The same for all pods in one walk, by the port, of which no two pods have the same.
   static func ofAllPods() throws(Errno) -> [UInt16: [Connection]] {
-    guard let network = ListeningSockets.ipv4("127.77.0.0") else { return [:] }
+    guard let network = podNetwork else { return [:] }
     var found: [UInt16: [Connection]] = [:]
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
@@ -54,10 +57,10 @@ enum Connections {
   static func lastEndsOfAllPods(
     except isOwn: @escaping (_ port: UInt16, _ remote: UInt16) -> Bool
   ) throws(Errno) -> [UInt16: UInt32] {
-    guard let network = ListeningSockets.ipv4("127.77.0.0") else { return [:] }
-    // Of tens of thousands, only so much is kept as there are pods.
-    var walk = (ago: [UInt16: UInt32](), isOwn: isOwn)
+    guard let network = podNetwork else { return [:] }
     typealias Walk = (ago: [UInt16: UInt32], isOwn: (UInt16, UInt16) -> Bool)
+    // Of tens of thousands, only so much is kept as there are pods.
+    var walk: Walk = ([:], isOwn)
     let result = withUnsafeMutablePointer(to: &walk) {
       linux_tcp_ended_connections(
         network, 16, 0,

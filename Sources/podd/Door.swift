@@ -150,10 +150,7 @@ final class Door {
 
   /// Whether somebody else than podd itself waits to be accepted. Where the kernel does not tell, somebody does.
   private var somebodyWaits: Bool {
-    guard let all = try? Connections.of(address: pod.record.address, port: pod.record.port) else {
-      return true
-    }
-    return all.contains { !$0.isAccepted && $0.remotePort != pod.probePort }
+    (try? pod.usersConnections())?.contains { !$0.isAccepted } ?? true
   }
 
   private func readable() {

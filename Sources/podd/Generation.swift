@@ -22,14 +22,12 @@ final class Generation {
   private var exitSource: EventSource?
   private var memorySource: EventSource?
   private var stateSource: EventSource?
-  private var stateEvents: FileDescriptor?
+  private var stateEvents: CgroupFile?
   /// The same file once more: reading through the watched descriptor would take the next notification away.
-  private var stateFile: FileDescriptor?
-  private var stateFileNumber: CInt = -1
+  private var stateFile: CgroupFile?
   private var isFrozen = false
   private var memory: (current: UInt64?, peak: UInt64?, max: UInt64?) = (nil, nil, nil)
-  private var memoryEvents: FileDescriptor?
-  private var memoryEventsNumber: CInt = -1
+  private var memoryEvents: CgroupFile?
   private var baseline = Counters()
   private var counters = Counters()
   /// Whether memory.events could still be read when the main process had ended.
@@ -91,14 +89,16 @@ final class Generation {
     self.pidfd = pidfd
   }
 
-  /// Calls `onFreeze` whenever all of the scope's processes are frozen, or no longer, by whoever's doing, and keeps
-  /// the counters of memory.events. They go with the cgroup, which systemd removes as soon as it is empty: what counts
-  /// is read when the kernel says that it changed.
-  func watchCgroup(_ onFreeze: @escaping @LoopActor (Bool) -> Void) {
-    watchFreezer(onFreeze)
-    guard let raw = try? cgroup.openForEvents("memory.events") else { return }
-    memoryEvents = FileDescriptor(owning: raw)
-    memoryEventsNumber = raw
+  /// Calls `onFreeze` whenever all of the scope's processes are frozen, or no longer, by whoever's doing, `onEmpty`
+  /// once when none is left, and keeps the counters of memory.events. They go with the cgroup, which systemd removes
+  /// as soon as it is empty: what counts is read when the kernel says that it changed.
+  func watchCgroup(
+    onFreeze: @escaping @LoopActor (Bool) -> Void, onEmpty: @escaping @LoopActor () -> Void
+  ) {
+    watchState(onFreeze, onEmpty)
+    guard let file = try? cgroup.open("memory.events") else { return }
+    let raw = file.descriptor
+    memoryEvents = consume file
     readCounters(isLast: true)
     if adopted { baseline = counters }
     memorySource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
@@ -132,47 +132,34 @@ final class Generation {
   }
 
   /// cgroup.events says when the freezer's work is done (cgroup-v2.rst, "cgroup.freeze").
-  private func watchFreezer(_ handler: @escaping @LoopActor (Bool) -> Void) {
-    guard let raw = try? cgroup.openForEvents("cgroup.events") else { return }
-    stateEvents = FileDescriptor(owning: raw)
-    if let again = try? cgroup.openForEvents("cgroup.events") {
-      stateFile = FileDescriptor(owning: again)
-      stateFileNumber = again
-    }
-    _ = readFrozen(raw, handler)
+  private func watchState(
+    _ onFreeze: @escaping @LoopActor (Bool) -> Void, _ onEmpty: @escaping @LoopActor () -> Void
+  ) {
+    guard let file = try? cgroup.open("cgroup.events") else { return }
+    let raw = file.descriptor
+    stateEvents = consume file
+    stateFile = try? cgroup.open("cgroup.events")
+    guard readFrozen(onFreeze) else { return onEmpty() }
     stateSource = try? EventSource.io(EventLoop.main, descriptor: raw, events: PollEvents.priority) {
       [weak self] _ in
       LoopActor.assumeIsolated {
         guard let self, self.stateSource != nil else { return }
         // The file of a removed cgroup reports an error for ever (facts 19).
-        if !self.readFrozen(raw, handler) { self.stateSource = nil }
+        if self.readFrozen(onFreeze) { return }
+        self.stateSource = nil
+        onEmpty()
       }
     }
   }
 
   /// Returns false when nobody is left in it.
-  private func readFrozen(_ raw: CInt, _ handler: @LoopActor (Bool) -> Void) -> Bool {
-    let state = Self.state(raw)
-    let isFrozen = state?.isFrozen ?? false
-    if isFrozen != self.isFrozen {
-      self.isFrozen = isFrozen
+  private func readFrozen(_ handler: @LoopActor (Bool) -> Void) -> Bool {
+    guard let state = stateEvents?.state else { return false }
+    if state.isFrozen != isFrozen {
+      isFrozen = state.isFrozen
       handler(isFrozen)
     }
-    return state?.isPopulated ?? false
-  }
-
-  /// What cgroup.events says, read through a descriptor that is open: nil for a cgroup that is gone, at once. Whoever
-  /// opened a file in it would wait for systemd's rmdir, which takes the kernel some 15 ms under emulation.
-  private static func state(_ raw: CInt) -> (isPopulated: Bool, isFrozen: Bool)? {
-    withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
-      let got = pread(raw, buffer.baseAddress, buffer.count, 0)
-      // What cannot be read is taken for alive.
-      guard got > 0 else { return got < 0 && errno == ENODEV ? nil : (true, false) }
-      let text = String(decoding: buffer.prefix(got), as: UTF8.self)
-      return (
-        CgroupFiles.value(of: "populated", in: text) != 0, CgroupFiles.value(of: "frozen", in: text) == 1
-      )
-    }
+    return state.isPopulated
   }
 
   /// Every process in the scope.
@@ -224,9 +211,12 @@ final class Generation {
   /// Whether any process is left in the scope. What cannot be read is taken for alive: a second copy beside
   /// a living one is the greater harm.
   var isPopulated: Bool {
-    if stateFileNumber >= 0 { return Self.state(stateFileNumber)?.isPopulated ?? false }
+    if let state = stateFile?.state { return state.isPopulated }
     do throws(CgroupError) { return try cgroup.isPopulated() } catch { return true }
   }
+
+  /// Whether its main process has not ended yet, wherever it is.
+  var isAlive: Bool { !FileDescriptor.isReadable(pidfd.raw) }
 
   func signal(_ number: CInt) {
     _ = linux_pidfd_send_signal(pidfd.raw, number)
@@ -305,16 +295,13 @@ final class Generation {
   /// - Parameter isLast: Whether to look at everything, also where nothing was killed.
   @discardableResult
   private func readCounters(isLast: Bool = false) -> Bool {
-    guard memoryEventsNumber >= 0 else { return false }
     var seen = counters
     // Set before the kill, and there when the cgroup is not.
     if isLast { seen.oomd = cgroup.attribute("user.oomd_ooms") ?? seen.oomd }
     defer { counters.oomd = seen.oomd }
     // Reading through its own descriptor is what clears the notification (facts 20).
-    let isThere = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
-      let got = pread(memoryEventsNumber, buffer.baseAddress, buffer.count, 0)
-      guard got > 0 else { return false }
-      CgroupFiles.eachPair(UnsafeRawBufferPointer(rebasing: buffer[..<got])) { key, value in
+    let isThere = try? memoryEvents?.read { text in
+      CgroupFiles.eachPair(text) { key, value in
         if key.elementsEqual("high".utf8) { seen.high = max(seen.high, value) }
         if key.elementsEqual("max".utf8) { seen.max = max(seen.max, value) }
         if key.elementsEqual("oom_kill".utf8) { seen.kills = max(seen.kills, value) }
@@ -323,13 +310,31 @@ final class Generation {
         if key.elementsEqual("oom".utf8) { seen.ownLimit = max(seen.ownLimit, value) }
         return true
       }
-      return true
+      return !text.isEmpty
     }
-    guard isThere else { return false }
+    guard isThere == true else { return false }
     if isLast || seen.max != counters.max || seen.kills != counters.kills {
       readMemory()
     }
     counters = seen
     return true
+  }
+}
+
+extension CgroupFile {
+  /// Of cgroup.events. A cgroup that is gone has nobody; what cannot be read is taken for alive.
+  fileprivate var state: (isPopulated: Bool, isFrozen: Bool) {
+    do throws(CgroupError) {
+      return try read { bytes in
+        let text = String(decoding: bytes, as: UTF8.self)
+        return (
+          CgroupFiles.value(of: "populated", in: text) != 0, CgroupFiles.value(of: "frozen", in: text) == 1
+        )
+      }
+    } catch .gone {
+      return (false, false)
+    } catch {
+      return (true, false)
+    }
   }
 }

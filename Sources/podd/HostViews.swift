@@ -1,4 +1,3 @@
-import Cgroup
 import Glibc
 import PodAPI
 import PodModel

@@ -30,8 +30,10 @@ struct InvariantCheck {
       (broken: try store.verifyInvariants(usersPerPod: limits), open: try store.openGenerations())
     }
     var broken = found.broken
-    let alive = scopes()
-    broken += ofRows(Set(found.open.map(\.unit)), alive)
+    // What an earlier podd left behind is on its way out.
+    let leftovers = host.leftovers.units
+    let alive = scopes().subtracting(leftovers)
+    broken += ofRows(Set(found.open.map(\.unit)).subtracting(leftovers), alive)
     for pod in host.pods.values.sorted(by: { $0.name < $1.name }) { broken += ofPod(pod, alive) }
     return broken + ofProcesses()
   }

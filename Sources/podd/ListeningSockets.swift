@@ -81,7 +81,7 @@ final class ListeningSockets {
   /// Resets one connection that waits in its queue.
   func dismissOne(_ pod: PodName) {
     // POLLIN was seen, and nobody else accepts: it does not block.
-    guard let raw = sockets[pod], Self.isReadable(raw) else { return }
+    guard let raw = sockets[pod], FileDescriptor.isReadable(raw) else { return }
     let connection = linux_accept(raw)
     if connection >= 0 { close(connection) }
   }
@@ -89,16 +89,11 @@ final class ListeningSockets {
   /// Resets all that wait in its queue; who comes from now on waits anew.
   func turnAway(_ pod: PodName) {
     guard let raw = sockets[pod] else { return }
-    for _ in 0..<Self.backlog where Self.isReadable(raw) {
+    for _ in 0..<Self.backlog where FileDescriptor.isReadable(raw) {
       let connection = linux_accept(raw)
       guard connection >= 0 else { return }
       close(connection)
     }
-  }
-
-  private static func isReadable(_ raw: CInt) -> Bool {
-    var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, 0) == 1
   }
 
   private func store(_ pod: PodName, _ raw: CInt) {

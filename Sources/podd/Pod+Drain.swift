@@ -53,7 +53,7 @@ extension Pod {
     while run === own && state == .draining {
       let count: Int
       do throws(Errno) {
-        count = try Connections.of(address: record.address, port: record.port).count
+        count = try usersConnections().count
       } catch {
         Log.warning("\(name): \(error); it is stopped without waiting for its connections")
         return 0
@@ -90,13 +90,20 @@ extension Pod {
     host.alerts.raise(.drainCut, [("MESSAGE", text)] + fields)
   }
 
-  /// How many connections the pod has now; nil when the kernel does not tell.
-  var connections: Int? { try? Connections.of(address: record.address, port: record.port).count }
+  /// The pod's connections, whichever of its generations they belong to, but for podd's own question.
+  func usersConnections() throws(Errno) -> [Connection] {
+    try Connections.of(address: record.address, port: record.port).filter(isUsers)
+  }
+
+  func isUsers(_ connection: Connection) -> Bool { connection.remotePort != probePort }
+
+  /// How many users' connections the pod has now; nil when the kernel does not tell.
+  var connections: Int? { try? usersConnections().count }
 
   /// The connections that a generation which is being stopped has not finished; nil when the kernel does not tell.
   private func openConnections(of run: Run) -> Int? {
     guard let generation = run.generation,
-      let all = try? Connections.of(address: record.address, port: record.port)
+      let all = try? usersConnections()
     else { return nil }
     // Looking through a program's descriptors takes time: only where another generation has some too.
     if all.isEmpty || own == nil || beside == nil { return all.count { $0.isAccepted } }

@@ -59,6 +59,18 @@ extension Pod {
     }
   }
 
+  /// With the last process of its scope the main one has ended, too, unless somebody moved it away: then no limit holds
+  /// it and no stop reaches it any more.
+  func scopeIsEmpty(_ run: Run, _ generation: Generation) {
+    loopTask { [weak run, weak generation] in
+      await EventLoop.main.sleep(1_000_000)
+      guard let run, let generation, run.generation === generation, generation.isAlive else { return }
+      Log.error("\(generation.unit): process \(generation.pid) was moved out of its scope and is killed.")
+      run.crew?.signal(SIGKILL)
+      generation.signal(SIGKILL)
+    }
+  }
+
   /// One of several processes takes the place of the main one, unless all of them are being stopped.
   private func inherit(_ run: Run, _ ended: Generation) async -> Bool {
     guard !run.isStopping, run.crew != nil, await scopeIsActive(ended), !run.isStopping, let crew = run.crew,
@@ -95,14 +107,17 @@ extension Pod {
         evidence.unitResult = try? await host.systemd.result(ofScope: unit)
       }
     }
-    if ended.isPopulated { await stop(run, ended) }
+    if ended.isPopulated {
+      // With nobody to serve it is not ready any more, however long what is left takes.
+      if run === own, state == .ready, lifecycle.beside == nil { handle(.failed(evidence.reason)) }
+      await stop(run, ended)
+    }
     // What was killed may still be on its way out, at worst in an uninterruptible sleep.
     var pause: UInt64 = 1_000
     while ended.isPopulated {
       await EventLoop.main.sleep(pause)
       pause = min(pause * 2, 1_000_000)
     }
-    forgetSoon(unit)
     ScopeJournalFields.withdraw(ended.unit)
     closeFirewall(after: run)
     evidence.probeError = run.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }
@@ -112,28 +127,21 @@ extension Pod {
     run.evidence = evidence
     run.generation = nil
     run.liveness = nil
-    letGoOfPressure(of: run)
+    tidyUp(after: run, unit)
     run.crew = nil
     if run === own { sample = nil }
     handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
   }
 
-  /// Nobody waits for PID 1 to forget it: the next generation has another name, and is more urgent.
-  private func forgetSoon(_ unit: String) {
-    let host = host
-    loopTask {
-      await EventLoop.main.sleep(1_000_000)
-      try? await host.systemd.unreferenceUnit(unit)
-    }
-  }
-
-  private func letGoOfPressure(of run: Run) {
-    guard let armed = run.pressure else { return }
+  /// What nobody waits for: the next generation has another name, and is more urgent.
+  private func tidyUp(after run: Run, _ unit: String) {
+    let (host, pressure) = (host, run.pressure)
     run.pressure = nil
-    // It costs nothing any more once the cgroup is gone, and the next launch is more urgent.
     loopTask {
       await EventLoop.main.sleep(1_000_000)
-      armed.disarm()
+      // It costs nothing any more once the cgroup is gone.
+      pressure?.disarm()
+      try? await host.systemd.unreferenceUnit(unit)
     }
   }
 

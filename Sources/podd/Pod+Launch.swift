@@ -11,6 +11,7 @@ extension Pod {
   }
 
   func launch(_ run: Run) async {
+    await host.leftovers.waitUntilGone(name)
     await makeRoom(for: run)
     await host.launchSlots.acquire()
     defer { host.launchSlots.release() }
@@ -178,9 +179,10 @@ extension Pod {
   }
 
   private func watch(_ run: Run, _ generation: Generation) {
-    generation.watchCgroup { [weak self] isFrozen in
-      if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
-    }
+    generation.watchCgroup(
+      onFreeze: { [weak self] isFrozen in
+        if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
+      }, onEmpty: { [weak self] in self?.scopeIsEmpty(run, generation) })
     host.sliceOOMs.begin(above: generation.cgroupPath)
     run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
     host.memory.began(run, of: self)

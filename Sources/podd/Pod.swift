@@ -139,10 +139,11 @@ final class Pod {
       timer = newTimer(delay) { $0.handle(.backoffElapsed) }
     case .persist(let wanted):
       record.wanted = wanted
+      record.stopCause = wanted == .run ? nil : lifecycle.stopCause
       if isForgotten { return }
-      let name = name
+      let (name, cause) = (name, record.stopCause)
       host.write("what is wanted of \(name)") { store throws(StoreError) in
-        try store.setWanted(wanted, pod: name)
+        try store.setWanted(wanted, because: cause, pod: name)
       }
     case .holdCrashLoop(let held): holdCrashLoop(held)
     case .resolveReady: resolve(nil)

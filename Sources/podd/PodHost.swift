@@ -69,6 +69,9 @@ final class PodHost {
     systemd.connectionLost()
   }
 
+  /// What earlier podds left behind.
+  let leftovers = Leftovers()
+
   /// Returns at once while the bus is there.
   func busConnected() async {
     if busIsAway { await withUnsafeContinuation { waitingForBus.append($0) } }

@@ -25,21 +25,25 @@ enum Prober {
     asks(mine)
     // What it does for others is looked at only when podd has to wait.
     var before: [Connection]?
-    let events = await loop.wait(
+    var events = await loop.wait(
       descriptor: socket.raw, events: PollEvents.output, timeoutUSec: min(timeoutUSec, promptly))
     if events == 0 {
       before = try? Connections.of(address: pod.address, port: pod.port)
       let now = loop.now()
       if now < deadline {
-        _ = await loop.wait(descriptor: socket.raw, events: PollEvents.output, timeoutUSec: deadline - now)
+        events = await loop.wait(
+          descriptor: socket.raw, events: PollEvents.output, timeoutUSec: deadline - now)
       }
     }
     let error = pendingError(socket.raw)
     guard error == 0 else { return .silent("cannot connect: \(Errno(error, "connect").name)") }
-    let answer: Health.Answer?
-    switch probe {
-    case .tcp: answer = await accepted(mine, pod, deadline, &before)
-    case .http(let path): answer = await status(socket.raw, path, pod, deadline, &before)
+    var answer: Health.Answer?
+    // Without, the program's queue is full, and the kernel does not answer for it.
+    if events != 0 {
+      switch probe {
+      case .tcp: answer = await accepted(mine, pod, deadline, &before)
+      case .http(let path): answer = await status(socket.raw, path, pod, deadline, &before)
+      }
     }
     if let answer { return answer }
     // It says nothing to podd: does it work for others?
@@ -48,7 +52,7 @@ enum Prober {
     {
       return .slow
     }
-    let what = probe == .tcp ? "not accepted" : "no answer"
+    let what = events == 0 ? "not connected" : probe == .tcp ? "not accepted" : "no answer"
     return .silent("\(what) within \(seconds(timeoutUSec))")
   }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Systemd
 
@@ -11,6 +12,15 @@ enum ProcessIdentity {
 
   /// Start time in clock ticks since boot: field 22 of /proc/PID/stat; nil when the process is gone.
   static func startTicks(of pid: pid_t) -> UInt64? { statField(22, of: pid) }
+
+  /// The process that began then; nil when it is gone, also when another has its pid by now.
+  static func open(_ pid: pid_t, startTicks ticks: UInt64) -> FileDescriptor? {
+    let raw = linux_pidfd_open(pid, 0)
+    guard raw >= 0 else { return nil }
+    let pidfd = FileDescriptor(owning: raw)
+    guard startTicks(of: pid) == ticks else { return nil }
+    return pidfd
+  }
 
   static func parent(of pid: pid_t) -> pid_t? { statField(4, of: pid).map { pid_t(truncatingIfNeeded: $0) } }
 

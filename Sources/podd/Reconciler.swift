@@ -73,18 +73,21 @@ struct Reconciler {
     {
       switch action {
       case .adopt(let unit):
-        try await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
+        await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
       case .relieve(let unit):
-        try await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
+        await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):
-        try await stop(unit, owned: owned)
+        clear(unit, owned: owned)
         if !owned { outcome.orphans += 1 }
       case .resetFailed(let unit):
         // Forgotten meanwhile is as good.
         try? await host.systemd.resetFailed(unit)
       case .end(let unit):
-        endUnseen(unit)
         outcome.ended += 1
+        // Of one that is being stopped, when that is done.
+        if host.leftovers.contains(unit) { break }
+        if let record = records[unit] { killEscaped(record) }
+        endUnseen(unit)
       }
     }
     return outcome
@@ -93,7 +96,7 @@ struct Reconciler {
   private func takeOver(
     _ unit: UnitName, _ record: GenerationRecord?, _ workloads: [UnitName: WorkloadVersion], asSecond: Bool,
     _ outcome: inout Outcome
-  ) async throws(Failure) {
+  ) async {
     if let record, let pod = host.pods[unit.pod],
       await adopt(pod, record, workloads[unit], asSecond: asSecond)
     {
@@ -101,12 +104,13 @@ struct Reconciler {
       return
     }
     // It ended since it was looked at.
-    try await stop(unit.description, owned: true)
-    endUnseen(unit)
+    clear(unit.description, owned: true)
     outcome.ended += 1
   }
 
-  private var unitsInHand: Set<UnitName> { Set(host.pods.values.flatMap(\.openUnits)) }
+  private var unitsInHand: Set<UnitName> {
+    host.leftovers.units.union(host.pods.values.flatMap(\.openUnits))
+  }
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func look(
@@ -154,7 +158,7 @@ struct Reconciler {
   private func endUnseen(_ unit: UnitName) {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
-    if let pod = host.pods[unit.pod], pod.own == nil { pod.endedUnseen() }
+    if let pod = host.pods[unit.pod], pod.own?.unit == nil { pod.endedUnseen() }
     let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
     Log.event(
       .podEnded, "\(unit) ended while podd was away: \(EndReason.unknownAdopted).", priority: .notice,
@@ -183,7 +187,8 @@ struct Reconciler {
       case (.run, .cold): pod.handle(.start)
       case (.stopped, .ready), (.stopped, .starting): pod.stopGracefully(.operator, then: .stopped)
       // podd ended in the middle of stopping it: what runs was written down as wanted before.
-      case (.cold, .ready), (.cold, .starting): pod.stopGracefully(.idle, then: .cold)
+      case (.cold, .ready), (.cold, .starting):
+        pod.stopGracefully(pod.record.stopCause ?? .idle, then: .cold)
       default: break
       }
     }
@@ -258,13 +263,8 @@ struct Reconciler {
     else {
       return nil
     }
-    let raw = linux_pidfd_open(pid, 0)
-    guard raw >= 0 else { return nil }
-    let pidfd = FileDescriptor(owning: raw)
-    // The pid may have been reused between the look and the pidfd.
-    guard ProcessIdentity.startTicks(of: pid) == ticks, ProcessIdentity.cgroup(of: pid) == path else {
-      return nil
-    }
+    guard let pidfd = ProcessIdentity.open(pid, startTicks: ticks), ProcessIdentity.cgroup(of: pid) == path
+    else { return nil }
     let cgroup: Cgroup
     do throws(CgroupError) { cgroup = try Cgroup(path: path) } catch { return nil }
     return Generation(
@@ -292,28 +292,50 @@ struct Reconciler {
     }
   }
 
-  /// Stops a scope that no pod can take over, and returns when nothing of it is left: its end may be
-  /// recorded, and its pod launched, only then.
-  private func stop(_ unit: String, owned: Bool) async throws(Failure) {
-    do throws(BusError) {
-      _ = try await host.systemd.stopUnit(unit)
-    } catch {
-      if error.isUnreachable { throw .bus(error) }
-      Log.warning("\(unit): cannot be stopped: \(error.message)")
-    }
-    if let name = UnitName(unit), let path = cgroupPath(name), isPopulated(name) {
-      // What systemd's job left behind.
-      if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
-      var pause: UInt64 = 1_000
-      while isPopulated(name) {
-        await EventLoop.main.sleep(pause)
-        pause = min(pause * 2, 1_000_000)
-      }
-    }
-    if !owned {
+  /// Stops a scope that no pod can take over, and records its end only when nothing of it is left. Nobody but its pod
+  /// waits for that.
+  private func clear(_ unit: String, owned: Bool) {
+    host.leftovers.add(unit) {
+      await self.stop(unit)
+      if owned, let name = UnitName(unit) { self.endUnseen(name) }
+      if owned { return }
       Log.event(
         .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
         [("POD_UNIT", unit)])
     }
+  }
+
+  private func stop(_ unit: String) async {
+    while true {
+      await host.busConnected()
+      do throws(BusError) {
+        _ = try await host.systemd.stopUnit(unit)
+        break
+      } catch {
+        if !error.isUnreachable {
+          Log.warning("\(unit): cannot be stopped: \(error.message)")
+          break
+        }
+      }
+      await EventLoop.main.sleep(100_000)
+    }
+    guard let name = UnitName(unit), let path = cgroupPath(name), isPopulated(name) else { return }
+    // What systemd's job left behind.
+    if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
+    var pause: UInt64 = 1_000
+    while isPopulated(name) {
+      await EventLoop.main.sleep(pause)
+      pause = min(pause * 2, 1_000_000)
+    }
+  }
+
+  /// A main process that somebody moved out of its scope has no limits any more, and would live beside the next one.
+  private func killEscaped(_ record: GenerationRecord) {
+    guard record.bootID == ProcessIdentity.bootID, let pid = record.mainPID,
+      let ticks = record.mainStartTicks, let pidfd = ProcessIdentity.open(pid, startTicks: ticks),
+      !ProcessIdentity.isZombie(pid)
+    else { return }
+    Log.warning("\(record.unit): process \(pid) lives outside its scope and is killed.")
+    _ = linux_pidfd_send_signal(pidfd.raw, SIGKILL)
   }
 }

@@ -115,9 +115,11 @@ final class Rollouts {
     let deadline = EventLoop.main.now().after(healthyUSec)
     while true {
       for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.own?.unit != unit {
-        // Replaced or stopped because somebody wanted it: that says nothing against it.
-        if pod.lifecycle.lastEnd?.isWanted ?? false { continue }
-        let reason = PodHost.text(pod.lifecycle.lastEnd)
+        // Replaced or stopped because somebody wanted it: that says nothing against it. While it is being stopped, its
+        // last end is still the one before.
+        let cause = pod.lifecycle.stopCause ?? pod.lifecycle.lastEnd
+        if cause?.isWanted ?? false { continue }
+        let reason = PodHost.text(cause)
         throw Failure(pod: pod.name, why: "it did not stay ready (\(reason)) and is \(pod.state.rawValue)")
       }
       let now = EventLoop.main.now()

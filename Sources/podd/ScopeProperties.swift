@@ -32,10 +32,10 @@ struct ScopeProperties {
     }
     try boolean(call, "AddRef", true)
     try string(call, "CollectMode", "inactive-or-failed")
-    // podd stops before the pods do at shutdown, so it cannot take their end for a crash.
+    // podd stops before the pods do at shutdown, so it cannot take their end for a crash (decision 0008).
     try property(call, "Before", "as") { () throws(BusError) in
       try call.openContainer(.array, "s")
-      try call.append("podd.service")
+      try call.append("pods.target")
       try call.closeContainer()
     }
     try number(call, "TimeoutStopUSec", workload.timeoutStopUSec)

@@ -1,5 +1,4 @@
 import Cgroup
-import Glibc
 import PodModel
 import Systemd
 
@@ -22,13 +21,13 @@ final class SliceOOMs {
 
   /// A generation runs at `path`: from here on its slice is looked at.
   func begin(above path: String) {
-    let name = Self.slice(of: path)
+    let name = Cgroup.parent(of: path)
     if slices[name].map({ $0.counts() == nil }) ?? true { slices[name] = Slice(name) }
   }
 
   /// Of the slice of the scope at `path`; nil when it is not known.
   func change(above path: String) -> Change? {
-    guard let slice = slices[Self.slice(of: path)], let now = slice.counts() else { return nil }
+    guard let slice = slices[Cgroup.parent(of: path)], let now = slice.counts() else { return nil }
     let time = EventLoop.main.now()
     if now != slice.known {
       if time >= slice.roseAt.after(Self.lately) { slice.before = slice.known }
@@ -37,10 +36,6 @@ final class SliceOOMs {
       slice.before = now
     }
     return Change(hasKilled: now.kills > slice.before.kills, metOwnLimit: now.members > slice.before.members)
-  }
-
-  private static func slice(of path: String) -> String {
-    "/" + path.split(separator: "/").dropLast().joined(separator: "/")
   }
 
   /// Its files are kept open: who opens one while systemd removes a member's cgroup may have to wait for that.
@@ -53,21 +48,19 @@ final class SliceOOMs {
       var members: UInt64
     }
 
-    private let all: FileDescriptor
-    private let own: FileDescriptor
+    private let all: CgroupFile
+    private let own: CgroupFile
     var known = Counts(kills: 0, members: 0)
     /// What `known` was before it rose last, and when that was seen.
     var before = Counts(kills: 0, members: 0)
     var roseAt: UInt64 = 0
 
     init?(_ path: String) {
-      guard let cgroup = try? Cgroup(path: path), let first = try? cgroup.openForEvents("memory.events")
-      else {
-        return nil
-      }
-      all = FileDescriptor(owning: first)
-      guard let second = try? cgroup.openForEvents("memory.events.local") else { return nil }
-      own = FileDescriptor(owning: second)
+      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open("memory.events"),
+        let own = try? cgroup.open("memory.events.local")
+      else { return nil }
+      self.all = consume all
+      self.own = consume own
       guard let counts = counts() else { return nil }
       known = counts
       before = counts
@@ -75,22 +68,21 @@ final class SliceOOMs {
 
     /// Nil when the slice is gone.
     func counts() -> Counts? {
-      guard let all = Self.read(all.raw), let own = Self.read(own.raw) else { return nil }
+      guard let all = Self.read(all), let own = Self.read(own) else { return nil }
       return Counts(kills: all.kills, members: all.ooms - min(own.ooms, all.ooms))
     }
 
-    private static func read(_ raw: CInt) -> (ooms: UInt64, kills: UInt64)? {
-      withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
-        let got = pread(raw, buffer.baseAddress, buffer.count, 0)
-        guard got > 0 else { return nil }
-        var found: (ooms: UInt64, kills: UInt64) = (0, 0)
-        CgroupFiles.eachPair(UnsafeRawBufferPointer(rebasing: buffer[..<got])) { key, value in
+    private static func read(_ file: borrowing CgroupFile) -> (ooms: UInt64, kills: UInt64)? {
+      var found: (ooms: UInt64, kills: UInt64) = (0, 0)
+      let isThere = try? file.read { text in
+        CgroupFiles.eachPair(text) { key, value in
           if key.elementsEqual("oom".utf8) { found.ooms = value }
           if key.elementsEqual("oom_kill".utf8) { found.kills = value }
           return true
         }
-        return found
+        return !text.isEmpty
       }
+      return isThere == true ? found : nil
     }
   }
 }

@@ -42,7 +42,7 @@ import Testing
     #expect(throws: Self.gone) { _ = try cgroup.read("memory.current") }
     #expect(throws: Self.gone) { try cgroup.write("cgroup.kill", "1") }
     #expect(throws: Self.gone) { _ = try cgroup.processes() }
-    #expect(throws: Self.gone) { _ = try cgroup.openForEvents("memory.events") }
+    #expect(throws: Self.gone) { _ = try cgroup.open("memory.events") }
     #expect(try !cgroup.isPopulated())
   }
 
@@ -98,10 +98,17 @@ import Testing
     #expect(throws: Self.gone) { try cgroup.write("no.such.file", "1") }
   }
 
-  @Test func aWatchedFileIsTheCallersToClose() throws {
+  @Test func aFileThatStaysOpenIsReadAgainAndAgainAndNotInherited() throws {
     let fake = try FakeCgroup(["memory.events": "oom 0\n"])
-    let file = try fake.open().openForEvents("memory.events")
-    #expect(fcntl(file, F_GETFD) & FD_CLOEXEC != 0)
-    #expect(close(file) == 0)
+    let file = try fake.open().open("memory.events")
+    #expect(fcntl(file.descriptor, F_GETFD) & FD_CLOEXEC != 0)
+    for _ in 0..<2 {
+      #expect(try file.read { String(decoding: $0, as: UTF8.self) } == "oom 0\n")
+    }
+  }
+
+  @Test func theParentOfAScopeIsItsSlice() {
+    #expect(Cgroup.parent(of: "/pods.slice/pods-free.slice/pod-001-1.scope") == "/pods.slice/pods-free.slice")
+    #expect(Cgroup.parent(of: "/pods.slice") == "/")
   }
 }

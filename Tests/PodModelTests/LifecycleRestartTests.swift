@@ -215,6 +215,25 @@ import Testing
         == .recordEnd(Self.crash))
   }
 
+  @Test(arguments: [(Lifecycle.Wanted.stopped, PodState.stopped), (.cold, .cold)])
+  func aPodFoundOnItsWayOutIsNotLaunchedAgain(_ wanted: Lifecycle.Wanted, _ state: PodState) {
+    // Its stop was written down; its scope ended before the new podd came to repeat that.
+    var pod = Lifecycle(wanted: wanted, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    pod.adopt(ready: true, since: 7)
+    let effects = pod.handle(.ended(.unknownAdopted), now: 8, random: 0, policy: Lifecycle.Policy())
+    #expect(pod.state == state)
+    #expect(pod.wanted == wanted)
+    #expect(effects == [.recordEnd(.unknownAdopted), .resolveFailed(.unknownAdopted), .announce])
+  }
+
+  @Test func aHangAfterALongTimeBeginsWithTheFirstDelay() {
+    var driver = LifecycleDriver(.start, .launchFailed(Self.crash), .backoffElapsed, .ready)
+    driver.now += driver.policy.stableAfter
+    driver.send(.failed(.health))
+    driver.send(.ended(.signal("KILL")))
+    #expect(driver.effects.contains(.armBackoff(driver.policy.firstDelay)))
+  }
+
   @Test func anAdoptedPodThatIsNotReadyMayStillTimeOut() {
     var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
     pod.adopt(ready: false, since: 7)

@@ -120,10 +120,24 @@ private struct Server: ~Copyable {
 
   /// Connections that have ended.
   func ended() throws -> [linux_tcp_connection] {
+    try list(linux_tcp_ended_connections, "127.77.0.1")
+  }
+
+  /// The inodes of the connections, sorted.
+  func connections(at address: String = "127.77.0.1") throws -> [UInt32] {
+    try list(linux_tcp_connections, address).map(\.inode).sorted()
+  }
+
+  private typealias Found =
+    @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<linux_tcp_connection>?) -> Void
+
+  private func list(
+    _ walk: (UInt32, UInt8, UInt16, Found?, UnsafeMutableRawPointer?) -> CInt, _ address: String
+  ) throws -> [linux_tcp_connection] {
     var found: [linux_tcp_connection] = []
     let result = withUnsafeMutablePointer(to: &found) {
-      linux_tcp_ended_connections(
-        inet_addr("127.77.0.1"), 32, port,
+      walk(
+        inet_addr(address), 32, port,
         { list, connection in
           if let connection {
             list?.assumingMemoryBound(to: [linux_tcp_connection].self).pointee.append(connection.pointee)
@@ -132,22 +146,6 @@ private struct Server: ~Copyable {
     }
     try #require(result == 0)
     return found
-  }
-
-  /// The inodes of the connections, sorted.
-  func connections(at address: String = "127.77.0.1") throws -> [UInt32] {
-    var inodes: [UInt32] = []
-    let result = withUnsafeMutablePointer(to: &inodes) {
-      linux_tcp_connections(
-        inet_addr(address), 32, port,
-        { list, connection in
-          if let connection {
-            list?.assumingMemoryBound(to: [UInt32].self).pointee.append(connection.pointee.inode)
-          }
-        }, $0)
-    }
-    try #require(result == 0)
-    return inodes.sorted()
   }
 }
 

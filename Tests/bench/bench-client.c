@@ -283,7 +283,7 @@ static void begin_scope(struct scope *scope, unsigned number) {
               call, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)",
               "Description", "s", "minimal scope", "Slice", "s", "pods-free.slice",
               "PIDs", "au", 1, (uint32_t)scope->pid, "AddRef", "b", 1,
-              "CollectMode", "s", "inactive-or-failed", "Before", "as", 1, "podd.service",
+              "CollectMode", "s", "inactive-or-failed", "Before", "as", 1, "pods.target",
               "TimeoutStopUSec", "t", (uint64_t)90000000, "KillSignal", "i", SIGTERM, "OOMPolicy", "s", "kill"),
           "properties");
   checked(sd_bus_message_append(

@@ -25,6 +25,21 @@ def put_programs(machine, *names):
         machine.put(f"{PROGRAMS}/{name}", (FILES / name).read_text(), mode=0o755)
 
 
+def tier(machine, name, workload, **keys):
+    """A tier with one user a pod."""
+    text = "[Tier]\n" + "".join(f"{key}={value}\n" for key, value in ({
+        "Workload": workload, "UsersPerPod": 1, "MemoryMax": "192M", "CPUQuota": "200%", "TasksMax": 640} | keys).items())
+    machine.put(f"/etc/podctl/tiers/{name}.conf", text)
+
+
+def workload(machine, name, text, program="misbehaving"):
+    """A workload that runs a program of files/, and a tier of the same name."""
+    put_programs(machine, program)
+    machine.put(f"/etc/podctl/workloads/{name}.conf",
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/{program}\nTimeoutStopSec=3s\n{text}")
+    tier(machine, name, name)
+
+
 def invariants_hold(machine):
     """`podctl doctor --invariants` has nothing to say."""
     result = machine.run("podctl doctor --invariants", timeout=60)

@@ -134,6 +134,12 @@ def curl(machine, pod, path, *options, user_token=None, source=None, timeout=60)
     return int(status or 0), body
 
 
+def evidence(generation):
+    """What is known of an end, of one of the "generations" that podctl status shows."""
+    found = generation["evidence"]
+    return found if isinstance(found, dict) else json.loads(found)
+
+
 def cgroup(machine, unit, file):
     """One file of UNIT's cgroup, e.g. memory.max, stripped; the unit's slice is looked up."""
     return machine.succeed(

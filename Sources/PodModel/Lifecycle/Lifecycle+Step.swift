@@ -35,10 +35,7 @@ extension Lifecycle {
     case (.starting, .launchFailed(let reason)), (.starting, .ended(let reason)):
       return [.recordEnd(reason), .cancelTimer] + died(reason, now, random, policy)
     case (.ready, .ended(let reason)), (.frozen, .ended(let reason)):
-      if now >= since + policy.stableAfter {
-        delay = 0
-        recentEnds = []
-      }
+      forgiveEarlierEnds(now, policy)
       return [.recordEnd(reason)] + (inherit(reason, now, policy) ?? died(reason, now, random, policy))
     case (.draining, .ended(let reason)):
       // Of itself: nobody has told it to stop yet.
@@ -51,6 +48,7 @@ extension Lifecycle {
     case (.starting, .startTimeout):
       return stopScope(.startTimeout, then: .backoff, now)
     case (.ready, .failed(let reason)):
+      forgiveEarlierEnds(now, policy)
       return stopScope(reason, then: .backoff, now)
     case (.ready, .stop(let cause, let next, drains: true)) where beside == nil:
       return drain(cause, then: next, now) + want(next)
@@ -251,6 +249,13 @@ extension Lifecycle {
     if !reason.isOfHost { recentEnds.append(now) }
   }
 
+  /// A generation that has been ready for long enough proves that the program works.
+  private mutating func forgiveEarlierEnds(_ now: UInt64, _ policy: Policy) {
+    guard now >= since + policy.stableAfter else { return }
+    delay = 0
+    recentEnds = []
+  }
+
   /// Exponential backoff with jitter, until too many ends fall into one interval.
   private mutating func died(
     _ reason: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
@@ -258,6 +263,8 @@ extension Lifecycle {
     count(reason, now, policy)
     queuedRestart = nil
     let failed: [Effect] = [.resolveFailed(reason)]
+    // Its stop was under way when podd died, and the next one found it running still.
+    if wanted != .run { return failed + rest(wanted == .stopped ? .stopped : .cold, now) }
     if recentEnds.count >= policy.burst {
       enter(.crashLoop, now)
       return failed + [.holdCrashLoop(true), .announce]

@@ -35,7 +35,8 @@ public struct Lifecycle: Sendable, Equatable {
     /// The scope is empty; the reason was worked out from the evidence.
     case ended(EndReason)
     case startTimeout
-    /// It runs and does not work: it does not answer its probe, or its workers end again and again.
+    /// It runs and does not work: it does not answer its probe, its workers end again and again, or its main process has
+    /// ended and others live on.
     case failed(EndReason)
     case stop(EndReason, then: AfterStop, drains: Bool = false)
     /// Replace the generation gracefully.

@@ -1,4 +1,3 @@
-import Cgroup
 import CLinux
 import Glibc
 import PodModel
@@ -30,7 +29,7 @@ extension Pod {
       return
     }
     let now = EventLoop.main.now()
-    let open = connections.map { $0.count { $0.remotePort != probePort } }
+    let open = connections.map { $0.count(where: isUsers) }
     var clock = idleness.flatMap { $0.unit == unit ? $0.clock : nil } ?? Idleness(now: now)
     clock.note(cpuUSec: cpuUSec, connections: open, now: now)
     idleness = (unit, clock)
@@ -62,9 +61,7 @@ extension Pod {
       await freezing?.value
       guard state == .frozen else { return 0 }
       // Somebody came while it was being frozen: they go first.
-      if let all = try? Connections.of(address: record.address, port: record.port),
-        all.contains(where: { $0.remotePort != probePort })
-      {
+      if let connections, connections > 0 {
         handle(.start)
         return 0
       }

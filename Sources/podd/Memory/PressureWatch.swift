@@ -58,10 +58,9 @@ final class PressureWatch {
 
   /// Watches a pod's cgroup for as long as the returned object lives, and its tier's slice.
   func watch(_ pod: Pod, path: String) -> Armed? {
-    let parts = path.split(separator: "/").dropLast()
-    if let slice = parts.last, parts.count > 1 {
-      watch(slice: String(slice), path: "/" + parts.joined(separator: "/"))
-    }
+    let slice = Cgroup.parent(of: path)
+    let parts = slice.split(separator: "/")
+    if let name = parts.last, parts.count > 1 { watch(slice: String(name), path: slice) }
     return podsHaveTriggers ? arm(.pod(pod), path: path) : nil
   }
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from loading import PROGRAMS, invariants_hold
-from podctl_testing import case, curl, expect, podctl, pods, unit, wait_until
+from podctl_testing import case, curl, evidence, expect, podctl, pods, unit, wait_until
 
 SHORT, GAVE, EASED = "8dd7f30b3253469aa29871dc4b645b02", "2d1fc8c1080645d18106b53ffd90f73f", "01c9d7b3290f4aad9aee48fa5e4ff90d"
 
@@ -165,8 +165,8 @@ while True:
 
     first = wait_until(ended, 240, 1, "an end")[-1]
     expect(first["reason"], "oomd", f"the reason of the end ({first})")
-    evidence = first["evidence"] if isinstance(first["evidence"], dict) else json.loads(first["evidence"])
-    assert evidence["oomd_kills"] >= 1 and evidence["oom_kills"] == 0, evidence
+    found = evidence(first)
+    assert found["oomd_kills"] >= 1 and found["oom_kills"] == 0, found
     assert "systemd-oomd" in machine.succeed(f"journalctl -b -t podd POD={pod['pod']} POD_REASON=oomd -o cat")
     wait_until(lambda: pods(machine)[pod["pod"]]["state"] == "ready", 120, what="the next generation")
     expect(pods(machine)[quiet["pod"]]["restarts"], 0, "restarts of the neighbour")

@@ -177,3 +177,20 @@ def no_pod_notices_an_upgrade(machine):
     does_everything(machine, 0)
     agrees(machine)
     expect(complaints(machine, since, [r"scope ended: (signal:KILL|unknown-adopted)"]), [])
+
+
+@case()
+def stopping_the_slice_of_all_pods_stops_podd_first_and_then_them(machine):
+    for tier in ("free", "enterprise"):
+        podctl(machine, f"provision {tier} --tier {tier}")
+    before = pods(machine)
+    since = moment(machine)
+    machine.succeed("systemctl stop pods.slice", timeout=120)
+    expect(machine.run("systemctl is-active podd.service; pgrep -x podserve").stdout, "inactive\n")
+    said = machine.succeed(f"journalctl -o cat -t podd --since=@{since}")
+    assert " ended: " not in said, f"podd saw its pods end: {said}"
+    machine.succeed("systemctl start podd.service", timeout=60)
+    wait_until(lambda: {row["state"] for row in pods(machine).values()} == {"ready"}, 60, what="all are back")
+    for name, row in pods(machine).items():
+        expect((row["generation"], row["last_exit_reason"]), (before[name]["generation"] + 1, "unknown-adopted"), name)
+    agrees(machine)

@@ -1,0 +1,162 @@
+"""What is left when podd, or a main process, ends in the middle of something: nobody else waits for it, and nothing that
+was decided is undone."""
+
+from loading import Load, invariants_hold, targets, workload
+from podctl_testing import agrees, case, curl, expect, podctl, pods, refused, unit, wait_until
+
+KILL_PODD = "kill -KILL $(systemctl show -P MainPID podd.service)"
+
+
+def tell(machine, pod, behaviour):
+    expect(curl(machine, pod, f"/do/{behaviour}")[0], 200, f"told to {behaviour}")
+
+
+def row(machine, pod):
+    return pods(machine)[pod["pod"]]
+
+
+def processes(machine, pod):
+    """The file that lists the processes of its scope."""
+    return f"/sys/fs/cgroup{unit(machine, row(machine, pod)['unit'], 'ControlGroup')['ControlGroup']}/cgroup.procs"
+
+
+def answers(machine):
+    return machine.run("podctl --json pods").status == 0
+
+
+def place(machine, name, text):
+    workload(machine, name, f"Type=notify\nListen=socket\n{text}")
+    return podctl(machine, f"provision {name} --tier {name}")
+
+
+@case()
+def a_scope_that_does_not_end_delays_nobody_but_its_own_pod(machine):
+    other = podctl(machine, "provision alice")
+    pod = place(machine, "clinging", "TimeoutStopSec=40s\n")
+    cold = podctl(machine, "provision bob --tier enterprise")
+    machine.succeed(f"podctl evict {cold['pod']}")
+    tell(machine, pod, "grandchildren")
+    before = row(machine, pod)
+    left = processes(machine, pod)
+    machine.succeed(f"{KILL_PODD}; kill -KILL {before['main_pid']}")
+    wait_until(lambda: answers(machine), 60, what="podd is back")
+    machine.succeed(f"podctl start {cold['pod']}", timeout=60)
+    assert machine.run(f"grep -q . {left}").status == 0, "what was left behind had ended before others were served"
+    expect((row(machine, other)["state"], row(machine, cold)["state"]), ("ready", "ready"))
+    invariants_hold(machine)
+    wait_until(lambda: row(machine, pod)["state"] == "ready", 90, what="the pod is back")
+    now = row(machine, pod)
+    expect((now["generation"], now["last_exit_reason"]), (before["generation"] + 1, "unknown-adopted"))
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case()
+def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
+    for verb, state in (("stop", "stopped"), ("evict", "cold")):
+        # With another one's scope to stop, the next podd finds this one running and has more to do than to stop it again.
+        clinging = place(machine, f"clinging{verb}", "TimeoutStopSec=25s\n")
+        tell(machine, clinging, "grandchildren")
+        pod = place(machine, f"slow{verb}", "TimeoutStopSec=10s\n")
+        tell(machine, pod, "ignore_term")
+        other = row(machine, clinging)
+        left = processes(machine, pod)
+        asked = machine.start(f"podctl {verb} {pod['pod']}")
+        wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what=f"the {verb} has begun")
+        # podctl would ask again.
+        machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}; kill -KILL {other['main_pid']}")
+        asked.wait(60)
+        wait_until(lambda: answers(machine), 30, what="podd is back")
+        assert machine.run(f"grep -q . {left}").status == 0, "podd did not come back before the pod had ended"
+        wait_until(lambda: row(machine, pod)["state"] == state, 60, what=f"{pod['pod']} is {state}")
+        # Nothing is launched after it.
+        machine.succeed("systemctl restart podd.service", timeout=60)
+        wait_until(lambda: answers(machine), 60)
+        now = row(machine, pod)
+        expect((now["state"], now["generation"]), (state, 1), f"after the {verb}")
+        assert now["last_exit_reason"] in ("operator", "unknown-adopted"), now
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case()
+def an_eviction_that_waits_for_connections_keeps_its_reason_over_podds_death(machine):
+    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=30s\n")
+    pod = podctl(machine, "provision carol --tier patient")
+    idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
+    wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
+    asked = machine.start(f"podctl evict {pod['pod']}")
+    wait_until(lambda: row(machine, pod)["state"] == "draining", 30, 0.02, what="the drain has begun")
+    machine.succeed(KILL_PODD)
+    asked.wait(60)
+    wait_until(lambda: answers(machine), 60, what="podd is back")
+    idle.signal()
+    wait_until(lambda: row(machine, pod)["state"] == "cold", 90, what="evicted")
+    expect(row(machine, pod)["last_exit_reason"], "operator")
+
+
+@case()
+def a_pod_whose_main_process_has_ended_is_not_ready_while_the_rest_of_it_is_stopped(machine):
+    pod = place(machine, "clinging", "TimeoutStopSec=20s\n")
+    tell(machine, pod, "grandchildren")
+    machine.succeed(f"kill -SEGV {row(machine, pod)['main_pid']}")
+    wait_until(lambda: row(machine, pod)["state"] == "stopping", 15, 0.05, what="it is being stopped")
+    # Whoever needs it waits for the next generation, and a stop by hand does not change what happened.
+    machine.succeed(f"podctl start {pod['pod']} || podctl start {pod['pod']}", timeout=90)
+    now = row(machine, pod)
+    expect((now["state"], now["generation"], now["last_exit_reason"]), ("ready", 2, "signal:SEGV"))
+    agrees(machine)
+
+
+@case()
+def a_main_process_that_is_moved_out_of_its_scope_is_ended(machine):
+    pod = place(machine, "moved", "")
+    before = row(machine, pod)
+    machine.succeed(f"for process in $(cat {processes(machine, pod)}); do "
+                    "echo $process > /sys/fs/cgroup/cgroup.procs; done")
+    wait_until(lambda: (row(machine, pod)["state"], row(machine, pod)["generation"]) == ("ready", 2), 60, what="replaced")
+    assert machine.run(f"test -e /proc/{before['main_pid']}").status != 0, "the first one lives on, without a limit"
+    # The same while podd is away.
+    before = row(machine, pod)
+    machine.succeed("systemctl stop podd.service; "
+                    f"echo {before['main_pid']} > /sys/fs/cgroup/cgroup.procs; systemctl start podd.service", timeout=60)
+    wait_until(lambda: (row(machine, pod)["state"], row(machine, pod)["generation"]) == ("ready", 3), 60, what="replaced")
+    assert machine.run(f"test -e /proc/{before['main_pid']}").status != 0, "the second one lives on, without a limit"
+    expect(curl(machine, pod, "/")[0], 200)
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case(once="12")
+def a_slow_program_with_a_short_queue_is_not_taken_for_one_that_hangs(machine):
+    # Its queue takes three; a fourth client is not even connected.
+    workload(machine, "short", "Type=exec\nListen=port\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=2\n")
+    pod = podctl(machine, "provision dave --tier short")
+    before = row(machine, pod)
+    tell(machine, pod, "slow")
+    with Load(machine, targets(machine, [pod], "/", tokens=False), "--connections", 12) as load:
+        load.goes_on(60)
+    now = row(machine, pod)
+    for key in ("main_pid", "generation", "restarts", "state"):
+        expect(now[key], before[key], f"{key} of the slow pod")
+    assert load.figures()["failed"] == 0, load.figures()["failures"]
+
+
+@case(once="13")
+def a_rollout_stops_at_a_version_that_hangs_soon_after_it_is_ready(machine):
+    text = ("Type=notify\nListen=socket\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=1s\nProbeFailures=2\n"
+            "TimeoutStopSec=20s\n")
+    workload(machine, "versions", text)
+    placed = [podctl(machine, f"provision version{number} --tier versions") for number in range(3)]
+    # Ready, and then it answers nobody and minds no SIGTERM.
+    hangs = ("ExecStart=\nExecStart=/usr/bin/python3 -ES -c 'import signal, socket, os, time; "
+             "signal.signal(15, signal.SIG_IGN); "
+             "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", os.environ[\"NOTIFY_SOCKET\"]); "
+             "time.sleep(10000)'")
+    machine.put("/etc/podctl/workloads/versions.conf.d/new.conf", f"[Workload]\n{hangs}\n")
+    line = refused(machine, "podctl rollout --tier versions --max-parallel 1 --healthy-sec 10s", 1, "health", timeout=180)
+    first = next(each["pod"] for each in placed if each["pod"] in line)
+    rows = pods(machine)
+    for each in placed:
+        if each["pod"] != first:
+            expect((rows[each["pod"]]["state"], rows[each["pod"]]["generation"]), ("ready", 1), each["pod"])
