@@ -61,6 +61,12 @@ extension PlacementStore {
     try update(unit, "UPDATE generation SET ready_at = ? WHERE pod = ? AND generation = ?", [now])
   }
 
+  /// podd begins to stop it. Of one that has ended already nothing changes.
+  public func setStopCause(_ cause: EndReason, of unit: UnitName) throws(StoreError) {
+    try update(
+      unit, "UPDATE generation SET stop_cause = ? WHERE pod = ? AND generation = ?", [cause.description])
+  }
+
   /// Records a generation's end, once: the first reason stays.
   ///
   /// - Parameter evidence: a JSON value.

@@ -59,10 +59,8 @@ extension PlacementStore {
       }
       var wokePod = false
       if wantRunning && before?.status != .suspended {
-        try db.cachedStatement(
-          sql: "UPDATE pod SET wanted = 'run', stop_cause = NULL WHERE number = ? AND wanted = 'cold'"
-        )
-        .execute(arguments: [number])
+        try db.cachedStatement(sql: "UPDATE pod SET wanted = 'run' WHERE number = ? AND wanted = 'cold'")
+          .execute(arguments: [number])
         wokePod = db.changesCount == 1
       }
       guard let user = try Self.user(db, name), let pod = try Self.pod(db, number) else {

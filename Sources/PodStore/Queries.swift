@@ -64,23 +64,20 @@ extension PlacementStore {
     }
   }
 
-  /// - Parameter cause: Why it is not wanted to run any more; nil where it is.
-  public func setWanted(
-    _ wanted: PodRecord.Wanted, because cause: EndReason? = nil, pod name: PodName
-  ) throws(StoreError) {
-    try update(
-      name, "UPDATE pod SET wanted = ?, stop_cause = ? WHERE number = ?",
-      [wanted.rawValue, cause?.description])
+  public func setWanted(_ wanted: PodRecord.Wanted, pod name: PodName) throws(StoreError) {
+    try update(name, "UPDATE pod SET wanted = ? WHERE number = ?", wanted.rawValue)
   }
 
   /// Holds a pod after a crash loop, or lets it go: a held pod gets no new users.
   public func setCrashLoopHold(_ held: Bool, pod name: PodName) throws(StoreError) {
-    try update(name, "UPDATE pod SET state_hold = ? WHERE number = ?", [held])
+    try update(name, "UPDATE pod SET state_hold = ? WHERE number = ?", held)
   }
 
-  private func update(_ name: PodName, _ sql: String, _ values: StatementArguments) throws(StoreError) {
+  private func update(
+    _ name: PodName, _ sql: String, _ value: some DatabaseValueConvertible
+  ) throws(StoreError) {
     try write { db in
-      try db.cachedStatement(sql: sql).execute(arguments: values + [name.number])
+      try db.cachedStatement(sql: sql).execute(arguments: [value, name.number])
       if db.changesCount == 0 { throw StoreError.noSuchPod(name) }
     }
   }

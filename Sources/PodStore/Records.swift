@@ -17,8 +17,6 @@ public struct PodRecord: Sendable, Equatable {
   /// Active and suspended users.
   public var users: Int
   public var wanted: Wanted
-  /// Why it was stopped; nil while it is wanted to run, and for what an earlier podctl wrote.
-  public var stopCause: EndReason?
   /// Held after a crash loop until `reset`.
   public var crashLoopHold: Bool
   public var restarts: Int
@@ -31,8 +29,8 @@ public struct PodRecord: Sendable, Equatable {
 
 extension PodRecord {
   static let columns = """
-    number, tier, port, address, front_address, uid, generation, users, wanted, stop_cause, state_hold,
-    restarts, last_exit_reason, created_at
+    number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
+    last_exit_reason, created_at
     """
 
   init(_ row: Row) throws {
@@ -45,7 +43,6 @@ extension PodRecord {
     generation = row["generation"]
     users = row["users"]
     wanted = try decode(row, "wanted", Wanted.init(rawValue:))
-    stopCause = try decodeOptional(row, "stop_cause", EndReason.init(_:))
     crashLoopHold = row["state_hold"]
     restarts = row["restarts"]
     lastExitReason = try decodeOptional(row, "last_exit_reason", EndReason.init(_:))
@@ -101,6 +98,8 @@ public struct GenerationRecord: Sendable, Equatable {
   public var begunAt: Int64
   public var startedAt: Int64?
   public var readyAt: Int64?
+  /// Why podd began to stop it; nil as long as it has not.
+  public var stopCause: EndReason?
   public var endedAt: Int64?
   public var reason: EndReason?
   /// JSON: what the reason was concluded from.
@@ -110,7 +109,7 @@ public struct GenerationRecord: Sendable, Equatable {
 extension GenerationRecord {
   static let columns = """
     pod, generation, boot_id, invocation_id, main_pid, main_start_ticks, begun_at, started_at, ready_at,
-    ended_at, reason, evidence
+    stop_cause, ended_at, reason, evidence
     """
 
   init(_ row: Row) throws {
@@ -122,6 +121,7 @@ extension GenerationRecord {
     begunAt = row["begun_at"]
     startedAt = row["started_at"]
     readyAt = row["ready_at"]
+    stopCause = try decodeOptional(row, "stop_cause", EndReason.init(_:))
     endedAt = row["ended_at"]
     reason = try decodeOptional(row, "reason", EndReason.init(_:))
     evidence = row["evidence"]

@@ -11,8 +11,8 @@ enum Schema {
       try db.execute(sql: v2)
     }
     migrator.registerMigration("v3") { db in
-      // Why a pod is not wanted to run: what podd's death in the middle of a stop must not change.
-      try db.execute(sql: "ALTER TABLE pod ADD COLUMN stop_cause TEXT")
+      // Why podd began to stop it: what podd's own death in the middle of that must not change.
+      try db.execute(sql: "ALTER TABLE generation ADD COLUMN stop_cause TEXT")
     }
     return migrator
   }()

@@ -114,6 +114,8 @@ final class Daemon {
       let outcome = try await reconciler.reconcile()
       let took = EventLoop.main.now() - begun
       reconciler.referenceAll()
+      // Before the firewall begins anew: who was held off from a pod that is going is held off still.
+      reconciler.resumeStops()
       host.openDoors()
       host.alerts.start()
       await host.firewall.start()
@@ -121,7 +123,7 @@ final class Daemon {
       Log.event(
         .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
         [("POD_USEC", String(took))])
-      reconciler.settle()
+      reconciler.launchWanted()
       host.shortage.start()
     } catch let error as Configuration.Failure {
       Log.event(.settingsError, error.description, priority: .error)
@@ -143,7 +145,8 @@ final class Daemon {
       let outcome = try await reconciler.reconcile()
       Log.notice("The system bus is back: \(outcome).")
       host.alerts.start()
-      reconciler.settle()
+      reconciler.resumeStops()
+      reconciler.launchWanted()
     } catch {
       Log.error("The system bus is back, but what runs cannot be compared with what is on record: \(error)")
     }

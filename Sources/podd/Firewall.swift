@@ -32,7 +32,11 @@ final class Firewall {
   private var events: FirewallEvents?
   private var isMending = false
   /// One transaction serves all who ask while another is under way.
-  private lazy var filling = Coalesced { [unowned self] in await self.write() }
+  private lazy var filling = Coalesced { [unowned self] in
+    // What is on its way to ask too: a set is replaced as a whole, and nobody in it may be let go in between.
+    await EventLoop.main.sleep(1)
+    return await self.write()
+  }
 
   init(host: PodHost) {
     self.host = host

@@ -19,8 +19,16 @@ extension Pod {
 
   /// A program that binds by itself is waited for before it is stopped, too: it may be in the middle of a write.
   func stopGracefully(_ reason: EndReason, then next: Lifecycle.AfterStop) {
-    handle(.stop(reason, then: next, drains: generation != nil && workload?.listen == .port))
+    handle(.stop(reason, then: next, drains: drains))
   }
+
+  /// Of a generation that was taken over. podd may have ended after it was told to go, or before it could tell it.
+  func resumeStop() {
+    guard let event = lifecycle.resumption(own?.stopCause, drains: drains) else { return }
+    handle(event)
+  }
+
+  private var drains: Bool { generation != nil && workload?.listen == .port }
 
   // MARK: Programs that bind by themselves
 

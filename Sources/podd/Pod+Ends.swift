@@ -19,8 +19,19 @@ extension Pod {
     }
     guard !run.isStopping else { return }
     run.isStopping = true
+    recordStopCause(run)
     loopTask { await self.stop(run, generation) }
     loopTask { await self.watchConnections(of: run, generation) }
+  }
+
+  /// So that the podd after this one knows what it is in the middle of.
+  func recordStopCause(_ run: Run) {
+    let cause = run === own ? lifecycle.stopCause : lifecycle.beside?.cause
+    guard let cause, cause != run.stopCause, let unit = run.unit else { return }
+    run.stopCause = cause
+    host.write("why \(unit) is stopped") { store throws(StoreError) in
+      try store.setStopCause(cause, of: unit)
+    }
   }
 
   private func stop(_ run: Run, _ generation: Generation) async {

@@ -238,6 +238,7 @@ extension Pod {
     let run = Run()
     run.begunAt = UInt64(max(0, begun.begunAt))
     run.unit = generation.unit
+    run.stopCause = begun.stopCause
     run.generation = generation
     run.tier = tier
     run.source = source

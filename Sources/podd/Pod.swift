@@ -120,7 +120,11 @@ final class Pod {
       timer = nil
       own?.timer = nil
       beside?.timer = nil
-    case .drain: if let own { loopTask { await self.drain(own) } }
+    case .drain:
+      if let own {
+        recordStopCause(own)
+        loopTask { await self.drain(own) }
+      }
     case .release: loopTask { await self.release() }
     case .stopScope: if let own { stop(own) }
     case .stopBeside: stopSecond()
@@ -139,11 +143,10 @@ final class Pod {
       timer = newTimer(delay) { $0.handle(.backoffElapsed) }
     case .persist(let wanted):
       record.wanted = wanted
-      record.stopCause = wanted == .run ? nil : lifecycle.stopCause
       if isForgotten { return }
-      let (name, cause) = (name, record.stopCause)
+      let name = name
       host.write("what is wanted of \(name)") { store throws(StoreError) in
-        try store.setWanted(wanted, because: cause, pod: name)
+        try store.setWanted(wanted, pod: name)
       }
     case .holdCrashLoop(let held): holdCrashLoop(held)
     case .resolveReady: resolve(nil)
@@ -199,7 +202,7 @@ final class Pod {
   /// An older one, found running beside it: podd ended in the middle of a handover.
   func adoptPredecessor(_ run: Run) {
     beside = run
-    lifecycle.adoptPredecessor()
+    lifecycle.adoptPredecessor(run.stopCause ?? .unknownAdopted)
   }
 
   /// The generation on record ended while podd was away.

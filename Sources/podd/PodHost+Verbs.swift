@@ -79,10 +79,10 @@ extension PodHost {
     pod.stopGracefully(.operator, then: .stopped)
     await pod.waitUntilGone()
     // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
-    let (name, wanted, cause) = (pod.name, pod.record.wanted, pod.record.stopCause)
+    let (name, wanted) = (pod.name, pod.record.wanted)
     do throws(StoreError) {
       try await store.run { store throws(StoreError) in
-        try store.setWanted(wanted, because: cause, pod: name)
+        try store.setWanted(wanted, pod: name)
       }
     } catch {
       throw Refusal(

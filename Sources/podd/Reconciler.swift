@@ -63,6 +63,7 @@ struct Reconciler {
       throw .bus(error)
     }
     inHand.formUnion(unitsInHand)
+    let stopping = Set(scopes.filter { $0.activeState == "deactivating" }.compactMap { UnitName($0.unit) })
     open.removeAll { inHand.contains($0.unit) }
     scopes.removeAll { scope in UnitName(scope.unit).map(inHand.contains) ?? false }
     var records: [UnitName: GenerationRecord] = [:]
@@ -74,6 +75,9 @@ struct Reconciler {
       switch action {
       case .adopt(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
+        if let run = host.pods[unit.pod]?.own, run.unit == unit, stopping.contains(unit) {
+          run.stopCause = run.stopCause ?? .unknownAdopted
+        }
       case .relieve(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):
@@ -180,17 +184,17 @@ struct Reconciler {
     }
   }
 
-  /// Launches what should run, a bounded number at a time, and stops what should not.
-  func settle() {
-    for pod in host.launchOrder(host.pods.values) {
-      switch (pod.record.wanted, pod.state) {
-      case (.run, .cold): pod.handle(.start)
-      case (.stopped, .ready), (.stopped, .starting): pod.stopGracefully(.operator, then: .stopped)
-      // podd ended in the middle of stopping it: what runs was written down as wanted before.
-      case (.cold, .ready), (.cold, .starting):
-        pod.stopGracefully(pod.record.stopCause ?? .idle, then: .cold)
-      default: break
-      }
+  /// Goes on with what was being stopped when podd ended, and stops what should not run.
+  func resumeStops() {
+    for pod in host.pods.values where pod.state == .ready || pod.state == .starting {
+      pod.resumeStop()
+    }
+  }
+
+  /// Launches what should run, a bounded number at a time.
+  func launchWanted() {
+    for pod in host.launchOrder(host.pods.values) where pod.record.wanted == .run && pod.state == .cold {
+      pod.handle(.start)
     }
   }
 

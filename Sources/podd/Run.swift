@@ -17,6 +17,8 @@ final class Run {
   var saidReady = false
   /// To be stopped before its program ran.
   var isCancelled = false
+  /// Why it is being stopped; of one that was taken over, as far as that is known.
+  var stopCause: EndReason?
   /// systemd has been asked to stop it.
   var isStopping = false
   /// Whether the program knows less of its users than the store.

@@ -247,4 +247,37 @@ import Testing
     #expect(pod.state == .cold)
     #expect(pod.lastEnd == .unknownAdopted)
   }
+
+  // MARK: After podd was restarted
+
+  private func found(wanted: Lifecycle.Wanted, _ cause: EndReason?) -> LifecycleDriver {
+    var driver = LifecycleDriver(wanted: wanted)
+    driver.pod.adopt(ready: true, since: 0)
+    if let event = driver.pod.resumption(cause, drains: false) { driver.send(event) }
+    return driver
+  }
+
+  @Test func whatPoddWasStoppingGoesOnToEndForTheSameReason() {
+    for (wanted, cause, state) in [
+      (.run, .operator, .starting), (.run, .leak, .starting), (.run, .health, .backoff),
+      (.run, .unknownAdopted, .backoff), (.cold, .pressure, .cold), (.stopped, .operator, .stopped),
+    ] as [(Lifecycle.Wanted, EndReason, PodState)] {
+      var driver = found(wanted: wanted, cause)
+      #expect(driver.pod.state == .stopping && driver.effects.contains(.stopScope))
+      driver.send(.ended(.signal("TERM")))
+      #expect(driver.pod.state == state && driver.effects.contains(.recordEnd(cause)), "\(wanted), \(cause)")
+    }
+  }
+
+  @Test func whatRunsAndIsWantedRunsOn() {
+    let driver = found(wanted: .run, nil)
+    #expect(driver.pod.state == .ready && driver.effects.isEmpty)
+  }
+
+  @Test func whatRunsAndIsNotWantedIsStopped() {
+    for (wanted, cause) in [(.cold, .idle), (.stopped, .operator)] as [(Lifecycle.Wanted, EndReason)] {
+      let driver = found(wanted: wanted, nil)
+      #expect(driver.pod.state == .stopping && driver.pod.stopCause == cause)
+    }
+  }
 }

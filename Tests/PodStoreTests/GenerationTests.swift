@@ -24,6 +24,9 @@ import Testing
     try store.generationStarted(
       unit, bootID: "boot", invocationID: "invocation", mainPID: 4711, mainStartTicks: .max, now: 11)
     try store.generationReady(unit, now: 12)
+    #expect(try store.openGenerations().map(\.stopCause) == [nil])
+    try store.setStopCause(.leak, of: unit)
+    #expect(try store.openGenerations().map(\.stopCause) == [.leak])
     let evidence = #"{"memory.events":{"oom":1}}"#
     #expect(try store.endGeneration(unit, reason: .oomOwnLimit, evidence: evidence, now: 13))
     let record = try #require(try store.generations(ofPod: pod(1), limit: 10).first)

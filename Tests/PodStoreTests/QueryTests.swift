@@ -36,17 +36,14 @@ import Testing
 
   @Test func `what is wanted and held is remembered across a reopening`() throws {
     try store.place("alice")
-    try store.setWanted(.stopped, because: .pressure, pod: pod(1))
+    try store.setWanted(.stopped, pod: pod(1))
     try store.setCrashLoopHold(true, pod: pod(1))
     try store.close()
     let again = try scratch.open()
     #expect(try again.pod(pod(1)).wanted == .stopped)
-    #expect(try again.pod(pod(1)).stopCause == .pressure)
     #expect(try again.pod(pod(1)).crashLoopHold)
     #expect(throws: StoreError.noSuchPod(pod(2))) { try again.setWanted(.run, pod: pod(2)) }
     #expect(throws: StoreError.noSuchPod(pod(2))) { try again.pod(pod(2)) }
-    try again.setWanted(.run, pod: pod(1))
-    #expect(try again.pod(pod(1)).stopCause == nil)
   }
 
   @Test func `the audit keeps the newest entries`() throws {

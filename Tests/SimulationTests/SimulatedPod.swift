@@ -29,6 +29,8 @@ final class SimulatedRun {
   /// When it is given up.
   var startDeadline: UInt64?
   var isCancelled = false
+  /// Why it is being stopped, as far as that is known.
+  var stopCause: EndReason?
   /// A stop job is with PID 1.
   var isStopping = false
   /// The main process has ended; what it left behind is being stopped.
@@ -108,6 +110,7 @@ enum StoreJob {
   case ready(UnitName)
   /// The successor's, which takes over once it is on the disk.
   case relieve(SimulatedPod, SimulatedRun, UnitName)
+  case stopCause(UnitName, EndReason)
   case end(UnitName, EndReason)
   case wanted(PodName, Lifecycle.Wanted)
   case hold(PodName, Bool)
@@ -123,6 +126,7 @@ extension StoreJob {
     case .begin(let pod, _): "\(pod.name) begins"
     case .started(let unit, let pid, _): "\(unit) started as \(pid)"
     case .ready(let unit), .relieve(_, _, let unit): "\(unit) ready"
+    case .stopCause(let unit, let cause): "\(unit) is stopped: \(cause)"
     case .end(let unit, let reason): "\(unit) ended: \(reason)"
     case .wanted(let name, let wanted): "\(name) wanted: \(wanted)"
     case .hold(let name, let held): "\(name) held: \(held)"

@@ -100,6 +100,7 @@ extension SimulatedPodd {
     }
     guard !run.isStopping else { return }
     run.isStopping = true
+    recordStopCause(pod, run)
     let world = simulation.world
     let cause = run === pod.own ? pod.lifecycle.stopCause : nil
     let isHung = cause == .health
@@ -108,6 +109,13 @@ extension SimulatedPodd {
       simulation.world.excused.insert(running.unit)
     }
     simulation.world.terminate(running.unit, patience: isHung ? 10_000_000 : Self.stopTimeout)
+  }
+
+  func recordStopCause(_ pod: SimulatedPod, _ run: SimulatedRun) {
+    let cause = run === pod.own ? pod.lifecycle.stopCause : pod.lifecycle.beside?.cause
+    guard let cause, cause != run.stopCause, let unit = run.unit else { return }
+    run.stopCause = cause
+    jobs.append(.stopCause(unit, cause))
   }
 
   func mainProcessEnded(_ run: SimulatedRun, _ running: SimulatedRun.Running) {

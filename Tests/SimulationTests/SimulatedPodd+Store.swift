@@ -152,6 +152,9 @@ extension SimulatedPodd {
     case .relieve(let pod, let run, let unit):
       try store.generationReady(unit, now: now)
       return { try self.handle(pod, run, own: .ready, beside: .successorReady) }
+    case .stopCause(let unit, let cause):
+      try store.setStopCause(cause, of: unit)
+      return {}
     case .end(let unit, let reason):
       let isFirst = try store.endGeneration(unit, reason: reason, now: now)
       simulation.openRows.remove(unit)
@@ -180,7 +183,7 @@ extension SimulatedPodd {
     case .end(let unit, _): simulation.lostEnds.insert(unit)
     // podd logs that it could not write it down.
     case .wanted(let name, _), .hold(let name, _): simulation.lostWishes.insert(name)
-    case .settled, .started, .ready: break
+    case .settled, .started, .ready, .stopCause: break
     }
   }
 

@@ -219,7 +219,7 @@ final class SimulatedPodd {
       {
         let run = adopted(record, pid, process.ticks)
         pod.beside = run
-        pod.lifecycle.adoptPredecessor()
+        pod.lifecycle.adoptPredecessor(record.stopCause ?? .unknownAdopted)
         stop(pod, run)
       } else {
         simulation.world.kill(unit)
@@ -247,11 +247,13 @@ final class SimulatedPodd {
     pod.lifecycle.adopt(ready: record.readyAt != nil, since: now)
     if record.readyAt == nil { run.startDeadline = now + Self.startTimeout }
     if record.mainPID == nil { jobs.append(.started(record.unit, pid: pid, ticks: ticks)) }
+    if simulation.world.killTimes[record.unit] != nil { run.stopCause = run.stopCause ?? .unknownAdopted }
   }
 
   private func adopted(_ record: GenerationRecord, _ pid: Int32, _ ticks: UInt64) -> SimulatedRun {
     let run = SimulatedRun(launch: nil)
     run.unit = record.unit
+    run.stopCause = record.stopCause
     run.running = SimulatedRun.Running(unit: record.unit, pid: pid, ticks: ticks, isAdopted: true)
     // As it was launched: that is on record.
     run.handover = simulation.world.handovers[record.unit] ?? simulation.handover(of: record.unit.pod)
@@ -264,18 +266,24 @@ final class SimulatedPodd {
   }
 
   private func settle() throws {
+    // Reconciler.resumeStops.
+    for pod in pods.values.sorted(by: { $0.name < $1.name })
+    where pod.state == .ready || pod.state == .starting {
+      let drains = handover(of: pod) == .drain
+      if let event = pod.lifecycle.resumption(pod.own?.stopCause, drains: drains) { try handle(event, pod) }
+    }
+    for pod in pods.values where pod.state == .ready {
+      let isGoing = pod.own?.unit.map { simulation.world.killTimes[$0] != nil } ?? false
+      try simulation.check(!isGoing, "\(pod.name) is called ready and is being stopped")
+    }
     // PodHost.openDoors and Firewall.start.
     for pod in pods.values {
       simulation.world.doors[pod.name]?.isAsleep = false
       updateDoor(pod)
     }
-    for pod in pods.values.sorted(by: { $0.name < $1.name }) {
-      switch (pod.record.wanted, pod.state) {
-      case (.run, .cold): try handle(.start, pod)
-      case (.stopped, .ready), (.stopped, .starting): try stopGracefully(pod, .operator, then: .stopped)
-      case (.cold, .ready), (.cold, .starting): try stopGracefully(pod, .idle, then: .cold)
-      default: break
-      }
+    for pod in pods.values.sorted(by: { $0.name < $1.name })
+    where pod.record.wanted == .run && pod.state == .cold {
+      try handle(.start, pod)
     }
   }
 
@@ -333,6 +341,7 @@ final class SimulatedPodd {
       pod.drainDeadline = nil
       for run in pod.runs { run.startDeadline = nil }
     case .drain:
+      if let own = pod.own { recordStopCause(pod, own) }
       pod.drainDeadline = now + Self.drainTimeout
       let until = now + Self.drainTimeout + Self.stopTimeout + Self.startTimeout
       pod.heldUntil = until

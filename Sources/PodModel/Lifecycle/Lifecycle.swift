@@ -74,6 +74,13 @@ public struct Lifecycle: Sendable, Equatable {
     case failing(EndReason)
     /// Relieved, and finishing what it had begun.
     case predecessor(EndReason)
+
+    /// Why it comes, or goes.
+    public var cause: EndReason {
+      switch self {
+      case .successor(let cause), .failing(let cause), .predecessor(let cause): cause
+      }
+    }
   }
 
   /// What becomes of a pod whose scope is being stopped.
@@ -172,7 +179,23 @@ public struct Lifecycle: Sendable, Equatable {
   }
 
   /// An earlier generation found running beside the adopted one: podd ended in the middle of a handover.
-  public mutating func adoptPredecessor() {
-    beside = .predecessor(.unknownAdopted)
+  ///
+  /// - Parameter cause: why it was to go; `.unknownAdopted` when that is not on record.
+  public mutating func adoptPredecessor(_ cause: EndReason) {
+    beside = .predecessor(cause)
+  }
+
+  /// What an adopted pod is to be told when podd ended in the middle of stopping it, or before; nil: it runs on.
+  ///
+  /// - Parameters:
+  ///   - cause: why it is being stopped; `.unknownAdopted` when by others than podd. Nil: it is not.
+  ///   - drains: whether its connections are to be waited for first.
+  public func resumption(_ cause: EndReason?, drains: Bool) -> Event? {
+    switch (wanted, cause) {
+    case (.stopped, _): .stop(.operator, then: .stopped, drains: drains)
+    case (.cold, let cause): .stop(cause ?? .idle, then: .cold, drains: drains)
+    case (.run, let cause?): .stop(cause, then: cause.isWanted ? .launch : .backoff, drains: drains)
+    case (.run, nil): nil
+    }
   }
 }

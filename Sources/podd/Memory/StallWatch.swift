@@ -28,8 +28,9 @@ final class StallWatch {
 
   /// A pod's own trigger says that nothing of it could run for a fifth of the time.
   func suspect(_ pod: Pod) {
-    guard let run = pod.own, pod.state == .ready, host.settings.stallTimeoutUSec != .max,
-      suspects[pod.name]?.run !== run, let look = look(run)
+    // One whose successor is on its way is cured of it by that.
+    guard let run = pod.own, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
+      host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.run !== run, let look = look(run)
     else { return }
     suspects[pod.name] = Suspect(run: run, stall: Stall(look))
     arm()

@@ -1,8 +1,44 @@
 """What is left when podd, or a main process, ends in the middle of something: nobody else waits for it, and nothing that
 was decided is undone."""
 
-from loading import Load, invariants_hold, targets, workload
+from loading import PROGRAMS, Load, invariants_hold, targets, tier, workload
 from podctl_testing import agrees, case, curl, expect, podctl, pods, refused, unit, wait_until
+
+#: Binds its port, and greets who connects. Told to stop, it takes nobody in any more and needs some time.
+LEAVING = """#!/usr/bin/python3
+import os, signal, socket, time
+
+def leave(*_):
+    server.close()
+    time.sleep(8)
+    os._exit(0)
+
+server = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])), backlog=16)
+signal.signal(signal.SIGTERM, leave)
+while True:
+    connection, _ = server.accept()
+    connection.sendall(b"pong")
+    connection.close()
+"""
+
+#: Connects again and again until /run/enough is there; prints how often it was greeted, and what else happened.
+CALLER = """
+import os, socket, time
+
+greeted, others = 0, []
+while not os.path.exists("/run/enough"):
+    try:
+        with socket.create_connection(({address!r}, {port}), 60, ({front_address!r}, 0)) as connection:
+            connection.settimeout(60)
+            if connection.recv(4) == b"pong":
+                greeted += 1
+            else:
+                others.append("cut")
+    except OSError as error:
+        others.append(str(error))
+    time.sleep(0.05)
+print(greeted, others)
+"""
 
 KILL_PODD = "kill -KILL $(systemctl show -P MainPID podd.service)"
 
@@ -75,6 +111,43 @@ def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
         now = row(machine, pod)
         expect((now["state"], now["generation"]), (state, 1), f"after the {verb}")
         assert now["last_exit_reason"] in ("operator", "unknown-adopted"), now
+    agrees(machine)
+    invariants_hold(machine)
+
+
+def replaced_though_podd_dies(machine, pod):
+    before = row(machine, pod)
+    left = processes(machine, pod)
+    asked = machine.start(f"podctl restart {pod['pod']}")
+    wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what="the restart has begun")
+    machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}")
+    asked.wait(60)
+    wait_until(lambda: answers(machine), 30, what="podd is back")
+    found = row(machine, pod)
+    assert machine.run(f"grep -q . {left}").status == 0, "podd did not come back before the pod had ended"
+    assert found["state"] in ("draining", "stopping"), f"on its way out, and called {found['state']}"
+    wait_until(lambda: row(machine, pod)["state"] == "ready", 60, what="the next generation")
+    now = row(machine, pod)
+    expect((now["generation"], now["last_exit_reason"], now["restarts"]), (before["generation"] + 1, "operator", 0))
+
+
+@case()
+def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
+    pod = place(machine, "slow", "TimeoutStopSec=10s\nOverlap=no\n")
+    tell(machine, pod, "ignore_term")
+    replaced_though_podd_dies(machine, pod)
+
+    machine.put(f"{PROGRAMS}/leaving", LEAVING, mode=0o755)
+    machine.put("/etc/podctl/workloads/leaving.conf",
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/leaving\nType=exec\nListen=port\nProbe=tcp\n")
+    tier(machine, "leaving", "leaving")
+    pod = podctl(machine, "provision erin --tier leaving")
+    calling = machine.start("exec python3 -", input=CALLER.format(**pod))
+    replaced_though_podd_dies(machine, pod)
+    machine.succeed("touch /run/enough")
+    called = calling.wait(90)
+    machine.succeed("rm /run/enough")
+    expect((called.status, called.stdout.partition(" ")[2].strip()), (0, "[]"), f"who was not greeted {called.stderr}")
     agrees(machine)
     invariants_hold(machine)
 
