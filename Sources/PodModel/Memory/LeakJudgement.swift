@@ -99,7 +99,7 @@ struct LeakJudgement {
     let held = intake.lastHeld
     let seconds = span.end - span.start
 
-    if surely >= 0.905 * limit { return .nearTheLimit }
+    if surely >= 0.903 * limit { return .nearTheLimit }
     // The next sample would be too late.
     if held >= 0.91 * limit, held + 1.3 * step >= 0.97 * limit { return .fasterThanSamples }
     if held >= 0.65 * limit, held + step >= 0.985 * limit, span.pace >= 0.8 { return .fasterThanSamples }

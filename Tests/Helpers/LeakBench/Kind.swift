@@ -41,9 +41,11 @@ public struct Traces: Sequence, IteratorProtocol {
     let kinds = index % 2 == 0 ? Kind.healthy : Kind.leaking
     let kind = kinds[index / 2 % kinds.count]
     var random = Random(seed: seed, stream: UInt64(index))
-    let draft = kind.draw(&random)
     let number = String(index)
     let name = "\(seed)-\(String(repeating: "0", count: Swift.max(0, 4 - number.count)))\(number)"
-    return draft.trace(name: name, kind: kind.name, random: &random)
+    while true {
+      let draft = kind.draw(&random)
+      if let trace = draft.trace(name: name, kind: kind.name, random: &random) { return trace }
+    }
   }
 }
