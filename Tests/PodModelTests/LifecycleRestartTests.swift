@@ -250,10 +250,12 @@ import Testing
 
   // MARK: After podd was restarted
 
-  private func found(wanted: Lifecycle.Wanted, _ cause: EndReason?) -> LifecycleDriver {
+  private func found(
+    wanted: Lifecycle.Wanted, _ cause: EndReason?, drains: Bool = false
+  ) -> LifecycleDriver {
     var driver = LifecycleDriver(wanted: wanted)
     driver.pod.adopt(ready: true, since: 0)
-    if let event = driver.pod.resumption(cause, drains: false) { driver.send(event) }
+    if let event = driver.pod.resumption(cause, drains: drains) { driver.send(event) }
     return driver
   }
 
@@ -267,6 +269,12 @@ import Testing
       driver.send(.ended(.signal("TERM")))
       #expect(driver.pod.state == state && driver.effects.contains(.recordEnd(cause)), "\(wanted), \(cause)")
     }
+  }
+
+  @Test func theConnectionsOfOneThatHangsAreNotWaitedFor() {
+    #expect(found(wanted: .run, .operator, drains: true).pod.state == .draining)
+    #expect(found(wanted: .run, .unknownAdopted, drains: true).pod.state == .draining)
+    #expect(found(wanted: .run, .health, drains: true).pod.state == .stopping)
   }
 
   @Test func whatRunsAndIsWantedRunsOn() {

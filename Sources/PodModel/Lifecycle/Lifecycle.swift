@@ -194,7 +194,9 @@ public struct Lifecycle: Sendable, Equatable {
     switch (wanted, cause) {
     case (.stopped, _): .stop(.operator, then: .stopped, drains: drains)
     case (.cold, let cause): .stop(cause ?? .idle, then: .cold, drains: drains)
-    case (.run, let cause?): .stop(cause, then: cause.isWanted ? .launch : .backoff, drains: drains)
+    case (.run, let cause?) where cause.isWanted: .stop(cause, then: .launch, drains: drains)
+    // Nobody waits for the connections of one that hangs.
+    case (.run, let cause?): .stop(cause, then: .backoff, drains: drains && cause == .unknownAdopted)
     case (.run, nil): nil
     }
   }
