@@ -61,7 +61,7 @@ extension PlacementStore {
     try update(unit, "UPDATE generation SET ready_at = ? WHERE pod = ? AND generation = ?", [now])
   }
 
-  /// podd begins to stop it. Of one that has ended already nothing changes.
+  /// podd begins to stop it, and why.
   public func setStopCause(_ cause: EndReason, of unit: UnitName) throws(StoreError) {
     try update(
       unit, "UPDATE generation SET stop_cause = ? WHERE pod = ? AND generation = ?", [cause.description])

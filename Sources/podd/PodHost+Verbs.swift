@@ -81,9 +81,7 @@ extension PodHost {
     // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
     let (name, wanted) = (pod.name, pod.record.wanted)
     do throws(StoreError) {
-      try await store.run { store throws(StoreError) in
-        try store.setWanted(wanted, pod: name)
-      }
+      try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
     } catch {
       throw Refusal(
         Refusal(error).error,

@@ -63,11 +63,15 @@ struct Reconciler {
       throw .bus(error)
     }
     inHand.formUnion(unitsInHand)
-    let stopping = Set(scopes.filter { $0.activeState == "deactivating" }.compactMap { UnitName($0.unit) })
     open.removeAll { inHand.contains($0.unit) }
     scopes.removeAll { scope in UnitName(scope.unit).map(inHand.contains) ?? false }
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
+    // By others, where podd has not written down why.
+    for unit in scopes.filter({ $0.activeState == "deactivating" }).compactMap({ UnitName($0.unit) })
+    where records[unit]?.stopCause == nil {
+      records[unit]?.stopCause = .unknownAdopted
+    }
     let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID, isReady: $0.readyAt != nil) }
     for action in Reconcile.decide(
       rows: rows, scopes: look(scopes, records, workloads), boot: ProcessIdentity.bootID)
@@ -75,9 +79,6 @@ struct Reconciler {
       switch action {
       case .adopt(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
-        if let run = host.pods[unit.pod]?.own, run.unit == unit, stopping.contains(unit) {
-          run.stopCause = run.stopCause ?? .unknownAdopted
-        }
       case .relieve(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):

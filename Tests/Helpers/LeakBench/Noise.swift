@@ -3,8 +3,8 @@ import PodModel
 
 extension Draft {
   /// What is read of it on a real host: noise, pages, late samples, gaps, a counter that reads 0 once. A leak's
-  /// trace ends with the sample in which held memory meets the limit; a healthy pod lives on. Nil: noise, or a
-  /// program that was replaced, kept a leak from meeting its limit before the draft ends.
+  /// trace ends with the sample in which held memory meets the limit; a healthy pod lives on. Nil: a leak's
+  /// readings never meet the limit, because the draft ends so soon after.
   func trace(name: String, kind: String, random: inout Random) -> Trace? {
     let limit = (random.logUniform(64, 3072) * 256).rounded() * 4096
     // Huge pages come and go in 2 MiB; a small pod that used them would show nothing else.
