@@ -15,8 +15,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *linux_errno_name(int error) {
@@ -81,6 +83,34 @@ int linux_openat_without_sys_resource(int directory, const char *path, int flags
                 close(file);
         }
         return result;
+}
+
+static uint64_t microseconds(clockid_t clock) {
+        struct timespec now;
+        clock_gettime(clock, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+uint64_t linux_realtime(void) {
+        return microseconds(CLOCK_REALTIME);
+}
+
+uint64_t linux_monotonic(void) {
+        return microseconds(CLOCK_MONOTONIC);
+}
+
+int linux_stamp(const char *path, struct linux_file_stamp *stamp) {
+        struct stat status;
+        if (stat(path, &status) < 0)
+                return -errno;
+        *stamp = (struct linux_file_stamp) {
+                .device = status.st_dev,
+                .inode = status.st_ino,
+                .size = status.st_size,
+                .changed_seconds = status.st_ctim.tv_sec,
+                .changed_nanoseconds = status.st_ctim.tv_nsec,
+        };
+        return 0;
 }
 
 int linux_eventfd(void) {

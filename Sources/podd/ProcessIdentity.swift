@@ -49,7 +49,5 @@ enum ProcessIdentity {
 
 /// CLOCK_REALTIME in microseconds.
 func realtimeNow() -> UInt64 {
-  var time = timespec()
-  clock_gettime(CLOCK_REALTIME, &time)
-  return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+  linux_realtime()
 }

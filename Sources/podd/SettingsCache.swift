@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Systemd
 
@@ -49,16 +50,15 @@ struct FileStamps {
 
 /// Enough of stat(2) to tell whether a file or a directory is the one that it was.
 struct FileStamp: Equatable {
-  private let device: UInt
-  private let inode: UInt
-  private let size: Int
-  fileprivate let changedSeconds: Int
-  private let changedNanoseconds: Int
+  private let device, inode: UInt64
+  private let size: Int64
+  fileprivate let changedSeconds: Int64
+  private let changedNanoseconds: Int64
 
   init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    (device, inode, size) = (status.st_dev, status.st_ino, status.st_size)
-    (changedSeconds, changedNanoseconds) = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
+    var stamp = linux_file_stamp()
+    guard linux_stamp(path, &stamp) == 0 else { return nil }
+    (device, inode, size) = (stamp.device, stamp.inode, stamp.size)
+    (changedSeconds, changedNanoseconds) = (stamp.changed_seconds, stamp.changed_nanoseconds)
   }
 }

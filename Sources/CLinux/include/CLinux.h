@@ -1,41 +1,54 @@
 /* System calls and constants that glibc 2.36 or Swift's importer do not offer. Append by section.
  *
- * Declarations only, and no header that depends on _GNU_SOURCE: Swift imports this beside its own Glibc
- * module, and the two must agree on every struct (fd_set, for one, differs). The bodies are in CLinux.c. */
+ * Declarations only, and no header of libc that defines a struct, not even <sys/types.h>: Swift imports this beside its
+ * own Glibc module, the two would have to agree on every one (fd_set, for one, differs), and which of them a struct is
+ * said to come from depends on which was loaded first, so on what else is compiled in the same run. Hence int for
+ * pid_t, unsigned for uid_t and mode_t, and long for ssize_t. The bodies are in CLinux.c. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* --- names of errors and signals (glibc 2.32); NULL when unknown --- */
 const char *linux_errno_name(int error);
 const char *linux_signal_abbreviation(int number);
 
 /* --- pidfd (Linux 5.3, 5.6) --- */
-int linux_pidfd_open(pid_t pid, unsigned flags);
+int linux_pidfd_open(int pid, unsigned flags);
 int linux_pidfd_getfd(int pidfd, int target, unsigned flags);
 int linux_pidfd_send_signal(int pidfd, int signal);
-pid_t linux_gettid(void);
+int linux_gettid(void);
 
 /* waitid(P_PID, pid, WEXITED|WNOHANG) without siginfo's unions: 0, or -errno. *code is 0 when the child
  * still runs, else CLD_EXITED, CLD_KILLED or CLD_DUMPED; *status is the exit status or the signal. */
-int linux_wait_child(pid_t pid, int *code, int *status);
+int linux_wait_child(int pid, int *code, int *status);
 
 /* --- open(2) and openat(2): variadic in C, so not imported --- */
-int linux_open(const char *path, int flags, mode_t mode);
-int linux_openat(int directory, const char *path, int flags, mode_t mode);
+int linux_open(const char *path, int flags, unsigned mode);
+int linux_openat(int directory, const char *path, int flags, unsigned mode);
 /* openat(2) by a caller that is without CAP_SYS_RESOURCE for its length (capset(2), of this thread alone): the kernel
  * looks at the opener of a pressure file to tell what its triggers may cost. A descriptor, or -errno. */
 int linux_openat_without_sys_resource(int directory, const char *path, int flags);
+
+/* --- clocks and stat(2) without timespec --- */
+/* Microseconds; CLOCK_MONOTONIC stands still while the host sleeps. */
+uint64_t linux_realtime(void);
+uint64_t linux_monotonic(void);
+struct linux_file_stamp {
+        uint64_t device, inode;
+        int64_t size, changed_seconds, changed_nanoseconds;
+};
+/* What stat(2) says of a file; 0 or -errno. */
+int linux_stamp(const char *path, struct linux_file_stamp *stamp);
 
 /* --- eventfd, inotify, epoll constants --- */
 int linux_eventfd(void);
 
 /* --- spawn: posix_spawn with exactly these descriptors (fds[i] becomes i; -1 is closed), a new session,
  *     no blocked signals and SIGPIPE's default; what else the caller ignores stays ignored. Returns 0 or an errno. --- */
-int linux_spawn(pid_t *pid, const char *path, char *const argv[], char *const envp[], const int fds[], int count);
+int linux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const int fds[], int count);
 
 /* --- sockets: one datagram with its sender's credentials; -errno, or the number of bytes --- */
-ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t *pid, uid_t *uid);
+long linux_receive_with_credentials(int fd, void *buffer, size_t size, int *pid, unsigned *uid);
 
 /* --- podserve: epoll, signalfd and openat2 without their structs; bodies in poll.c --- */
 #define LINUX_READABLE 1
@@ -59,11 +72,11 @@ int linux_is_listener(int fd);
 /* Opens a regular file below `directory` without following any symbolic link: openat2(2) (Linux 5.6) with
  * RESOLVE_NO_SYMLINKS|RESOLVE_BENEATH, else openat with O_NOFOLLOW, which is as good for a name without '/'.
  * Close-on-exec and non-blocking, so that a FIFO of that name cannot hang the caller. */
-int linux_open_beneath(int directory, const char *name, int flags, mode_t mode);
+int linux_open_beneath(int directory, const char *name, int flags, unsigned mode);
 /* An unnamed file in `directory`, opened for reading and writing (O_TMPFILE). */
 int linux_open_unnamed(int directory);
 /* sendfile(2) from an offset that is not shared with other readers of fd. */
-ssize_t linux_send_file(int socket, int fd, uint64_t offset, size_t count);
+long linux_send_file(int socket, int fd, uint64_t offset, size_t count);
 /* One datagram to a unix socket; a leading '@' names an abstract one. 0, or -1 and errno. */
 int linux_notify(const char *path, const void *message, size_t size);
 
@@ -113,7 +126,7 @@ int linux_queue_parse(const void *datagram, size_t size, struct linux_queued_pac
 int linux_queue_verdict(int fd, uint16_t number, uint32_t id, int accepts);
 
 /* --- fgetxattr(2): the attribute's size, or -errno. --- */
-ssize_t linux_fgetxattr(int fd, const char *name, void *value, size_t size);
+long linux_fgetxattr(int fd, const char *name, void *value, size_t size);
 
 /* --- malloc_trim(3): gives the heap's free pages back to the host. --- */
 void linux_trim_heap(void);

@@ -69,9 +69,7 @@ public enum Program {
 
   /// sd_notify(3): RELOADING=1 with the time, then READY=1, whatever came of it.
   private static func reload(_ server: Server, _ usersFile: String) {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
+    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(linux_monotonic())")
     do throws(UserTable.Problem) {
       server.service.users = try loadUsers(usersFile)
       announce(server)

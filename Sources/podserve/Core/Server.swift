@@ -347,7 +347,5 @@ public final class Server {
 
 /// Milliseconds since boot, without the time asleep.
 public func monotonicMilliseconds() -> UInt64 {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+  linux_monotonic() / 1000
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// How to write to this standard output, decided as systemctl decides it.
@@ -53,11 +54,8 @@ struct Style {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  static func realtime() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
-  }
+  /// CLOCK_REALTIME in microseconds.
+  static func realtime() -> UInt64 { linux_realtime() }
 
   func paint(_ text: String, _ colour: Colour?) -> String {
     guard colours, let colour, !text.isEmpty else { return text }

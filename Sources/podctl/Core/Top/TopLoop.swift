@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import PodAPI
 
@@ -30,15 +31,15 @@ struct TopLoop {
     view.readAt = Style.realtime()
     let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
     var terminal = TopTerminal(isDumb: isDumb)
-    var next = Self.monotonic() + view.delay
+    var next = linux_monotonic() + view.delay
     measure()
     terminal.show(view.screen(style))
     while true {
-      let now = Self.monotonic()
+      let now = linux_monotonic()
       if now >= next {
         read()
         terminal.show(view.screen(style))
-        next = Self.monotonic() + view.delay
+        next = linux_monotonic() + view.delay
         continue
       }
       switch terminal.wait(milliseconds: Int((next - now) / 1000) + 1) {
@@ -55,7 +56,7 @@ struct TopLoop {
           default: _ = view.handle(key, lines: style.lines)
           }
         }
-        next = min(next, Self.monotonic() + view.delay)
+        next = min(next, linux_monotonic() + view.delay)
       }
       measure()
       terminal.show(view.screen(style))
@@ -71,8 +72,8 @@ struct TopLoop {
   private mutating func read() {
     do throws(CallError) {
       if client == nil {
-        guard Self.monotonic() >= triedAt + Self.pause else { return }
-        triedAt = Self.monotonic()
+        guard linux_monotonic() >= triedAt + Self.pause else { return }
+        triedAt = linux_monotonic()
         client = try context.client()
       }
       guard let client else { return }
@@ -83,11 +84,5 @@ struct TopLoop {
       view.trouble = error.message
       if !error.isAnswer { client = nil }
     }
-  }
-
-  private static func monotonic() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
   }
 }
