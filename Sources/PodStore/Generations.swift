@@ -62,9 +62,12 @@ extension PlacementStore {
   }
 
   /// podd begins to stop it, and why.
-  public func setStopCause(_ cause: EndReason, of unit: UnitName) throws(StoreError) {
+  ///
+  /// - Parameter asked: systemd is told; false when its connections are waited for first.
+  public func setStopCause(_ cause: EndReason, asked: Bool, of unit: UnitName) throws(StoreError) {
     try update(
-      unit, "UPDATE generation SET stop_cause = ? WHERE pod = ? AND generation = ?", [cause.description])
+      unit, "UPDATE generation SET stop_cause = ?, stop_asked = ? WHERE pod = ? AND generation = ?",
+      [cause.description, asked])
   }
 
   /// Records a generation's end, once: the first reason stays.

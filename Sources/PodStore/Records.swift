@@ -100,6 +100,8 @@ public struct GenerationRecord: Sendable, Equatable {
   public var readyAt: Int64?
   /// Why podd began to stop it; nil as long as it has not.
   public var stopCause: EndReason?
+  /// systemd has been asked to stop it: its end is podd's doing. False while its connections are waited for.
+  public var stopAsked = false
   public var endedAt: Int64?
   public var reason: EndReason?
   /// JSON: what the reason was concluded from.
@@ -107,9 +109,12 @@ public struct GenerationRecord: Sendable, Equatable {
 }
 
 extension GenerationRecord {
+  /// The reason for an end that nobody saw.
+  public var unseenEnd: EndReason { stopAsked ? stopCause ?? .unknownAdopted : .unknownAdopted }
+
   static let columns = """
     pod, generation, boot_id, invocation_id, main_pid, main_start_ticks, begun_at, started_at, ready_at,
-    stop_cause, ended_at, reason, evidence
+    stop_cause, stop_asked, ended_at, reason, evidence
     """
 
   init(_ row: Row) throws {
@@ -122,6 +127,7 @@ extension GenerationRecord {
     startedAt = row["started_at"]
     readyAt = row["ready_at"]
     stopCause = try decodeOptional(row, "stop_cause", EndReason.init(_:))
+    stopAsked = row["stop_asked"]
     endedAt = row["ended_at"]
     reason = try decodeOptional(row, "reason", EndReason.init(_:))
     evidence = row["evidence"]

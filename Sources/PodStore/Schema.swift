@@ -11,8 +11,7 @@ enum Schema {
       try db.execute(sql: v2)
     }
     migrator.registerMigration("v3") { db in
-      // Why podd began to stop it: what podd's own death in the middle of that must not change.
-      try db.execute(sql: "ALTER TABLE generation ADD COLUMN stop_cause TEXT")
+      try db.execute(sql: v3)
     }
     return migrator
   }()
@@ -36,6 +35,13 @@ enum Schema {
     }
     try migrator.migrate(queue)
   }
+
+  private static let v3 = """
+    -- Why podd began to stop it: what podd's own death in the middle of that must not change.
+    ALTER TABLE generation ADD COLUMN stop_cause TEXT;
+    -- Whether systemd was asked to; not while its connections were waited for.
+    ALTER TABLE generation ADD COLUMN stop_asked INTEGER NOT NULL DEFAULT 0 CHECK (stop_asked IN (0, 1));
+    """
 
   private static let v2 = """
     CREATE TABLE rollout (

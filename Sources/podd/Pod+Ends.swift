@@ -27,10 +27,14 @@ extension Pod {
   /// So that the podd after this one knows what it is in the middle of.
   func recordStopCause(_ run: Run) {
     let cause = run === own ? lifecycle.stopCause : lifecycle.beside?.cause
-    guard let cause, cause != run.stopCause, let unit = run.unit else { return }
-    run.stopCause = cause
+    // Waited for once more, after systemd was asked already: no way back.
+    let asked = run.isStopping || run.isStopRecorded
+    guard let cause, (cause, asked) != (run.stopCause, run.isStopRecorded), let unit = run.unit else {
+      return
+    }
+    (run.stopCause, run.isStopRecorded) = (cause, asked)
     host.write("why \(unit) is stopped") { store throws(StoreError) in
-      try store.setStopCause(cause, of: unit)
+      try store.setStopCause(cause, asked: asked, of: unit)
     }
   }
 
@@ -141,7 +145,8 @@ extension Pod {
     tidyUp(after: run, unit)
     run.crew = nil
     if run === own { sample = nil }
-    handle(run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
+    let reason = evidence.reason(stoppedFor: run.recordedStop)
+    handle(run, own: .ended(reason), beside: .besideEnded(reason))
   }
 
   /// What nobody waits for: the next generation has another name, and is more urgent.

@@ -206,9 +206,9 @@ final class Pod {
   }
 
   /// The generation on record ended while podd was away.
-  func endedUnseen() {
-    lifecycle.endedUnseen(.unknownAdopted)
-    record.lastExitReason = .unknownAdopted
+  func endedUnseen(_ reason: EndReason) {
+    lifecycle.endedUnseen(reason)
+    record.lastExitReason = reason
   }
 
   // MARK: Waiting

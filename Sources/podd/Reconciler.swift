@@ -82,7 +82,7 @@ struct Reconciler {
       case .relieve(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):
-        clear(unit, owned: owned)
+        clear(unit, end: owned ? UnitName(unit).flatMap { records[$0]?.unseenEnd } ?? .unknownAdopted : nil)
         if !owned { outcome.orphans += 1 }
       case .resetFailed(let unit):
         // Forgotten meanwhile is as good.
@@ -92,7 +92,7 @@ struct Reconciler {
         // Of one that is being stopped, when that is done.
         if host.leftovers.contains(unit) { break }
         if let record = records[unit] { killEscaped(record) }
-        endUnseen(unit)
+        endUnseen(unit, records[unit]?.unseenEnd ?? .unknownAdopted)
       }
     }
     return outcome
@@ -109,7 +109,7 @@ struct Reconciler {
       return
     }
     // It ended since it was looked at.
-    clear(unit.description, owned: true)
+    clear(unit.description, end: record?.unseenEnd ?? .unknownAdopted)
     outcome.ended += 1
   }
 
@@ -160,16 +160,16 @@ struct Reconciler {
     host.pods[unit.pod].map { Launcher.cgroupPath(unit, tier: $0.record.tier) }
   }
 
-  private func endUnseen(_ unit: UnitName) {
+  private func endUnseen(_ unit: UnitName, _ reason: EndReason) {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
-    if let pod = host.pods[unit.pod], pod.own?.unit == nil { pod.endedUnseen() }
+    if let pod = host.pods[unit.pod], pod.own?.unit == nil { pod.endedUnseen(reason) }
     let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
     Log.event(
-      .podEnded, "\(unit) ended while podd was away: \(EndReason.unknownAdopted).", priority: .notice,
-      fields + [("POD_REASON", EndReason.unknownAdopted.description), ("POD_UNIT", unit.description)])
+      .podEnded, "\(unit) ended while podd was away: \(reason).", priority: .notice,
+      fields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)])
     host.write("the end of \(unit)") { store throws(StoreError) in
-      try store.endGeneration(unit, reason: .unknownAdopted, evidence: nil, now: now)
+      try store.endGeneration(unit, reason: reason, evidence: nil, now: now)
     }
   }
 
@@ -299,11 +299,13 @@ struct Reconciler {
 
   /// Stops a scope that no pod can take over, and records its end only when nothing of it is left. Nobody but its pod
   /// waits for that.
-  private func clear(_ unit: String, owned: Bool) {
+  private func clear(_ unit: String, end reason: EndReason?) {
     host.leftovers.add(unit) {
       await self.stop(unit)
-      if owned, let name = UnitName(unit) { self.endUnseen(name) }
-      if owned { return }
+      if let reason {
+        if let name = UnitName(unit) { self.endUnseen(name, reason) }
+        return
+      }
       Log.event(
         .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
         [("POD_UNIT", unit)])

@@ -71,6 +71,14 @@ import Testing
     #expect(reason(result: "success") == .unknownAdopted)
   }
 
+  @Test func anEndThatNobodySawIsOfTheStopThatHadBegun() {
+    #expect(EndEvidence().reason(stoppedFor: .leak) == .leak)
+    #expect(EndEvidence().reason(stoppedFor: nil) == .unknownAdopted)
+    var evidence = EndEvidence()
+    evidence.exit = .signal("SEGV")
+    #expect(evidence.reason(stoppedFor: .leak) == .signal("SEGV"))
+  }
+
   @Test func everyReasonReadsBackAsItPrints() {
     let reasons: [EndReason] = [
       .exited(0), .exited(-1), .signal("KILL"), .signal("34"), .oomOwnLimit, .oomBystander, .leak, .pressure,

@@ -31,6 +31,8 @@ final class SimulatedRun {
   var isCancelled = false
   /// Why it is being stopped, as far as that is known.
   var stopCause: EndReason?
+  var isStopRecorded = false
+  var recordedStop: EndReason? { isStopRecorded ? stopCause : nil }
   /// A stop job is with PID 1.
   var isStopping = false
   /// The main process has ended; what it left behind is being stopped.
@@ -110,7 +112,7 @@ enum StoreJob {
   case ready(UnitName)
   /// The successor's, which takes over once it is on the disk.
   case relieve(SimulatedPod, SimulatedRun, UnitName)
-  case stopCause(UnitName, EndReason)
+  case stopCause(UnitName, EndReason, asked: Bool)
   case end(UnitName, EndReason)
   case wanted(PodName, Lifecycle.Wanted)
   case hold(PodName, Bool)
@@ -126,7 +128,7 @@ extension StoreJob {
     case .begin(let pod, _): "\(pod.name) begins"
     case .started(let unit, let pid, _): "\(unit) started as \(pid)"
     case .ready(let unit), .relieve(_, _, let unit): "\(unit) ready"
-    case .stopCause(let unit, let cause): "\(unit) is stopped: \(cause)"
+    case .stopCause(let unit, let cause, let asked): "\(unit) is \(asked ? "stopped" : "drained"): \(cause)"
     case .end(let unit, let reason): "\(unit) ended: \(reason)"
     case .wanted(let name, let wanted): "\(name) wanted: \(wanted)"
     case .hold(let name, let held): "\(name) held: \(held)"

@@ -113,9 +113,12 @@ extension SimulatedPodd {
 
   func recordStopCause(_ pod: SimulatedPod, _ run: SimulatedRun) {
     let cause = run === pod.own ? pod.lifecycle.stopCause : pod.lifecycle.beside?.cause
-    guard let cause, cause != run.stopCause, let unit = run.unit else { return }
-    run.stopCause = cause
-    jobs.append(.stopCause(unit, cause))
+    let asked = run.isStopping || run.isStopRecorded
+    guard let cause, (cause, asked) != (run.stopCause, run.isStopRecorded), let unit = run.unit else {
+      return
+    }
+    (run.stopCause, run.isStopRecorded) = (cause, asked)
+    jobs.append(.stopCause(unit, cause, asked: asked))
   }
 
   func mainProcessEnded(_ run: SimulatedRun, _ running: SimulatedRun.Running) {
@@ -137,7 +140,8 @@ extension SimulatedPodd {
     run.clearingUp = nil
     simulation.world.failedUnits.remove(running.unit)
     let isOwn = run === pod.own
-    try handle(pod, run, own: .ended(evidence.reason), beside: .besideEnded(evidence.reason))
+    let reason = evidence.reason(stoppedFor: run.recordedStop)
+    try handle(pod, run, own: .ended(reason), beside: .besideEnded(reason))
     if isOwn { try checkReason(running, wasAsked, pod.lifecycle.lastEnd) }
   }
 

@@ -152,13 +152,20 @@ extension SimulatedPodd {
     case .relieve(let pod, let run, let unit):
       try store.generationReady(unit, now: now)
       return { try self.handle(pod, run, own: .ready, beside: .successorReady) }
-    case .stopCause(let unit, let cause):
-      try store.setStopCause(cause, of: unit)
+    case .stopCause(let unit, let cause, let asked):
+      try store.setStopCause(cause, asked: asked, of: unit)
       return {}
     case .end(let unit, let reason):
+      let expected =
+        try reason == .unknownAdopted ? store.openGenerations().first { $0.unit == unit }?.unseenEnd : nil
       let isFirst = try store.endGeneration(unit, reason: reason, now: now)
       simulation.openRows.remove(unit)
-      return { try self.simulation.check(isFirst, "the end of \(unit) is recorded twice") }
+      return {
+        try self.simulation.check(isFirst, "the end of \(unit) is recorded twice")
+        try self.simulation.check(
+          expected ?? reason == reason,
+          "\(unit) was stopped (\(expected?.description ?? "")), recorded is \(reason)")
+      }
     case .wanted(let name, let wanted):
       try store.setWanted(wanted, pod: name)
       return {}

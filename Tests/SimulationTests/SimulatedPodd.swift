@@ -209,7 +209,7 @@ final class SimulatedPodd {
         adopt(pod, record, pid, process.ticks)
       } else {
         simulation.world.kill(unit)
-        endUnseen(unit)
+        endUnseen(unit, record)
       }
     case .relieve(let unit):
       let record = try simulation.store.openGenerations().first { $0.unit == unit }
@@ -223,7 +223,7 @@ final class SimulatedPodd {
         stop(pod, run)
       } else {
         simulation.world.kill(unit)
-        endUnseen(unit)
+        endUnseen(unit, record)
       }
     case .stop(let name, _):
       guard let unit = UnitName(name) else { return }
@@ -236,7 +236,7 @@ final class SimulatedPodd {
     case .end(let unit):
       try simulation.check(
         !simulation.world.isPopulated(unit), "the end of \(unit) is recorded while it runs")
-      endUnseen(unit)
+      endUnseen(unit, try simulation.store.openGenerations().first { $0.unit == unit })
     }
   }
 
@@ -253,16 +253,17 @@ final class SimulatedPodd {
   private func adopted(_ record: GenerationRecord, _ pid: Int32, _ ticks: UInt64) -> SimulatedRun {
     let run = SimulatedRun(launch: nil)
     run.unit = record.unit
-    run.stopCause = record.stopCause
+    (run.stopCause, run.isStopRecorded) = (record.stopCause, record.stopAsked)
     run.running = SimulatedRun.Running(unit: record.unit, pid: pid, ticks: ticks, isAdopted: true)
     // As it was launched: that is on record.
     run.handover = simulation.world.handovers[record.unit] ?? simulation.handover(of: record.unit.pod)
     return run
   }
 
-  private func endUnseen(_ unit: UnitName) {
-    if let pod = pods[unit.pod], pod.own == nil { pod.lifecycle.endedUnseen(.unknownAdopted) }
-    jobs.append(.end(unit, .unknownAdopted))
+  private func endUnseen(_ unit: UnitName, _ record: GenerationRecord?) {
+    let reason = record?.unseenEnd ?? .unknownAdopted
+    if let pod = pods[unit.pod], pod.own == nil { pod.lifecycle.endedUnseen(reason) }
+    jobs.append(.end(unit, reason))
   }
 
   private func settle() throws {

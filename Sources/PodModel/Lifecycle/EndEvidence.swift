@@ -97,6 +97,12 @@ public struct EndEvidence: Sendable, Equatable {
     }
     return exit.map { EndReason($0) } ?? .unknownAdopted
   }
+
+  /// The same, of a generation that an earlier podd had asked systemd to stop: where nobody saw how it ended, that is
+  /// why. Nil: none had.
+  public func reason(stoppedFor cause: EndReason?) -> EndReason {
+    reason == .unknownAdopted ? cause ?? reason : reason
+  }
 }
 
 extension EndReason {
