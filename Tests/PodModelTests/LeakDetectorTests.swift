@@ -93,6 +93,18 @@ import Testing
     isLeftAlone(course)
   }
 
+  /// On a host that is short of memory, and where it ends is no more known than without swap.
+  @Test func aStartThatGoesToSwap() {
+    var course = Course { min(20 + 240 * $0, 87) }
+    course.swap = { min(max(240 * $0 - 30, 0), 30) }
+    isLeftAlone(course)
+  }
+
+  /// A cache that nobody had used before, or a nightly job.
+  @Test func growthAfterARestThatEndsBelowTheLimit() {
+    isLeftAlone(Course { 25 + min(max($0 - 5, 0) * 20, 62) })
+  }
+
   @Test func withoutALimitNothingIsALeak() {
     var detector = LeakDetector(memoryMax: nil, memoryHigh: nil)
     for index in 0..<5000 as Range<UInt64> {
@@ -108,14 +120,14 @@ import Testing
 /// What leaks: found before the limit, with room to act, and not at first sight.
 @Suite struct LeakDetectorLeakTests {
   private func isFound(
-    _ course: Course, free least: Double = 3, _ basis: LeakDetector.Basis? = nil,
+    _ course: Course, free least: Double = 3, _ bases: [LeakDetector.Basis] = [],
     seeds: ClosedRange<UInt64> = 1...5
   ) {
     for seed in seeds {
       let outcome = course.run(seed: seed)
       #expect(
         (outcome.free ?? -1) >= least, "seed \(seed): \(outcome.free ?? -1) free: \(outcome.finding.reason)")
-      if let basis { #expect(outcome.finding.basis == basis) }
+      #expect(bases.isEmpty || bases.contains(outcome.finding.basis), "\(outcome.finding.reason)")
     }
   }
 
@@ -127,7 +139,7 @@ import Testing
   }
 
   @Test func oneThatIsSlowerThanAWeek() {
-    isFound(Course(hours: 336, spacing: 120) { 20 + 80 * $0 / 330 }, free: 10, .forAWeek)
+    isFound(Course(hours: 336, spacing: 120) { 20 + 80 * $0 / 330 }, free: 10, [.forAWeek])
   }
 
   @Test func aFastOne() { isFound(Course(hours: 0.2, spacing: 5) { 20 + 80 * $0 / 0.1 }, free: 4) }
@@ -144,13 +156,15 @@ import Testing
   }
 
   @Test func oneThatStartsLate() {
-    isFound(Course { hour in settling(hour, to: 35, in: 0.2) + max(0, hour - 7) * 15 }, free: 10, .afterRest)
+    isFound(
+      Course { hour in settling(hour, to: 35, in: 0.2) + max(0, hour - 7) * 15 }, free: 10,
+      [.afterRest, .faster])
   }
 
   @Test func oneThatSwaps() {
     var course = Course { 20 + 7 * $0 }
     course.swap = { max(0, 7 * $0 - 40) }
-    isFound(course, free: 10, .intoSwap)
+    isFound(course, free: 10, [.intoSwap])
   }
 
   @Test func twoOneAfterTheOther() {

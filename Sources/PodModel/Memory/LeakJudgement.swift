@@ -99,7 +99,7 @@ struct LeakJudgement {
     let held = intake.lastHeld
     let seconds = span.end - span.start
 
-    if surely >= 0.905 * limit { return .nearTheLimit }
+    if surely >= 0.9015 * limit + min(1.2 * noise, 0.004 * limit) { return .nearTheLimit }
     // The next sample would be too late.
     if held >= 0.91 * limit, held + 1.3 * step >= 0.97 * limit { return .fasterThanSamples }
     if held >= 0.65 * limit, held + step >= 0.985 * limit, span.pace >= 0.8 { return .fasterThanSamples }
@@ -111,10 +111,11 @@ struct LeakJudgement {
     if span.band >= max(0.06 * limit, 12 * noise), span.top + intake.broughtByUsers >= 0.96 * limit {
       return .peaksMeetLimit
     }
-    if surely >= 0.81 * limit, growsIntoSwap(span) { return .intoSwap }
     if surely >= 0.86 * limit, seconds >= 604_800, span.pace >= 0.75 { return .forAWeek }
+    guard surely >= 0.88 * limit else { return nil }
+    if growsIntoSwap(span) { return .intoSwap }
     guard seconds >= 900, let before = quietBefore(span) else { return nil }
-    if surely >= 0.865 * limit, before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
+    if before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
     if surely >= 0.885 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
     return nil
   }

@@ -14,7 +14,7 @@ extension LeakDetector.Basis {
   /// What was concluded, without figures.
   public var words: String {
     switch self {
-    case .tooFewSamples: "too few samples yet, two minutes of them are needed"
+    case .tooFewSamples: "too few samples yet, two minutes of them are needed (one of zero is a misreading)"
     case .noLimit: "without a limit nothing can be told"
     case .steady: "no steady growth"
     case .settling: "growth that slows down"

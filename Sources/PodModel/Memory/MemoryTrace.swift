@@ -10,7 +10,7 @@ public struct MemoryTraceError: Error, Equatable, CustomStringConvertible {
 /// Reads a trace of one pod's memory line by line: CSV with the header
 /// `time_s,anon,swap,file,current,active_users` in any order and among other columns (contract, "JSON").
 ///
-/// Numbers may have decimals. Equal times are accepted, since whole seconds cannot tell two readings apart; times that
+/// Numbers may have decimals, and fields quotes around them. Equal times are accepted, since whole seconds cannot tell two readings apart; times that
 /// run backwards are not. Blank lines are skipped.
 public struct MemoryTrace: Sendable {
   public static let columns = ["time_s", "anon", "swap", "file", "current", "active_users"]
@@ -129,7 +129,7 @@ public struct MemoryTrace: Sendable {
         sawPoint = true
         continue
       }
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { throw notANumber(text, column) }
+      guard isDigit(byte) else { throw notANumber(text, column) }
       let digit = UInt64(byte - UInt8(ascii: "0"))
       digits += 1
       if sawPoint {
@@ -160,6 +160,9 @@ public struct MemoryTrace: Sendable {
     let name = Self.columns[column]
     if text.isEmpty { return error("\(name) is empty") }
     if text.first == UInt8(ascii: "-") { return error("\(name): \(quoted(text)) is negative or no number") }
+    if text.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }), text.first.map(isDigit) ?? false {
+      return error("\(name): \(quoted(text)) is no plain number; write it without an exponent")
+    }
     return error("\(name): \(quoted(text)) is not a number")
   }
 
@@ -174,6 +177,9 @@ private func trimmed(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Slice<UnsafeB
   var text = text
   while let first = text.first, isBlank(first) { text.removeFirst() }
   while let last = text.last, isBlank(last) { text.removeLast() }
+  // Some programs write every name, or every field, in quotes.
+  let quote = UInt8(ascii: "\"")
+  if text.count >= 2, text.first == quote, text.last == quote { text = text.dropFirst().dropLast() }
   return text
 }
 

@@ -153,6 +153,26 @@ def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
 
 
 @case()
+def a_restart_keeps_its_reason_though_the_pod_ends_while_podd_is_away(machine):
+    pod = place(machine, "slow", "TimeoutStopSec=3s\nOverlap=no\n")
+    tell(machine, pod, "ignore_term")
+    before, left = row(machine, pod), processes(machine, pod)
+    asked = machine.start(f"podctl restart {pod['pod']}")
+    wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what="the restart has begun")
+    machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}; systemctl stop podd.service", timeout=60)
+    asked.wait(60)
+    wait_until(lambda: machine.run(f"grep -q . {left}").status != 0, 30, what="the pod has ended")
+    machine.succeed("systemctl start podd.service", timeout=60)
+    wait_until(lambda: row(machine, pod)["state"] == "ready", 60, what="the next generation")
+    now = row(machine, pod)
+    expect((now["generation"], now["last_exit_reason"], now["restarts"]), (before["generation"] + 1, "operator", 0))
+    entries = machine.succeed(f"journalctl -o cat POD_UNIT={before['unit']} POD_REASON=operator")
+    assert "ended while podd was away: operator" in entries, entries
+    agrees(machine)
+    invariants_hold(machine)
+
+
+@case()
 def an_eviction_that_waits_for_connections_keeps_its_reason_over_podds_death(machine):
     workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=30s\n")
     pod = podctl(machine, "provision carol --tier patient")
