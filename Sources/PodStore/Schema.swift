@@ -41,6 +41,8 @@ enum Schema {
     ALTER TABLE generation ADD COLUMN stop_cause TEXT;
     -- Whether systemd was asked to; not while its connections were waited for.
     ALTER TABLE generation ADD COLUMN stop_asked INTEGER NOT NULL DEFAULT 0 CHECK (stop_asked IN (0, 1));
+    -- A rollout to it stopped, and none has come to its end since: some pods served with it, and that is not enough.
+    ALTER TABLE workload_version ADD COLUMN stopped_at INTEGER;
     """
 
   private static let v2 = """

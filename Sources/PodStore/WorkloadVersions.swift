@@ -23,9 +23,10 @@ extension PlacementStore {
   public func workloadServed(_ version: WorkloadVersion, now: Int64) throws(StoreError) {
     try write { db in
       try db.execute(
-        sql:
-          "INSERT OR REPLACE INTO workload_version (workload, version, text, served_at) VALUES (?, ?, ?, ?)",
-        arguments: [version.workload, version.version, version.text, now])
+        sql: """
+          INSERT INTO workload_version (workload, version, text, served_at) VALUES (?, ?, ?, ?)
+            ON CONFLICT (workload, version) DO UPDATE SET served_at = excluded.served_at
+          """, arguments: [version.workload, version.version, version.text, now])
       try db.execute(
         sql: """
           DELETE FROM workload_version WHERE workload = ?1 AND version NOT IN
@@ -34,6 +35,15 @@ extension PlacementStore {
             AND NOT EXISTS (SELECT 1 FROM generation WHERE ended_at IS NULL
              AND generation.workload = ?1 AND generation.workload_version = workload_version.version)
           """, arguments: [version.workload, Self.versionsKept])
+    }
+  }
+
+  /// A rollout to this version has stopped, or (nil) come to its end.
+  public func setRolloutStopped(_ version: WorkloadVersion, at: Int64?) throws(StoreError) {
+    try write { db in
+      try db.execute(
+        sql: "UPDATE workload_version SET stopped_at = ? WHERE workload = ? AND version = ?",
+        arguments: [at, version.workload, version.version])
     }
   }
 
@@ -64,14 +74,15 @@ extension PlacementStore {
     }
   }
 
-  /// The latest version that served and is not this one; nil when there is none.
+  /// The latest version that served and is not this one, one to which a rollout stopped only if there is no other; nil
+  /// when there is none.
   public func workload(_ name: String, before version: String) throws(StoreError) -> WorkloadVersion? {
     try read { db in
       let row = try Row.fetchOne(
         db,
         sql: """
           SELECT workload, version, text FROM workload_version WHERE workload = ? AND version <> ?
-            AND served_at IS NOT NULL ORDER BY served_at DESC LIMIT 1
+            AND served_at IS NOT NULL ORDER BY stopped_at IS NOT NULL, served_at DESC LIMIT 1
           """, arguments: [name, version])
       return row.map { WorkloadVersion(workload: $0["workload"], version: $0["version"], text: $0["text"]) }
     }

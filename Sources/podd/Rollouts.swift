@@ -149,15 +149,24 @@ final class Rollouts {
   }
 
   private func end(_ name: String, _ state: RolloutRecord.State, failed: String?) async {
+    let version = version(ofTier: name)
+    let stoppedAt = state == .stopped ? Int64(realtimeNow()) : nil
     do throws(StoreError) {
       try await host.store.run { store throws(StoreError) in
         guard var record = try store.rollout(ofTier: name) else { return }
         record.state = state
         record.failed = failed
         try store.setRollout(record)
+        if let version { try store.setRolloutStopped(version, at: stoppedAt) }
       }
     } catch {
       Log.error("Cannot record the end of the rollout of tier \(name): \(error)")
     }
+  }
+
+  /// What the last batch was launched with: the files may have changed since the rollout began.
+  private func version(ofTier name: String) -> WorkloadVersion? {
+    (try? host.configuration.tier(name).tier).flatMap { try? host.configuration.workloadSource(of: $0) }?
+      .record
   }
 }

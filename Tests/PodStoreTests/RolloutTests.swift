@@ -35,6 +35,20 @@ import Testing
     #expect(try store.workload("other", before: "b") == nil)
   }
 
+  @Test func `one does not go back to what a rollout stopped at`() throws {
+    try store.workloadServed(version("a"), now: 1)
+    try store.workloadServed(version("b"), now: 2)
+    try store.setRolloutStopped(version("b"), at: 3)
+    #expect(try store.workload("app", before: "c") == version("a"))
+    // Some of its pods serve on: that is no better.
+    try store.workloadServed(version("b"), now: 4)
+    #expect(try store.workload("app", before: "c") == version("a"))
+    #expect(try store.workload("app", before: "a") == version("b"))
+    // Resumed, and it came to its end.
+    try store.setRolloutStopped(version("b"), at: nil)
+    #expect(try store.workload("app", before: "c") == version("b"))
+  }
+
   @Test func `a generation is known by what it was launched with, however much has served since`() throws {
     _ = try store.beginGeneration(pod: pod(1), workload: version("old"), now: 1)
     for number in 0..<20 { try store.workloadServed(version("v\(number)"), now: Int64(number + 2)) }
