@@ -81,6 +81,11 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     if case .launchFailed("store", _) = self { true } else { false }
   }
 
+  /// Whether the program never ran.
+  public var isLaunchFailure: Bool {
+    if case .launchFailed = self { true } else { false }
+  }
+
   /// Reads what `description` prints; nil for anything else.
   public init?(_ text: String) {
     switch text {

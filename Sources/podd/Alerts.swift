@@ -21,8 +21,7 @@ final class Alerts {
 
   /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
   func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
-    hooks[kind]?.raise(
-      Alert(kind, time: realtimeNow(), host: Daemon.hostName, fields: fields).text)
+    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Daemon.hostName, fields: fields))
   }
 }
 
@@ -38,7 +37,8 @@ private final class AlertHook {
   private let unit: String
   private let spool: AlertSpool
   private unowned let host: PodHost
-  private var raised: [String] = []
+  /// Worded when their turn comes: a launch may be waiting for the loop.
+  private var raised: [Alert] = []
   private var isSpooling = false
   private var isRunning = false
   private var hasMore = false
@@ -65,8 +65,8 @@ private final class AlertHook {
     }
   }
 
-  func raise(_ text: String) {
-    raised.append(text)
+  func raise(_ alert: Alert) {
+    raised.append(alert)
     if raised.count > AlertSpool.limit {
       // PID 1 is slow to answer.
       raised.removeFirst()
@@ -79,9 +79,9 @@ private final class AlertHook {
       await EventLoop.main.sleep(Self.politeness)
       while !self.raised.isEmpty {
         let isThere = await self.unitIsThere()
-        let texts = self.raised
+        let alerts = self.raised
         self.raised = []
-        if isThere { self.add(texts) }
+        if isThere { self.add(alerts.map(\.text)) }
       }
       self.isSpooling = false
       self.run()

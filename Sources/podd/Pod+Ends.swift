@@ -77,6 +77,7 @@ extension Pod {
   /// With the last process of its scope the main one has ended, too, unless somebody moved it away: then no limit holds
   /// it and no stop reaches it any more.
   func scopeIsEmpty(_ run: Run, _ generation: Generation) {
+    guard generation.isAlive else { return }
     loopTask { [weak run, weak generation] in
       await EventLoop.main.sleep(1_000_000)
       guard let run, let generation, run.generation === generation, generation.isAlive else { return }

@@ -139,8 +139,7 @@ final class Pod {
       let waiting = waitingForSecond
       waitingForSecond = []
       for continuation in waiting { continuation.resume() }
-    case .armBackoff(let delay):
-      timer = newTimer(delay) { $0.handle(.backoffElapsed) }
+    case .armBackoff(let delay): armBackoff(delay)
     case .persist(let wanted):
       record.wanted = wanted
       if isForgotten { return }
@@ -152,6 +151,16 @@ final class Pod {
     case .resolveReady: resolve(nil)
     case .resolveFailed(let reason): resolve(reason)
     case .announce: host.announce(self)
+    }
+  }
+
+  private func armBackoff(_ delay: UInt64) {
+    if delay == 0, lifecycle.lastEnd?.isLaunchFailure == false {
+      // In this turn of the loop, so that the end and the next launch wait for the disk once. Not after a launch that
+      // failed: it may have waited for nothing, and the loop would not turn any more.
+      loopTask { self.handle(.backoffElapsed) }
+    } else {
+      timer = newTimer(delay) { $0.handle(.backoffElapsed) }
     }
   }
 
