@@ -1,7 +1,7 @@
 import PodStore
 import Systemd
 
-/// A system call that may take long, made beside the loop: the thread exists for as long as that takes.
+/// What may take long, done beside the loop: the thread exists for as long as that takes.
 enum OffLoop {
   /// What `body` returns, or a negative errno when no thread can be started.
   @LoopActor
@@ -10,5 +10,17 @@ enum OffLoop {
       let error = DetachedThread.start { done.resume(returning: body()) }
       if error != 0 { done.resume(returning: -error) }
     }
+  }
+
+  /// The same for what says itself what failed.
+  @LoopActor
+  static func run(_ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno) {
+    let result: Result<Void, Errno> = await withUnsafeContinuation { done in
+      let error = DetachedThread.start {
+        done.resume(returning: Result { () throws(Errno) in try body() })
+      }
+      if error != 0 { done.resume(returning: .failure(Errno(error, "start a thread"))) }
+    }
+    try result.get()
   }
 }

@@ -40,10 +40,13 @@ extension PodHost {
       }
     }
     do throws(Errno) {
-      if purge {
-        try UserData.remove(user, from: source)
-      } else if let source {
-        try UserData.putAside(user, from: source)
+      // A tenant's files may be a million.
+      try await OffLoop.run { () throws(Errno) in
+        if purge {
+          try UserData.remove(user, from: source)
+        } else if let source {
+          try UserData.putAside(user, from: source)
+        }
       }
     } catch {
       throw Refusal(error)

@@ -259,6 +259,27 @@ def deprovision_keeps_the_data_for_a_later_provision_and_purge_does_not(machine)
     refused(machine, "podctl deprovision nobody@example.com", 1, "nobody@example.com")
 
 
+@case(once="13")
+def podd_answers_others_while_it_removes_a_large_tree(machine):
+    place = podctl(machine, f"provision {ALICE}")
+    podctl(machine, f"provision {BOB}")
+    tree = f"/var/lib/podctl/pods/{place['pod']}/{ALICE}"
+    machine.succeed(f"""python3 -c '
+import os
+for outer in range(150):
+    os.mkdir(f"{tree}/{{outer}}")
+    for inner in range(400):
+        os.mknod(f"{tree}/{{outer}}/{{inner}}")
+'""", timeout=300)
+    removal = machine.start(f"podctl deprovision --purge {ALICE}")
+    wait_until(lambda: int(machine.succeed(f"ls {tree} | wc -l")) < 150, 60, 0.02, what="the first files are gone")
+    expect(pods(machine)[place["pod"]]["state"], "ready")
+    assert removal.running, "podd answered when the tree was gone"
+    expect(removal.wait(120).status, 0)
+    expect(machine.succeed(f"find /var/lib/podctl -name '{ALICE}'"), "")
+    expect([each["user"] for each in podctl(machine, "users")], [BOB])
+
+
 @case()
 def logs_and_events_tell_what_happened(machine):
     podctl(machine, f"provision {ALICE}")
