@@ -108,10 +108,15 @@ public struct GenerationRecord: Sendable, Equatable {
   public var evidence: String?
 }
 
-extension GenerationRecord {
-  /// The reason for an end that nobody saw.
-  public var unseenEnd: EndReason { stopAsked ? stopCause ?? .unknownAdopted : .unknownAdopted }
+extension GenerationRecord? {
+  /// The reason for an end that nobody saw; also of a generation that is not on record.
+  public var unseenEnd: EndReason {
+    guard let record = self, record.stopAsked, let cause = record.stopCause else { return .unknownAdopted }
+    return cause
+  }
+}
 
+extension GenerationRecord {
   static let columns = """
     pod, generation, boot_id, invocation_id, main_pid, main_start_ticks, begun_at, started_at, ready_at,
     stop_cause, stop_asked, ended_at, reason, evidence

@@ -3,16 +3,7 @@ import Systemd
 
 /// What may take long, done beside the loop: the thread exists for as long as that takes.
 enum OffLoop {
-  /// What `body` returns, or a negative errno when no thread can be started.
-  @LoopActor
-  static func run(_ body: @escaping @Sendable () -> Int32) async -> Int32 {
-    await withUnsafeContinuation { done in
-      let error = DetachedThread.start { done.resume(returning: body()) }
-      if error != 0 { done.resume(returning: -error) }
-    }
-  }
-
-  /// The same for what says itself what failed.
+  /// Throws what `body` throws, or that no thread can be started; then `body` was not called.
   @LoopActor
   static func run(_ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno) {
     let result: Result<Void, Errno> = await withUnsafeContinuation { done in

@@ -28,11 +28,11 @@ extension Pod {
   func recordStopCause(_ run: Run) {
     let cause = run === own ? lifecycle.stopCause : lifecycle.beside?.cause
     // Waited for once more, after systemd was asked already: no way back.
-    let asked = run.isStopping || run.isStopRecorded
-    guard let cause, (cause, asked) != (run.stopCause, run.isStopRecorded), let unit = run.unit else {
+    let asked = run.isStopping || run.isStopAskedOnRecord
+    guard let cause, (cause, asked) != (run.stopCause, run.isStopAskedOnRecord), let unit = run.unit else {
       return
     }
-    (run.stopCause, run.isStopRecorded) = (cause, asked)
+    (run.stopCause, run.isStopAskedOnRecord) = (cause, asked)
     host.write("why \(unit) is stopped") { store throws(StoreError) in
       try store.setStopCause(cause, asked: asked, of: unit)
     }

@@ -238,7 +238,7 @@ extension Pod {
     let run = Run()
     run.begunAt = UInt64(max(0, begun.begunAt))
     run.unit = generation.unit
-    (run.stopCause, run.isStopRecorded) = (begun.stopCause, begun.stopAsked)
+    (run.stopCause, run.isStopAskedOnRecord) = (begun.stopCause, begun.stopAsked)
     run.generation = generation
     run.tier = tier
     run.source = source

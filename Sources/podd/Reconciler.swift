@@ -82,7 +82,7 @@ struct Reconciler {
       case .relieve(let unit):
         await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
       case .stop(let unit, let owned):
-        clear(unit, end: owned ? UnitName(unit).flatMap { records[$0]?.unseenEnd } ?? .unknownAdopted : nil)
+        clear(unit, end: owned ? UnitName(unit).flatMap { records[$0] }.unseenEnd : nil)
         if !owned { outcome.orphans += 1 }
       case .resetFailed(let unit):
         // Forgotten meanwhile is as good.
@@ -92,7 +92,7 @@ struct Reconciler {
         // Of one that is being stopped, when that is done.
         if host.leftovers.contains(unit) { break }
         if let record = records[unit] { killEscaped(record) }
-        endUnseen(unit, records[unit]?.unseenEnd ?? .unknownAdopted)
+        endUnseen(unit, records[unit].unseenEnd)
       }
     }
     return outcome
@@ -109,7 +109,7 @@ struct Reconciler {
       return
     }
     // It ended since it was looked at.
-    clear(unit.description, end: record?.unseenEnd ?? .unknownAdopted)
+    clear(unit.description, end: record.unseenEnd)
     outcome.ended += 1
   }
 

@@ -21,8 +21,8 @@ final class Run {
   var stopCause: EndReason?
   /// systemd has been asked to stop it.
   var isStopping = false
-  /// So it is on record, too.
-  var isStopRecorded = false
+  /// That systemd has been, by this podd or by one before, is on record.
+  var isStopAskedOnRecord = false
   /// Whether the program knows less of its users than the store.
   var usersAreStale = false
   /// Set when it has ended.
@@ -44,7 +44,7 @@ final class Run {
   var workload: Workload? { source?.workload }
 
   /// Why, as far as systemd was asked to stop it.
-  var recordedStop: EndReason? { isStopRecorded ? stopCause : nil }
+  var recordedStop: EndReason? { isStopAskedOnRecord ? stopCause : nil }
 
   /// Whether this generation and another one of the workload may serve the same data for a while. With
   /// Type=exec podd could not tell which of the two answers the probe.

@@ -28,9 +28,9 @@ import Testing
     try store.setStopCause(.leak, asked: false, of: unit)
     #expect(try store.openGenerations().map(\.stopCause) == [.leak])
     // Its connections are waited for: it may end in the middle of that for a reason of its own.
-    #expect(try store.openGenerations().map(\.unseenEnd) == [.unknownAdopted])
+    #expect(try store.openGenerations().map { GenerationRecord?($0).unseenEnd } == [.unknownAdopted])
     try store.setStopCause(.leak, asked: true, of: unit)
-    #expect(try store.openGenerations().map(\.unseenEnd) == [.leak])
+    #expect(try store.openGenerations().map { GenerationRecord?($0).unseenEnd } == [.leak])
     let evidence = #"{"memory.events":{"oom":1}}"#
     #expect(try store.endGeneration(unit, reason: .oomOwnLimit, evidence: evidence, now: 13))
     let record = try #require(try store.generations(ofPod: pod(1), limit: 10).first)

@@ -31,8 +31,8 @@ final class SimulatedRun {
   var isCancelled = false
   /// Why it is being stopped, as far as that is known.
   var stopCause: EndReason?
-  var isStopRecorded = false
-  var recordedStop: EndReason? { isStopRecorded ? stopCause : nil }
+  var isStopAskedOnRecord = false
+  var recordedStop: EndReason? { isStopAskedOnRecord ? stopCause : nil }
   /// A stop job is with PID 1.
   var isStopping = false
   /// The main process has ended; what it left behind is being stopped.

@@ -113,11 +113,11 @@ extension SimulatedPodd {
 
   func recordStopCause(_ pod: SimulatedPod, _ run: SimulatedRun) {
     let cause = run === pod.own ? pod.lifecycle.stopCause : pod.lifecycle.beside?.cause
-    let asked = run.isStopping || run.isStopRecorded
-    guard let cause, (cause, asked) != (run.stopCause, run.isStopRecorded), let unit = run.unit else {
+    let asked = run.isStopping || run.isStopAskedOnRecord
+    guard let cause, (cause, asked) != (run.stopCause, run.isStopAskedOnRecord), let unit = run.unit else {
       return
     }
-    (run.stopCause, run.isStopRecorded) = (cause, asked)
+    (run.stopCause, run.isStopAskedOnRecord) = (cause, asked)
     jobs.append(.stopCause(unit, cause, asked: asked))
   }
 

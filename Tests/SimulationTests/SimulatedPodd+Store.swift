@@ -156,15 +156,13 @@ extension SimulatedPodd {
       try store.setStopCause(cause, asked: asked, of: unit)
       return {}
     case .end(let unit, let reason):
-      let expected =
-        try reason == .unknownAdopted ? store.openGenerations().first { $0.unit == unit }?.unseenEnd : nil
+      let expected = reason == .unknownAdopted ? try openRecord(unit).unseenEnd : reason
       let isFirst = try store.endGeneration(unit, reason: reason, now: now)
       simulation.openRows.remove(unit)
       return {
         try self.simulation.check(isFirst, "the end of \(unit) is recorded twice")
         try self.simulation.check(
-          expected ?? reason == reason,
-          "\(unit) was stopped (\(expected?.description ?? "")), recorded is \(reason)")
+          expected == reason, "\(unit) was stopped (\(expected)), recorded is \(reason)")
       }
     case .wanted(let name, let wanted):
       try store.setWanted(wanted, pod: name)

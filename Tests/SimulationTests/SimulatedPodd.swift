@@ -202,7 +202,7 @@ final class SimulatedPodd {
     simulation.note("reconciling: \(action)")
     switch action {
     case .adopt(let unit):
-      let record = try simulation.store.openGenerations().first { $0.unit == unit }
+      let record = try openRecord(unit)
       if let record, let pod = pods[unit.pod], let pid = mainProcess(record),
         let process = simulation.world.processes[pid]
       {
@@ -212,7 +212,7 @@ final class SimulatedPodd {
         endUnseen(unit, record)
       }
     case .relieve(let unit):
-      let record = try simulation.store.openGenerations().first { $0.unit == unit }
+      let record = try openRecord(unit)
       if let record, let pod = pods[unit.pod], pod.own != nil, pod.beside == nil,
         let pid = mainProcess(record),
         let process = simulation.world.processes[pid]
@@ -236,7 +236,7 @@ final class SimulatedPodd {
     case .end(let unit):
       try simulation.check(
         !simulation.world.isPopulated(unit), "the end of \(unit) is recorded while it runs")
-      endUnseen(unit, try simulation.store.openGenerations().first { $0.unit == unit })
+      endUnseen(unit, try openRecord(unit))
     }
   }
 
@@ -253,15 +253,19 @@ final class SimulatedPodd {
   private func adopted(_ record: GenerationRecord, _ pid: Int32, _ ticks: UInt64) -> SimulatedRun {
     let run = SimulatedRun(launch: nil)
     run.unit = record.unit
-    (run.stopCause, run.isStopRecorded) = (record.stopCause, record.stopAsked)
+    (run.stopCause, run.isStopAskedOnRecord) = (record.stopCause, record.stopAsked)
     run.running = SimulatedRun.Running(unit: record.unit, pid: pid, ticks: ticks, isAdopted: true)
     // As it was launched: that is on record.
     run.handover = simulation.world.handovers[record.unit] ?? simulation.handover(of: record.unit.pod)
     return run
   }
 
+  func openRecord(_ unit: UnitName) throws(StoreError) -> GenerationRecord? {
+    try simulation.store.openGenerations().first { $0.unit == unit }
+  }
+
   private func endUnseen(_ unit: UnitName, _ record: GenerationRecord?) {
-    let reason = record?.unseenEnd ?? .unknownAdopted
+    let reason = record.unseenEnd
     if let pod = pods[unit.pod], pod.own == nil { pod.lifecycle.endedUnseen(reason) }
     jobs.append(.end(unit, reason))
   }

@@ -10,8 +10,8 @@ public struct MemoryTraceError: Error, Equatable, CustomStringConvertible {
 /// Reads a trace of one pod's memory line by line: CSV with the header
 /// `time_s,anon,swap,file,current,active_users` in any order and among other columns (contract, "JSON").
 ///
-/// Numbers may have decimals, and fields quotes around them. Equal times are accepted, since whole seconds cannot tell two readings apart; times that
-/// run backwards are not. Blank lines are skipped.
+/// Numbers may have decimals, and fields quotes around them. Equal times are accepted, since whole seconds cannot tell
+/// two readings apart; times that run backwards are not. Blank lines are skipped.
 public struct MemoryTrace: Sendable {
   public static let columns = ["time_s", "anon", "swap", "file", "current", "active_users"]
   /// A line or a header that is longer was not meant for us.

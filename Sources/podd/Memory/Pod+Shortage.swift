@@ -104,19 +104,20 @@ extension Pod {
     // One that was frozen and is woken in the middle of it is somebody's again.
     while left > 0, generation === self.generation, state == asked {
       let amount = min(left, Self.reclaimStep)
-      let result = await OffLoop.run { Self.write(amount, to: file) }
       // EAGAIN: there is less to be had.
-      guard result == 0 else { return }
+      do throws(Errno) {
+        try await OffLoop.run { () throws(Errno) in try Self.write(amount, to: file) }
+      } catch { return }
       left -= amount
     }
   }
 
-  private nonisolated static func write(_ amount: UInt64, to file: String) -> Int32 {
+  private nonisolated static func write(_ amount: UInt64, to file: String) throws(Errno) {
     let raw = linux_open(file, O_WRONLY | O_CLOEXEC, 0)
-    guard raw >= 0 else { return errno }
+    guard raw >= 0 else { throw Errno.last("open \(file)") }
     defer { close(raw) }
     let text = Array(String(amount).utf8)
     let written = text.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
-    return written == text.count ? 0 : errno
+    if written != text.count { throw Errno.last("write \(file)") }
   }
 }

@@ -140,11 +140,13 @@ final class PressureWatch {
       while !self.leftToClose.isEmpty {
         let descriptors = self.leftToClose
         self.leftToClose = []
-        let result = await OffLoop.run {
-          for descriptor in descriptors { _ = Glibc.close(descriptor) }
-          return 0
+        let closeAll: @Sendable () -> Void = { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
+        do throws(Errno) {
+          try await OffLoop.run(closeAll)
+        } catch {
+          // No thread can be started.
+          closeAll()
         }
-        if result < 0 { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
       }
       self.isClosing = false
     }
