@@ -94,7 +94,7 @@ HANGS = (
     End("SIGSTOP by itself", "probed", "tell stop_itself", ("health",), "ready"),
     End("a busy loop", "probed", "tell busy", ("health",), "ready"),
     End("no accept any more", "probed", "tell deaf", ("health",), "ready"),
-    End("a full accept queue", "binding", "tell deaf; fill", ("health",), "ready"),
+    End("a full accept queue", "binding", "tell deaf; fill", ("health",), "ready", "end_filling"),
     End("a closed listening socket", "binding", "tell close_the_socket", ("health",), "ready"),
 )
 

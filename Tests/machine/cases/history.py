@@ -1,10 +1,96 @@
 """How memory went, and what is used now: the minutes that podd keeps, and podctl top."""
 
+import math
+import random
+
 from podctl_testing import case, cgroup, complaints, expect, moment, podctl, pods, refused, wait_until
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 DATABASE = "/var/lib/podctl/history.db"
 SET_ASIDE = "94defd2068b8417e876c3b68c64e24a6"
+
+
+HEADER = "time_s,anon,swap,file,current,active_users"
+LIMIT = 96 << 20
+
+
+def settling(hour, to, hours):
+    return to * (1 - math.exp(-hour / hours))
+
+
+#: Per cent of the limit that is held at an hour of twelve: nothing of it is a leak.
+HEALTHY = {
+    "warm-up": lambda hour: 15 + settling(hour, 50, 0.4),
+    "cache at nine tenths": lambda hour: min(12 + 78 * hour / 3, 90),
+    "cache that slows down": lambda hour: settling(hour, 89, 2),
+    "heap at its ceiling": lambda hour: settling(hour, 93, 0.1),
+    "collector": lambda hour: 30 + 45 * (hour / 0.7 % 1),
+    "day": lambda hour: 45 + 30 * math.sin(hour / 12 * 2 * math.pi),
+    "jump": lambda hour: 30 if hour < 6 else 70,
+    "fragments": lambda hour: 40 + 9 * math.log1p(hour),
+    "hourly job": lambda hour: 40 + (35 if hour % 1 < 0.1 else 0),
+    "users": lambda hour: 20 + 5 * min(int(hour), 10),
+}
+
+
+def trace(percent, *, users=lambda hour: 5, file=lambda hour: 4):
+    """Twelve hours, a sample every ten seconds, with noise."""
+    noise = random.Random(12)
+    lines = [HEADER]
+    for index in range(4320):
+        hour = index / 360
+        held = int(LIMIT * max(percent(hour) + noise.gauss(0, 0.2), 1) / 100)
+        cache = int(LIMIT * file(hour) / 100)
+        lines.append(f"{index * 10},{held},0,{cache},{held + cache},{users(hour)}")
+    return "\n".join(lines) + "\n"
+
+
+@case()
+def twelve_hours_of_what_is_healthy_are_left_alone_and_a_leak_is_not(machine):
+    def verdict(name, text):
+        machine.put("/root/trace.csv", text)
+        said = podctl(machine, "leak-replay /root/trace.csv --memory-max 96M", timeout=120)
+        return said["verdict"], f"{name}: {said['reason']}"
+
+    for name, percent in HEALTHY.items():
+        users = {"users": (lambda hour: min(int(hour), 10) + 2)} if name == "users" else {}
+        said, why = verdict(name, trace(percent, **users))
+        expect(said, "ok", why)
+    said, why = verdict("page cache", trace(lambda hour: 25, file=lambda hour: min(9 * hour, 70)))
+    expect(said, "ok", why)
+    said, why = verdict("leak", trace(lambda hour: 20 + 6.6 * hour))
+    expect(said, "leak", why)
+
+
+#: What is wrong with a trace, and what podctl says of it.
+BROKEN = {
+    "text": (f"{HEADER}\n0,1,2,3,4,5\n10,many,2,3,4,5\n", "trace.csv:3: anon"),
+    "a column that is missing": ("time_s,anon,file,current,active_users\n0,1,3,4,5\n", "trace.csv:1: missing column swap"),
+    "a field that is missing": (f"{HEADER}\n0,1,2,3,4\n", "trace.csv:2: 5 fields"),
+    "time that runs backwards": (f"{HEADER}\n10,1,2,3,4,5\n9,1,2,3,4,5\n", "trace.csv:3: time_s runs backwards"),
+    "a negative number": (f"{HEADER}\n0,1,-2,3,4,5\n", "trace.csv:2: swap"),
+    "a number that is too large": (f"{HEADER}\n0,99999999999999999999,2,3,4,5\n", "trace.csv:2: anon"),
+    "nothing": ("", "trace.csv:1: the header is missing"),
+    "no samples": (f"{HEADER}\n", "no samples"),
+    "no text at all": (bytes(range(256)) * 40, "trace.csv:1"),
+}
+
+
+@case()
+def a_trace_that_is_none_is_refused_with_its_line_and_a_long_one_is_read(machine):
+    for text, told in BROKEN.values():
+        machine.put("/root/trace.csv", text)
+        refused(machine, "podctl leak-replay /root/trace.csv --memory-max 96M", 64, told)
+    machine.succeed(f"""python3 -c '
+print("{HEADER}")
+for row in range(1_000_000):
+    print(f"{{row * 10}},{{40000000 + row % 7 * 1000}},0,0,50000000,5")
+' > /root/trace.csv""", timeout=300)
+    # Its own memory is no matter of the trace's length.
+    said = machine.run("bash -c 'ulimit -v 400000; exec podctl --json leak-replay /root/trace.csv --memory-max 96M'",
+                       timeout=300)
+    expect(said.status, 0, said.stderr)
+    assert '"verdict":"ok"' in said.stdout.replace(" ", ""), said.stdout
 
 
 def at_the_end_of_a_minute(machine, offset="0 seconds"):

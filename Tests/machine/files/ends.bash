@@ -13,9 +13,10 @@ broken() {  # one more line in the workload's file, and the next generation laun
     printf '[Workload]\n%s\n' "$1" > "/etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
     kill -KILL "$PID"
 }
-fill() {  # more connections than the program's queue takes, held open
+fill() {  # more connections than the program's queue takes, held open; those not taken knock again and again
     setsid python3 -c '
 import os, socket, time
+open("/run/filling", "w").write(str(os.getpid()))
 held = []
 for _ in range(10):
     one = socket.socket()
@@ -23,7 +24,12 @@ for _ in range(10):
     one.bind((os.environ["FRONT"], 0))
     one.connect_ex((os.environ["ADDRESS"], int(os.environ["PORT"])))
     held.append(one)
-time.sleep(60)' > /dev/null 2>&1 &
+time.sleep(300)' > /dev/null 2>&1 &
+    until [[ -s /run/filling ]]; do sleep 0.1; done
+}
+end_filling() {  # ... or the next generation has them in its queue instead, silent for a minute
+    kill "$(cat /run/filling)"
+    rm /run/filling
 }
 take_port() {  # somebody else listens where the pod does
     setsid python3 -c '
