@@ -82,7 +82,7 @@ final class Door {
     switch listen {
     case .socket: watchSocket()
     case .port: holdPackets()
-    case nil: host.sockets.drop(pod.name)
+    case nil: if !pod.state.hasScope { host.sockets.drop(pod.name) }
     }
   }
 

@@ -71,9 +71,11 @@ final class ListeningSockets {
     }
   }
 
-  /// Closes it: from now on connections are refused.
+  /// Closes it: from now on connections are refused, and the port can be bound anew, also while systemd has yet to read
+  /// that it is to close its copy. Not for a pod that runs: its program's copy goes with it.
   func drop(_ pod: PodName) {
     guard let raw = sockets.removeValue(forKey: pod) else { return }
+    shutdown(raw, CInt(SHUT_RDWR))
     close(raw)
     if unkept.remove(pod) == nil { Notify.unstore(name: pod.description) }
   }

@@ -103,7 +103,11 @@ extension Pod {
     try Connections.of(address: record.address, port: record.port).filter(isUsers)
   }
 
-  func isUsers(_ connection: Connection) -> Bool { connection.remotePort != probePort }
+  /// An earlier question of podd's, which it has given up, waits like a user's until the program takes it.
+  func isUsers(_ connection: Connection) -> Bool {
+    connection.remotePort != probePort
+      && (connection.isAccepted || !probePorts.contains(connection.remotePort))
+  }
 
   /// How many users' connections the pod has now; nil when the kernel does not tell.
   var connections: Int? { try? usersConnections().count }
@@ -119,15 +123,18 @@ extension Pod {
     return Connections.owned(all, by: sockets).count
   }
 
-  /// While systemd waits for a program that was told to stop: whatever is open when its patience ends is cut.
+  /// While systemd waits for a program that was told to stop: whatever is open when its patience ends is cut. The
+  /// last look is a moment before that: of a program that systemd has killed nothing is left to count.
   func watchConnections(of run: Run, _ generation: Generation) async {
     let patience = run.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
-    let deadline = EventLoop.main.now().after(patience)
+    let deadline = EventLoop.main.now().after(patience - min(patience / 10, 100_000))
     var left = 0
     var pause: UInt64 = 20_000
-    while generation.isPopulated && EventLoop.main.now() < deadline {
+    while generation.isPopulated {
+      let now = EventLoop.main.now()
+      if now >= deadline { break }
       // Most have ended by then, and nobody need have counted.
-      await EventLoop.main.sleep(pause)
+      await EventLoop.main.sleep(min(pause, deadline - now), accuracy: 1)
       pause = min(pause * 2, 500_000)
       left = openConnections(of: run) ?? left
     }

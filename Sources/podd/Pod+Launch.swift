@@ -287,7 +287,7 @@ extension Pod {
       guard state == .starting else { return }
       handle(.ready)
       logReadiness(run)
-      host.write("the readiness of \(name)", readiness(of: run))
+      host.write("the readiness of \(name)", readiness(of: run, at: since))
       afterReadiness(run)
     } else if run === beside, !run.isStopping {
       loopTask { await self.relieve(by: run) }
@@ -297,8 +297,9 @@ extension Pod {
   /// The successor's readiness is on the disk before the one that serves is told to go: were podd to end in
   /// between, the next one would know which of the two to keep.
   private func relieve(by run: Run) async {
+    let readyAt = realtimeNow()
     do throws(StoreError) {
-      try await host.store.run(readiness(of: run))
+      try await host.store.run(readiness(of: run, at: readyAt))
     } catch {
       Log.error("Cannot record the readiness of \(name): \(error)")
     }
@@ -306,6 +307,7 @@ extension Pod {
     crew(of: run)
     handle(run, own: .ready, beside: .successorReady)
     guard run === own, state == .ready else { return }
+    since = readyAt
     logReadiness(run)
     afterReadiness(run)
   }
@@ -315,11 +317,13 @@ extension Pod {
       .podReady, "\(name) is ready.", journalFields + [("POD_UNIT", run.unit?.description ?? "")])
   }
 
-  private func readiness(of run: Run) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
+  /// - Parameter time: Also what is shown as `since`, so that the next podd shows the same. CLOCK_REALTIME, microseconds.
+  private func readiness(
+    of run: Run, at time: UInt64
+  ) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
     let unit = run.unit
-    let now = Int64(realtimeNow())
     return { store throws(StoreError) in
-      if let unit { try store.generationReady(unit, now: now) }
+      if let unit { try store.generationReady(unit, now: Int64(time)) }
     }
   }
 

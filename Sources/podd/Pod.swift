@@ -16,7 +16,7 @@ final class Pod {
   private(set) var own: Run?
   private(set) var beside: Run?
   /// CLOCK_REALTIME, microseconds: when the state was entered.
-  private(set) var since: UInt64
+  var since: UInt64
   var usersWritten: [UserRecord] = []
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?

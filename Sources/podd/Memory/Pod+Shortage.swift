@@ -49,6 +49,7 @@ extension Pod {
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
     guard let generation else { return 0 }
     let before = generation.number("memory.current") ?? 0
+    let begun = EventLoop.main.now()
     var freed: UInt64 = 0
     var text: String
     switch step.act {
@@ -70,26 +71,25 @@ extension Pod {
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
       stopGracefully(.pressure, then: .cold)
-      var waited: UInt64 = 0
-      while state == .stopping || state == .draining, waited < Self.patience {
+      let deadline = begun.after(Self.patience)
+      while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
         await EventLoop.main.sleep(50_000)
-        waited += 50_000
       }
       freed = before
       text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
     }
-    tell(step, freed, text)
+    tell(step, idleUSec: step.idleUSec + (EventLoop.main.now() - begun), freed, text)
     return freed
   }
 
-  private func tell(_ step: Shortage.Step, _ freed: UInt64, _ what: String) {
-    let idle = step.idleUSec / 1_000_000
+  private func tell(_ step: Shortage.Step, idleUSec: UInt64, _ freed: UInt64, _ what: String) {
+    let idle = idleUSec / 1_000_000
     let text =
       "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
     let fields =
       journalFields + ShortageGuard.fields(step.host) + [
         ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),
-        ("POD_IDLE_USEC", String(step.idleUSec)), ("POD_MEMORY_FREED", String(freed)),
+        ("POD_IDLE_USEC", String(idleUSec)), ("POD_MEMORY_FREED", String(freed)),
       ]
     givenUp = GivenUp(at: realtimeNow(), sentence: text)
     Log.event(.podGaveMemory, text + ".", fields)

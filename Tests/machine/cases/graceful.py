@@ -103,7 +103,8 @@ print(connection.recv(4096).decode().splitlines()[0])
 @case(once="12")
 def a_drain_is_bounded_and_says_what_it_cut(machine):
     # It serves one connection at a time, so podd's own question waits behind the user's; it is not one that is cut.
-    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nProbeSec=1s\nTimeoutDrainSec=3s\n")
+    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nProbeSec=1s\nProbeTimeoutSec=2min\nTimeoutDrainSec=3s\n"
+             "Environment=PATIENCE=120\n")
     pod = podctl(machine, "provision alice --tier patient")
     idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
     wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
@@ -119,6 +120,21 @@ def a_drain_is_bounded_and_says_what_it_cut(machine):
     assert "cut" in said, said
 
 
+@case(once="13")
+def connections_that_end_with_a_program_that_would_not_are_told_as_cut(machine):
+    workload(machine, "stubborn", "Type=notify\nListen=socket\n")
+    pod = podctl(machine, "provision alice --tier stubborn")
+    curl(machine, pod, "/do/ignore_term")
+    idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
+    wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
+    machine.succeed(f"podctl restart {pod['pod']}", timeout=60)
+    idle.wait(30)
+    ended = next(each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"])
+    expect((ended["reason"], evidence(ended)["cut_connections"]), ("operator", 1))
+    told = machine.succeed(f"journalctl -b -o cat -t podd POD={pod['pod']} POD_CONNECTIONS=1")
+    assert "left after 3.0 s" in told, told
+
+
 def generations(machine, pod):
     """The pod's launches as the database has them, the oldest first; times as seconds since the epoch."""
     rows = json.loads(machine.succeed(
@@ -128,6 +144,13 @@ def generations(machine, pod):
         for key in ("begun_at", "started_at", "ready_at", "ended_at"):
             row[key] = row[key] and row[key] / 1e6
     return rows
+
+
+def served(machine):
+    """The workloads' texts that have proved that they work, by the database."""
+    return machine.succeed(
+        "rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look && "
+        "sqlite3 /run/look/podctl.db 'SELECT text FROM workload_version WHERE served_at IS NOT NULL'")
 
 
 def gaps(machine, pod):
@@ -210,6 +233,8 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
 
     # The workload breaks in between: one pod does not come back, and the others stay as they are.
     before = main_pids(machine, places)
+    # What is gone back to is what has proved that it works.
+    wait_until(lambda: "RELEASE=2" in served(machine), 60, what="the second version on record as one that works")
     rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 2s")
     wait_until(lambda: sum(main_pids(machine, places)[pod] != pid for pod, pid in before.items()) >= 2, 120, 0.1,
                what="two pods replaced")
@@ -280,6 +305,8 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
                         f"kill -KILL {pods(machine)[pod['pod']]['main_pid']}")
         wait_until(lambda: pods(machine)[pod["pod"]]["state"] == "crash-loop", 180, what="the crash loop")
         load.window()
+        load.goes_on(200)
+        load.window()
         figures = load.figures()["windows"]
     load.lost_nothing()
     rows = generations(machine, pod["pod"])
@@ -296,8 +323,9 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
     machine.succeed(f"rm /var/lib/podctl/pods/{pod['pod']}/at-start; podctl reset {pod['pod']}", timeout=60)
     expect(pods(machine)[pod["pod"]]["state"], "ready")
     # The neighbours kept their latency: compared in the same boot, and with room for the launches' own share.
-    alone, beside = figures[during - 1], figures[during]
-    assert beside["requests"] > 50 and beside["p50_ms"] <= 3 * alone["p50_ms"] + 20, (alone, beside)
+    before_it, beside, after_it = figures[during - 1:during + 2]
+    alone = max(before_it["p50_ms"], after_it["p50_ms"])
+    assert beside["requests"] > 50 and beside["p50_ms"] <= 3 * alone + 20, (before_it, beside, after_it)
     for each in neighbours:
         row = pods(machine)[each["pod"]]
         expect((row["main_pid"], row["restarts"]), tuple(before[each["pod"]][key] for key in ("main_pid", "restarts")))
@@ -314,8 +342,8 @@ def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
     workload(machine, "plain", "Type=notify\nListen=socket\n")
     pod = podctl(machine, "provision alice --tier plain")
     for generation in range(1, 6):
-        rows = generations(machine, pod["pod"])
-        wait_until(lambda: float(machine.succeed("date +%s.%N")) > rows[-1]["ready_at"] + 2.5, 30)
+        ready = wait_until(lambda: generations(machine, pod["pod"])[-1]["ready_at"], 30, what="readiness on record")
+        wait_until(lambda: float(machine.succeed("date +%s.%N")) > ready + 2.5, 30)
         machine.succeed(f"kill -KILL {pods(machine)[pod['pod']]['main_pid']}")
         wait_until(lambda: (pods(machine)[pod["pod"]]["state"], pods(machine)[pod["pod"]]["generation"]) ==
                    ("ready", generation + 1), 60, what=f"generation {generation + 1}")
@@ -363,8 +391,9 @@ def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
     def workers():
         return set(machine.succeed(f"pgrep -x podserve -U {pod['pod']}").split())
 
+    # The pod is ready with the first of them.
+    wait_until(lambda: len(workers()) == 2, 30, what="two workers")
     first = workers()
-    expect(len(first), 2, "workers")
     least = [2]
     with Load(machine, targets(machine, [pod]), "--connections", 8, "--pause", 0.02) as load:
         restart = machine.start(f"podctl restart {pod['pod']}")

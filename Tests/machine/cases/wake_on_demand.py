@@ -160,3 +160,27 @@ def a_reboot_changes_nothing_for_who_wakes_a_pod_and_a_broken_one_is_not_launche
         expect(shown["last_exit_reason"], "exited:3")
         refuses(machine, pod)
     invariants_hold(machine)
+
+
+@case(once="13")
+def podds_own_questions_are_no_visitors_of_a_pod_that_did_not_answer_them(machine):
+    machine.put(f"{PROGRAMS}/greeter", SERVER, mode=0o755)
+    machine.put("/etc/podctl/workloads/deaf.conf",
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/greeter\nType=exec\nListen=socket\nProbe=tcp\n"
+                "ProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=100\nTimeoutStopSec=5s\n"
+                "Environment=HOLD=${STATE_DIRECTORY}/hold\n")
+    machine.put("/etc/podctl/tiers/deaf.conf", "[Tier]\nWorkload=deaf\nUsersPerPod=1\nMemoryMax=128M\n")
+    pod = podctl(machine, "provision alice --tier deaf", timeout=120)
+    before = pods(machine)[pod["pod"]]
+    machine.succeed(f"kill -STOP {before['main_pid']}")
+    waiting = f"ss -Hltn src {pod['address']}:{pod['port']} | awk '{{ print $2 }}'"
+    wait_until(lambda: int(machine.succeed(waiting)) >= 3, 60, 0.2, "podd has asked three times")
+    expect(podctl(machine, f"status {pod['pod']}")["connections"], 0, "connections of users")
+    machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
+    # They wait in the socket, which podd holds, until podd has taken them off.
+    wait_until(lambda: int(machine.succeed(waiting)) == 0, 60, 0.2, "an empty queue")
+    after = pods(machine)[pod["pod"]]
+    expect((after["state"], after["generation"]), ("cold", before["generation"]), "the pod that was evicted")
+    expect(woken(machine, pod), 0, "wakings")
+    answers(machine, pod)
+    invariants_hold(machine)
