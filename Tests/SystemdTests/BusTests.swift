@@ -2,7 +2,7 @@ import Systemd
 import Testing
 
 /// Two connections to a bus of the test's own, both on the loop, as podd and its clients share one.
-@Suite(.timeLimit(.minutes(1))) struct BusTests {
+@Suite(.timeLimit(.minutes(10))) struct BusTests {
   static let name = "org.podctl1.Test"
   static let path = "/org/podctl1/test"
 

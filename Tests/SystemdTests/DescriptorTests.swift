@@ -2,7 +2,7 @@ import Glibc
 import Systemd
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DescriptorTests {
+@Suite(.timeLimit(.minutes(10))) struct DescriptorTests {
   @Test func aDescriptorIsClosedWithItsOwner() throws {
     var ends: [CInt] = [0, 0]
     try #require(openPair(&ends))

@@ -8,7 +8,7 @@ import Testing
   func increment() { value += 1 }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct EventLoopTests {
+@Suite(.timeLimit(.minutes(10))) struct EventLoopTests {
   @Test func jobsFromForeignThreadsRunOneAtATime() async throws {
     let counter = try await onLoop { Counter() }
     await withTaskGroup(of: Void.self) { group in
@@ -22,8 +22,10 @@ import Testing
   @Test func jobsNeverStarveEvents() async throws {
     try await onLoop {
       let fired = Flag()
-      // Far enough away that a busy host does not let it pass before the first turn.
-      let timer = try EventSource.timer(EventLoop.main, after: 100_000) { fired.isSet = true }
+      // Counted from when the loop last looked at the clock; far enough away that a busy host does not let it pass before
+      // the first turn.
+      await EventLoop.main.sleep(1)
+      let timer = try EventSource.timer(EventLoop.main, after: 1_000_000) { fired.isSet = true }
       var turns = 0
       while !fired.isSet {
         await Task.yield()
@@ -93,7 +95,7 @@ import Testing
     try await onLoop {
       let order = Mailbox<String>()
       loopTask {
-        await EventLoop.main.sleep(2_500_000)
+        await EventLoop.main.sleep(8_000_000)
         order.put("one long")
       }
       loopTask {

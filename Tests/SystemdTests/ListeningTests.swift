@@ -2,7 +2,7 @@ import Systemd
 import Testing
 
 /// A client without a loop, in a process of its own, that hears signals while it waits for an answer.
-@Suite(.timeLimit(.minutes(1))) struct ListeningTests {
+@Suite(.timeLimit(.minutes(10))) struct ListeningTests {
   static let name = "org.podctl1.Test"
   static let path = "/org/podctl1/test"
 

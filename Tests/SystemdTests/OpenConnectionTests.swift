@@ -4,7 +4,7 @@ import Systemd
 import Testing
 
 /// `linux_tcp_connections` against the running kernel: what the server has not closed, and nothing else.
-@Suite(.timeLimit(.minutes(1))) struct OpenConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct OpenConnectionTests {
   @Test(arguments: [AF_INET, AF_INET6])
   func connectionsAreFoundWithTheSocketThatWasAccepted(family: CInt) throws {
     let server = try Server(family)

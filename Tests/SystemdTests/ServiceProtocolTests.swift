@@ -5,7 +5,7 @@ import Testing
 
 /// What is spoken with the service manager and with journald, by a process of its own: the sockets are named
 /// by the environment, or stand at fixed places.
-@Suite(.timeLimit(.minutes(1))) struct ServiceProtocolTests {
+@Suite(.timeLimit(.minutes(10))) struct ServiceProtocolTests {
   @Test func readinessAndStoredDescriptorsReachTheManager() throws {
     let scratch = try Scratch()
     let manager = try DatagramSocket(at: "\(scratch.path)/notify")

@@ -24,6 +24,9 @@ PORT = "agent"
 #: background must not hold up its own answer.
 AFTERWARDS = 1.0
 
+#: What a pipe holds, in bytes (pipe(7)).
+PIPE = 1 << 16
+
 
 class Port:
     def __init__(self, name):
@@ -69,6 +72,8 @@ class Port:
 class Command:
     def __init__(self, port, request):
         self.port, self.identity = port, request["id"]
+        #: Until when output is waited for; None while the command runs.
+        self.until = None
         account = pwd.getpwnam(request.get("user", "root"))
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -86,20 +91,44 @@ class Command:
         given.close()
 
     def follow(self):
+        over, end = os.pipe()
         readers = [
-            threading.Thread(target=self._forward, args=(name, stream), daemon=True)
+            threading.Thread(target=self._forward, args=(name, stream, over), daemon=True)
             for name, stream in (("stdout", self.process.stdout), ("stderr", self.process.stderr))]
         for reader in readers:
             reader.start()
         status = self.process.wait()
-        until = time.monotonic() + AFTERWARDS
+        self.until = time.monotonic() + AFTERWARDS
+        os.close(end)
         for reader in readers:
-            reader.join(max(0.0, until - time.monotonic()))
+            reader.join()
+        os.close(over)
         self.port.send(id=self.identity, exit=status if status >= 0 else 128 - status)
 
-    def _forward(self, name, stream):
-        while piece := os.read(stream.fileno(), 1 << 16):
+    def _forward(self, name, stream, over):
+        """Sends what comes until it ends, or AFTERWARDS is over. However late this runs, what the command itself wrote
+        is sent: it is in the pipe by then."""
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        poll.register(over, 0)  # its end is told in any case
+        while self.until is None:
+            if any(descriptor == stream.fileno() for descriptor, _ in poll.poll()) and not self._pass_on(name, stream):
+                return
+        poll.unregister(over)
+        left = PIPE
+        while left > 0 and poll.poll(1000 * max(0.0, self.until - time.monotonic())):
+            passed = self._pass_on(name, stream)
+            if not passed:
+                return
+            if time.monotonic() > self.until:
+                left -= passed
+
+    def _pass_on(self, name, stream):
+        """How many bytes it was; 0 at the end."""
+        piece = os.read(stream.fileno(), PIPE)
+        if piece:
             self.port.send(id=self.identity, **{name: base64.b64encode(piece).decode()})
+        return len(piece)
 
     def signal(self, number):
         try:

@@ -193,14 +193,17 @@ def _build(wanted, log):
         finish.write_text(_finishing_script())
         finish.chmod(0o755)
         with open(log, "w") as output:
-            def step(command, **more):
+            def step(command, attempts=1):
                 output.write(f"+ {' '.join(map(str, command))}\n")
                 output.flush()
-                done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, **more)
-                if done.returncode != 0:
-                    sys.exit(f"{command[0]} failed for Debian {wanted.suite}: see {log}")
+                for attempt in range(attempts):
+                    if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode == 0:
+                        return
+                    time.sleep(30 if attempt + 1 < attempts else 0)
+                raise RuntimeError(f"{command[0]} failed for Debian {wanted.suite}: see {log}")
 
-            step([
+            # A mirror may have a bad minute.
+            step(attempts=3, command=[
                 "mmdebstrap", f"--mode={'unshare' if unprivileged else 'root'}", "--variant=minbase",
                 f"--include={','.join(PACKAGES + FLAVOURS[wanted.flavour])}",
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",

@@ -169,7 +169,7 @@ class Machine:
         self._qemu = subprocess.Popen(
             self._command_line(path), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             preexec_fn=_die_with_parent)
-        self._socket = self._connect(path, started + 10)
+        self._socket = self._connect(path, started + timeout)
         threading.Thread(target=self._listen, args=(self._socket, self._qemu), daemon=True).start()
         while not self._hello.wait(0.1):
             if not self.running:
@@ -180,7 +180,10 @@ class Machine:
                 raise NoAgent(f"no agent after {timeout} s\n{self.console_tail()}")
         self.boot_seconds = time.monotonic() - started
         if settle:
-            self.settle(timeout)
+            try:
+                self.settle(timeout)
+            except TimeoutError:
+                raise NoAgent(f"still booting after {timeout} s\n{self.console_tail()}") from None
         return self
 
     def settle(self, timeout=180):
@@ -312,7 +315,7 @@ class Machine:
                 connection.close()
                 if not self.running or time.monotonic() > deadline:
                     message = self._qemu.stderr.read().decode().strip() if not self.running else ""
-                    raise MachineError(f"qemu does not answer on {path}: {message}") from None
+                    raise NoAgent(f"qemu does not answer on {path}: {message}") from None
                 time.sleep(0.02)
 
     def _send(self, **message):

@@ -105,7 +105,8 @@ def refused(machine, command, status, *words, **options):
 def placement(machine):
     """Everything that a call which failed must have left alone: who is placed where, which pods run with
     which main process, whose data there is, and what each pod was told about its users."""
-    volatile = {"memory_current", "memory_anon"}
+    # Sizes are left out of an answer that would take too long.
+    volatile = {"memory_current", "memory_anon", "data_bytes"}
     tables, scopes, data, told = machine.succeed("""
         rm -rf /tmp/placement && mkdir -m 700 /tmp/placement && cp /var/lib/podctl/podctl.db* /tmp/placement
         sqlite3 /tmp/placement/podctl.db "SELECT * FROM user ORDER BY name; SELECT * FROM pod ORDER BY number"
@@ -117,8 +118,9 @@ def placement(machine):
         cd /run/podctl/pods 2> /dev/null && sha256sum */users || true
     """).split("----\n")
     return {
-        "tables": tables, "scopes": scopes, "data": data, "told": told, "users": podctl(machine, "users"),
-        "pods": [{key: pod[key] for key in pod if key not in volatile} for pod in podctl(machine, "pods")],
+        "tables": tables, "scopes": scopes, "data": data, "told": told,
+        **{rows: [{key: row[key] for key in row if key not in volatile} for row in podctl(machine, rows)]
+           for rows in ("users", "pods")},
     }
 
 
@@ -178,7 +180,9 @@ def clean_slate(machine):
         set -e
         command -v podctl > /dev/null || exit 0
         systemctl stop podd.service
-        # A scope may end by itself between the look and the stop: what counts is that none runs afterwards.
+        # Nobody waits for those that mind no SIGTERM. A scope may end by itself between the look and the stop: what counts
+        # is that none runs afterwards.
+        systemctl kill --signal=KILL 'pod-*.scope' 2> /dev/null || true
         systemctl stop 'pod-*.scope' || true
         systemctl reset-failed
         [[ -z $(systemctl list-units --plain --no-legend --state=active,deactivating 'pod-*.scope') ]]
@@ -204,7 +208,8 @@ def complaints(machine, since, allowed=()):
     """What podd, and systemd about podd, said since the moment SINCE at level warning or worse, and every
     crash of a program of ours, as lines; without those in which one of the regular expressions ALLOWED is
     found."""
-    entries = machine.succeed(f"journalctl -o json --no-pager --since=@{since} -u podd.service", timeout=120)
+    entries = machine.succeed(
+        f"journalctl --sync && journalctl -o json --no-pager --since=@{since} -u podd.service", timeout=120)
     wrong = []
     for entry in map(json.loads, entries.splitlines()):
         text = entry.get("MESSAGE")
@@ -222,8 +227,9 @@ def agrees(machine, timeout=90):
     problems = [None]
 
     def none_left():
-        problems[0] = machine.run("/payload/files/audit-host").stdout.strip()
-        return not problems[0]
+        audit = machine.run("/payload/files/audit-host")
+        problems[0] = f"{audit.stdout}{audit.stderr}".strip()
+        return audit.status == 0
 
     try:
         wait_until(none_left, timeout, interval=1)

@@ -1,6 +1,6 @@
 """Does the test machine itself offer what podctl builds on? Without it no other verdict means anything."""
 
-from podctl_testing import case, expect
+from podctl_testing import case, expect, wait_until
 
 
 @case(package=False)
@@ -55,5 +55,6 @@ def a_reboot_keeps_everything_and_a_power_cut_what_was_flushed(machine):
 @case(fresh=True, package=False, memory=512, cpus=1, once="13")
 def the_bus_and_systemd_may_be_restarted_under_the_harness(machine):
     machine.succeed("systemctl daemon-reexec")
+    wait_until(lambda: machine.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), 60)
     machine.succeed("systemctl restart dbus.service")
     expect(machine.succeed("systemctl is-active dbus.service").strip(), "active")

@@ -278,7 +278,6 @@ def happens(end, subject):
     generation = before["generation"] + (0 if before["unit"] else 1)
     since = moment(subject.machine)
     words = subject.environment(before)
-    subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
 
     def concluded(look):
         """The end is on record, or nothing ended."""
@@ -293,6 +292,7 @@ def happens(end, subject):
         return look.shown["state"] == end.state and not look.strays and ended <= set(look.told)
 
     try:
+        subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
         if end.mend:
             awaited(subject, generation, since, concluded, f"the reason {' or '.join(end.reasons)}")
     finally:

@@ -3,10 +3,11 @@
 from loading import PROGRAMS
 from podctl_testing import case, expect, podctl, wait_until
 
-#: Binds its port three seconds after it was started, and greets who connects.
+#: Binds its port once the file HOLD is gone, and greets who connects.
 SERVER = """#!/usr/bin/python3
 import os, socket, time
-time.sleep(3)
+while os.path.exists(os.environ["HOLD"]):
+    time.sleep(0.05)
 server = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])), backlog=128)
 while True:
     connection, _ = server.accept()
@@ -37,13 +38,22 @@ def pod_of_its_own_port(machine):
     machine.put(f"{PROGRAMS}/slow-to-bind", SERVER, mode=0o755)
     machine.put("/etc/podctl/workloads/slow.conf",
                 f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/slow-to-bind\nType=exec\nListen=port\n"
-                "Probe=tcp\nTimeoutStopSec=3s\n")
+                "Probe=tcp\nTimeoutStopSec=3s\nEnvironment=HOLD=${STATE_DIRECTORY}/hold\n")
     machine.put("/etc/podctl/tiers/slow.conf", "[Tier]\nWorkload=slow\nUsersPerPod=1\nMemoryMax=192M\n")
     return podctl(machine, "provision alice --tier slow")
 
 
+def stated_gaps(machine, pod):
+    """What podd has told of POD's times away since the boot, in microseconds."""
+    return [int(gap) for gap in machine.succeed(
+        f"journalctl -b -t podd POD={pod['pod']} -o cat --output-fields=POD_GAP_USEC | grep -x '[0-9]*' || true").split()]
+
+
 def restarted_under(machine, pod, clients, meanwhile=lambda: None):
     """How long CLIENTS waited at most that connected while POD was held, and how long that was, by podd's word."""
+    hold = f"/var/lib/podctl/pods/{pod['pod']}/hold"
+    machine.succeed(f"touch {hold}")
+    before = len(stated_gaps(machine, pod))
     restart = machine.start(f"podctl restart {pod['pod']}")
     held = f"nft list set inet podctl held | grep -qF {pod['address']}"
     wait_until(lambda: machine.run(held).status == 0, 30, 0.02, "the pod is held")
@@ -51,11 +61,13 @@ def restarted_under(machine, pod, clients, meanwhile=lambda: None):
     waiting = "grep -Eq '^ *77 +[0-9]+ +[1-9]' /proc/net/netfilter/nfnetlink_queue"
     wait_until(lambda: machine.run(waiting).status == 0, 30, 0.02, "a connection waits in the queue")
     meanwhile()
+    machine.succeed(f"rm {hold}")
     expect(restart.wait(90).status, 0, "exit status of the restart")
     result = connecting.wait(90)
     expect((result.status, result.stdout.split()[:1]), (0, ["0"]), f"clients ({result.stderr.strip()[-200:]})")
-    gaps = machine.succeed(f"journalctl -b -t podd POD={pod['pod']} -o cat --output-fields=POD_GAP_USEC | grep -x '[0-9]*'")
-    return float(result.stdout.split()[1]), int(gaps.split()[-1]) / 1e6
+    # podd tells of it once the packet filter has let everybody in.
+    gaps = wait_until(lambda: stated_gaps(machine, pod)[before:], 30, what="podd tells how long the pod was away")
+    return float(result.stdout.split()[1]), gaps[-1] / 1e6
 
 
 @case(once="13")

@@ -4,14 +4,13 @@ was decided is undone."""
 from loading import PROGRAMS, Load, invariants_hold, targets, tier, workload
 from podctl_testing import agrees, case, curl, expect, podctl, pods, refused, unit, wait_until
 
-#: Binds its port, and greets who connects. Told to stop, it takes nobody in any more and needs some time.
+#: Binds its port, and greets who connects. Told to stop, it takes nobody in any more and needs more time than there is.
 LEAVING = """#!/usr/bin/python3
 import os, signal, socket, time
 
 def leave(*_):
     server.close()
-    time.sleep(8)
-    os._exit(0)
+    time.sleep(60)
 
 server = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])), backlog=16)
 signal.signal(signal.SIGTERM, leave)
@@ -56,6 +55,13 @@ def processes(machine, pod):
     return f"/sys/fs/cgroup{unit(machine, row(machine, pod)['unit'], 'ControlGroup')['ControlGroup']}/cgroup.procs"
 
 
+def begun(machine, pod, state):
+    """Waits until podd has begun to stop POD, and has that on the disk."""
+    wait_until(lambda: row(machine, pod)["state"] == state, 30, 0.02, what=f"{pod['pod']} is {state}")
+    # Answered by the store, which by then has written what came before.
+    podctl(machine, f"status {pod['pod']}")
+
+
 def answers(machine):
     return machine.run("podctl --json pods").status == 0
 
@@ -93,17 +99,18 @@ def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
         # With another one's scope to stop, the next podd finds this one running and has more to do than to stop it again.
         clinging = place(machine, f"clinging{verb}", "TimeoutStopSec=25s\n")
         tell(machine, clinging, "grandchildren")
-        pod = place(machine, f"slow{verb}", "TimeoutStopSec=10s\n")
+        pod = place(machine, f"slow{verb}", "TimeoutStopSec=60s\n")
         tell(machine, pod, "ignore_term")
-        other = row(machine, clinging)
+        before, other = row(machine, pod), row(machine, clinging)
         left = processes(machine, pod)
         asked = machine.start(f"podctl {verb} {pod['pod']}")
-        wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what=f"the {verb} has begun")
+        begun(machine, pod, "stopping")
         # podctl would ask again.
         machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}; kill -KILL {other['main_pid']}")
         asked.wait(60)
         wait_until(lambda: answers(machine), 30, what="podd is back")
         assert machine.run(f"grep -q . {left}").status == 0, "podd did not come back before the pod had ended"
+        machine.succeed(f"kill -KILL {before['main_pid']}")
         wait_until(lambda: row(machine, pod)["state"] == state, 60, what=f"{pod['pod']} is {state}")
         # Nothing is launched after it.
         machine.succeed("systemctl restart podd.service", timeout=60)
@@ -119,13 +126,14 @@ def replaced_though_podd_dies(machine, pod):
     before = row(machine, pod)
     left = processes(machine, pod)
     asked = machine.start(f"podctl restart {pod['pod']}")
-    wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what="the restart has begun")
+    begun(machine, pod, "stopping")
     machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}")
     asked.wait(60)
     wait_until(lambda: answers(machine), 30, what="podd is back")
     found = row(machine, pod)
     assert machine.run(f"grep -q . {left}").status == 0, "podd did not come back before the pod had ended"
     assert found["state"] in ("draining", "stopping"), f"on its way out, and called {found['state']}"
+    machine.succeed(f"kill -KILL {before['main_pid']}")
     wait_until(lambda: row(machine, pod)["state"] == "ready", 60, what="the next generation")
     now = row(machine, pod)
     expect((now["generation"], now["last_exit_reason"], now["restarts"]), (before["generation"] + 1, "operator", 0))
@@ -133,13 +141,14 @@ def replaced_though_podd_dies(machine, pod):
 
 @case()
 def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
-    pod = place(machine, "slow", "TimeoutStopSec=10s\nOverlap=no\n")
+    pod = place(machine, "slow", "TimeoutStopSec=60s\nOverlap=no\n")
     tell(machine, pod, "ignore_term")
     replaced_though_podd_dies(machine, pod)
 
     machine.put(f"{PROGRAMS}/leaving", LEAVING, mode=0o755)
     machine.put("/etc/podctl/workloads/leaving.conf",
-                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/leaving\nType=exec\nListen=port\nProbe=tcp\n")
+                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/leaving\nType=exec\nListen=port\nProbe=tcp\n"
+                "TimeoutStopSec=60s\n")
     tier(machine, "leaving", "leaving")
     pod = podctl(machine, "provision erin --tier leaving")
     calling = machine.start("exec python3 -", input=CALLER.format(**pod))
@@ -154,13 +163,15 @@ def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
 
 @case()
 def a_restart_keeps_its_reason_though_the_pod_ends_while_podd_is_away(machine):
-    pod = place(machine, "slow", "TimeoutStopSec=3s\nOverlap=no\n")
+    pod = place(machine, "slow", "TimeoutStopSec=60s\nOverlap=no\n")
     tell(machine, pod, "ignore_term")
     before, left = row(machine, pod), processes(machine, pod)
     asked = machine.start(f"podctl restart {pod['pod']}")
-    wait_until(lambda: row(machine, pod)["state"] == "stopping", 30, 0.02, what="the restart has begun")
+    begun(machine, pod, "stopping")
     machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}; systemctl stop podd.service", timeout=60)
     asked.wait(60)
+    assert machine.run(f"grep -q . {left}").status == 0, "the pod had ended before podd was gone"
+    machine.succeed(f"kill -KILL {before['main_pid']}")
     wait_until(lambda: machine.run(f"grep -q . {left}").status != 0, 30, what="the pod has ended")
     machine.succeed("systemctl start podd.service", timeout=60)
     wait_until(lambda: row(machine, pod)["state"] == "ready", 60, what="the next generation")
@@ -174,12 +185,12 @@ def a_restart_keeps_its_reason_though_the_pod_ends_while_podd_is_away(machine):
 
 @case()
 def an_eviction_that_waits_for_connections_keeps_its_reason_over_podds_death(machine):
-    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=30s\n")
+    workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=2min\nEnvironment=PATIENCE=120\n")
     pod = podctl(machine, "provision carol --tier patient")
     idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
     wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
     asked = machine.start(f"podctl evict {pod['pod']}")
-    wait_until(lambda: row(machine, pod)["state"] == "draining", 30, 0.02, what="the drain has begun")
+    begun(machine, pod, "draining")
     machine.succeed(KILL_PODD)
     asked.wait(60)
     wait_until(lambda: answers(machine), 60, what="podd is back")
@@ -223,7 +234,7 @@ def a_main_process_that_is_moved_out_of_its_scope_is_ended(machine):
 @case(once="12")
 def a_slow_program_with_a_short_queue_is_not_taken_for_one_that_hangs(machine):
     # Its queue takes three; a fourth client is not even connected.
-    workload(machine, "short", "Type=exec\nListen=port\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=2\n")
+    workload(machine, "short", "Type=exec\nListen=port\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=4\n")
     pod = podctl(machine, "provision dave --tier short")
     before = row(machine, pod)
     tell(machine, pod, "slow")

@@ -8,12 +8,13 @@ DATABASE = "sqlite3 -cmd '.timeout 20000' /var/lib/podctl/podctl.db"
 #: What is broken how, what doctor says of it, and how it is mended.
 BROKEN = (
     ("a process of a pod beside its scope",
-     "systemd-run -q --unit=stray --uid=pod-001 sleep infinity", "of pod-001 runs in /system.slice/stray.service",
+     "systemd-run -q -p Type=exec --unit=stray --uid=pod-001 sleep infinity", "of pod-001 runs in /system.slice/stray.service",
      "systemctl stop stray.service"),
     ("a scope that nobody recorded",
      "systemd-run -q --unit=holder sleep infinity && busctl -q call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
      "org.freedesktop.systemd1.Manager StartTransientUnit 'ssa(sv)a(sa(sv))' pod-099-1.scope fail 2 "
-     "Slice s pods-free.slice PIDs au 1 $(systemctl show -P MainPID holder.service) 0",
+     "Slice s pods-free.slice PIDs au 1 $(systemctl show -P MainPID holder.service) 0 "
+     "&& until systemctl -q is-active pod-099-1.scope; do sleep 0.1; done",
      "pod-099-1.scope runs and is not on record", "systemctl stop pod-099-1.scope"),
     ("a limit that is not the tier's",
      "systemctl set-property --runtime pod-001-1.scope MemoryMax=1G", "pod-001-1.scope: memory.max is 1073741824",

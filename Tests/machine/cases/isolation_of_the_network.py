@@ -5,6 +5,7 @@ ordinary user, or with the packet filter's rules taken away."""
 
 import json
 import pathlib
+import signal
 
 from attacking import attackers, on_host
 from podctl_testing import case, expect, wait_until
@@ -40,9 +41,9 @@ class Host:
     def __enter__(self):
         files = pathlib.Path(__file__).resolve().parent.parent / "files"
         self.machine.put("/root/listeners.py", (files / "listeners.py").read_text())
-        self.machine.succeed("ip link add attacked type dummy && ip addr add 10.9.9.1/24 dev attacked && "
+        self.machine.succeed("ip link del attacked 2> /dev/null; ip link add attacked type dummy && ip addr add 10.9.9.1/24 dev attacked && "
                              "ip addr add 169.254.169.254/32 dev attacked && ip link set attacked up")
-        self.job = self.machine.start("python3 /root/listeners.py")
+        self.job = self.machine.start("exec python3 /root/listeners.py")
         wait_until(lambda: "READY" in self.job.stdout or not self.job.running, 60)
         assert self.job.running, self.job.stderr
         return self
@@ -54,7 +55,10 @@ class Host:
 
     def reached_by(self):
         """Peers seen since the last call."""
-        lines = self.job.stdout.split("\n")[1:-1]
+        told = self.job.stdout.count("SETTLED")
+        self.job.signal(signal.SIGUSR1)
+        wait_until(lambda: self.job.stdout.count("SETTLED") > told, 60, what="the host's services have seen to all")
+        lines = [line for line in self.job.stdout.split("\n")[1:-1] if line != "SETTLED"]
         seen, self.seen = lines[getattr(self, "seen", 0):], len(lines)
         return seen
 

@@ -33,7 +33,7 @@ def a_scope_that_nobody_owns_is_stopped_when_podd_starts(machine):
     wait_until(lambda: machine.run("systemctl is-active -q pod-777-1.scope").status != 0, 60, what="it is stopped")
     agrees(machine)
     said = machine.succeed(
-        f"journalctl -o cat --since=@{since} MESSAGE_ID=81b7baa8ab0a434a955d76364367ca5c")
+        f"journalctl --sync && journalctl -o cat --since=@{since} MESSAGE_ID=81b7baa8ab0a434a955d76364367ca5c")
     expect(said.splitlines(), ["pod-777-1.scope belongs to no pod and was stopped."])
     expect(complaints(machine, since, ["pod-777-1.scope belongs to no pod"]), [])
     expect(pods(machine)["pod-001"]["state"], "ready")
@@ -79,7 +79,7 @@ def refuses_the_database(machine, words, spoil):
     status = machine.run("systemctl status --no-pager --full podd.service").stdout
     for word in words:
         assert word in status, f"{word!r} is not in {status}"
-    errors = machine.succeed(f"journalctl -o cat -p err --since=@{since} SYSLOG_IDENTIFIER=podd")
+    errors = machine.succeed(f"journalctl --sync && journalctl -o cat -p err --since=@{since} SYSLOG_IDENTIFIER=podd")
     expect(len(errors.splitlines()), 1, f"errors of podd ({errors})")
     refused(machine, "podctl pods", 69, "systemctl status podd.service")
     expect(machine.succeed("sha256sum /var/lib/podctl/podctl.db"), kept, "the database")

@@ -4,6 +4,10 @@
 
 tell() {  # carry out a behaviour of files/misbehaving
     curl -s -m 20 --interface "$FRONT" "$URL/do/$1" > /dev/null || :
+    case $1 in
+        # It serves one at a time: who is answered next comes after it.
+        ignore_term | grandchildren | leave_a_daemon) curl -s -m 20 --interface "$FRONT" "$URL/" > /dev/null || : ;;
+    esac
 }
 at_start() {  # ... in the next generation, before it is ready
     echo "$1" > "$STATE/at-start"
@@ -34,7 +38,11 @@ end_filling() {  # ... or the next generation has them in its queue instead, sil
 take_port() {  # somebody else listens where the pod does
     setsid python3 -c '
 import os, socket, time
-taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
+while True:
+    # podd, and systemd with its copy, may be about to close theirs.
+    try: taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
+    except OSError: time.sleep(0.1)
+    else: break
 open("/run/taken", "w").write(str(os.getpid()))
 time.sleep(300)' > /dev/null 2>&1 &
     until [[ -s /run/taken ]]; do sleep 0.1; done

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Services of a host that pods must not reach: TCP and UDP on every kind of address, and an abstract UNIX
 socket. Each TCP peer and each datagram is written down as one line `PORT PEER` on standard output, with
-READY first. Runs until it is killed."""
+READY first. SIGUSR1 is answered with SETTLED once all who had come by then are written down. Runs until it is
+killed."""
 
 import selectors
+import signal
 import socket
 import sys
 
@@ -50,10 +52,22 @@ named = socket.socket(socket.AF_UNIX)
 named.bind(ABSTRACT)
 named.listen(64)
 selector.register(named, selectors.EVENT_READ, (abstract, 0))
+asked, asking = socket.socketpair()
+asked.setblocking(False)
+selector.register(asked, selectors.EVENT_READ, (None, 0))
+signal.signal(signal.SIGUSR1, lambda *_: asking.send(b"?"))
 print("READY", flush=True)
+questions = 0
 while True:
-    for key, _ in selector.select():
+    found = selector.select(0 if questions else None)
+    if not found:
+        print("SETTLED\n" * questions, end="", flush=True)
+        questions = 0
+    for key, _ in found:
         answer, port = key.data
+        if answer is None:
+            questions += len(asked.recv(64))
+            continue
         try:
             answer(key.fileobj, port)
         except OSError as error:
