@@ -417,7 +417,9 @@ def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_
     by_slice = found["counters_lost"] and found["killed_in_slice"] is True and found["own_limit_in_slice"] is False
     assert (found["oom_kills"] >= 1 or by_slice) and found["own_limit_ooms"] == 0, found
     happens(End("own limit", "big", "tell eat", ("oom-own-limit",), "ready"), subject)
-    expect(podctl(machine, f"status {neighbour['pod']}")["restarts"], 0, "restarts of the neighbour")
+    # Until the kernel has the memory back, whoever asks for some makes it choose once more.
+    ends = {each["reason"] for each in podctl(machine, f"status {neighbour['pod']}")["generations"]}
+    assert ends <= {None, "oom-bystander"}, f"the neighbour ended with {ends}"
     agrees(machine)
 
 
