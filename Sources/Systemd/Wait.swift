@@ -20,15 +20,12 @@ extension EventLoop {
   }
 
   /// Suspends for that many microseconds.
-  /// - Parameter accuracy: how much longer it may be, as for ``EventSource/timer(_:after:accuracy:_:)``.
-  public func sleep(_ microseconds: UInt64, accuracy: UInt64? = nil) async {
+  public func sleep(_ microseconds: UInt64) async {
     let pending = PendingWait()
     _ = await withUnsafeContinuation { (continuation: UnsafeContinuation<UInt32, Never>) in
       pending.begin(continuation)
       do throws(Errno) {
-        pending.timer = try EventSource.timer(self, after: microseconds, accuracy: accuracy) {
-          pending.finish(0)
-        }
+        pending.timer = try EventSource.timer(self, after: microseconds) { pending.finish(0) }
       } catch {
         pending.finish(0)
       }

@@ -124,7 +124,8 @@ extension Pod {
   }
 
   /// While systemd waits for a program that was told to stop: whatever is open when its patience ends is cut. The
-  /// last look is a moment before that: of a program that systemd has killed nothing is left to count.
+  /// last look is a moment before that, more than a timer may be late: of a program that systemd has killed nothing is
+  /// left to count.
   func watchConnections(of run: Run, _ generation: Generation) async {
     let patience = run.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
     let deadline = EventLoop.main.now().after(patience - min(patience / 10, 100_000))
@@ -134,7 +135,7 @@ extension Pod {
       let now = EventLoop.main.now()
       if now >= deadline { break }
       // Most have ended by then, and nobody need have counted.
-      await EventLoop.main.sleep(min(pause, deadline - now), accuracy: 1)
+      await EventLoop.main.sleep(min(pause, deadline - now))
       pause = min(pause * 2, 500_000)
       left = openConnections(of: run) ?? left
     }

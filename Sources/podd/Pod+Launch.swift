@@ -305,9 +305,8 @@ extension Pod {
     }
     // The one that served may have died meanwhile.
     crew(of: run)
-    handle(run, own: .ready, beside: .successorReady)
+    handle(run, own: .ready, beside: .successorReady, at: readyAt)
     guard run === own, state == .ready else { return }
-    since = readyAt
     logReadiness(run)
     afterReadiness(run)
   }

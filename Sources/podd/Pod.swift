@@ -16,7 +16,7 @@ final class Pod {
   private(set) var own: Run?
   private(set) var beside: Run?
   /// CLOCK_REALTIME, microseconds: when the state was entered.
-  var since: UInt64
+  private(set) var since: UInt64
   var usersWritten: [UserRecord] = []
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?
@@ -87,11 +87,12 @@ final class Pod {
 
   // MARK: Events
 
-  func handle(_ event: Lifecycle.Event) {
+  /// - Parameter time: When it happened. CLOCK_REALTIME, microseconds.
+  func handle(_ event: Lifecycle.Event, at time: UInt64 = realtimeNow()) {
     let before = Transition.Place(lifecycle)
     let effects = lifecycle.handle(
       event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
-    if lifecycle.state != before.state || effects.contains(.promote) { since = realtimeNow() }
+    if lifecycle.state != before.state || effects.contains(.promote) { since = time }
     if lifecycle.state != before.state || lifecycle.beside?.kind != before.beside {
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(from: before, event, to: lifecycle)]
     }
@@ -101,11 +102,13 @@ final class Pod {
   }
 
   /// An event of one generation, whichever of the pod's two it is by now.
-  func handle(_ run: Run, own event: Lifecycle.Event, beside other: Lifecycle.Event) {
+  func handle(
+    _ run: Run, own event: Lifecycle.Event, beside other: Lifecycle.Event, at time: UInt64 = realtimeNow()
+  ) {
     if run === own {
-      handle(event)
+      handle(event, at: time)
     } else if run === beside {
-      handle(other)
+      handle(other, at: time)
     }
   }
 

@@ -6,7 +6,7 @@ import random
 import shlex
 
 from podctl_testing import (
-    KILLED, agrees, case, complaints, curl, expect, moment, pods, podctl, token, wait_until)
+    KILLED, agrees, case, complaints, curl, expect, moment, pods, podctl, recorded, token, wait_until)
 
 #: Many pods for few users.
 NARROW = "[Tier]\nUsersPerPod=3\n"
@@ -135,16 +135,14 @@ def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
     expect([line for line in wrong if line], [], "podd's warnings in the second boot")
 
     # Launches of this boot, from the record: by rank, and two at a time.
-    rows = machine.succeed(
-        "cd /tmp && cp /var/lib/podctl/podctl.db* . && sqlite3 -separator ' ' podctl.db "
-        f"\"SELECT tier, begun_at, started_at FROM generation JOIN pod ON pod.number = generation.pod "
-        f"AND pod.generation = generation.generation WHERE wanted = 'run' ORDER BY begun_at\"")
-    launches = [line.split() for line in rows.splitlines()]
+    launches = [tuple(row.values()) for row in recorded(
+        machine, "SELECT tier, begun_at, started_at FROM generation JOIN pod ON pod.number = generation.pod "
+        "AND pod.generation = generation.generation WHERE wanted = 'run' ORDER BY begun_at")]
     rank = {"enterprise": 0, "pro": 1, "basic": 2, "free": 3}
     order = [tier for tier, _, _ in launches]
     expect(order, sorted(order, key=rank.get), "order of launches")
     for _, begun, _ in launches:
-        under_way = sum(1 for _, b, s in launches if int(b) <= int(begun) < int(s))
+        under_way = sum(1 for _, b, s in launches if b <= begun < s)
         assert under_way <= 2, f"{under_way} launches at a time: {launches}"
 
 

@@ -3,7 +3,7 @@
 import json
 
 from loading import PROGRAMS, Load, invariants_hold, put_programs, targets, tier, workload
-from podctl_testing import agrees, case, curl, evidence, expect, podctl, pods, refused, token, wait_until
+from podctl_testing import agrees, case, curl, evidence, expect, podctl, pods, recorded, refused, token, wait_until
 
 PODS = 20
 
@@ -137,20 +137,11 @@ def connections_that_end_with_a_program_that_would_not_are_told_as_cut(machine):
 
 def generations(machine, pod):
     """The pod's launches as the database has them, the oldest first; times as seconds since the epoch."""
-    rows = json.loads(machine.succeed(
-        "rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look && sqlite3 -json "
-        f"/run/look/podctl.db 'SELECT * FROM generation WHERE pod = {int(pod.split('-')[1])} ORDER BY generation'"))
+    rows = recorded(machine, f"SELECT * FROM generation WHERE pod = {int(pod.split('-')[1])} ORDER BY generation")
     for row in rows:
         for key in ("begun_at", "started_at", "ready_at", "ended_at"):
             row[key] = row[key] and row[key] / 1e6
     return rows
-
-
-def served(machine):
-    """The workloads' texts that have proved that they work, by the database."""
-    return machine.succeed(
-        "rm -rf /run/look && mkdir -m 700 /run/look && cp /var/lib/podctl/podctl.db* /run/look && "
-        "sqlite3 /run/look/podctl.db 'SELECT text FROM workload_version WHERE served_at IS NOT NULL'")
 
 
 def gaps(machine, pod):
@@ -234,7 +225,8 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
     # The workload breaks in between: one pod does not come back, and the others stay as they are.
     before = main_pids(machine, places)
     # What is gone back to is what has proved that it works.
-    wait_until(lambda: "RELEASE=2" in served(machine), 60, what="the second version on record as one that works")
+    proved = "SELECT version FROM workload_version WHERE served_at IS NOT NULL AND text LIKE '%RELEASE=2%'"
+    wait_until(lambda: recorded(machine, proved), 60, what="the second version on record as one that works")
     rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 2s")
     wait_until(lambda: sum(main_pids(machine, places)[pod] != pid for pod, pid in before.items()) >= 2, 120, 0.1,
                what="two pods replaced")

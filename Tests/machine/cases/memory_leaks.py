@@ -3,7 +3,7 @@
 import json
 
 from loading import PROGRAMS, Load, invariants_hold, put_programs, targets
-from podctl_testing import agrees, case, cgroup, complaints, curl, expect, moment, podctl, wait_until
+from podctl_testing import agrees, case, cgroup, complaints, curl, expect, moment, podctl, recorded, wait_until
 
 PODD = """\
 [Podd]
@@ -95,13 +95,11 @@ def a_leak_is_cured_before_it_is_felt_and_without_podctl_it_ends_in_a_kill(machi
     expect(killed["reason"], "oom-own-limit", "the end without the detector")
     assert killed["evidence"]["memory_max_events"] > 0, killed
     # On record before the next generation was begun (sub-second times are lost in explain).
-    order = wait_until(lambda: machine.succeed(f"""
-        rm -rf /root/db && mkdir -m 700 /root/db && cp /var/lib/podctl/podctl.db* /root/db
-        sqlite3 /root/db/podctl.db "
-        SELECT first.reason, first.ended_at <= second.begun_at FROM generation first
+    order = wait_until(lambda: recorded(machine, f"""
+        SELECT first.reason, first.ended_at <= second.begun_at AS in_time FROM generation first
         JOIN generation second ON second.pod = first.pod AND second.generation = first.generation + 1
-        WHERE first.unit = '{killed['unit']}'" """).strip(), 60, what="the next generation on record")
-    expect(order, "oom-own-limit|1", "the end's reason, and whether it was on record before the next launch")
+        WHERE first.unit = '{killed['unit']}'"""), 60, what="the next generation on record")
+    expect(order, [{"reason": "oom-own-limit", "in_time": 1}], "the end's reason, and whether it was on record before the next launch")
     for place in places[1:]:
         expect(last_end(machine, place["pod"]), None, f"ends of {place['pod']}, which does not leak")
     expect(complaints(machine, since, allowed=(rf"{blind['pod']}-1.scope ended: oom-own-limit",)), [])

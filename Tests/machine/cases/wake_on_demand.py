@@ -24,13 +24,13 @@ server.serve_forever()
 """
 
 
-def workloads(machine):
-    """Tiers `socket` and `port`: one program that listens in either way."""
+def workloads(machine, more=""):
+    """Tiers `socket` and `port`: one program that listens in either way. MORE is added to both workload files."""
     machine.put(f"{PROGRAMS}/greeter", SERVER, mode=0o755)
     for listen in ("socket", "port"):
         machine.put(f"/etc/podctl/workloads/{listen}.conf",
                     f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/greeter\nType=exec\nListen={listen}\n"
-                    "Probe=tcp\nTimeoutStopSec=5s\nEnvironment=HOLD=${STATE_DIRECTORY}/hold\n")
+                    f"Probe=tcp\nTimeoutStopSec=5s\nEnvironment=HOLD=${{STATE_DIRECTORY}}/hold\n{more}")
         machine.put(f"/etc/podctl/tiers/{listen}.conf",
                     f"[Tier]\nWorkload={listen}\nUsersPerPod=2\nMemoryMax=128M\n")
 
@@ -164,13 +164,8 @@ def a_reboot_changes_nothing_for_who_wakes_a_pod_and_a_broken_one_is_not_launche
 
 @case(once="13")
 def podds_own_questions_are_no_visitors_of_a_pod_that_did_not_answer_them(machine):
-    machine.put(f"{PROGRAMS}/greeter", SERVER, mode=0o755)
-    machine.put("/etc/podctl/workloads/deaf.conf",
-                f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/greeter\nType=exec\nListen=socket\nProbe=tcp\n"
-                "ProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=100\nTimeoutStopSec=5s\n"
-                "Environment=HOLD=${STATE_DIRECTORY}/hold\n")
-    machine.put("/etc/podctl/tiers/deaf.conf", "[Tier]\nWorkload=deaf\nUsersPerPod=1\nMemoryMax=128M\n")
-    pod = podctl(machine, "provision alice --tier deaf", timeout=120)
+    workloads(machine, "ProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=100\n")
+    pod = podctl(machine, "provision alice --tier socket", timeout=120)
     before = pods(machine)[pod["pod"]]
     machine.succeed(f"kill -STOP {before['main_pid']}")
     waiting = f"ss -Hltn src {pod['address']}:{pod['port']} | awk '{{ print $2 }}'"

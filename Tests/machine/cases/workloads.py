@@ -2,7 +2,7 @@
 
 import json
 
-from podctl_testing import case, curl, expect, podctl, pods, token, wait_until
+from podctl_testing import case, curl, expect, podctl, pods, recorded, token, wait_until
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -127,10 +127,7 @@ http.server.HTTPServer(("0.0.0.0", int(sys.argv[2])), Handler).serve_forever()
             status, body = curl(machine, pod, "/")
             expect(status, 200)
             told = json.loads(body)
-            users = machine.succeed(
-                "rm -rf /tmp/copy && mkdir /tmp/copy && cp /var/lib/podctl/podctl.db* /tmp/copy && "
-                "sqlite3 /tmp/copy/podctl.db 'SELECT name, token FROM user'").split()
-            tokens = dict(line.split("|") for line in users)
+            tokens = {row["name"]: row["token"] for row in recorded(machine, "SELECT name, token FROM user")}
             expect(told, {"tenants": {
                 tokens[name]: {"name": name, "data_dir": f"/var/lib/podctl/pods/pod-001/{name}"}
                 for name in names}})
