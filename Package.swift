@@ -61,13 +61,15 @@ let package = Package(
       name: "PodserveCore", dependencies: ["HTTPWire", "CLinux"], path: "Sources/podserve/Core",
       swiftSettings: strict),
 
-    .executableTarget(
-      name: "podd",
+    .target(
+      name: "PoddCore",
       dependencies: [
         "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
-      swiftSettings: strict),
+      path: "Sources/podd/Core", swiftSettings: strict),
+    .executableTarget(
+      name: "podd", dependencies: ["PoddCore"], path: "Sources/podd/Main", swiftSettings: strict),
     .target(
       name: "PodctlCore",
       dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", argumentParser],
@@ -112,6 +114,10 @@ let package = Package(
     .testTarget(
       name: "PodctlTests",
       dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PoddTests",
+      dependencies: ["PoddCore", "Systemd", "Cgroup", "PodStore", "PodAPI", "PodModel"],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(

@@ -96,7 +96,7 @@ extension Simulation {
       case .cold:
         try check(pod.lifecycle.wanted == .cold, "\(pod.name) is cold and shall be \(pod.lifecycle.wanted)")
         try check(
-          pod.doorway == .closed || world.doors[pod.name].map { $0.waiting == 0 } ?? true,
+          pod.wakePolicy == .closed || world.doors[pod.name].map { $0.waiting == 0 } ?? true,
           "\(pod.name) sleeps while somebody waits for it")
       case .stopped:
         try check(

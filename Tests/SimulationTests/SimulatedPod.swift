@@ -62,7 +62,7 @@ final class SimulatedPod {
   /// Until then, or the next generation's readiness, or whatever comes between, nobody is refused.
   var heldUntil: UInt64?
   /// podd's part in who connects while its program does not run.
-  var doorway = Doorway.closed
+  var wakePolicy = WakePolicy.closed
   /// Provisions that failed and are about to be undone.
   var takenBack = 0
   /// Its row is gone.

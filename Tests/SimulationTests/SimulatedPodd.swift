@@ -85,7 +85,7 @@ final class SimulatedPodd {
     let now = simulation.world.now
     for pod in pods.values {
       if let at = pod.backoffAt, at <= now { choices.append(.backoff(pod)) }
-      if pod.doorway == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
+      if pod.wakePolicy == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
         choices.append(.wake(pod))
       }
       if pod.drainDeadline != nil, pod.state == .draining, canEndDrain(pod) { choices.append(.drained(pod)) }
@@ -389,9 +389,9 @@ final class SimulatedPodd {
   /// Door.update.
   func updateDoor(_ pod: SimulatedPod) {
     guard isServing else { return }
-    pod.doorway = pod.doorway.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.users)
-    if !pod.doorway.needsSocket(pod.state) { simulation.turnAway(pod.name) }
-    switch pod.doorway {
+    pod.wakePolicy = pod.wakePolicy.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.users)
+    if !pod.wakePolicy.needsSocket(pod.state) { simulation.turnAway(pod.name) }
+    switch pod.wakePolicy {
     case .closed: simulation.world.doors[pod.name]?.isAsleep = false
     case .wakes:
       let handover = pod.own?.handover ?? simulation.handover(of: pod.name)

@@ -266,7 +266,7 @@ static int scope_replied(sd_bus_message *reply, void *data, sd_bus_error *error)
   return 0;
 }
 
-/* The list and the values of Sources/podd/ScopeProperties.swift for a pod of tier free with the workload
+/* The list and the values of Sources/podd/Core/Systemd1/ScopeProperties.swift for a pod of tier free with the workload
  * podserve; Tests/machine/bench compares the two units' properties as systemd tells them. */
 static void begin_scope(struct scope *scope, unsigned number) {
   static const uint8_t zero[16], front[4] = {127, 76, 255, 254};

@@ -1,0 +1,138 @@
+import Cgroup
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// design.md's invariants on the live host: what the database, podd, systemd's cgroups and the kernel's processes
+/// say of each other.
+@LoopActor
+struct InvariantCheck {
+  let host: PodHost
+
+  private static let root = "/sys/fs/cgroup/pods.slice"
+  /// Between the two looks, microseconds.
+  private static let pause: UInt64 = 300_000
+
+  /// One sentence a violation. What is on its way from one state to the next looks broken for a moment: only what
+  /// two looks see counts.
+  func violations() async throws(Refusal) -> [String] {
+    let first = try await look()
+    guard !first.isEmpty else { return [] }
+    await EventLoop.main.sleep(Self.pause)
+    let second = Set(try await look())
+    return first.filter(second.contains)
+  }
+
+  private func look() async throws(Refusal) -> [String] {
+    let limits = usersPerPod
+    let found = try await host.ask { store throws(StoreError) in
+      (broken: try store.verifyInvariants(usersPerPod: limits), open: try store.openGenerations())
+    }
+    var broken = found.broken
+    // What an earlier podd left behind is on its way out.
+    let strayScopes = host.strayScopes.units
+    let alive = scopes().subtracting(strayScopes)
+    broken += ofRows(Set(found.open.map(\.unit)).subtracting(strayScopes), alive)
+    for pod in host.pods.values.sorted(by: { $0.name < $1.name }) { broken += ofPod(pod, alive) }
+    return broken + ofProcesses()
+  }
+
+  private var usersPerPod: [String: Int] {
+    var limits: [String: Int] = [:]
+    for name in host.configuration.tierNames() {
+      limits[name] = (try? host.configuration.tier(name))?.tier.usersPerPod
+    }
+    return limits
+  }
+
+  /// The scopes below pods.slice in which a process lives.
+  private func scopes() -> Set<UnitName> {
+    var found: Set<UnitName> = []
+    for slice in (try? Files.names(in: Self.root)) ?? [] where slice.hasSuffix(".slice") {
+      for name in (try? Files.names(in: "\(Self.root)/\(slice)")) ?? [] {
+        guard let unit = UnitName(name), let cgroup = try? Cgroup(path: "/pods.slice/\(slice)/\(name)"),
+          (try? cgroup.isPopulated()) ?? true
+        else { continue }
+        found.insert(unit)
+      }
+    }
+    return found
+  }
+
+  // MARK: Each
+
+  private func ofRows(_ rows: Set<UnitName>, _ alive: Set<UnitName>) -> [String] {
+    let known = Set(host.pods.values.flatMap(\.openUnits))
+    var broken: [String] = []
+    for unit in alive.subtracting(rows).sorted() {
+      broken.append("\(unit) runs and is not on record")
+    }
+    for unit in rows.subtracting(known).sorted() {
+      broken.append("\(unit) is open on record and podd does not know it")
+    }
+    for unit in known.subtracting(rows).sorted() {
+      broken.append("podd has \(unit) in hand, and it is not open on record")
+    }
+    return broken
+  }
+
+  private func ofPod(_ pod: Pod, _ alive: Set<UnitName>) -> [String] {
+    var broken: [String] = []
+    let live = alive.filter { $0.pod == pod.name }
+    let mayOverlap = pod.own?.overlaps(with: pod.beside?.workload) ?? true
+    if live.count > (pod.beside == nil || !mayOverlap ? 1 : 2) {
+      let names = live.map(\.description).sorted().joined(separator: ", ")
+      broken.append("\(pod.name) has \(live.count) live generations: \(names)")
+    }
+    for unit in live where !pod.openUnits.contains(unit) {
+      broken.append("\(unit) lives, and \(pod.name) is \(pod.state.rawValue)")
+    }
+    switch pod.state {
+    case .ready, .frozen:
+      guard let run = pod.own, let generation = run.generation else {
+        broken.append("\(pod.name) is \(pod.state.rawValue) without a generation")
+        break
+      }
+      if !live.contains(generation.unit) {
+        broken.append("\(pod.name) is \(pod.state.rawValue), and \(generation.unit) has no process")
+      }
+      if !generation.adopted, let tier = run.tier {
+        broken += generation.limitMismatches(tier).map { "\(generation.unit): \($0), not what its tier says" }
+      }
+      if run.workload?.listen == .socket, !host.sockets.holds(pod.name) {
+        broken.append("podd does not hold the listening socket of \(pod.name)")
+      }
+    case .cold, .stopped:
+      if pod.lifecycle.wanted == .run {
+        broken.append("\(pod.name) is \(pod.state.rawValue), and is wanted to run")
+      }
+      if pod.wakeOnConnect.watchesSocket, !host.sockets.holds(pod.name) {
+        broken.append("\(pod.name) is to be woken on demand, and podd does not hold its listening socket")
+      }
+    default: break
+    }
+    return broken
+  }
+
+  /// Every process of a pod's uid lives in a scope of that pod.
+  private func ofProcesses() -> [String] {
+    var broken: [String] = []
+    for name in (try? Files.names(in: "/proc")) ?? [] {
+      guard let pid = pid_t(name), let uid = Self.owner(of: pid), let pod = host.pod(uid: uid),
+        let path = ProcessIdentity.cgroup(of: pid)
+      else { continue }
+      // What has ended and waits for its parent is no process any more; its memory and its files are gone.
+      let last = path.split(separator: "/").last.map(String.init) ?? ""
+      guard UnitName(last)?.pod != pod.name, !ProcessIdentity.isZombie(pid) else { continue }
+      broken.append("process \(pid) of \(pod.name) runs in \(path), outside its scope")
+    }
+    return broken
+  }
+
+  private static func owner(of pid: pid_t) -> uid_t? {
+    var status = stat()
+    guard stat("/proc/\(pid)", &status) == 0 else { return nil }
+    return status.st_uid
+  }
+}

@@ -1,0 +1,227 @@
+import Glibc
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// What podd tells about pods, users and tiers.
+@LoopActor
+struct HostViews {
+  let host: PodHost
+
+  /// memory.stat is read at most this often per pod, however many ask (microseconds).
+  private var sampleAge: UInt64 { host.settings.memorySampleUSec }
+
+  // MARK: Lists
+
+  func podRows() -> [PodRow] {
+    var limits: [String: UInt64?] = [:]
+    return host.pods.values.sorted { $0.name < $1.name }.map { pod in
+      let limit: UInt64?
+      if let known = limits[pod.record.tier] {
+        limit = known
+      } else {
+        limit = (try? host.configuration.tier(pod.record.tier))?.tier.memoryMax
+        limits[pod.record.tier] = limit
+      }
+      return row(pod, memoryMax: limit)
+    }
+  }
+
+  private func row(_ pod: Pod, memoryMax: UInt64?) -> PodRow {
+    let record = pod.record
+    var row = PodRow(
+      pod: pod.name.description, tier: record.tier, state: pod.state.rawValue, address: record.address,
+      frontAddress: record.frontAddress, port: UInt16(clamping: record.port))
+    row.unit = pod.generation?.unit.description
+    row.mainPID = pod.generation.map { UInt32(clamping: $0.pid) }
+    row.users = UInt32(clamping: record.users)
+    row.generation = UInt64(max(0, record.generation))
+    row.restarts = pod.lifecycle.restarts
+    let memory = pod.memory(maxAge: sampleAge)
+    row.memoryCurrent = memory?.current
+    row.memoryAnon = memory?.anon
+    row.memoryMax = memoryMax
+    row.lastExitReason = pod.lifecycle.lastEnd?.description
+    row.since = pod.since
+    return row
+  }
+
+  /// Sizes are measured for as long as a caller gladly waits; the rest of a long list has none.
+  func userRows() async throws(Refusal) -> [UserRow] {
+    let users = try await host.ask { store throws(StoreError) in try store.users(limit: .max) }
+    let deadline = realtimeNow() + 200_000
+    return users.map { row($0, measured: realtimeNow() < deadline) }
+  }
+
+  private func row(_ user: UserRecord, measured: Bool) -> UserRow {
+    let size = measured ? user.pod.flatMap { UserData.size(of: user.name, in: $0) } : nil
+    return UserRow(
+      user: user.name, tier: user.tier, pod: user.pod?.description,
+      state: user.pod.flatMap { host.pods[$0]?.state.rawValue }, dataBytes: size,
+      status: user.status.rawValue)
+  }
+
+  /// A tier file that does not parse is told as an error: it must not look as if the tier were gone.
+  func tierRows() async throws(Refusal) -> [TierRow] {
+    let counts = try await host.ask { store throws(StoreError) in try store.counts() }
+    var rows: [TierRow] = []
+    for name in host.configuration.tierNames() {
+      do throws(Configuration.Failure) {
+        let source = try host.configuration.tier(name)
+        let tier = source.tier
+        let count = counts.tiers[name]
+        var row = TierRow(
+          tier: name, usersPerPod: UInt32(clamping: tier.usersPerPod), workload: tier.workload,
+          pods: UInt32(clamping: count?.pods ?? 0), users: UInt32(clamping: count?.users ?? 0))
+        row.dataMax = tier.dataMax
+        row.memoryMax = tier.memoryMax
+        row.memoryHigh = tier.memoryHigh
+        row.cpuQuotaPerSecUSec = tier.cpuQuotaPerSecUSec
+        row.tasksMax = tier.tasksMax
+        row.source = source.file
+        rows.append(row)
+      } catch {
+        // A masked tier is one that the admin has taken away.
+        if case .noSuchTier = error { continue }
+        throw Refusal(error)
+      }
+    }
+    return rows.sorted { (rank($0.tier), $0.tier) < (rank($1.tier), $1.tier) }
+  }
+
+  private func rank(_ tier: String) -> Int {
+    (try? host.configuration.tier(tier))?.tier.rank ?? 0
+  }
+
+  // MARK: One thing in full
+
+  func properties(of pod: Pod) async throws(Refusal) -> [(key: String, value: Variant)] {
+    let tier = (try? host.configuration.tier(pod.record.tier))?.tier
+    let name = pod.name
+    let (users, generations) = try await host.ask { store throws(StoreError) in
+      (try store.users(ofPod: name), try store.generations(ofPod: name, limit: 5))
+    }
+    var entries = row(pod, memoryMax: tier?.memoryMax).properties
+    let next = pod.nextEvent
+    let liveness = pod.own?.liveness
+    let workload = pod.workload
+    let generation = pod.generation
+    func number(_ file: String) -> UInt64 {
+      generation?.number(file) ?? PodBus.noSize
+    }
+    entries += [
+      ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
+      ("StateReason", .string(stateReason(pod))),
+      ("Wanted", .string(pod.record.wanted.rawValue)),
+      ("UID", .uint(UInt64(pod.record.uid))),
+      ("ControlGroup", .string(generation?.cgroupPath ?? "")),
+      ("DataDirectory", .string(UserData.directory(of: name))),
+      ("MemoryHigh", .uint(tier?.memoryHigh ?? PodBus.noSize)),
+      ("MemoryPeak", .uint(number("memory.peak"))),
+      ("TasksCurrent", .uint(number("pids.current"))),
+      ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
+      ("CPUUsageNSec", .uint(generation?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
+      ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
+      ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
+      ("UserNames", .array(users.map { .string($0.name) })),
+      ("Generations", .array(generations.map { .dictionary(history($0)) })),
+      ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
+      ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
+      ("ShortageActTimestamp", .uint(pod.givenUp?.at ?? 0)),
+      ("NextEvent", .string(next.sentence)),
+      ("NextEventTimestamp", .uint(next.at)),
+      ("ProbeFailures", .uint(UInt64(liveness?.health.failures ?? 0))),
+      ("ProbeFailuresMax", .uint(UInt64(workload?.probeFailures ?? 0))),
+      ("LastProbeError", .string(liveness?.health.lastError ?? "")),
+      ("LastProbeTimestamp", .uint(liveness?.askedAt ?? 0)),
+      ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
+      ("Overlap", .bool(workload?.overlap ?? false)),
+      ("Listen", .string(workload?.listen.rawValue ?? "")),
+      ("Workers", .uint(UInt64(generation == nil ? 0 : 1 + (pod.own?.workers?.count ?? 0)))),
+    ]
+    if let text = generation?.read("memory.pressure"), let line = text.split(separator: "\n").first {
+      entries.append(("MemoryPressure", .string(String(line))))
+    }
+    entries += leakProperties(of: pod)
+    return entries
+  }
+
+  private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
+    [
+      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from.name)),
+      ("To", .string(transition.to.name)),
+      ("Event", .string(transition.event)), ("Reason", .string(transition.reason?.description ?? "")),
+    ]
+  }
+
+  private func stateReason(_ pod: Pod) -> String {
+    switch pod.state {
+    case .ready:
+      switch pod.lifecycle.beside {
+      case .successor: "its successor \(pod.beside?.unit?.description ?? "") is on its way"
+      case .failing: "its successor did not come and is being stopped"
+      case .predecessor: "its predecessor \(pod.beside?.unit?.description ?? "") finishes its requests"
+      case nil: ""
+      }
+    case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
+    case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
+    case .frozen: "its processes are frozen: a new connection or 'podctl thaw \(pod.name)' lets them go on"
+    case .stopped: "stopped by hand"
+    case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
+    case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
+    case .cold:
+      if pod.record.users == 0 {
+        "it has no users"
+      } else {
+        switch pod.lifecycle.lastEnd {
+        case .pressure: "stopped to give its memory to others; the next connection wakes it"
+        case nil: "nobody has needed it yet; a connection or 'podctl start \(pod.name)' launches it"
+        default: "stopped; the next connection or 'podctl start \(pod.name)' wakes it"
+        }
+      }
+    default: ""
+    }
+  }
+
+  private func history(_ record: GenerationRecord) -> [(key: String, value: Variant)] {
+    [
+      ("Unit", .string(record.unit.description)),
+      ("StartTimestamp", .uint(UInt64(max(0, record.startedAt ?? 0)))),
+      ("ReadyTimestamp", .uint(UInt64(max(0, record.readyAt ?? 0)))),
+      ("EndTimestamp", .uint(UInt64(max(0, record.endedAt ?? 0)))),
+      ("Reason", .string(record.reason?.description ?? "")),
+      ("Evidence", .string(record.evidence ?? "")),
+    ]
+  }
+
+  func properties(ofUser text: String) async throws(Refusal) -> [(key: String, value: Variant)] {
+    let name = try PodHost.userName(text)
+    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
+    let pod = user.pod.flatMap { host.pods[$0] }
+    let tier = (try? host.configuration.tier(user.tier))?.tier
+    return row(user, measured: true).properties + [
+      ("Address", .string(pod?.record.address ?? "")),
+      ("FrontAddress", .string(pod?.record.frontAddress ?? "")),
+      ("Port", .uint(UInt64(pod?.record.port ?? 0))),
+      ("Unit", .string(pod?.generation?.unit.description ?? "")),
+      ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
+      ("DataDirectory", .string(user.pod.map { UserData.directory(of: name, in: $0) } ?? "")),
+      ("Epoch", .uint(UInt64(max(0, user.epoch)))),
+      ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
+    ]
+  }
+
+  func status() async throws(Refusal) -> [(key: String, value: Variant)] {
+    let counts = try await host.ask { store throws(StoreError) in try store.counts() }
+    return [
+      ("Version", .string(Release.version)),
+      ("StartTimestamp", .uint(Self.startedAt)),
+      ("NPods", .uint(UInt64(counts.pods))),
+      ("NUsers", .uint(UInt64(counts.users))),
+      ("FirewallLoaded", .bool(await Firewall.isLoaded())),
+    ]
+  }
+
+  static let startedAt = realtimeNow()
+}

@@ -1,0 +1,78 @@
+import Cgroup
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// What every pod uses now, for those who watch.
+@LoopActor
+final class Usage {
+  /// A pod's files are read at most this often, however many watch; microseconds.
+  private static let maxAge: UInt64 = 1_000_000
+  /// Between two of which other events have their turn.
+  private static let podsAtATime = 32
+
+  private unowned let host: PodHost
+  private var readings: [PodName: Reading] = [:]
+
+  private struct Reading {
+    let at: UInt64
+    let generation: Int
+    let current: UInt64?
+    let pressure: UInt32?
+    let cpu: UInt64?
+  }
+
+  init(host: PodHost) {
+    self.host = host
+  }
+
+  /// One row a pod, by name.
+  func rows() async -> [UsageRow] {
+    readings = readings.filter { host.pods[$0.key] != nil }
+    var limits: [String: (max: UInt64?, high: UInt64?)] = [:]
+    var rows: [UsageRow] = []
+    for (count, pod) in host.pods.values.sorted(by: { $0.name < $1.name }).enumerated() {
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
+      let name = pod.record.tier
+      if limits[name] == nil {
+        let tier = (try? host.configuration.tier(name))?.tier
+        limits[name] = (tier?.memoryMax, tier?.memoryHigh)
+      }
+      rows.append(row(pod, limits[name] ?? (nil, nil)))
+    }
+    return rows
+  }
+
+  private func row(_ pod: Pod, _ limit: (max: UInt64?, high: UInt64?)) -> UsageRow {
+    var row = UsageRow(pod: pod.name.description, tier: pod.record.tier, state: pod.state.rawValue)
+    row.memoryMax = limit.max
+    row.memoryHigh = limit.high
+    row.restarts = pod.lifecycle.restarts
+    row.users = UInt32(clamping: pod.record.users)
+    row.generation = UInt64(max(0, pod.record.generation))
+    if let generation = pod.generation {
+      let reading = reading(pod.name, generation)
+      row.memoryCurrent = reading.current
+      row.memoryAnon = pod.memory(maxAge: host.settings.memorySampleUSec)?.anon
+      row.pressure = reading.pressure
+      row.cpuUsage = reading.cpu
+      row.readAt = reading.at
+    }
+    return row
+  }
+
+  private func reading(_ name: PodName, _ generation: RunningScope) -> Reading {
+    let now = EventLoop.main.now()
+    if let last = readings[name], last.generation == generation.unit.generation, last.at + Self.maxAge > now {
+      return last
+    }
+    let pressure = generation.read("memory.pressure").flatMap { try? CgroupFiles.pressure($0).some.avg10 }
+    let new = Reading(
+      at: now, generation: generation.unit.generation, current: generation.number("memory.current"),
+      pressure: pressure.map { UInt32(($0 * 100).rounded()) },
+      cpu: generation.cpuUsage)
+    readings[name] = new
+    return new
+  }
+}

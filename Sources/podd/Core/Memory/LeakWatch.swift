@@ -1,0 +1,130 @@
+import PodModel
+import PodStore
+import Systemd
+
+/// Acts on leaks, the most urgent first, as ``LeakPolicy`` decides.
+@LoopActor
+final class LeakWatch {
+  private unowned let host: PodHost
+  /// When which pod was recycled for a leak within the last day, by the loop's clock.
+  private var recycles: [(pod: PodName, at: UInt64)] = []
+  /// Workload versions that were told of.
+  private var toldVersions: Set<String> = []
+
+  init(_ host: PodHost) {
+    self.host = host
+  }
+
+  /// What an earlier podd did counts on.
+  func load() async {
+    let (now, real) = (EventLoop.main.now(), realtimeNow())
+    let since = Int64(clamping: real) - Int64(LeakPolicy.day)
+    do throws(StoreError) {
+      let ends = try await host.store.run { store throws(StoreError) in try store.ends(.leak, since: since) }
+      // The clock begins with the boot, and so does every pod: of what was before it, the last hour counts.
+      recycles = ends.compactMap { pod, at in
+        let ago = real - min(UInt64(max(0, at)), real)
+        return ago > now && ago >= LeakPolicy.hour ? nil : (pod, now - min(ago, now))
+      }
+    } catch {
+      Log.warning("Earlier leaks are not known, ignoring: \(error)")
+    }
+  }
+
+  /// After each round of samples.
+  func decide() {
+    let leaking = host.pods.values.compactMap { pod -> (Pod, Generation, RunMemory)? in
+      guard let run = pod.own, let memory = run.memory else { return nil }
+      guard memory.finding.isLeak else {
+        memory.verdict = .nothing
+        return nil
+      }
+      return (pod, run, memory)
+    }
+    guard !leaking.isEmpty else {
+      toldVersions = []
+      return
+    }
+    let now = EventLoop.main.now()
+    recycles.removeAll { $0.at.after(LeakPolicy.day) <= now }
+    let alike = versionsThatLeak()
+    let urgent = leaking.sorted {
+      ($0.2.finding.timeToLimit ?? .infinity) < ($1.2.finding.timeToLimit ?? .infinity)
+    }
+    for (pod, run, memory) in urgent where pod.state == .ready {
+      act(pod, run, memory, isOfTheVersion: run.source.map { alike.contains($0.version) } ?? false, now)
+    }
+  }
+
+  /// Whose pods leak alike.
+  private func versionsThatLeak() -> Set<String> {
+    var findings: [String: [LeakDetector.Finding]] = [:]
+    for pod in host.pods.values where pod.state == .ready {
+      guard let run = pod.own, let version = run.source?.version, let memory = run.memory else { continue }
+      findings[version, default: []].append(memory.finding)
+    }
+    return Set(findings.filter { LeakSiblings.isOfTheVersion($0.value) }.keys)
+  }
+
+  private func act(_ pod: Pod, _ run: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: UInt64) {
+    var policy = LeakPolicy()
+    let tier = (try? host.configuration.tier(pod.record.tier))?.tier ?? run.tier
+    policy.action = tier?.leakAction ?? host.settings.leakAction
+    policy.recyclesPerHour = host.settings.leakRecyclesPerHour
+    var situation = LeakPolicy.Situation(now: now, finding: memory.finding)
+    situation.load = memory.load
+    situation.isOfTheVersion = isOfTheVersion
+    situation.recycles = recycles.map(\.at)
+    situation.ownRecycles = recycles.filter { $0.pod == pod.name }.map(\.at)
+    memory.verdict = policy.decide(situation)
+    switch memory.verdict {
+    case .nothing: break
+    case .wait(let reason, _): tell(pod, memory, reason.clause, isAlert: false)
+    case .alert(.version, _): tellVersion(pod, run, memory)
+    case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
+    case .recycle(let reason):
+      if let hindrance = host.memory.hindrance(pod) {
+        tell(pod, memory, hindrance, isAlert: reason == .due && pod.nextWorkload == nil)
+      } else if now < memory.nextHandover {
+        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
+      } else {
+        recycle(pod, memory, reason, now)
+      }
+    }
+  }
+
+  private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: UInt64) {
+    let finding = memory.finding
+    recycles.append((pod.name, now))
+    memory.beginsHandover(at: now)
+    memory.treatedLeak = finding
+    let text = "\(pod.name) leaks memory and is recycled, because \(reason.clause): \(finding.reason)"
+    let fields = pod.journalFields + [("POD_REASON", EndReason.leak.description)] + finding.journalFields
+    Log.event(.podLeakRecycled, text, priority: .notice, fields)
+    host.alerts.raise(.leak, [("MESSAGE", text)] + fields)
+    host.memory.replace(pod, .leak)
+  }
+
+  private func tell(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
+    guard memory.told.insert(clause).inserted else { return }
+    let finding = memory.finding
+    let text = "\(pod.name) leaks memory; \(clause). \(finding.reason)"
+    let fields = pod.journalFields + finding.journalFields
+    Log.event(.podLeaks, text, priority: isAlert ? .warning : .notice, fields)
+    if isAlert { host.alerts.raise(.leak, [("MESSAGE", text)] + fields) }
+  }
+
+  private func tellVersion(_ pod: Pod, _ run: Generation, _ memory: RunMemory) {
+    guard let source = run.source, toldVersions.insert(source.version).inserted else { return }
+    let finding = memory.finding
+    let text =
+      "The pods of workload \(source.workload.name) leak memory alike, \(pod.name) first; none is recycled, because "
+      + "that would cure none of them. \(finding.reason)"
+    let fields =
+      pod.journalFields
+      + [("POD_WORKLOAD", source.workload.name), ("POD_WORKLOAD_VERSION", source.version)]
+      + finding.journalFields
+    Log.event(.versionLeaks, text, priority: .warning, fields)
+    host.alerts.raise(.leakVersion, [("MESSAGE", text)] + fields)
+  }
+}

@@ -1,0 +1,167 @@
+import Cgroup
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// The minutes of every pod, kept for 30 days. Nothing waits for them, and nothing but them is lost when they cannot be
+/// written (docs/decisions/0016).
+@LoopActor
+final class MemoryHistory {
+  private static let file = "/var/lib/podctl/history.db"
+  private static let minute: UInt64 = 60_000_000
+  /// The most rows in one answer: half a megabyte.
+  private static let answerLimit = 5000
+  /// Between two of which other events have their turn.
+  private static let podsAtATime = 32
+
+  private unowned let host: PodHost
+  /// Nil when none is to be kept.
+  private let worker: HistoryWorker?
+  private var gathered: [PodName: MemoryMinute] = [:]
+  /// Minutes of generations that were replaced within them.
+  private var left: [HistoryRecord] = []
+  private var totals: [PodName: Totals] = [:]
+  private var timer: EventSource?
+  private var complaint: String?
+
+  /// What the kernel has counted for a generation, as of the last minute's end.
+  private struct Totals {
+    let generation: Int
+    var stalledSome: UInt64 = 0
+    var stalledFull: UInt64 = 0
+    var cpu: UInt64 = 0
+  }
+
+  init(host: PodHost) {
+    self.host = host
+    var limits = HistoryStore.Limits()
+    limits.bytes = host.settings.historyMaxUse
+    let store = HistoryStore(file: Self.file, limits: limits) { cause, aside in
+      Log.event(
+        .historySetAside,
+        "The memory history was unusable and is begun anew; what there was is now \(aside). \(cause)",
+        priority: .warning)
+    }
+    worker = limits.bytes == 0 ? nil : HistoryWorker(store)
+  }
+
+  // MARK: Gathering
+
+  /// Takes a sample of a running pod. Once a minute, what was gathered becomes one row a pod.
+  func note(_ sample: MemorySample, of pod: Pod) {
+    guard worker != nil, let generation = pod.generation else { return }
+    let number = generation.unit.generation
+    let new = MemoryMinute(sample, minute: MemoryMinute.number(at: realtimeNow()), generation: number)
+    if let minute = gathered[pod.name], minute.generation == number {
+      gathered[pod.name]?.add(new)
+    } else {
+      if let last = gathered[pod.name] { left.append(HistoryRecord(pod: pod.name, minute: last)) }
+      gathered[pod.name] = new
+    }
+    if totals[pod.name]?.generation != number {
+      var begin = Totals(generation: number)
+      // What an adopted one used before is no business of this minute.
+      if generation.adopted { Self.read(generation, &begin) }
+      totals[pod.name] = begin
+    }
+    arm()
+  }
+
+  /// At the end of the host's minute; never while no pod runs.
+  private func arm() {
+    guard timer == nil else { return }
+    let rest = Self.minute - realtimeNow() % Self.minute
+    do throws(Errno) {
+      timer = try EventSource.timer(EventLoop.main, after: rest, accuracy: 1_000_000) { [weak self] in
+        LoopActor.assumeIsolated {
+          self?.timer = nil
+          loopTask { await self?.write() }
+        }
+      }
+    } catch {
+      complain("\(error)")
+    }
+  }
+
+  /// Writes what was gathered; returns when it is written or could not be.
+  func write() async {
+    guard let worker, !gathered.isEmpty || !left.isEmpty else { return }
+    var records = left
+    let minutes = gathered
+    left = []
+    gathered = [:]
+    for (count, (name, minute)) in minutes.enumerated() {
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
+      records.append(HistoryRecord(pod: name, minute: counted(minute, of: name)))
+    }
+    totals = totals.filter { host.pods[$0.key]?.generation != nil }
+    let now = MemoryMinute.number(at: realtimeNow())
+    let written = records
+    do throws(StoreError) {
+      try await worker.run { store throws(StoreError) in try store.add(written, now: now) }
+      if complaint != nil { Log.notice("The memory history is recorded again.") }
+      complaint = nil
+    } catch {
+      complain("\(error)")
+    }
+  }
+
+  /// Adds what the kernel counted since the last minute.
+  private func counted(_ minute: MemoryMinute, of name: PodName) -> MemoryMinute {
+    guard let generation = host.pods[name]?.generation, let before = totals[name],
+      before.generation == minute.generation, generation.unit.generation == minute.generation
+    else { return minute }
+    var now = before
+    Self.read(generation, &now)
+    totals[name] = now
+    var minute = minute
+    minute.stalledSome = now.stalledSome - min(before.stalledSome, now.stalledSome)
+    minute.stalledFull = now.stalledFull - min(before.stalledFull, now.stalledFull)
+    minute.cpu = now.cpu - min(before.cpu, now.cpu)
+    return minute
+  }
+
+  /// What cannot be read, because the cgroup is gone, stays as it was.
+  private static func read(_ generation: RunningScope, _ totals: inout Totals) {
+    totals.cpu = generation.cpuUsage ?? totals.cpu
+    if let text = generation.read("memory.pressure"), let pressure = try? CgroupFiles.pressure(text) {
+      totals.stalledSome = pressure.some.total
+      totals.stalledFull = pressure.full?.total ?? 0
+    }
+  }
+
+  private func complain(_ text: String) {
+    if complaint == nil {
+      Log.warning("The memory history is not recorded for now; pods are not concerned. \(text)")
+    }
+    complaint = text
+  }
+
+  // MARK: Asking
+
+  /// What `GetHistory` answers; of a pod that is gone, what is left of it.
+  func minutes(
+    ofPod name: String, since: UInt64, until: UInt64, limit: UInt32
+  ) async throws(Refusal) -> [MemoryMinute] {
+    guard let pod = PodName(name) else {
+      _ = try host.pod(named: name)
+      return []
+    }
+    let first = MemoryMinute.number(at: since) + (since % Self.minute == 0 ? 0 : 1)
+    let last = MemoryMinute.number(at: until)
+    let most = limit == 0 ? Self.answerLimit : min(Int(limit), Self.answerLimit)
+    var found: [MemoryMinute] = []
+    if let worker, first <= last {
+      do throws(StoreError) {
+        found = try await worker.run { store throws(StoreError) in
+          try store.history(ofPod: pod, minutes: first...last, limit: most)
+        }
+      } catch {
+        throw Refusal(error)
+      }
+    }
+    if found.isEmpty { _ = try host.pod(named: name) }
+    return found
+  }
+}

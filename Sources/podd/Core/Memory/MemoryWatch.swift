@@ -1,0 +1,194 @@
+import Cgroup
+import PodModel
+import PodStore
+import Systemd
+
+/// Reads the memory of all pods that run, with one timer, and has acted on what that shows. No pod runs: no timer.
+@LoopActor
+final class MemoryWatch {
+  /// How many pods are read before everything else has its turn.
+  private static let batch = 16
+  /// How much of a generation's past a new podd looks at, microseconds: as many minutes as one answer has.
+  private static let remembered: UInt64 = 5000 * 60_000_000
+
+  private unowned let host: PodHost
+  private let reader = MemoryReader()
+  private(set) lazy var leaks = LeakWatch(host)
+  private lazy var stalls = StallWatch(host, reader)
+  private var timer: EventSource?
+  private var isSampling = false
+  /// Pods that podd is replacing for their memory's sake.
+  private var replacing: Set<PodName> = []
+  /// Generations whose past is yet to be read, because they were taken over or have another limit: one after the other,
+  /// because a host has hundreds.
+  private var toRemember: [(memory: RunMemory, generation: RunningScope, since: UInt64)] = []
+  private var isRemembering = false
+
+  init(_ host: PodHost) {
+    self.host = host
+  }
+
+  func start() async {
+    await leaks.load()
+    host.pressure.onPressure { [unowned self] source, _ in
+      switch source {
+      case .pod(let pod): stalls.suspect(pod)
+      case .slice(let slice) where !host.pressure.podsHaveTriggers: stalls.suspect(slice: slice)
+      case .slice, .host: break
+      }
+    }
+  }
+
+  /// A generation's program runs, or was found running.
+  func began(_ run: Generation, of pod: Pod) {
+    guard let generation = run.generation else { return }
+    // What is in force, which somebody may have changed beside the tier's file.
+    let memory = RunMemory(
+      memoryMax: generation.number("memory.max"), memoryHigh: generation.number("memory.high"))
+    run.memory = memory
+    if generation.adopted {
+      toRemember.append((memory, generation, run.begunAt))
+      rememberAll()
+    }
+    arm()
+  }
+
+  private func rememberAll() {
+    guard !isRemembering else { return }
+    isRemembering = true
+    loopTask {
+      while !self.toRemember.isEmpty {
+        let next = self.toRemember.removeFirst()
+        await self.remember(next.memory, next.generation, since: next.since)
+      }
+      self.isRemembering = false
+    }
+  }
+
+  /// What is on record of a generation: its leak did not begin with this podd, nor with its limit.
+  private func remember(_ memory: RunMemory, _ generation: RunningScope, since begunAt: UInt64) async {
+    let (now, real) = (EventLoop.main.now(), realtimeNow())
+    let since = max(begunAt, real - min(Self.remembered, real))
+    let minutes: [MemoryMinute]
+    do throws(Refusal) {
+      minutes = try await host.memoryHistory.minutes(
+        ofPod: generation.unit.pod.description, since: since, until: real, limit: 0)
+    } catch {
+      return Log.notice(
+        "\(generation.unit): a leak that began before podd did is seen late: \(error.message)")
+    }
+    memory.remember(
+      minutes.filter { $0.generation == generation.unit.generation }.compactMap { minute in
+        // A minute's row is of some time within it.
+        let at = UInt64(clamping: minute.minute).multipliedReportingOverflow(by: 60_000_000).partialValue
+        let ago = real - min(at, real)
+        guard ago < now else { return nil }
+        return MemorySample(
+          at: now - ago, anon: minute.anon, swap: minute.swap, file: minute.file, current: minute.current,
+          activeUsers: minute.activeUsers)
+      })
+  }
+
+  /// Reads a pod's memory now; nil where nothing runs.
+  func sample(_ pod: Pod) -> MemorySample? {
+    guard let generation = pod.generation,
+      let reading = generation.look({ cgroup throws(CgroupError) in try reader.read(cgroup) })
+    else { return nil }
+    let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
+    pod.sample = sample
+    return sample
+  }
+
+  // MARK: The round
+
+  private func arm(took: UInt64 = 0) {
+    guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.generation != nil }) else {
+      return
+    }
+    let period = host.settings.memorySampleUSec
+    do throws(Errno) {
+      // Late rather than alone: the loop wakes once for this and the probes.
+      timer = try EventSource.timer(
+        EventLoop.main, after: period - min(took, period / 2), accuracy: min(period / 10, 1_000_000)
+      ) { [unowned self] in
+        LoopActor.assumeIsolated {
+          timer = nil
+          loopTask { await self.round() }
+        }
+      }
+    } catch {
+      Log.error("The memory of pods is no longer read: \(error)")
+    }
+  }
+
+  /// MemorySampleSec= may be another.
+  func settingsChanged() {
+    timer = nil
+    arm()
+  }
+
+  private func round() async {
+    isSampling = true
+    let begun = EventLoop.main.now()
+    let running = host.pods.values.filter { $0.generation != nil }
+    for (index, pod) in running.enumerated() {
+      if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(1) }
+      let used = pod.generation?.cpuUsage
+      note(pod, cpuUSec: used)
+      pod.noteActivity(cpuUSec: used)
+    }
+    leaks.decide()
+    host.shortage.look()
+    isSampling = false
+    arm(took: EventLoop.main.now() - begun)
+  }
+
+  private func note(_ pod: Pod, cpuUSec: UInt64?) {
+    // What is frozen allocates nothing, and what is coming or going says nothing about a leak.
+    guard pod.state == .ready, let run = pod.own, let memory = run.memory, let sample = sample(pod) else {
+      return
+    }
+    host.memoryHistory.note(sample, of: pod)
+    memory.add(sample)
+    if let generation = run.generation, memory.limitsChanged(of: generation, now: sample.at) {
+      toRemember.append((memory, generation, run.begunAt))
+      rememberAll()
+    }
+    // Of use to a decision alone: how busy a pod is that will have to go.
+    if memory.finding.isLeak, let cpuUSec { memory.addLoad(used: cpuUSec, at: sample.at) }
+  }
+
+  // MARK: Replacing
+
+  /// How many pods are replaced at once for their memory's sake: launches that users wait for come first.
+  private var replacementsMax: Int { max(1, host.settings.launchesMax / 2) }
+
+  /// Nil when this pod can be replaced now, else why not.
+  func hindrance(_ pod: Pod) -> String? {
+    replacing = replacing.filter { name in
+      guard let pod = host.pods[name] else { return false }
+      return pod.lifecycle.isBeingReplaced || pod.lifecycle.beside != nil
+        || pod.state != .ready && pod.state != .frozen && pod.state.hasScope
+    }
+    guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, !replacing.contains(pod.name) else {
+      return "it is being replaced already"
+    }
+    if pod.nextWorkload == nil { return "its settings do not parse, so no next generation could be launched" }
+    if replacing.count >= replacementsMax { return "\(replacing.count) others are being replaced" }
+    return nil
+  }
+
+  func replace(_ pod: Pod, _ reason: EndReason) {
+    replacing.insert(pod.name)
+    pod.handle(.restart(reason, pod.handover))
+  }
+}
+
+extension MemorySample {
+  init(at: UInt64, _ reading: MemoryReading, activeUsers: Int) {
+    self.init(
+      at: at, anon: reading.anon &+ reading.shmem &+ reading.slabUnreclaimable, swap: reading.swap,
+      file: reading.file - min(reading.shmem, reading.file), current: reading.current,
+      activeUsers: activeUsers)
+  }
+}

@@ -1,0 +1,123 @@
+import CLinux
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// What a pod does for others when memory is short, and how podd knows that nobody misses it.
+extension Pod {
+  /// What was last asked of it because memory was short, for `explain`.
+  struct GivenUp {
+    /// CLOCK_REALTIME, microseconds.
+    let at: UInt64
+    let sentence: String
+  }
+
+  /// One write to memory.reclaim: the kernel works at it until it has so much or finds no more.
+  private static let reclaimStep: UInt64 = 16 << 20
+  /// How long a stop is waited for before others are asked too, microseconds.
+  private static let patience: UInt64 = 5_000_000
+
+  // MARK: Idle
+
+  /// - Parameters:
+  ///   - cpuUSec: What its generation has used; nil when that cannot be read.
+  ///   - connections: Nil when nobody has counted them.
+  func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
+    guard state == .ready || state == .frozen, let unit = generation?.unit else {
+      idleness = nil
+      return
+    }
+    let now = EventLoop.main.now()
+    let open = connections.map { $0.count(where: isUsers) }
+    var clock = idleness.flatMap { $0.unit == unit ? $0.clock : nil } ?? Idleness(now: now)
+    clock.note(cpuUSec: cpuUSec, connections: open, now: now)
+    idleness = (unit, clock)
+  }
+
+  /// Somebody's connection to it ended at that time.
+  func noteActivity(endedAt end: UInt64) {
+    idleness?.clock.note(connectionEnded: end)
+  }
+
+  /// By EventLoop.main.now(); nil while it is busy, or not known.
+  var idleSince: UInt64? { idleness?.clock.activeAt }
+
+  // MARK: Giving memory up
+
+  /// Returns how many bytes it gave up, as far as they are known by then.
+  func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
+    guard let generation else { return 0 }
+    let before = generation.number("memory.current") ?? 0
+    let begun = EventLoop.main.now()
+    var freed: UInt64 = 0
+    var text: String
+    switch step.act {
+    case .reclaim(let bytes):
+      await reclaim(bytes, from: generation)
+      freed = before - min(before, generation.number("memory.current") ?? before)
+      text = "gave \(freed >> 10) KiB back"
+    case .freeze:
+      handle(.freeze)
+      await freezing?.value
+      guard state == .frozen else { return 0 }
+      // Somebody came while it was being frozen: they go first.
+      if let connections, connections > 0 {
+        handle(.start)
+        return 0
+      }
+      await reclaim(before, from: generation)
+      freed = before - min(before, generation.number("memory.current") ?? before)
+      text = "is frozen and gave \(freed >> 10) KiB back"
+    case .stop:
+      stopGracefully(.pressure, then: .cold)
+      let deadline = begun.after(Self.patience)
+      while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
+        await EventLoop.main.sleep(50_000)
+      }
+      freed = before
+      text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
+    }
+    tell(step, idleUSec: step.idleUSec + (EventLoop.main.now() - begun), freed, text)
+    return freed
+  }
+
+  private func tell(_ step: Shortage.Step, idleUSec: UInt64, _ freed: UInt64, _ what: String) {
+    let idle = idleUSec / 1_000_000
+    let text =
+      "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
+    let fields =
+      journalFields + ShortageGuard.fields(step.host) + [
+        ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),
+        ("POD_IDLE_USEC", String(idleUSec)), ("POD_MEMORY_FREED", String(freed)),
+      ]
+    givenUp = GivenUp(at: realtimeNow(), sentence: text)
+    Log.event(.podGaveMemory, text + ".", fields)
+    if step.act == .stop { host.alerts.raise(.pressure, [("MESSAGE", text)] + fields) }
+  }
+
+  /// The kernel takes what is least used first. Beside the loop: with swap, or a slow disk, a write takes seconds.
+  private func reclaim(_ bytes: UInt64, from generation: RunningScope) async {
+    let file = "/sys/fs/cgroup\(generation.cgroupPath)/memory.reclaim"
+    var left = bytes
+    let asked = state
+    // One that was frozen and is woken in the middle of it is somebody's again.
+    while left > 0, generation === self.generation, state == asked {
+      let amount = min(left, Self.reclaimStep)
+      // EAGAIN: there is less to be had.
+      do throws(Errno) {
+        try await BackgroundThread.run { () throws(Errno) in try Self.write(amount, to: file) }
+      } catch { return }
+      left -= amount
+    }
+  }
+
+  private nonisolated static func write(_ amount: UInt64, to file: String) throws(Errno) {
+    let raw = linux_open(file, O_WRONLY | O_CLOEXEC, 0)
+    guard raw >= 0 else { throw Errno.last("open \(file)") }
+    defer { close(raw) }
+    let text = Array(String(amount).utf8)
+    let written = text.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
+    if written != text.count { throw Errno.last("write \(file)") }
+  }
+}

@@ -1,0 +1,139 @@
+import Cgroup
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// What podd sees of the host's memory, of pods.slice and of each pod, when it has to know whether memory is short.
+@LoopActor
+final class ShortageLooks {
+  private struct Stall {
+    var at: UInt64
+    var total: UInt64
+  }
+
+  private unowned let host: PodHost
+  private var stalls: [String: Stall] = [:]
+  /// Page cache of each pod: memory.stat costs the kernel a walk over all CPUs.
+  private var files: [UnitName: (at: UInt64, bytes: UInt64)] = [:]
+  private static let fileAge: UInt64 = 10_000_000
+  private var endedAt: UInt64?
+  /// While memory is short.
+  private static let endedAge: UInt64 = 5_000_000
+
+  init(host: PodHost) { self.host = host }
+
+  // MARK: Levels
+
+  /// Nil when the kernel does not tell.
+  func ofHost() -> Shortage.Level? {
+    guard let meminfo = readSmallFile("/proc/meminfo"), let total = Self.kilobytes("MemTotal:", meminfo),
+      let available = Self.kilobytes("MemAvailable:", meminfo)
+    else { return nil }
+    let pressure = readSmallFile("/proc/pressure/memory") ?? ""
+    return Shortage.Level(stall: stall("host", pressure), available: available, total: total)
+  }
+
+  /// Nil where all pods together have no limit of their own.
+  func ofPods() -> Shortage.Level? {
+    guard let cgroup = try? Cgroup(path: "/pods.slice") else { return nil }
+    let limits = ["memory.max", "memory.high"].compactMap { name -> UInt64? in
+      (try? cgroup.read(name)).flatMap { try? CgroupFiles.limit($0) } ?? nil
+    }
+    guard let limit = limits.min(),
+      let current = (try? cgroup.read("memory.current")).flatMap({ try? CgroupFiles.number($0) })
+    else { return nil }
+    let file = (try? cgroup.read("memory.stat")).map(Self.cache) ?? 0
+    let used = current - min(current, file)
+    return Shortage.Level(
+      stall: stall("pods", (try? cgroup.read("memory.pressure")) ?? ""), available: limit - min(limit, used),
+      total: limit)
+  }
+
+  /// The share of the time since the last look, or 0 at the first one.
+  private func stall(_ of: String, _ text: String) -> Double {
+    guard let pressure = try? CgroupFiles.pressure(text) else { return 0 }
+    let now = EventLoop.main.now()
+    let total = pressure.some.total
+    defer { stalls[of] = Stall(at: now, total: total) }
+    guard let last = stalls[of], last.at < now, last.total <= total else { return 0 }
+    return min(1, Double(total - last.total) / Double(now - last.at))
+  }
+
+  private static func kilobytes(_ key: String, _ meminfo: String) -> UInt64? {
+    for line in meminfo.split(separator: "\n") where line.hasPrefix(key) {
+      return line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 << 10 }
+    }
+    return nil
+  }
+
+  private static func cache(_ stat: String) -> UInt64 {
+    let lists = ["active_file", "inactive_file"].compactMap { CgroupFiles.value(of: $0, in: stat) }
+    return lists.reduce(0, +)
+  }
+
+  // MARK: Pods
+
+  /// Notes who was served of late, as the kernel remembers it for a minute; false when it does not tell.
+  ///
+  /// - Parameter maxAge: A look that is no older is as good, microseconds.
+  @discardableResult
+  func lookForEnded(maxAge: UInt64) -> Bool {
+    let now = EventLoop.main.now()
+    if let endedAt, now < endedAt + maxAge { return true }
+    let pods = Dictionary(
+      host.pods.values.map { (UInt16(clamping: $0.record.port), $0) }, uniquingKeysWith: { first, _ in first }
+    )
+    guard
+      let ends = try? Connections.lastEndsOfAllPods(except: { port, remote in
+        LoopActor.assumeIsolated { pods[port]?.probePorts.contains(remote) ?? true }
+      })
+    else { return false }
+    endedAt = now
+    for (port, ago) in ends { pods[port]?.noteActivity(endedAt: now - min(UInt64(ago) * 1000, now)) }
+    return true
+  }
+
+  /// Those that serve or are frozen, with what there is to know about each.
+  func candidates() -> [Shortage.Candidate] {
+    let now = EventLoop.main.now()
+    // Where connections cannot be counted, nobody is known to be idle.
+    guard let connections = try? Connections.ofAllPods() else { return [] }
+    let swapFree = readSmallFile("/proc/meminfo").flatMap { Self.kilobytes("SwapFree:", $0) } ?? 0
+    files = files.filter { $0.value.at + Self.fileAge > now }
+    guard lookForEnded(maxAge: Self.endedAge) else { return [] }
+    return host.pods.values.compactMap { pod -> Shortage.Candidate? in
+      guard pod.state == .ready || pod.state == .frozen, pod.beside == nil, let generation = pod.generation,
+        let tier = pod.own?.tier, let current = generation.number("memory.current")
+      else { return nil }
+      pod.noteActivity(
+        cpuUSec: generation.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
+      var candidate = Shortage.Candidate(pod: pod.name, rank: tier.rank)
+      candidate.isFrozen = pod.state == .frozen
+      candidate.current = current
+      candidate.file = file(of: generation, now)
+      candidate.memoryLow = max(tier.memoryLow, tier.memoryMin)
+      candidate.swapLeft = min(swapFree, Self.swapLeft(generation, tier))
+      candidate.idleSince = pod.idleSince
+      return candidate
+    }
+  }
+
+  private func file(of generation: RunningScope, _ now: UInt64) -> UInt64 {
+    if let known = files[generation.unit] { return known.bytes }
+    let bytes = generation.read("memory.stat").map(Self.cache) ?? 0
+    files[generation.unit] = (now, bytes)
+    return bytes
+  }
+
+  /// Something was taken from it: what is known is no longer true.
+  func forget(_ unit: UnitName) { files[unit] = nil }
+
+  private static func swapLeft(_ generation: RunningScope, _ tier: Tier) -> UInt64 {
+    guard let text = generation.read("memory.swap.max"), let limit = try? CgroupFiles.limit(text) else {
+      // A kernel without swap accounting, or `max`: the tier knows the difference.
+      return tier.memorySwapMax == nil && generation.read("memory.swap.max") != nil ? .max : 0
+    }
+    return limit - min(limit, generation.number("memory.swap.current") ?? limit)
+  }
+}

@@ -1,0 +1,136 @@
+import Cgroup
+import PodModel
+import Systemd
+
+/// Looks after pods that stall at their memory limit, from the kernel's first word until they have recovered or are
+/// replaced. Without such a pod it does nothing.
+@LoopActor
+final class StallWatch {
+  /// Between two looks at most, microseconds.
+  private static let longestPause: UInt64 = 5_000_000
+
+  private unowned let host: PodHost
+  private let reader: MemoryReader
+  private var suspects: [PodName: Suspect] = [:]
+  private var timer: EventSource?
+  /// When which pod was replaced for a stall within the last hour.
+  private var treated: [(pod: PodName, at: UInt64)] = []
+
+  private struct Suspect {
+    weak var run: Generation?
+    var stall: Stall
+  }
+
+  init(_ host: PodHost, _ reader: MemoryReader) {
+    self.host = host
+    self.reader = reader
+  }
+
+  /// A pod's own trigger says that nothing of it could run for a fifth of the time.
+  func suspect(_ pod: Pod) {
+    // One whose successor is on its way is cured of it by that.
+    guard let run = pod.own, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
+      host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.run !== run, let look = look(run)
+    else { return }
+    suspects[pod.name] = Suspect(run: run, stall: Stall(look))
+    arm()
+  }
+
+  /// A slice's trigger, where pods have none of their own: whoever is at their limit.
+  func suspect(slice: String) {
+    for pod in host.pods.values where pod.generation?.cgroupPath.contains("/\(slice)/") ?? false {
+      suspect(pod)
+    }
+  }
+
+  /// Since when the pod stalls, by the loop's clock, and for which part of the time.
+  func standing(of pod: Pod) -> (since: UInt64, share: Double)? {
+    guard let stall = suspects[pod.name]?.stall, let since = stall.since else { return nil }
+    return (since, stall.share)
+  }
+
+  private func look(_ run: Generation) -> Stall.Look? {
+    run.generation?.look { cgroup throws(CgroupError) in
+      let high = try reader.number("memory.high", cgroup)
+      let max = try reader.number("memory.max", cgroup)
+      return Stall.Look(
+        at: EventLoop.main.now(), full: try reader.stalled(cgroup),
+        current: try reader.number("memory.current", cgroup) ?? 0,
+        limit: [high, max].compactMap(\.self).min())
+    }
+  }
+
+  private func arm() {
+    guard timer == nil, !suspects.isEmpty else { return }
+    let pause = max(min(Self.longestPause, host.settings.stallTimeoutUSec / 8), 500_000)
+    timer = try? EventSource.timer(EventLoop.main, after: pause) { [unowned self] in
+      LoopActor.assumeIsolated {
+        timer = nil
+        lookAtAll()
+        arm()
+      }
+    }
+  }
+
+  private func lookAtAll() {
+    let now = EventLoop.main.now()
+    let timeout = host.settings.stallTimeoutUSec
+    treated.removeAll { $0.at.after(3_600_000_000) <= now }
+    var due: [(Pod, Generation, Stall)] = []
+    for (name, suspect) in suspects {
+      guard let pod = host.pods[name], let run = suspect.run, pod.own === run, pod.state == .ready,
+        let look = look(run)
+      else {
+        suspects[name] = nil
+        continue
+      }
+      var stall = suspect.stall
+      let before = treated.count { $0.pod == name }
+      let verdict = stall.look(look, timeout: timeout, treatedBefore: before)
+      suspects[name]?.stall = stall
+      if stall.since != nil, suspect.stall.since == nil {
+        tell(pod, stall, patience: Stall.patience(timeout, before))
+      }
+      switch verdict {
+      case .watched: break
+      case .over:
+        suspects[name] = nil
+        if stall.since != nil { Log.notice("\(name) stalls no longer at its memory limit.") }
+      case .treat: due.append((pod, run, stall))
+      }
+    }
+    // The worst first: what has been able to run least.
+    for (pod, run, stall) in due.sorted(by: { $0.2.share > $1.2.share }) { treat(pod, run, stall, now) }
+  }
+
+  private func fields(_ pod: Pod, _ stall: Stall, _ now: UInt64) -> [(String, String)] {
+    pod.journalFields + [
+      ("POD_STALL_USEC", String(now - min(stall.since ?? now, now))),
+      ("POD_STALL_PERCENT", String(Int(stall.share * 100))),
+      ("POD_MEMORY_CURRENT", String(stall.last.current)),
+      ("POD_MEMORY_LIMIT", stall.last.limit.map { String($0) } ?? ""),
+    ]
+  }
+
+  private func tell(_ pod: Pod, _ stall: Stall, patience: UInt64) {
+    let text =
+      "\(pod.name) stalls at its memory limit: for \(Int(stall.share * 100)) % of the time nothing of it can run. Unless "
+      + "that passes, it is recycled after \(patience / 1_000_000) s."
+    Log.event(.podStalls, text, priority: .warning, fields(pod, stall, EventLoop.main.now()))
+  }
+
+  private func treat(_ pod: Pod, _ run: Generation, _ stall: Stall, _ now: UInt64) {
+    guard host.memory.hindrance(pod) == nil else { return }
+    let stalled = now - min(stall.since ?? now, now)
+    treated.append((pod.name, now))
+    suspects[pod.name] = nil
+    run.memory?.treatedStallUSec = stalled
+    let text =
+      "\(pod.name) has stalled at its memory limit for \(stalled / 1_000_000) s, in the end for "
+      + "\(Int(stall.share * 100)) % of the time, and is recycled."
+    let fields = fields(pod, stall, now) + [("POD_REASON", EndReason.pressure.description)]
+    Log.event(.podStallTreated, text, priority: .warning, fields)
+    host.alerts.raise(.stall, [("MESSAGE", text)] + fields)
+    host.memory.replace(pod, .pressure)
+  }
+}

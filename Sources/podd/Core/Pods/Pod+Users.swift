@@ -1,0 +1,122 @@
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// How a pod's program learns who its users are.
+extension Pod {
+  /// Makes the pod's program know its users as they are now. Returns when it was told.
+  func refreshUsers() async throws(UsersFile.Failure) {
+    if let failure = await users.run() { throw failure }
+  }
+
+  /// After podd was started again: has the program been told of everybody who was placed here?
+  func checkUsersTold() async {
+    let name = name
+    let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+    own?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
+    tellStaleUsers()
+  }
+
+  func tellStaleUsers() {
+    guard usersAreStale, state == .ready else { return }
+    loopTask {
+      do throws(UsersFile.Failure) {
+        try await self.refreshUsers()
+      } catch {
+        Log.error("\(self.name) cannot be told of its users: \(error)")
+      }
+    }
+  }
+
+  func refresh() async -> UsersFile.Failure? {
+    own?.usersAreStale = true
+    // It may have read the file already.
+    beside?.usersAreStale = true
+    do throws(UsersFile.Failure) {
+      try await writeUsersFile()
+    } catch {
+      return error
+    }
+    guard state == .ready, let run = own, let generation, let workload else { return nil }
+    let users = usersWritten
+    if let signal = workload.reloadSignal {
+      await reload(generation, signal)
+    } else if !workload.execReload.isEmpty, let request = request(run, generation.unit) {
+      do throws(LaunchFailure) {
+        try await host.launcher.reload(request, in: generation)
+      } catch {
+        Log.warning("\(name): ExecReload= failed (\(error.reason)), restarting it instead")
+        return await restartForUsers()
+      }
+    } else {
+      return await restartForUsers()
+    }
+    // Another generation has read the file as it started.
+    if run === own, run.generation != nil {
+      run.usersAreStale = false
+      DeliveredUsers.record(users, of: name)
+    }
+    return nil
+  }
+
+  /// systemd's Type=notify-reload: READY=1 after the signal says that the new file is in force. A program
+  /// that does not speak the protocol is given a second, once.
+  func reload(_ generation: RunningScope, _ signal: Int32) async {
+    generation.signal(signal)
+    own?.workers?.signal(signal)
+    guard workload?.type == .notify, generation.answersReload else { return }
+    let timeout: EventSource?
+    timeout = try? EventSource.timer(EventLoop.main, after: 1_000_000) { [weak self] in
+      LoopActor.assumeIsolated {
+        guard let self, let waiting = self.reloadAnswered else { return }
+        generation.answersReload = false
+        self.reloadAnswered = nil
+        waiting.resume()
+      }
+    }
+    guard timeout != nil else { return }
+    await withUnsafeContinuation { reloadAnswered = $0 }
+  }
+
+  /// Until a generation serves that has read the users as they are now; one that was on its way may have not.
+  private func restartForUsers() async -> UsersFile.Failure? {
+    for _ in 0..<5 {
+      guard usersAreStale, state == .ready else { return nil }
+      // Settings that do not parse must not take down what runs.
+      guard nextWorkload != nil else {
+        return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
+      }
+      handle(.restart(.operator, handover))
+      if let reason = await waitUntilReplaced() {
+        return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+      }
+    }
+    return usersAreStale ? .notTold("\(name) is restarted again and again meanwhile") : nil
+  }
+
+  /// Who is placed here is read from the store each time: it alone knows.
+  func writeUsersFile() async throws(UsersFile.Failure) {
+    let name = name
+    let users: [UserRecord]
+    do throws(StoreError) {
+      users = try await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+    } catch {
+      throw .io(Errno(EIO, error.description))
+    }
+    try writeUsersFile(users, for: own)
+  }
+
+  func writeUsersFile(_ users: [UserRecord], for run: Generation?) throws(UsersFile.Failure) {
+    for user in users {
+      do throws(Errno) {
+        try UserData.ensure(user, in: name, uid: record.uid)
+      } catch {
+        throw .io(error)
+      }
+    }
+    try UsersFile.write(
+      users, pod: name, uid: record.uid, dataMax: run?.tier?.dataMax, template: run?.workload?.usersTemplate)
+    usersWritten = users
+  }
+}

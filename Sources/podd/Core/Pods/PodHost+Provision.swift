@@ -1,0 +1,233 @@
+import Glibc
+import PodAPI
+import PodModel
+import PodStore
+import Systemd
+
+/// A refusal with its D-Bus name and one sentence for people.
+struct Refusal: Error {
+  let error: APIError
+  let message: String
+
+  init(_ error: APIError, _ message: String) {
+    self.error = error
+    self.message = message
+  }
+
+  init(_ failure: StoreError) {
+    let error: APIError =
+      switch failure {
+      case .full: .storageFull
+      case .busy: .busy
+      case .portRangeExhausted: .portRangeExhausted
+      case .addressesExhausted: .addressesExhausted
+      case .noSuchUser: .noSuchUser
+      case .noSuchPod: .noSuchPod
+      case .conflict: .busy
+      case .otherTier: .otherTier
+      case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
+      }
+    self.init(error, failure.description)
+  }
+
+  init(_ failure: Configuration.Failure) {
+    switch failure {
+    case .noSuchTier: self.init(.noSuchTier, failure.description)
+    case .settings, .noSuchWorkload: self.init(.invalidSettings, failure.description)
+    }
+  }
+
+  init(_ failure: Errno) {
+    let full = failure.code == ENOSPC || failure.code == EDQUOT
+    self.init(full ? .storageFull : .storageFailed, "\(failure.description); nothing was changed")
+  }
+
+  init(_ failure: UsersFile.Failure) {
+    switch failure {
+    case .io(let errno): self.init(errno)
+    case .template: self.init(.invalidSettings, failure.description)
+    case .notTold: self.init(.launchFailed, failure.description)
+    }
+  }
+}
+
+extension PodHost {
+  /// Places a user and, unless `cold`, waits until their pod serves. What was placed is taken back when the
+  /// pod cannot serve, so that a failed call leaves nothing behind.
+  func provision(user text: String, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
+    let user = try Self.userName(text)
+    let tier = try resolveTier(wanted)
+    await userTurns.take(user)
+    defer { userTurns.end(user) }
+    let placed = try await place(user, tier, wanted: wanted, cold: cold)
+    let pod = add(placed.pod)
+    do throws(Refusal) {
+      if placed.createdUser { try await settle(placed) }
+      if cold {
+        if placed.createdUser && pod.state.hasScope { try await refreshUsers(pod) }
+        if pod.state == .cold { pod.wakeOnConnect.update() }
+      } else {
+        try await serve(pod, refresh: placed.createdUser)
+      }
+    } catch {
+      await takeBack(placed, pod)
+      throw error
+    }
+    pod.wasMadeInVain = false
+    if placed.createdUser {
+      Log.event(
+        .userProvisioned, "\(user) is placed on \(pod.name).",
+        pod.journalFields + [("POD_USER", user)])
+    }
+    return placement(placed, pod, created: placed.createdUser)
+  }
+
+  static func userName(_ text: String) throws(Refusal) -> String {
+    do throws(UserNameError) {
+      return try UserName(validating: text).text
+    } catch {
+      throw Refusal(.invalidUser, error.description)
+    }
+  }
+
+  private func resolveTier(_ wanted: String) throws(Refusal) -> Tier {
+    do throws(Configuration.Failure) {
+      let tier = try configuration.tier(wanted.isEmpty ? settings.defaultTier : wanted).tier
+      // A tier whose workload is broken must not get users.
+      _ = try configuration.workload(of: tier)
+      return tier
+    } catch {
+      throw Refusal(error)
+    }
+  }
+
+  private func place(
+    _ user: String, _ tier: Tier, wanted: String, cold: Bool
+  ) async throws(Refusal) -> Provisioned {
+    let token = Self.newToken()
+    let ports = settings.portRange
+    let now = Int64(realtimeNow())
+    return try await ask { store throws(StoreError) in
+      try store.provision(
+        user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
+        wantRunning: !cold, insistOnTier: !wanted.isEmpty, now: now)
+    }
+  }
+
+  /// The user's directory, with the data of an earlier life if there is some.
+  private func settle(_ placed: Provisioned) async throws(Refusal) {
+    do throws(Errno) {
+      try UserData.ensure(placed.user, in: placed.pod.name, uid: placed.pod.uid)
+    } catch {
+      throw Refusal(error)
+    }
+    guard placed.user.keptFrom != nil else { return }
+    let name = placed.user.name
+    try await ask { store throws(StoreError) in try store.dataSettled(user: name) }
+  }
+
+  func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
+    let wasStarting = pod.state == .starting || pod.state == .frozen
+    switch pod.state {
+    case .stopped:
+      throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
+    case .crashLoop:
+      throw Refusal(
+        .launchFailed,
+        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+      )
+    case .ready:
+      if refresh || pod.usersAreStale { try await refreshUsers(pod) }
+    case .cold, .backoff, .draining, .stopping, .frozen:
+      pod.handle(.start)
+    case .starting: break
+    }
+    if let reason = await pod.waitUntilReady() {
+      throw Refusal(
+        .launchFailed,
+        "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
+    }
+    // Its users file may have been written, and read, before this user was placed.
+    if refresh && wasStarting { try await refreshUsers(pod) }
+  }
+
+  private func refreshUsers(_ pod: Pod) async throws(Refusal) {
+    do throws(UsersFile.Failure) {
+      try await pod.refreshUsers()
+    } catch {
+      throw Refusal(error)
+    }
+  }
+
+  private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
+    // Who connects meanwhile must not wake what is about to go.
+    pod.wakeOnConnect.isLocked += 1
+    defer { pod.wakeOnConnect.unlock() }
+    if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+      // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
+      pod.handle(.stop(.operator, then: .cold))
+      await pod.waitUntilGone()
+    }
+    if placed.createdUser {
+      do throws(Errno) {
+        if placed.revived == nil {
+          try UserData.remove(placed.user.name, from: pod.name)
+        } else {
+          try UserData.putAside(placed.user.name, from: pod.name)
+        }
+      } catch {
+        Log.warning("\(placed.user.name): \(error)")
+      }
+    }
+    do throws(StoreError) {
+      try await undo(placed, pod)
+    } catch {
+      Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
+    }
+    // The others keep their pod, without the user who came in vain.
+    if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
+  }
+
+  /// Of several provisions that fail on one new pod, the last takes it along.
+  private func undo(_ placed: Provisioned, _ pod: Pod) async throws(StoreError) {
+    let name = pod.name
+    var undone = placed
+    undone.createdPod = placed.createdPod || pod.wasMadeInVain
+    if try await undo(undone) { return remove(pod) }
+    let record = try await store.run { store throws(StoreError) in try store.pod(name) }
+    pod.wishTakenBack(record)
+    guard undone.createdPod else { return }
+    pod.wasMadeInVain = true
+    guard record.users == 0 else { return }
+    pod.handle(.stop(.operator, then: .cold))
+    await pod.waitUntilGone()
+    undone.createdUser = false
+    if pods[name] === pod, try await undo(undone) { remove(pod) }
+  }
+
+  /// Returns whether the pod's row is gone.
+  private func undo(_ placed: Provisioned) async throws(StoreError) -> Bool {
+    try await store.run { store throws(StoreError) in
+      try store.undoProvision(placed, dataPutAside: placed.revived != nil)
+    }
+  }
+
+  private func placement(_ placed: Provisioned, _ pod: Pod, created: Bool) -> Placement {
+    Placement(
+      user: placed.user.name, tier: placed.user.tier, pod: pod.name.description,
+      unit: pod.generation?.unit.description, address: placed.pod.address,
+      frontAddress: placed.pod.frontAddress, port: UInt16(clamping: placed.pod.port),
+      state: pod.state.rawValue, created: created)
+  }
+
+  static func text(_ reason: EndReason?) -> String { reason?.description ?? "no reason on record" }
+
+  /// 256 random bits, in hex.
+  private static func newToken() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<4).map { _ in
+      let digits = String(generator.next() as UInt64, radix: 16)
+      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }.joined()
+  }
+}

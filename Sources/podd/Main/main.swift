@@ -1,0 +1,4 @@
+internal import Glibc
+internal import PoddCore
+
+exit(Podd.run(CommandLine.arguments))
