@@ -1,4 +1,4 @@
-// sources: Sources/podserve/Core/{Coordinate,PhextBreak,StorageError,ScrollReader,DocumentEdit,TableOfContents,TextCheck,JSONValue,UserTable}.swift
+// sources: Sources/podserve/Core/Documents/{Coordinate,PhextBreak,StorageError,ScrollReader,DocumentEdit,TableOfContents,TextCheck}.swift Sources/podserve/Core/Program/{JSONValue,UserTable}.swift
 
 /// A document and an edit: the scroll is what the edit says, every other scroll is what it was. The same
 /// bytes as a users file, a coordinate and a text: read or refused, never a crash.

@@ -1,4 +1,4 @@
-// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
+// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 
 /// Reads the input as each kind of settings file. A NUL-separated input is a main file and its drop-ins.

@@ -84,7 +84,7 @@ import Testing
   }
 
   private func fragment(_ name: String) throws -> SettingsFragment {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
     let path = "/\(root)/units/defaults/\(name)"
     let file = try #require(fopen(path, "r"), "\(path)")
     defer { fclose(file) }

@@ -100,7 +100,7 @@ import Testing
     if ProcessInfo.processInfo.environment["LIFECYCLE_TABLE"] != nil {
       print(Self.rows().joined(separator: "\n"))
     }
-    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/lifecycle.md")
+    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../docs/lifecycle.md")
     let text = try String(contentsOf: file, encoding: .utf8)
     let documented = text.split(separator: "\n").map(String.init).filter { line in
       Self.situations.contains { line.hasPrefix("| \($0.name) |") }
