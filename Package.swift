@@ -54,7 +54,7 @@ let package = Package(
       dependencies: ["PodModel", "CLinux", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],
+      name: "PodAPI", dependencies: ["Systemd", "PodModel"], resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(
