@@ -110,7 +110,8 @@ let package = Package(
       name: "SimulationTests",
       dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
-    .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
+    .testTarget(
+      name: "PodAPITests", dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
       dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],
