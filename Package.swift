@@ -54,7 +54,7 @@ let package = Package(
       dependencies: ["PodModel", "CLinux", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],
+      name: "PodAPI", dependencies: ["Systemd", "PodModel"], resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(
@@ -110,7 +110,8 @@ let package = Package(
       name: "SimulationTests",
       dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
-    .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
+    .testTarget(
+      name: "PodAPITests", dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
       dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],

@@ -16,6 +16,8 @@ final class Daemon {
   private var notifySocket: NotifySocket?
   private var signals: [SignalWatch] = []
   private let passed: [(name: String, descriptor: CInt)]
+  /// CLOCK_REALTIME, microseconds.
+  private let startedAt = realtimeNow()
 
   private final class SignalWatch {
     let source: EventSource
@@ -33,8 +35,6 @@ final class Daemon {
   }
 
   func start() throws(Unfit) {
-    // A static is made when it is first asked for, which would be in the first status.
-    _ = HostViews.startedAt
     try checkHost()
     do throws(Errno) {
       try EventLoop.main.enableWatchdog()
@@ -83,8 +83,7 @@ final class Daemon {
         try await firstConnection(systemd)
       }
       guard let host else { return }
-      object = try ManagerObject(host: host, bus: connection.bus)
-      host.onChange = { [weak self] pod in self?.object?.emitStateChanged(pod) }
+      object = try ManagerObject(host: host, bus: connection.bus, startedAt: startedAt)
       try await connection.bus.requestNameAsync(PodBus.name)
       Notify.send("READY=1\nSTATUS=\(host.pods.count) pods")
     } catch {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import PodAPI
+internal import PodModel
 
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,10 +42,10 @@ struct Status: ParsableCommand {
     ) { StatusPage.pod(row, properties, trend: trend, log: tail(query), $0) }
   }
 
-  private func show(user: String, _ client: Client) throws {
+  private func show(user: UserName, _ client: Client) throws {
     let properties = try client.user(user)
-    guard let row = UserRow(properties) else { throw Self.incomplete(user) }
-    let query = JournalQuery.user(user, pod: nil)
+    guard let row = UserRow(properties) else { throw Self.incomplete(user.text) }
+    let query = JournalQuery.user(user.text, pod: nil)
     let members = row.jsonMembers
     globals.context.present(
       json: .object(
