@@ -21,7 +21,7 @@ final class Alerts {
 
   /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
   func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
-    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Daemon.hostName, fields: fields))
+    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Host.name, fields: fields))
   }
 }
 

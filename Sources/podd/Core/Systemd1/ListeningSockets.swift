@@ -58,13 +58,12 @@ final class ListeningSockets {
   /// systemd before 254 empties the store then (facts 15). The pod still holds it.
   func recover(_ pod: PodName, pid: pid_t, address: String, port: Int) {
     guard sockets[pod] == nil, let inode = Self.listeningInode(address: address, port: port) else { return }
-    let pidfd = linux_pidfd_open(pid, 0)
-    guard pidfd >= 0 else { return }
-    defer { close(pidfd) }
+    guard let pidfd = try? PIDFD.open(pid) else { return }
     for number in Self.descriptors(of: pid) {
-      guard Files.linkTarget("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]" else { continue }
-      let copy = linux_pidfd_getfd(pidfd, number, 0)
-      guard copy >= 0 else { continue }
+      guard Files.linkTarget("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]",
+        let socket = try? PIDFD.descriptor(number, of: pidfd)
+      else { continue }
+      let copy = socket.release()
       sockets[pod] = copy
       store(pod, copy)
       return
@@ -132,12 +131,6 @@ final class ListeningSockets {
     guard bound == 0 else { throw Errno.last("bind \(address):\(port)") }
     guard Glibc.listen(raw, backlog) == 0 else { throw Errno.last("listen") }
     return socket
-  }
-
-  /// Network byte order.
-  nonisolated static func ipv4(_ text: String) -> UInt32? {
-    var address = in_addr()
-    return inet_pton(AF_INET, text, &address) == 1 ? address.s_addr : nil
   }
 
   // MARK: Finding a socket again
