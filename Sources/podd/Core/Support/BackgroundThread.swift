@@ -5,14 +5,16 @@ import Systemd
 enum BackgroundThread {
   /// Throws what `body` throws, or the error of a thread that cannot be started; then `body` was not called.
   @LoopActor
-  static func run(_ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno) {
-    let result: Result<Void, Errno> = await withUnsafeContinuation { done in
+  static func run<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(Errno) -> Value
+  ) async throws(Errno) -> Value {
+    let result: Result<Value, Errno> = await withUnsafeContinuation { done in
       do throws(Errno) {
         try DetachedThread.start { done.resume(returning: Result { () throws(Errno) in try body() }) }
       } catch {
         done.resume(returning: .failure(error))
       }
     }
-    try result.get()
+    return try result.get()
   }
 }
