@@ -95,7 +95,8 @@ final class UserFiles {
     return total
   }
 
-  private func move(_ user: String, _ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno) {
+  private func move(_ user: String, _ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno)
+  {
     await moves.take(user)
     defer { moves.end(user) }
     try await BackgroundThread.run(body)

@@ -25,7 +25,7 @@ struct Refusal: Error {
       case .noSuchPod: .noSuchPod
       case .conflict: .busy
       case .otherTier: .otherTier
-      case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
+      case .newerSchema, .corrupt, .system, .sqlite, .noSuchGeneration: .storageFailed
       }
     self.init(error, failure.description)
   }
@@ -225,9 +225,6 @@ extension PodHost {
   /// 256 random bits, in hex.
   private static func newToken() -> String {
     var generator = SystemRandomNumberGenerator()
-    return (0..<4).map { _ in
-      let digits = String(generator.next() as UInt64, radix: 16)
-      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }.joined()
+    return (0..<4).map { _ in padded(generator.next() as UInt64, toWidth: 16, radix: 16) }.joined()
   }
 }

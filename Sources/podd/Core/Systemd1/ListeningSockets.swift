@@ -140,17 +140,14 @@ final class ListeningSockets {
       return nil
     }
     // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the inode.
-    let wanted = hex(ip, 8) + ":" + hex(UInt32(port), 4)
+    let wanted =
+      padded(ip, toWidth: 8, radix: 16, uppercase: true) + ":"
+      + padded(port, toWidth: 4, radix: 16, uppercase: true)
     for line in table.split(separator: "\n").dropFirst() {
       let fields = line.split(separator: " ")
       if fields.count > 9, fields[1] == wanted, fields[3] == "0A" { return String(fields[9]) }
     }
     return nil
-  }
-
-  private static func hex(_ value: UInt32, _ width: Int) -> String {
-    let digits = String(value, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
 
   private static func descriptors(of pid: pid_t) -> [CInt] {
