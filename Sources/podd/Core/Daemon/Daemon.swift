@@ -100,7 +100,7 @@ final class Daemon {
     do {
       let configuration = Configuration()
       let settings = try configuration.podd()
-      let store = StoreWorker(try PlacementStore(file: Self.database, host: Self.hostName))
+      let store = StoreWorker(try PlacementStore(file: Self.database, host: Host.name))
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       try await host.workloadVersions.load()
@@ -205,10 +205,4 @@ final class Daemon {
   /// sysexits.h: trying again does not help, somebody has to mend something first; podd.service names it in
   /// RestartPreventExitStatus=.
   static let mendFirst: CInt = 78
-
-  static var hostName: String {
-    var names = utsname()
-    guard uname(&names) == 0 else { return "localhost" }
-    return withUnsafeBytes(of: &names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-  }
 }

@@ -52,7 +52,7 @@ extension Pod {
     let deadline = EventLoop.main.now().after(patience)
     do throws(BusError) {
       let result = try await host.systemd.stopUnit(generation.unit.description)
-      if result == "done" { return }
+      if result == .finished(.done) { return }
       // The bus went away, or another job took its place: the program has been told, or is told by that.
       Log.warning("\(generation.unit): stop job ended with '\(result)', waiting for its end")
     } catch {
@@ -103,9 +103,7 @@ extension Pod {
 
   /// Whether systemd is not about to stop it, by whoever's wish.
   func scopeIsActive(_ generation: RunningScope) async -> Bool {
-    let state = try? await host.systemd.property(
-      "ActiveState", of: generation.unit.description, interface: "org.freedesktop.systemd1.Unit")
-    return state == "active"
+    (try? await host.systemd.activeState(generation.unit.description)) == .active
   }
 
   /// Nothing survives its scope: what the main process left behind is stopped with it.

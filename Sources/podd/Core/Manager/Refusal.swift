@@ -24,7 +24,7 @@ struct Refusal: Error {
       case .noSuchPod: .noSuchPod
       case .conflict: .busy
       case .otherTier: .otherTier
-      case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
+      case .newerSchema, .corrupt, .system, .sqlite, .noSuchGeneration: .storageFailed
       }
     self.init(error, failure.description)
   }

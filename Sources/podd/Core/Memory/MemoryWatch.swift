@@ -44,7 +44,8 @@ final class MemoryWatch {
     guard let generation = run.generation else { return }
     // What is in force, which somebody may have changed beside the tier's file.
     let memory = RunMemory(
-      memoryMax: generation.number("memory.max"), memoryHigh: generation.number("memory.high"))
+      memoryMax: generation.number(InterfaceFile.memoryMax),
+      memoryHigh: generation.number(InterfaceFile.memoryHigh))
     run.memory = memory
     if generation.adopted {
       toRemember.append((memory, generation, run.begunAt))

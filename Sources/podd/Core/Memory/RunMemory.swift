@@ -1,3 +1,4 @@
+import Cgroup
 import PodModel
 import Systemd
 
@@ -45,7 +46,9 @@ final class RunMemory {
   func limitsChanged(of generation: RunningScope, now: UInt64) -> Bool {
     guard now >= limitsReadAt.after(60_000_000) else { return false }
     limitsReadAt = now
-    let found = (max: generation.number("memory.max"), high: generation.number("memory.high"))
+    let found = (
+      max: generation.number(InterfaceFile.memoryMax), high: generation.number(InterfaceFile.memoryHigh)
+    )
     guard found != limits, generation.isPopulated else { return false }
     limits = found
     detector = LeakDetector(memoryMax: found.max, memoryHigh: found.high)

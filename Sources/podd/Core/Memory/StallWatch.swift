@@ -38,7 +38,8 @@ final class StallWatch {
 
   /// A slice's trigger, where pods have none of their own: whoever is at their limit.
   func suspect(slice: String) {
-    for pod in host.pods.values where pod.generation?.cgroupPath.contains("/\(slice)/") ?? false {
+    for pod in host.pods.values
+    where pod.generation.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
       suspect(pod)
     }
   }
@@ -51,11 +52,11 @@ final class StallWatch {
 
   private func look(_ run: Generation) -> Stall.Look? {
     run.generation?.look { cgroup throws(CgroupError) in
-      let high = try reader.number("memory.high", cgroup)
-      let max = try reader.number("memory.max", cgroup)
+      let high = try reader.number(InterfaceFile.memoryHigh, cgroup)
+      let max = try reader.number(InterfaceFile.memoryMax, cgroup)
       return Stall.Look(
         at: EventLoop.main.now(), full: try reader.stalled(cgroup),
-        current: try reader.number("memory.current", cgroup) ?? 0,
+        current: try reader.number(InterfaceFile.memoryCurrent, cgroup) ?? 0,
         limit: [high, max].compactMap(\.self).min())
     }
   }

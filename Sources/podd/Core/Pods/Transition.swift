@@ -1,3 +1,4 @@
+import Linux
 import PodModel
 
 /// One change in a pod's life, for `explain`. Every pod keeps some: it is small.
