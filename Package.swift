@@ -104,7 +104,7 @@ let package = Package(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
-    .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
+    .testTarget(name: "PodModelTests", dependencies: ["PodModel", "Linux"], swiftSettings: strict),
     .testTarget(name: "LeakTests", dependencies: ["LeakBench", "PodModel"], swiftSettings: strict),
     .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
     .testTarget(

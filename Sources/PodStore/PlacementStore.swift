@@ -6,7 +6,10 @@ import Synchronization
 /// Every operation is one transaction and synchronous: it blocks until the disk has it. podd therefore
 /// calls it through `StoreWorker`. Nothing here reads a clock: times come in as microseconds since the
 /// epoch.
-public final class PlacementStore: Sendable {
+public final class PlacementStore: WorkerStore {
+  public static let groupLimit = 64
+  public static let trimAfter = 128
+
   /// The database file.
   public let file: String
   let queue: DatabaseQueue
@@ -22,14 +25,15 @@ public final class PlacementStore: Sendable {
   ///   - file: absolute path; the file gets mode 0600, its directory must stand.
   ///   - host: this host's name, recorded beside its pods.
   ///   - auditLimit: how many audit entries are kept.
-  /// - Throws: `.newerSchema`, `.corrupt`, `.io`, `.full` or `.busy`, before anything was changed.
+  /// - Throws: `.newerSchema`, `.corrupt`, `.system`, `.sqlite`, `.full` or `.busy`, before anything was changed.
   public init(file: String, host: String = "localhost", auditLimit: Int = 100_000) throws(StoreError) {
     self.file = file
     self.auditLimit = auditLimit
     try StoreFile.prepare(file)
     do {
       queue = try DatabaseQueue(path: file, configuration: Self.configuration())
-      try Schema.migrate(queue, file: file)
+      try queue.read { db in try Schema.refuseForeign(db, file: file) }
+      try Schema.migrator.migrateForward(queue, file: file)
       try queue.write { db in
         try db.execute(
           sql: """
@@ -79,7 +83,7 @@ public final class PlacementStore: Sendable {
 
   /// Makes all operations of `body` one transaction, so that many wait for the disk once. When it throws, none
   /// of them was done, whatever they returned. One at a time, and from one thread.
-  func together(_ body: () -> Void) throws(StoreError) {
+  public func together(_ body: () -> Void) throws(StoreError) {
     grouping.store(true, ordering: .relaxed)
     defer { grouping.store(false, ordering: .relaxed) }
     do {

@@ -21,7 +21,7 @@ import Testing
       let done = try await worker.run { store throws(StoreError) in try store.place("user\(n)") }
       #expect(done.user.name == "user\(n)")
     }
-    let users = try worker.runBlocking { store throws(StoreError) in try store.counts().users }
+    let users = try await worker.run { store throws(StoreError) in try store.counts().users }
     #expect(users == 50)
   }
 

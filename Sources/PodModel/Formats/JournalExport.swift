@@ -1,44 +1,57 @@
-/// What journalctl's export format says (systemd.io, Journal Export Formats): `NAME=value` lines, or a name
-/// alone, then a little-endian 64-bit length and so many bytes; an empty line ends an entry.
+/// journalctl's export format (systemd.io, Journal Export Formats): lines `NAME=value`, or a name alone that is followed
+/// by a little-endian 64-bit length and so many bytes; an empty line ends an entry.
 public enum JournalExport {
-  private static let first = Array("__CURSOR=".utf8)
+  /// One entry's fields, in their order. A field may occur more than once.
+  public typealias Entry = [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]
 
-  /// The messages of entries that were made at `since` or later (CLOCK_REALTIME, microseconds), in
-  /// their order. What is cut off at either end, or malformed, is left out.
-  public static func messages(in bytes: [UInt8], since: UInt64) -> [[UInt8]] {
-    var messages: [[UInt8]] = []
-    var message: ArraySlice<UInt8> = []
-    var time: UInt64?
-    var rest = bytes[firstEntry(bytes)...]
+  /// Calls `body` with each entry in turn, and says whether the entry is whole. The last entry is not when the text is
+  /// cut off or malformed in it; it then has the fields that precede that place.
+  public static func eachEntry(
+    in bytes: ArraySlice<UInt8>, _ body: (_ entry: Entry, _ isWhole: Bool) -> Void
+  ) {
+    var entry: Entry = []
+    var rest = bytes
     while let end = rest.firstIndex(of: 0x0A) {
       let line = rest[..<end]
       rest = rest[(end + 1)...]
       if line.isEmpty {
-        if let time, time >= since { messages.append(Array(message)) }
-        (message, time) = ([], nil)
-        continue
-      }
-      let name = line.prefix { $0 != UInt8(ascii: "=") }
-      var value = line.dropFirst(name.count + 1)
-      if name.count == line.count {
+        if !entry.isEmpty { body(entry, true) }
+        entry = []
+      } else if let equals = line.firstIndex(of: UInt8(ascii: "=")) {
+        entry.append((line[..<equals], line[(equals + 1)...]))
+      } else {
+        guard rest.count >= 8 else { break }
         let length = rest.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         rest = rest.dropFirst(8)
         guard length < UInt64(rest.count) else { break }
-        value = rest.prefix(Int(length))
+        entry.append((line, rest.prefix(Int(length))))
         rest = rest.dropFirst(Int(length) + 1)
       }
-      switch String(decoding: name, as: UTF8.self) {
-      case "MESSAGE": message = value
-      case "__REALTIME_TIMESTAMP": time = UInt64(String(decoding: value, as: UTF8.self))
-      default: break
-      }
+    }
+    if !entry.isEmpty { body(entry, false) }
+  }
+
+  /// The messages of entries that were made at `since` or later (CLOCK_REALTIME, microseconds), in their order. `bytes`
+  /// may begin or end in the middle of an entry, which is left out.
+  public static func messages(in bytes: [UInt8], since: UInt64) -> [[UInt8]] {
+    var messages: [[UInt8]] = []
+    eachEntry(in: bytes[firstEntry(bytes)...]) { entry, isWhole in
+      guard isWhole, let time = value("__REALTIME_TIMESTAMP", of: entry),
+        let time = UInt64(String(decoding: time, as: UTF8.self)), time >= since
+      else { return }
+      messages.append(Array(value("MESSAGE", of: entry) ?? []))
     }
     return messages
   }
 
+  private static func value(_ name: String, of entry: Entry) -> ArraySlice<UInt8>? {
+    entry.last { $0.name.elementsEqual(name.utf8) }?.value
+  }
+
   private static func firstEntry(_ bytes: [UInt8]) -> Int {
+    let cursor = "__CURSOR=".utf8
     var start = 0
-    while !bytes[start...].starts(with: first) {
+    while !bytes[start...].starts(with: cursor) {
       guard let end = bytes[start...].firstIndex(of: 0x0A) else { return bytes.count }
       start = end + 1
     }

@@ -1,6 +1,6 @@
 import GRDB
 
-/// The database's schema. A migration that has shipped is never edited: what comes later is a new one.
+/// The database's schema. A migration that has shipped is never edited; a change is a new migration.
 enum Schema {
   static let migrator: DatabaseMigrator = {
     var migrator = DatabaseMigrator()
@@ -16,24 +16,16 @@ enum Schema {
     return migrator
   }()
 
-  /// Refuses what this podctl did not write or cannot understand, then brings the schema up to date.
-  static func migrate(_ queue: DatabaseQueue, file: String) throws {
-    try queue.read { db in
-      let applied = try migrator.appliedIdentifiers(db)
-      let unknown = applied.subtracting(migrator.migrations)
-      if !unknown.isEmpty {
-        throw StoreError.newerSchema(
-          file: file, unknown: unknown.sorted(), newestKnown: migrator.migrations.last ?? "none")
-      }
-      // GRDB makes its own table in a transaction before the first migration: a power cut can leave it alone.
-      let foreign = try String.fetchOne(
-        db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'grdb_migrations'")
-      if let foreign, applied.isEmpty {
-        throw StoreError.corrupt(
-          file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
-      }
+  /// Throws for an SQLite database that podctl did not write.
+  static func refuseForeign(_ db: Database, file: String) throws {
+    guard try migrator.appliedIdentifiers(db).isEmpty else { return }
+    // GRDB makes its own table in a transaction before the first migration: a power cut can leave it alone.
+    let foreign = try String.fetchOne(
+      db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'grdb_migrations'")
+    if let foreign {
+      throw StoreError.corrupt(
+        file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
     }
-    try migrator.migrate(queue)
   }
 
   private static let v3 = """

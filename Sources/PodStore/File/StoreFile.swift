@@ -1,8 +1,8 @@
 import Glibc
 import Linux
 
-/// The database file itself: made for root's eyes only before SQLite ever sees it, because tokens are in it.
-/// SQLite gives `-wal` and `-shm` the owner and mode of the file they belong to.
+/// The database file itself. It is created readable by root alone before SQLite opens it, because it holds tokens; SQLite
+/// gives `-wal` and `-shm` the owner and mode of the file they belong to.
 enum StoreFile {
   static func prepare(_ path: String) throws(StoreError) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -28,17 +28,25 @@ enum StoreFile {
     guard access(path, R_OK | W_OK) == 0 else { throw failure(errno, path) }
   }
 
-  /// Throws `.full` below a megabyte of free space or a few free inodes. A user who is placed needs a directory
-  /// and a users file, and a placement that fails has to be taken back: on a disk without a free block
-  /// neither could be written.
-  static func requireRoom(_ path: String) throws(StoreError) {
+  /// How much of a file system must be free.
+  struct Room {
+    var bytes: UInt64
+    var inodes: UInt64 = 0
+    /// Whether blocks that the file system reserves for root count as free.
+    var countsReserved: Bool
+  }
+
+  /// Throws `.full` where less is free on the file's file system.
+  static func require(_ room: Room, for path: String) throws(StoreError) {
     var status = statvfs()
-    // What cannot be asked is left to the writes themselves.
+    // Where statvfs(2) fails, the writes themselves will.
     guard statvfs(path, &status) == 0 else { return }
-    let free = UInt64(status.f_bfree) * UInt64(status.f_frsize)
-    // Some file systems make inodes as they go and count none.
+    let blocks = room.countsReserved ? status.f_bfree : status.f_bavail
+    // Some file systems make inodes on demand and count none.
     let inodes = status.f_files == 0 ? UInt64.max : UInt64(status.f_ffree)
-    guard free >= 1 << 20, inodes >= 16 else { throw .full(file: path) }
+    guard UInt64(blocks) * UInt64(status.f_frsize) >= room.bytes, inodes >= room.inodes else {
+      throw .full(file: path)
+    }
   }
 
   private static func failure(_ number: Int32, _ path: String) -> StoreError {

@@ -10,7 +10,12 @@ import Synchronization
 /// It opens its file when it is first asked, makes one when there is none, and puts one that is damaged, or that a
 /// newer podctl wrote, aside to begin anew. Nothing here reads a clock. Every operation blocks until it is done; podd
 /// calls it through ``HistoryWorker``.
-public final class HistoryStore: Sendable {
+public final class HistoryStore: WorkerStore {
+  /// Each operation opens a transaction, and may put the file aside.
+  public static let groupLimit = 1
+  /// Packing an hour leaves more free memory behind than podd should keep until the next hour.
+  public static let trimAfter = 1
+
   /// The database file.
   public let file: String
   private let limits: Limits
@@ -46,7 +51,7 @@ public final class HistoryStore: Sendable {
   /// an hour that is over and deletes what is too old, some of each at a time.
   /// - Parameter now: minutes since the epoch.
   public func add(_ records: [HistoryRecord], now: Int64) throws(StoreError) {
-    try requireRoom()
+    try StoreFile.require(StoreFile.Room(bytes: limits.keepFree, countsReserved: false), for: file)
     try perform { db in
       for record in records { try Self.insert(record, db) }
       try Self.pack(before: now / 60, db)
@@ -77,6 +82,8 @@ public final class HistoryStore: Sendable {
     try perform { db in try Self.usedBytes(db) }
   }
 
+  public func together(_ body: () -> Void) throws(StoreError) { body() }
+
   // MARK: The file
 
   /// One transaction, with a new file if this one turns out to be unusable.
@@ -102,7 +109,7 @@ public final class HistoryStore: Sendable {
         try StoreFile.prepare(file)
         do {
           let opened = try DatabaseQueue(path: file, configuration: Self.configuration())
-          try Self.migrate(opened, file: file)
+          try HistorySchema.migrator.migrateForward(opened, file: file)
           queue = opened
           return opened
         } catch {
@@ -125,14 +132,6 @@ public final class HistoryStore: Sendable {
     onSetAside(cause, aside)
   }
 
-  private func requireRoom() throws(StoreError) {
-    var status = statvfs()
-    guard statvfs(file, &status) == 0 else { return }
-    guard UInt64(status.f_bavail) * UInt64(status.f_frsize) >= limits.keepFree else {
-      throw .full(file: file)
-    }
-  }
-
   private static func configuration() -> Configuration {
     var configuration = Configuration()
     configuration.label = "history.db"
@@ -151,17 +150,6 @@ public final class HistoryStore: Sendable {
           """)
     }
     return configuration
-  }
-
-  private static func migrate(_ queue: DatabaseQueue, file: String) throws {
-    let migrator = HistorySchema.migrator
-    let applied = try queue.read { try migrator.appliedIdentifiers($0) }
-    let unknown = applied.subtracting(migrator.migrations)
-    if !unknown.isEmpty {
-      throw StoreError.newerSchema(
-        file: file, unknown: unknown.sorted(), newestKnown: migrator.migrations.last ?? "none")
-    }
-    try migrator.migrate(queue)
   }
 }
 

@@ -1,3 +1,4 @@
+import Linux
 import PodModel
 import Testing
 
@@ -128,10 +129,10 @@ import Testing
 
   @Test func everySignalHasAName() throws {
     for number in Int32(1)...64 {
-      let name = SettingsValue.signalName(number)
+      let name = signalName(number)
       #expect(try SettingsValue.signal(name) == number)
     }
-    #expect(SettingsValue.signalName(9) == "KILL")
+    #expect(signalName(9) == "KILL")
   }
 
   @Test(arguments: [

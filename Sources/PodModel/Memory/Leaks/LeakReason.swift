@@ -1,9 +1,12 @@
 extension LeakDetector.Finding {
   /// One sentence with the figures behind the finding. It is computed on demand, because most findings are never shown.
   public var reason: String {
-    let memory = limit.map { "\(size(held)) of \(size($0)) held" } ?? "\(size(held)) held"
+    let memory =
+      limit.map { "\(ByteSize.text(held)) of \(ByteSize.text($0)) held" } ?? "\(ByteSize.text(held)) held"
     guard slope > 0, slopeHigh > 0, isGrowing || isLeak else { return "\(basis.words): \(memory)" }
-    var parts = [memory, "\(pace(slope)) (\(pace(slopeLow)) to \(pace(slopeHigh)))"]
+    var parts = [
+      memory, "\(ByteSize.rate(slope)) (\(ByteSize.rate(slopeLow)) to \(ByteSize.rate(slopeHigh)))",
+    ]
     if let since, at > since { parts[1] += " for \(span(seconds: Double(at - since) / 1e6))" }
     if let timeToLimit { parts.append("\(span(seconds: timeToLimit)) to the limit") }
     return "\(basis.words): \(parts.joined(separator: ", "))"
@@ -30,23 +33,6 @@ extension LeakDetector.Basis {
     case .disproved: "growth that ended or was given back"
     }
   }
-}
-
-/// `41.2M`: powers of 1024 with one decimal, as podctl prints sizes.
-private func size(_ bytes: UInt64) -> String {
-  for (letter, shift) in [("T", UInt64(40)), ("G", 30), ("M", 20), ("K", 10)] where bytes >> shift > 0 {
-    let tenth = (bytes >> (shift - 10)) % 1024 * 10 / 1024
-    return tenth == 0 ? "\(bytes >> shift)\(letter)" : "\(bytes >> shift).\(tenth)\(letter)"
-  }
-  return "\(bytes)B"
-}
-
-/// Bytes per second, told by the minute where that is a megabyte or more, else by the hour.
-private func pace(_ slope: Double) -> String {
-  let sign = slope < 0 ? "-" : ""
-  let perMinute = min(slope.magnitude * 60, 1e18)
-  return perMinute >= 1_048_576
-    ? "\(sign)\(size(UInt64(perMinute)))/min" : "\(sign)\(size(UInt64(perMinute * 60)))/h"
 }
 
 /// `5h 12min`: the two largest units.

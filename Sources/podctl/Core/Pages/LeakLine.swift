@@ -1,16 +1,17 @@
 internal import PodAPI
+internal import PodModel
 
-/// What `status` and `explain` say of a leak.
+/// What `status` and `explain` print about a leak.
 enum LeakLine {
-  /// `1.0M/s (0.9M/s to 1.1M/s) since 5min ago, limit met in 2min; it is recycled: a quiet moment is waited for`;
-  /// nil where there is none.
+  /// `1.5M/s (1.2M/s to 1.8M/s) since 5min ago, limit met in 2min; it is recycled: a quiet moment is waited for`;
+  /// nil where there is no leak.
   static func text(_ properties: Properties, _ style: Style) -> String? {
     guard let verdict = properties.string("LeakVerdict"), verdict != "none",
       let slope = properties.double("LeakSlope")
     else { return nil }
-    var text = pace(slope)
+    var text = ByteSize.rate(slope)
     if let low = properties.double("LeakSlopeLow"), let high = properties.double("LeakSlopeHigh") {
-      text += " (\(pace(low)) to \(pace(high)))"
+      text += " (\(ByteSize.rate(low)) to \(ByteSize.rate(high)))"
     }
     if let since = properties.uint("LeakSinceTimestamp") {
       text += " since \(Units.relative(since, now: style.now))"
@@ -22,7 +23,7 @@ enum LeakLine {
       }
       text += "; \(printable(next))\(until ?? "")"
     }
-    return verdict == "ignored" ? text + "; nobody wants to know (LeakAction=none)" : text
+    return verdict == "ignored" ? text + "; ignored (LeakAction=none)" : text
   }
 
   static func json(_ properties: Properties) -> JSON {
@@ -40,14 +41,6 @@ enum LeakLine {
       ("next", .optional(properties.string("LeakNext"))),
       ("next_at", time(properties.uint("LeakNextTimestamp"))),
     ])
-  }
-
-  /// A slope in bytes per second, per the unit of time in which it is a size that one can imagine.
-  private static func pace(_ slope: Double) -> String {
-    let sign = slope < 0 ? "-" : ""
-    let size = min(abs(slope), 1e18)
-    if size >= 1024 { return "\(sign)\(Units.size(UInt64(size)))/s" }
-    return "\(sign)\(Units.size(UInt64(size * 3600)))/h"
   }
 
   private static func time(_ time: UInt64?) -> JSON {

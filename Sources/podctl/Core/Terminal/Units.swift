@@ -1,17 +1,10 @@
 internal import Glibc
+internal import PodModel
 
 /// Numbers and times in systemd's spelling.
 enum Units {
-  /// `41.2M`, `96M`, `512B`: powers of 1024, one decimal unless it is zero, `-` for none.
-  static func size(_ bytes: UInt64?) -> String {
-    guard let bytes else { return "-" }
-    for (letter, shift) in [("E", UInt64(60)), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10)] {
-      guard bytes >> shift > 0 else { continue }
-      let tenth = (bytes >> (shift - 10)) % 1024 * 10 / 1024
-      return tenth == 0 ? "\(bytes >> shift)\(letter)" : "\(bytes >> shift).\(tenth)\(letter)"
-    }
-    return "\(bytes)B"
-  }
+  /// ``ByteSize``, and `-` for none.
+  static func size(_ bytes: UInt64?) -> String { bytes.map(ByteSize.text) ?? "-" }
 
   /// 500,000 µs per second is `50%`.
   static func percent(perSecUSec: UInt64?) -> String {

@@ -64,12 +64,11 @@ enum Prober {
     _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [Connection]?
   ) async -> Health.Answer? {
     let loop = EventLoop.main
-    var pause: UInt64 = 20_000
+    var pauses = DoublingPause(first: 20_000, longest: 1_000_000)
     while true {
       let now = loop.now()
       guard now < deadline else { return nil }
-      await loop.sleep(min(pause, deadline - now))
-      pause = min(pause * 2, 1_000_000)
+      await loop.sleep(min(pauses.next(), deadline - now))
       do throws(Errno) {
         let all = try Connections.of(address: pod.address, port: pod.port)
         // Accepted, or closed by whoever accepted it.

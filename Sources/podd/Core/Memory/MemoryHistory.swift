@@ -43,7 +43,7 @@ final class MemoryHistory {
         "The memory history was unusable and is begun anew; what there was is now \(aside). \(cause)",
         priority: .warning)
     }
-    worker = limits.bytes == 0 ? nil : HistoryWorker(store)
+    worker = limits.bytes == 0 ? nil : HistoryWorker(store, limit: 256)
   }
 
   // MARK: Gathering

@@ -154,7 +154,7 @@ final class Firewall {
     guard !isMending else { return }
     isMending = true
     loopTask {
-      var pause: UInt64 = 100_000
+      var pauses = DoublingPause(first: 100_000, longest: 60_000_000)
       var hasTold = false
       while !(await Self.isLoaded()) {
         if !hasTold {
@@ -171,8 +171,7 @@ final class Firewall {
           Log.debug("\(Self.unit): \(error.message)")
         }
         if await Self.isLoaded() { break }
-        await EventLoop.main.sleep(pause)
-        pause = min(pause * 2, 60_000_000)
+        await EventLoop.main.sleep(pauses.next())
       }
       self.isMending = false
       if hasTold { Log.notice("The packet filter rules for pods are loaded again.") }

@@ -1,4 +1,7 @@
 /// A JSON value (RFC 8259), as far as the users file needs it.
+///
+/// podserve has its own reader. PodAPI's comes with libsystemd, from which podserve is free, and says only whether a text
+/// is JSON; this one names the line and the mistake to an administrator, and bounds what a users file may hold.
 public enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)

@@ -48,7 +48,9 @@ extension PlacementStore {
         number = pod.number
       } else {
         createdUser = true
-        try StoreFile.requireRoom(file)
+        // The user needs a directory and a users file, and a placement that fails has to be taken back: without a free
+        // block neither could be written.
+        try StoreFile.require(StoreFile.Room(bytes: 1 << 20, inodes: 16, countsReserved: true), for: file)
         if let roomy = try Self.fullestWithRoom(db, tier: tier, usersPerPod: usersPerPod) {
           number = roomy
         } else {

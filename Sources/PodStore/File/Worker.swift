@@ -2,34 +2,46 @@ import CLinux
 import Linux
 import Synchronization
 
-/// Runs the store's jobs one after the other, in the order they came, on a thread of its own that exists
-/// only while there are any: a slow disk stalls nothing but the answer that waits for it, and an idle podd
-/// has one thread. Jobs that wait together are one transaction: the disk is what they all wait for.
+/// What a ``Worker`` needs of the database that it works for.
+public protocol WorkerStore: Sendable {
+  var file: String { get }
+
+  /// How many waiting jobs are done as one transaction at most. The first of a group waits for the last.
+  static var groupLimit: Int { get }
+  /// After how many jobs the heap is trimmed, once no job waits.
+  static var trimAfter: Int { get }
+
+  /// Makes all operations of `body` one transaction. When it throws, none of them was done.
+  func together(_ body: () -> Void) throws(StoreError)
+}
+
+public typealias StoreWorker = Worker<PlacementStore>
+public typealias HistoryWorker = Worker<HistoryStore>
+
+/// Runs a store's jobs one after the other, in the order they came, on a thread of its own that exists only while there
+/// are any. So a slow disk delays only the answers that wait for it, and an idle podd has one thread. Jobs that wait at
+/// the same time can be one transaction, because the disk is what they all wait for.
 ///
 /// GRDB's asynchronous interface is not used, because it would start threads of libdispatch that stay.
-public final class StoreWorker: Sendable {
-  /// Does the work and returns what tells the caller, which is called once the result is on the disk.
-  private typealias Job = @Sendable (PlacementStore) -> Answer
+public final class Worker<Store: WorkerStore>: Sendable {
+  /// Does the work and returns the function that reports it, which is called once the result is on the disk.
+  private typealias Job = @Sendable (Store) -> Answer
   private typealias Answer = @Sendable () -> Void
 
   private struct State {
     var waiting: [Job] = []
-    /// Jobs given and not yet finished.
+    /// Jobs that were accepted and are not yet finished.
     var pending = 0
     var threadRuns = false
     var doneSinceTrim = 0
   }
 
-  private let store: PlacementStore
+  private let store: Store
   private let limit: Int
   private let state = Mutex(State())
 
-  /// The first of a group waits for the last.
-  private static let groupLimit = 64
-  private static let trimAfter = 128
-
   /// - Parameter limit: how many jobs may be pending; beyond it `run` throws `.busy`.
-  public init(_ store: PlacementStore, limit: Int = 4096) {
+  public init(_ store: Store, limit: Int = 4096) {
     self.store = store
     self.limit = limit
   }
@@ -37,7 +49,7 @@ public final class StoreWorker: Sendable {
   /// Runs a job on the store's thread and resumes on the caller's executor. A job that was accepted is done
   /// even when the task that waits for it is cancelled: it may be on the disk already.
   public func run<T: Sendable>(
-    _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> T
+    _ body: @escaping @Sendable (Store) throws(StoreError) -> T
   ) async throws(StoreError) -> T {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<T, StoreError>, Never>) in
@@ -50,11 +62,11 @@ public final class StoreWorker: Sendable {
     return try result.get()
   }
 
-  /// Takes a job that nobody waits for. It has its place in the order when this returns, and is done together
-  /// with the next job that somebody waits for, or by ``flush()``. `failed` is called on the store's thread,
-  /// or at once when the job is not accepted.
+  /// Takes a job for which nobody waits. It has its place in the order when this returns, and is done together with the
+  /// next job of ``run(_:)``, or by ``flush()``. `failed` is called on the store's thread, or at once when the job is not
+  /// accepted.
   public func submit(
-    _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void,
+    _ body: @escaping @Sendable (Store) throws(StoreError) -> Void,
     failed: @escaping @Sendable (StoreError) -> Void
   ) {
     let refusal = enqueue(now: false) { store in
@@ -68,7 +80,7 @@ public final class StoreWorker: Sendable {
     if let refusal { failed(refusal) }
   }
 
-  /// Begins what was submitted and still waits. False: no thread can be started, so it waits on.
+  /// Begins the submitted jobs that still wait. False: no thread can be started, so they wait on.
   @discardableResult
   public func flush() -> Bool {
     state.withLock { state in
@@ -76,11 +88,6 @@ public final class StoreWorker: Sendable {
       state.threadRuns = (try? startThread()) != nil
       return state.threadRuns
     }
-  }
-
-  /// Runs a job on the calling thread: for podd's start, before its loop turns.
-  public func runBlocking<T>(_ body: (PlacementStore) throws(StoreError) -> T) throws(StoreError) -> T {
-    try body(store)
   }
 
   private func enqueue(now: Bool, _ job: @escaping Job) -> StoreError? {
@@ -103,11 +110,15 @@ public final class StoreWorker: Sendable {
     }
   }
 
+  private func startThread() throws(Errno) {
+    try DetachedThread.start { self.drain() }
+  }
+
   private func drain() {
     defer { trim() }
     while true {
       let group = state.withLock { state -> [Job] in
-        let group = Array(state.waiting.prefix(Self.groupLimit))
+        let group = Array(state.waiting.prefix(Store.groupLimit))
         state.waiting.removeFirst(group.count)
         state.threadRuns = !group.isEmpty
         return group
@@ -123,18 +134,18 @@ public final class StoreWorker: Sendable {
     }
   }
 
-  /// After many jobs, what they left free in the heap is given back to the host: podd stays for months, and
-  /// the burst that needed it is over. The heap is walked for it, so not after each.
+  /// Gives the heap's free pages back to the host: podd runs for months, and the burst that needed them is over. That
+  /// walks the heap, so it is not done after each job.
   private func trim() {
     let isDue = state.withLock { state in
-      guard state.doneSinceTrim >= Self.trimAfter else { return false }
+      guard state.doneSinceTrim >= Store.trimAfter else { return false }
       state.doneSinceTrim = 0
       return true
     }
     if isDue { linux_trim_heap() }
   }
 
-  /// When they cannot be one transaction, say because the disk is full, each is tried by itself: some may
+  /// Where the jobs cannot be one transaction, say because the disk is full, each is tried by itself: some may
   /// still succeed, and each gets its own error.
   private func perform(_ group: [Job]) -> [Answer] {
     if group.count > 1 {
@@ -145,9 +156,5 @@ public final class StoreWorker: Sendable {
       } catch {}
     }
     return group.map { $0(store) }
-  }
-
-  private func startThread() throws(Errno) {
-    try DetachedThread.start { self.drain() }
   }
 }
