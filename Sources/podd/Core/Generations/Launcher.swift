@@ -86,11 +86,11 @@ struct Launcher {
       } catch {
         throw LaunchFailure(stage: "scope", error)
       }
-      let generation = RunningScope(
+      let scope = RunningScope(
         unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
         adopted: false)
       // Before the release: a program that ends at once takes the cgroup, and these files, with it.
-      let wrong = generation.limitMismatches(request.tier)
+      let wrong = scope.limitMismatches(request.tier)
       if !wrong.isEmpty {
         Log.event(
           .limitsMismatch,
@@ -101,7 +101,7 @@ struct Launcher {
       // Bounded by the workload's own patience: the program must at least have begun by then.
       try await begin(process, patience: request.workload.timeoutStartUSec)
       sockets.keep(request.unit.pod)
-      return generation
+      return scope
     } catch {
       process.cancel()
       _ = await writing.value
@@ -159,11 +159,11 @@ struct Launcher {
 
   /// Lets it begin in a scope that runs. On failure nothing is left of it.
   func enter(
-    _ process: LaunchProcess, _ generation: RunningScope, patience: UInt64
+    _ process: LaunchProcess, _ scope: RunningScope, patience: UInt64
   ) async throws(LaunchFailure) {
     do throws(LaunchFailure) {
       do throws(CgroupError) {
-        try generation.attach(process.pid)
+        try scope.attach(process.pid)
       } catch {
         throw LaunchFailure(stage: "cgroup", error: "EIO")
       }
@@ -187,20 +187,20 @@ struct Launcher {
 
   /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
   /// at most TimeoutStartSec=, as with systemd.
-  func reload(_ request: Request, in generation: RunningScope) async throws(LaunchFailure) {
+  func reload(_ request: Request, in scope: RunningScope) async throws(LaunchFailure) {
     var request = request
     request = Request(
-      unit: generation.unit, record: request.record, tier: request.tier, workload: request.workload)
+      unit: scope.unit, record: request.record, tier: request.tier, workload: request.workload)
     let expanded = request.workload.expand(request.placeholders)
     var workload = request.workload
     workload.listen = .port
     let plan = LaunchPlan.compose(
-      unit: generation.unit, tier: request.tier, workload: workload, uid: request.record.uid,
+      unit: scope.unit, tier: request.tier, workload: workload, uid: request.record.uid,
       command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
       host: Self.hostLayout)
     let patience = request.workload.timeoutStartUSec
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
-    try await enter(process, generation, patience: patience)
+    try await enter(process, scope, patience: patience)
     let reason = await end(of: process, timeoutUSec: patience)
     if reason != .exited(0) {
       throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")

@@ -24,7 +24,7 @@ extension Pod {
   ///   - cpuUSec: What its generation has used; nil when that cannot be read.
   ///   - connections: Nil when nobody has counted them.
   func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
-    guard state == .ready || state == .frozen, let unit = generation?.unit else {
+    guard state == .ready || state == .frozen, let unit = scope?.unit else {
       idleness = nil
       return
     }
@@ -47,15 +47,15 @@ extension Pod {
 
   /// Returns how many bytes it gave up, as far as they are known by then.
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
-    guard let generation else { return 0 }
-    let before = generation.number("memory.current") ?? 0
+    guard let scope else { return 0 }
+    let before = scope.number("memory.current") ?? 0
     let begun = EventLoop.main.now()
     var freed: UInt64 = 0
     var text: String
     switch step.act {
     case .reclaim(let bytes):
-      await reclaim(bytes, from: generation)
-      freed = before - min(before, generation.number("memory.current") ?? before)
+      await reclaim(bytes, from: scope)
+      freed = before - min(before, scope.number("memory.current") ?? before)
       text = "gave \(freed >> 10) KiB back"
     case .freeze:
       handle(.freeze)
@@ -66,8 +66,8 @@ extension Pod {
         handle(.start)
         return 0
       }
-      await reclaim(before, from: generation)
-      freed = before - min(before, generation.number("memory.current") ?? before)
+      await reclaim(before, from: scope)
+      freed = before - min(before, scope.number("memory.current") ?? before)
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
       stopGracefully(.pressure, then: .cold)
@@ -97,12 +97,12 @@ extension Pod {
   }
 
   /// The kernel takes what is least used first. Beside the loop: with swap, or a slow disk, a write takes seconds.
-  private func reclaim(_ bytes: UInt64, from generation: RunningScope) async {
-    let file = "/sys/fs/cgroup\(generation.cgroupPath)/memory.reclaim"
+  private func reclaim(_ bytes: UInt64, from scope: RunningScope) async {
+    let file = "/sys/fs/cgroup\(scope.cgroupPath)/memory.reclaim"
     var left = bytes
     let asked = state
     // One that was frozen and is woken in the middle of it is somebody's again.
-    while left > 0, generation === self.generation, state == asked {
+    while left > 0, scope === self.scope, state == asked {
       let amount = min(left, Self.reclaimStep)
       // EAGAIN: there is less to be had.
       do throws(Errno) {
