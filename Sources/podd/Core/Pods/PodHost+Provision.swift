@@ -1,55 +1,7 @@
-import Glibc
 import PodAPI
 import PodModel
 import PodStore
 import Systemd
-
-/// A refusal with its D-Bus name and one sentence for people.
-struct Refusal: Error {
-  let error: APIError
-  let message: String
-
-  init(_ error: APIError, _ message: String) {
-    self.error = error
-    self.message = message
-  }
-
-  init(_ failure: StoreError) {
-    let error: APIError =
-      switch failure {
-      case .full: .storageFull
-      case .busy: .busy
-      case .portRangeExhausted: .portRangeExhausted
-      case .addressesExhausted: .addressesExhausted
-      case .noSuchUser: .noSuchUser
-      case .noSuchPod: .noSuchPod
-      case .conflict: .busy
-      case .otherTier: .otherTier
-      case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
-      }
-    self.init(error, failure.description)
-  }
-
-  init(_ failure: Configuration.Failure) {
-    switch failure {
-    case .noSuchTier: self.init(.noSuchTier, failure.description)
-    case .settings, .noSuchWorkload: self.init(.invalidSettings, failure.description)
-    }
-  }
-
-  init(_ failure: Errno) {
-    let full = failure.code == ENOSPC || failure.code == EDQUOT
-    self.init(full ? .storageFull : .storageFailed, "\(failure.description); nothing was changed")
-  }
-
-  init(_ failure: UsersFile.Failure) {
-    switch failure {
-    case .io(let errno): self.init(errno)
-    case .template: self.init(.invalidSettings, failure.description)
-    case .notTold: self.init(.launchFailed, failure.description)
-    }
-  }
-}
 
 extension PodHost {
   /// Places a user and, unless `cold`, waits until their pod serves. What was placed is taken back when the
