@@ -146,14 +146,7 @@ struct Reconciler {
 
   private func isPopulated(_ unit: UnitName) -> Bool {
     guard let path = cgroupPath(unit) else { return false }
-    do throws(CgroupError) {
-      return try Cgroup(path: path).isPopulated()
-    } catch .gone {
-      return false
-    } catch {
-      // A second copy beside a living one is the greater harm.
-      return true
-    }
+    return CgroupEvents.isPopulated(path)
   }
 
   /// Nil for a pod that is no longer on record.
@@ -327,14 +320,13 @@ struct Reconciler {
       }
       await EventLoop.main.sleep(100_000)
     }
-    guard let name = UnitName(unit), let path = cgroupPath(name), isPopulated(name) else { return }
+    guard let name = UnitName(unit), let path = cgroupPath(name) else { return }
+    let events = CgroupEvents(path: path)
+    guard events.isPopulated else { return }
     // What systemd's job left behind.
     if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
-    var pause: UInt64 = 1_000
-    while isPopulated(name) {
-      await EventLoop.main.sleep(pause)
-      pause = min(pause * 2, 1_000_000)
-    }
+    events.watch()
+    await events.untilEmpty()
   }
 
   /// A main process that somebody moved out of its scope has no limits any more, and would live beside the next one.

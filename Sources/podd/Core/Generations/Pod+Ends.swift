@@ -64,14 +64,14 @@ extension Pod {
       scope.signal(generation.workload?.killSignal ?? SIGTERM)
       generation.workers?.signal(generation.workload?.killSignal ?? SIGTERM)
     }
-    while scope.isPopulated && EventLoop.main.now() < deadline { await EventLoop.main.sleep(100_000) }
+    await scope.untilEmpty(by: deadline)
   }
 
   func mainProcessEnded(_ generation: Generation, _ ended: RunningScope) {
     guard generation === current || generation === other else { return }
     loopTask {
       if await self.inherit(generation, ended) { return }
-      let evidence = ended.evidence()
+      let evidence = ended.finish()
       await self.clearUp(generation, ended, evidence)
     }
   }
@@ -96,7 +96,7 @@ extension Pod {
       let workers = generation.workers,
       let heir = workers.heir(), let pidfd = try? heir.pidfd.duplicate()
     else { return false }
-    let (pid, exit) = (ended.pid, RunningScope.exit(of: ended.pid))
+    let (pid, exit) = (ended.pid, RunningScope.reap(ended.pid))
     ended.replaceMain(pid: heir.pid, startTicks: heir.startTicks, pidfd: pidfd)
     watchProcess(generation, ended)
     recordStart(ended)
@@ -133,11 +133,7 @@ extension Pod {
       await stop(generation, ended)
     }
     // What was killed may still be on its way out, at worst in an uninterruptible sleep.
-    var pause: UInt64 = 1_000
-    while ended.isPopulated {
-      await EventLoop.main.sleep(pause)
-      pause = min(pause * 2, 1_000_000)
-    }
+    await ended.untilEmpty()
     ScopeJournalFields.withdraw(ended.unit)
     closeFirewall(after: generation)
     evidence.probeError = generation.liveness.flatMap { $0.health.failures > 0 ? $0.health.lastError : nil }

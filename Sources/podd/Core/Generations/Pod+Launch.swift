@@ -85,7 +85,7 @@ extension Pod {
     // While the disk is waited for; what the store has to say decides whether it goes on.
     let preparing = loopTask { () -> Result<LaunchProcess, LaunchFailure> in
       Result { () throws(LaunchFailure) in
-        let process = try launcher.prepare(expected)
+        let process = try launcher.park(expected)
         generation.parked = process
         return process
       }
@@ -105,14 +105,28 @@ extension Pod {
       throw error
     }
     armStartTimeout(generation, workload.timeoutStartUSec)
-    return try await launcher.launch(expected, process) { () throws(LaunchFailure) in
-      do throws(UsersFile.Failure) {
-        try self.writeUsersFile(users, for: generation)
-      } catch {
-        Log.error("\(self.name): \(error)")
-        if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
-        throw LaunchFailure(stage: "users", error: "EINVAL")
+    do throws(LaunchFailure) {
+      let scope = try await launcher.startScope(expected, process) { () throws(LaunchFailure) in
+        try self.writeUsersFile(users, asLaunching: generation)
       }
+      try launcher.verifyLimits(of: scope, expected)
+      try await launcher.release(expected, process)
+      return scope
+    } catch {
+      await launcher.abandon(expected, process)
+      throw error
+    }
+  }
+
+  private func writeUsersFile(
+    _ users: [UserRecord], asLaunching generation: Generation
+  ) throws(LaunchFailure) {
+    do throws(UsersFile.Failure) {
+      try writeUsersFile(users, for: generation)
+    } catch {
+      Log.error("\(name): \(error)")
+      if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
+      throw LaunchFailure(stage: "users", error: "EINVAL")
     }
   }
 

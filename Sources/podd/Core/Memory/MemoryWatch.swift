@@ -92,7 +92,7 @@ final class MemoryWatch {
   /// Reads a pod's memory now; nil where nothing runs.
   func sample(_ pod: Pod) -> MemorySample? {
     guard let scope = pod.scope,
-      let reading = scope.look({ cgroup throws(CgroupError) in try reader.read(cgroup) })
+      let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
     else { return nil }
     let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
     pod.sample = sample

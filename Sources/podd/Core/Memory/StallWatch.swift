@@ -51,7 +51,7 @@ final class StallWatch {
   }
 
   private func look(_ generation: Generation) -> Stall.Look? {
-    generation.scope?.look { cgroup throws(CgroupError) in
+    generation.scope?.withCgroup { cgroup throws(CgroupError) in
       let high = try reader.number("memory.high", cgroup)
       let max = try reader.number("memory.max", cgroup)
       return Stall.Look(

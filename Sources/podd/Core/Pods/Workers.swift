@@ -166,7 +166,7 @@ final class Workers {
     dismissed.removeAll { $0 === worker }
     workers.removeAll { $0 === worker }
     Self.goOn(worker)
-    let reason = RunningScope.exit(of: worker.pid).map { EndReason($0) } ?? .unknownAdopted
+    let reason = RunningScope.reap(worker.pid).map { EndReason($0) } ?? .unknownAdopted
     if !wasDismissed { oneEnded(worker.pid, reason) }
   }
 
