@@ -74,13 +74,13 @@ struct Reconciler {
     }
     let rows = open.map { Reconcile.Row(unit: $0.unit, bootID: $0.bootID, isReady: $0.readyAt != nil) }
     for action in Reconcile.decide(
-      rows: rows, scopes: look(scopes, records, workloads), boot: ProcessIdentity.bootID)
+      rows: rows, scopes: found(scopes, records, workloads), boot: ProcessIdentity.bootID)
     {
       switch action {
       case .adopt(let unit):
-        await takeOver(unit, records[unit], workloads, asPredecessor: false, &outcome)
+        await takeOver(unit, records[unit], workloads, as: .current, &outcome)
       case .relieve(let unit):
-        await takeOver(unit, records[unit], workloads, asPredecessor: true, &outcome)
+        await takeOver(unit, records[unit], workloads, as: .other, &outcome)
       case .stop(let unit, let owned):
         clear(unit, end: owned ? UnitName(unit).flatMap { records[$0] }.unseenEnd : nil)
         if !owned { outcome.orphans += 1 }
@@ -100,11 +100,11 @@ struct Reconciler {
 
   private func takeOver(
     _ unit: UnitName, _ record: GenerationRecord?, _ workloads: [UnitName: WorkloadVersion],
-    asPredecessor: Bool,
+    as position: Lifecycle.Position,
     _ outcome: inout Outcome
   ) async {
     if let record, let pod = host.pods[unit.pod],
-      await adopt(pod, record, workloads[unit], asPredecessor: asPredecessor)
+      await adopt(pod, record, workloads[unit], as: position)
     {
       outcome.adopted += 1
       return
@@ -115,11 +115,11 @@ struct Reconciler {
   }
 
   private var unitsInHand: Set<UnitName> {
-    host.strayScopes.units.union(host.pods.values.flatMap(\.openUnits))
+    host.strayScopes.units.union(host.pods.values.flatMap(\.machine.openUnits))
   }
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
-  private func look(
+  private func found(
     _ listed: [(unit: String, activeState: String)], _ records: [UnitName: GenerationRecord],
     _ workloads: [UnitName: WorkloadVersion]
   ) -> [Reconcile.Scope] {
@@ -157,7 +157,7 @@ struct Reconciler {
   private func endUnseen(_ unit: UnitName, _ reason: EndReason) {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
-    if let pod = host.pods[unit.pod], pod.current?.unit == nil { pod.endedUnseen(reason) }
+    host.pods[unit.pod]?.endedUnseen(reason)
     let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
     Log.event(
       .podEnded, "\(unit) ended while podd was away: \(reason).", priority: .notice,
@@ -181,23 +181,19 @@ struct Reconciler {
 
   /// Goes on with what was being stopped when podd ended, and stops what should not run.
   func resumeStops() {
-    for pod in host.pods.values where pod.state == .ready || pod.state == .starting {
-      pod.resumeStop()
-    }
+    for pod in host.pods.values { pod.handle(.resume) }
   }
 
   /// Launches what should run, a bounded number at a time.
   func launchWanted() {
-    for pod in host.launchOrder(host.pods.values) where pod.record.wanted == .run && pod.state == .cold {
-      pod.handle(.start)
-    }
+    for pod in host.launchOrder(host.pods.values) where pod.lifecycle.isDueForLaunch { pod.handle(.start) }
   }
 
   /// References end with the connection (facts 3): takes them, at podd's start and after the bus came back. A few at a
   /// time, for PID 1's sake; nothing waits for it.
   func referenceAll() {
     let slots = AsyncSemaphore(16)
-    for unit in host.pods.values.flatMap(\.openUnits) {
+    for unit in host.pods.values.flatMap(\.machine.openUnits) {
       loopTask {
         await slots.acquire()
         defer { slots.release() }
@@ -213,36 +209,32 @@ struct Reconciler {
 
   // MARK: Adoption
 
+  /// Returns false when it cannot be taken over: it has ended, or the pod has no place for it.
   private func adopt(
-    _ pod: Pod, _ record: GenerationRecord, _ launched: WorkloadVersion?, asPredecessor: Bool
+    _ pod: Pod, _ record: GenerationRecord, _ launched: WorkloadVersion?, as position: Lifecycle.Position
   ) async -> Bool {
-    // Taken over before, or the record is of an earlier boot.
-    guard asPredecessor ? pod.current != nil && pod.other == nil : pod.current == nil,
-      record.bootID == nil || record.bootID == ProcessIdentity.bootID
+    guard record.bootID == nil || record.bootID == ProcessIdentity.bootID,
+      let scope = find(record, launched, tier: pod.record.tier)
     else { return false }
-    guard let scope = look(for: record, launched, tier: pod.record.tier) else { return false }
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     // As it was launched, whatever the files say by now; they serve where that is not on record.
     let source =
       launched.flatMap(self.source) ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
-    let workload = source?.workload
-    if asPredecessor {
-      pod.adoptPredecessor(scope, record, tier: tier, source: source)
-    } else {
-      do throws(Errno) {
-        try NSSRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
-      } catch {
-        Log.warning("\(pod.name): \(error)")
-      }
-      pod.adopt(scope, record, tier: tier, source: source)
-      if workload?.listen == .socket {
-        host.sockets.recover(
-          pod.name, pid: scope.pid, address: pod.record.address, port: pod.record.port)
-      }
-      loopTask { await pod.checkUsersTold() }
-    }
-    if record.mainPID != scope.pid { pod.recordStart(scope) }
+    guard pod.adopt(scope, record, as: position, tier: tier, source: source) else { return false }
+    if position == .current { resumeService(of: pod, scope, source) }
     return true
+  }
+
+  private func resumeService(of pod: Pod, _ scope: RunningScope, _ source: WorkloadSource?) {
+    do throws(Errno) {
+      try NSSRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
+    } catch {
+      Log.warning("\(pod.name): \(error)")
+    }
+    if source?.workload.listen == .socket {
+      host.sockets.recover(pod.name, pid: scope.pid, address: pod.record.address, port: pod.record.port)
+    }
+    loopTask { await pod.checkDeliveredUsers() }
   }
 
   /// Read once for all pods that were launched with it.
@@ -254,8 +246,8 @@ struct Reconciler {
   }
 
   /// The generation as it runs; nil when it does not, or another process has its pid.
-  private func look(
-    for record: GenerationRecord, _ launched: WorkloadVersion?, tier: String
+  private func find(
+    _ record: GenerationRecord, _ launched: WorkloadVersion?, tier: String
   ) -> RunningScope? {
     let path = Launcher.cgroupPath(record.unit, tier: tier)
     guard let pid = mainProcess(record, path, launched), let ticks = ProcessIdentity.startTicks(of: pid)

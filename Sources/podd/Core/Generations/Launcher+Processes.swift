@@ -30,7 +30,7 @@ extension Launcher {
       do throws(CgroupError) {
         try scope.attach(process.pid)
       } catch {
-        throw LaunchFailure(stage: "cgroup", error: "EIO")
+        throw LaunchFailure(stage: .cgroup, error: "EIO")
       }
       try await begin(process, patience: patience)
     } catch {
@@ -68,7 +68,7 @@ extension Launcher {
     try await enter(process, scope, patience: patience)
     let reason = await end(of: process, timeoutUSec: patience)
     if reason != .exited(0) {
-      throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
+      throw LaunchFailure(stage: .reload, error: ErrnoName(rawValue: reason?.description ?? "ETIMEDOUT"))
     }
   }
 

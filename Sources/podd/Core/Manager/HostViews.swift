@@ -36,7 +36,7 @@ struct HostViews {
     row.unit = pod.scope?.unit.description
     row.mainPID = pod.scope.map { UInt32(clamping: $0.pid) }
     row.users = UInt32(clamping: record.users)
-    row.generation = UInt64(max(0, record.generation))
+    row.generation = UInt64(max(0, pod.machine.lastGeneration))
     row.restarts = pod.lifecycle.restarts
     let memory = pod.memory(maxAge: sampleAge)
     row.memoryCurrent = memory?.current
@@ -113,7 +113,7 @@ struct HostViews {
     entries += [
       ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
       ("StateReason", .string(stateReason(pod))),
-      ("Wanted", .string(pod.record.wanted.rawValue)),
+      ("Wanted", .string(pod.lifecycle.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
       ("ControlGroup", .string(scope?.cgroupPath ?? "")),
       ("DataDirectory", .string(UserData.directory(of: name))),
@@ -149,16 +149,17 @@ struct HostViews {
 
   private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
     [
-      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from.name)),
-      ("To", .string(transition.to.name)),
-      ("Event", .string(transition.event)), ("Reason", .string(transition.reason?.description ?? "")),
+      ("Timestamp", .uint(transition.at)), ("From", .string(transition.move.from.name)),
+      ("To", .string(transition.move.to.name)),
+      ("Event", .string(transition.move.event.name)),
+      ("Reason", .string(transition.move.event.reason?.description ?? "")),
     ]
   }
 
   private func stateReason(_ pod: Pod) -> String {
     switch pod.state {
     case .ready:
-      switch pod.lifecycle.beside {
+      switch pod.lifecycle.other {
       case .successor: "its successor \(pod.other?.unit?.description ?? "") is on its way"
       case .failing: "its successor did not come and is being stopped"
       case .predecessor: "its predecessor \(pod.other?.unit?.description ?? "") finishes its requests"

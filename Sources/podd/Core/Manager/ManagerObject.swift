@@ -26,7 +26,7 @@ final class ManagerObject {
     emit(PodBus.stateChanged) { m throws(BusError) in
       try m.append(pod.name.description)
       try m.append(pod.state.rawValue)
-      try m.append(UInt64(max(0, pod.record.generation)))
+      try m.append(UInt64(max(0, pod.machine.lastGeneration)))
       try m.append(pod.lifecycle.lastEnd?.description ?? "")
     }
   }

@@ -50,7 +50,7 @@ final class Usage {
     row.memoryHigh = limit.high
     row.restarts = pod.lifecycle.restarts
     row.users = UInt32(clamping: pod.record.users)
-    row.generation = UInt64(max(0, pod.record.generation))
+    row.generation = UInt64(max(0, pod.machine.lastGeneration))
     if let scope = pod.scope {
       let reading = reading(pod.name, scope)
       row.memoryCurrent = reading.current

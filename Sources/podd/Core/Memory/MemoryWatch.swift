@@ -95,7 +95,7 @@ final class MemoryWatch {
       let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
     else { return nil }
     let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
-    pod.sample = sample
+    pod.current?.sample = sample
     return sample
   }
 
@@ -169,7 +169,7 @@ final class MemoryWatch {
   func hindrance(_ pod: Pod) -> String? {
     replacing = replacing.filter { name in
       guard let pod = host.pods[name] else { return false }
-      return pod.lifecycle.isBeingReplaced || pod.lifecycle.beside != nil
+      return pod.lifecycle.isBeingReplaced || pod.lifecycle.other != nil
         || pod.state != .ready && pod.state != .frozen && pod.state.hasScope
     }
     guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, !replacing.contains(pod.name) else {
@@ -182,7 +182,7 @@ final class MemoryWatch {
 
   func replace(_ pod: Pod, _ reason: EndReason) {
     replacing.insert(pod.name)
-    pod.handle(.restart(reason, pod.handover))
+    pod.replace(reason)
   }
 }
 

@@ -70,7 +70,7 @@ final class Firewall {
     opened[pod] = (uid, words)
     if await filling.run() { return }
     mend()
-    throw LaunchFailure(stage: "firewall", error: "EAGAIN")
+    throw LaunchFailure(stage: .firewall, error: "EAGAIN")
   }
 
   /// After its end.

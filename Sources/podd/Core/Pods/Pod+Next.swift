@@ -22,7 +22,7 @@ extension Pod {
     case .stopping: ("it ends, or is killed", deadline(current?.workload?.timeoutStopUSec))
     case .frozen: ("it is thawed by a request or by hand", 0)
     case .ready:
-      switch lifecycle.beside {
+      switch lifecycle.other {
       case .successor, .failing:
         (
           "its successor is ready, or given up",

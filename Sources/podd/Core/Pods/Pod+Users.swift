@@ -3,28 +3,28 @@ import PodModel
 import PodStore
 import Systemd
 
-/// How a pod's program learns who its users are.
+/// How a pod's program is notified of its users.
 extension Pod {
-  /// Makes the pod's program know its users as they are now. Returns when it was told.
+  /// Makes the pod's program know its users as they are now. Returns when it was notified.
   func refreshUsers() async throws(UsersFile.Failure) {
     if let failure = await users.run() { throw failure }
   }
 
-  /// After podd was started again: has the program been told of everybody who was placed here?
-  func checkUsersTold() async {
+  /// After podd was started again: notifies the program, unless it knows everybody who is placed here.
+  func checkDeliveredUsers() async {
     let name = name
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
     current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
-    tellStaleUsers()
+    notifyOfStaleUsers()
   }
 
-  func tellStaleUsers() {
+  func notifyOfStaleUsers() {
     guard usersAreStale, state == .ready else { return }
     loopTask {
       do throws(UsersFile.Failure) {
         try await self.refreshUsers()
       } catch {
-        Log.error("\(self.name) cannot be told of its users: \(error)")
+        Log.error("\(self.name) cannot be notified of its users: \(error)")
       }
     }
   }
@@ -42,7 +42,7 @@ extension Pod {
     let users = usersWritten
     if let signal = workload.reloadSignal {
       await reload(scope, signal)
-    } else if !workload.execReload.isEmpty, let request = request(generation, scope.unit) {
+    } else if !workload.execReload.isEmpty, let request = generation.request(for: scope.unit) {
       do throws(LaunchFailure) {
         try await host.launcher.reload(request, in: scope)
       } catch {
@@ -79,6 +79,12 @@ extension Pod {
     await withUnsafeContinuation { reloadAnswered = $0 }
   }
 
+  /// The program said READY=1, which may be the answer to its reload signal.
+  func answerReload() {
+    reloadAnswered?.resume()
+    reloadAnswered = nil
+  }
+
   /// Until a generation serves that has read the users as they are now; one that was on its way may have not.
   private func restartForUsers() async -> UsersFile.Failure? {
     for _ in 0..<5 {
@@ -87,7 +93,7 @@ extension Pod {
       guard nextWorkload != nil else {
         return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
       }
-      handle(.restart(.operator, handover))
+      replace(.operator)
       if let reason = await waitUntilReplaced() {
         return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
       }

@@ -29,7 +29,7 @@ extension PodHost {
       if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
       // The program lets go of the user before the files move; a pod without users is not kept running.
       if record.users == 0 && pod.state.hasScope {
-        pod.stopGracefully(.idle, then: .cold)
+        pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
       } else {
         do throws(UsersFile.Failure) {
@@ -79,10 +79,10 @@ extension PodHost {
 
   /// Remembered across reboots. A pod that fills the disk can be stopped too; only then is the wish not kept.
   func stop(_ pod: Pod) async throws(Refusal) {
-    pod.stopGracefully(.operator, then: .stopped)
+    pod.handle(.stopGracefully(.operator, then: .stopped))
     await pod.waitUntilGone()
     // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
-    let (name, wanted) = (pod.name, pod.record.wanted)
+    let (name, wanted) = (pod.name, pod.lifecycle.wanted)
     do throws(StoreError) {
       try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
     } catch {
@@ -100,7 +100,7 @@ extension PodHost {
     } catch {
       throw Refusal(error)
     }
-    pod.handle(.restart(.operator, pod.handover))
+    pod.replace(.operator)
     guard let reason = await pod.waitUntilReplaced() else { return }
     try refuseStart(of: pod, reason)
   }
@@ -124,7 +124,7 @@ extension PodHost {
     }
     let plan = Self.plan(of: pod, replacing: false)
     if !dryRun {
-      pod.stopGracefully(.operator, then: .cold)
+      pod.handle(.stopGracefully(.operator, then: .cold))
       await pod.waitUntilGone()
     }
     return plan

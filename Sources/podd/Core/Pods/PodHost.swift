@@ -102,7 +102,7 @@ final class PodHost {
 
   /// Forgets a pod whose row is gone.
   func remove(_ pod: Pod) {
-    pod.forget()
+    pod.handle(.forget)
     pod.wakeOnConnect.remove()
     pods[pod.name] = nil
     byUID[pod.record.uid] = nil

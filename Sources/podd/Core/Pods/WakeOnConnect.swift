@@ -125,7 +125,7 @@ final class WakeOnConnect {
         LoopActor.assumeIsolated { self?.readable() }
       }
     } catch {
-      throw LaunchFailure(stage: "socket", error)
+      throw LaunchFailure(stage: .socket, error)
     }
   }
 
