@@ -45,26 +45,27 @@ let package = Package(
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(name: "CLinux", cSettings: strictC),
 
-    .target(name: "Systemd", dependencies: ["CSystemd", "CLinux"], swiftSettings: strict),
-    .target(name: "Cgroup", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux"], swiftSettings: strict),
+    .target(name: "Cgroup", dependencies: ["CLinux", "Linux"], swiftSettings: strict),
     .target(name: "HostCheck", swiftSettings: strict),
     .target(name: "PodModel", swiftSettings: simulated),
     .target(
       name: "PodStore",
-      dependencies: ["PodModel", "CLinux", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: ["PodModel", "CLinux", "Linux", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["Systemd", "PodModel"], exclude: ["org.podctl1.xml"],
+      name: "PodAPI", dependencies: ["Systemd", "PodModel"], resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(
-      name: "PodserveCore", dependencies: ["HTTPWire", "CLinux"], path: "Sources/podserve/Core",
+      name: "PodserveCore", dependencies: ["HTTPWire", "CLinux", "Linux"], path: "Sources/podserve/Core",
       swiftSettings: strict),
 
     .target(
       name: "PoddCore",
       dependencies: [
-        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux",
+        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux", "Linux",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       path: "Sources/podd/Core", swiftSettings: strict),
@@ -72,7 +73,7 @@ let package = Package(
       name: "podd", dependencies: ["PoddCore"], path: "Sources/podd/Main", swiftSettings: strict),
     .target(
       name: "PodctlCore",
-      dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", argumentParser],
+      dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", "Linux", argumentParser],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
       name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
@@ -113,7 +114,8 @@ let package = Package(
       name: "SimulationTests",
       dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
-    .testTarget(name: "PodAPITests", dependencies: ["PodAPI", "Systemd"], swiftSettings: strict),
+    .testTarget(
+      name: "PodAPITests", dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd"], swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
       dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],

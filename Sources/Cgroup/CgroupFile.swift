@@ -1,24 +1,22 @@
-internal import CLinux
 internal import Glibc
+internal import Linux
 
-/// One file of a cgroup, kept open: to be watched (`cgroup.events` and `memory.events` raise EPOLLPRI when they change), or
-/// read while the cgroup is being removed. Whoever opens a file then waits for the rmdir; this answers at once.
+/// One file of a cgroup, kept open so that it can be watched (`cgroup.events` and `memory.events` raise EPOLLPRI when
+/// they change), or read while the cgroup is being removed: opening a file then waits for the rmdir, reading does not.
 public struct CgroupFile: ~Copyable {
-  /// It belongs to the file, and is closed with it. Reading the file takes the notification away that this descriptor
-  /// has for its watcher (facts 20).
-  public let descriptor: CInt
+  private let file: FileDescriptor
   private let path: String
 
-  init(owning descriptor: CInt, path: String) {
-    self.descriptor = descriptor
+  /// The descriptor to watch; it is closed with the file. Reading the file clears the notification that the descriptor
+  /// holds for its watcher (facts 20).
+  public var descriptor: CInt { file.raw }
+
+  init(_ file: consuming FileDescriptor, path: String) {
+    self.file = file
     self.path = path
   }
 
-  deinit {
-    close(descriptor)
-  }
-
-  /// Gives the content to `body`, as far as it fits into 512 bytes. Throws `.gone` with the cgroup.
+  /// Passes the first 512 bytes to `body`. Throws `.gone` when the cgroup has vanished.
   public borrowing func read<Value>(
     _ body: (UnsafeRawBufferPointer) -> Value
   ) throws(CgroupError) -> Value {
@@ -32,7 +30,7 @@ public struct CgroupFile: ~Copyable {
       }
       return body(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
     }
-    // ENODEV is what kernfs says once the directory has been removed.
+    // kernfs returns ENODEV once the directory has been removed.
     guard let value else { throw failure == ENODEV ? .gone(path: path) : .io(path: path, errno: failure) }
     return value
   }

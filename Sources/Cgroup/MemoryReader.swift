@@ -1,9 +1,6 @@
-internal import CLinux
-internal import Glibc
-
-/// A cgroup's memory as one look shows it; bytes.
+/// One sample of a cgroup's memory; bytes.
 public struct MemoryReading: Equatable, Sendable {
-  /// Of `memory.stat`.
+  /// Four figures of `memory.stat`.
   public var anon: UInt64 = 0
   public var file: UInt64 = 0
   public var shmem: UInt64 = 0
@@ -16,9 +13,9 @@ public struct MemoryReading: Equatable, Sendable {
   public init() {}
 }
 
-/// Reads the figures of hundreds of cgroups again and again, through one buffer and without a table of keys.
+/// Samples hundreds of cgroups through one buffer, without building a table of keys for each.
 public final class MemoryReader {
-  /// memory.stat has about 1.7 kB on Linux 6.12, and what is asked for stands in its first half.
+  /// memory.stat has about 1.7 kB on Linux 6.12, and the figures that are read here are in its first half.
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
 
   public init() {}
@@ -27,25 +24,27 @@ public final class MemoryReader {
     buffer.deallocate()
   }
 
-  /// Throws `.gone` with the cgroup, `.malformed` for a memory.stat without what it should have.
+  /// Throws `.gone` when the cgroup has vanished, and `.malformed` for a memory.stat that lacks a figure.
   public func read(_ cgroup: borrowing Cgroup) throws(CgroupError) -> MemoryReading {
     var reading = MemoryReading()
-    let stat = UnsafeRawBufferPointer(rebasing: buffer[..<(try cgroup.read("memory.stat", into: buffer))])
+    let stat = UnsafeRawBufferPointer(
+      rebasing: buffer[..<(try cgroup.read(InterfaceFile.memoryStat, into: buffer))])
     guard CgroupFiles.memoryStat(stat, into: &reading) else {
-      throw .malformed(path: cgroup.path + "/memory.stat", line: "anon, file, shmem or slab_unreclaimable")
+      throw .malformed(
+        path: "\(cgroup.path)/\(InterfaceFile.memoryStat)", line: "anon, file, shmem or slab_unreclaimable")
     }
-    reading.current = try number("memory.current", cgroup) ?? 0
+    reading.current = try number(InterfaceFile.memoryCurrent, cgroup) ?? 0
     do throws(CgroupError) {
-      reading.swap = try number("memory.swap.current", cgroup) ?? 0
+      reading.swap = try number(InterfaceFile.memorySwapCurrent, cgroup) ?? 0
     } catch {
       // No such file without swap accounting. A cgroup that is gone has no memory.current either.
     }
     return reading
   }
 
-  /// `usage_usec` of cpu.stat, which stands first; microseconds.
+  /// `usage_usec`, the first line of cpu.stat; microseconds.
   public func cpuUsage(_ cgroup: borrowing Cgroup) -> UInt64? {
-    guard let used = try? cgroup.read("cpu.stat", into: buffer) else { return nil }
+    guard let used = try? cgroup.read(InterfaceFile.cpuStat, into: buffer) else { return nil }
     let text = UnsafeRawBufferPointer(rebasing: buffer[..<used])
     var found: UInt64?
     CgroupFiles.eachPair(text) { key, value in
@@ -58,9 +57,10 @@ public final class MemoryReader {
 
   /// `total=` of the line `full` of memory.pressure; microseconds, 0 where the kernel keeps none.
   public func stalled(_ cgroup: borrowing Cgroup) throws(CgroupError) -> UInt64 {
-    let used = try cgroup.read("memory.pressure", into: buffer)
+    let used = try cgroup.read(InterfaceFile.memoryPressure, into: buffer)
     let text = String(decoding: buffer[..<used], as: UTF8.self)
-    return try CgroupFiles.pressure(text, path: cgroup.path + "/memory.pressure").full?.total ?? 0
+    return try CgroupFiles.pressure(text, path: "\(cgroup.path)/\(InterfaceFile.memoryPressure)").full?.total
+      ?? 0
   }
 
   /// A file with one number; nil for `max`.
@@ -71,11 +71,11 @@ public final class MemoryReader {
 }
 
 extension CgroupFiles {
-  /// The four of memory.stat; false when one of them is missing.
+  /// Reads four figures of memory.stat; false when one of them is missing.
   static func memoryStat(_ text: UnsafeRawBufferPointer, into reading: inout MemoryReading) -> Bool {
     var missing = 4
     eachPair(text) { key, value in
-      // By length first: most of the fifty lines end there.
+      // The length comes first, because it rules out most of the fifty lines.
       switch key.count {
       case 4 where key.elementsEqual("anon".utf8): reading.anon = value
       case 4 where key.elementsEqual("file".utf8): reading.file = value
@@ -89,7 +89,7 @@ extension CgroupFiles {
     return missing == 0
   }
 
-  /// Each line `KEY NUMBER` until `body` returns false; a line that is no such pair is left out.
+  /// Calls `body` with each line `KEY NUMBER` until it returns false; other lines are skipped.
   public static func eachPair(
     _ text: UnsafeRawBufferPointer, _ body: (_ key: Slice<UnsafeRawBufferPointer>, _ value: UInt64) -> Bool
   ) {

@@ -1,18 +1,18 @@
 public import PodModel
 internal import Systemd
 
-/// Calls podd and waits for its answer. Belongs to the thread that made it.
+/// Calls podd and waits for its reply. An instance belongs to the thread that created it.
 public final class Client {
   private let bus: Bus
   private let host: String?
-  /// Lets polkit ask the person at the terminal for a password.
+  /// Whether polkit may ask the person at the terminal for a password.
   public var interactive = false
 
-  /// A drain and a start each have a limit of their own in podd; this only bounds a podd that hangs.
+  /// podd bounds each drain and each start itself; this timeout is for a podd that hangs.
   static let changeTimeoutUSec: UInt64 = 600_000_000
   static let glanceTimeoutUSec: UInt64 = 3_000_000
 
-  /// Connects to this host's bus, or through ssh to another's.
+  /// Connects to the system bus of this host, or of another one through ssh.
   public init(host: String? = nil) throws(CallError) {
     self.host = host
     do throws(BusError) {
@@ -22,65 +22,42 @@ public final class Client {
     }
   }
 
-  public func provision(user: String, tier: String?, cold: Bool) throws(CallError) -> Placement {
-    try call("Provision", change: true) { message throws(BusError) in
-      try message.append(user)
-      try message.append(tier ?? "")
-      try message.append(cold)
-    } reading: { reply throws(BusError) in
-      try Placement(reading: reply)
-    }
+  // MARK: Users
+
+  public func provision(user: UserName, tier: String?, cold: Bool) throws(CallError) -> Placement {
+    try call(.provision, ProvisionCall(user: user.text, tier: tier, cold: cold), .change)
   }
 
-  public func deprovision(user: String, purge: Bool) throws(CallError) {
-    try call("Deprovision", change: true) { message throws(BusError) in
-      try message.append(user)
-      try message.append(purge)
-    } reading: { _ in
-    }
+  public func deprovision(user: UserName, purge: Bool) throws(CallError) {
+    let _: Nothing = try call(.deprovision, DeprovisionCall(user: user.text, purge: purge), .change)
   }
 
-  public func listPods() throws(CallError) -> [PodRow] {
-    try list("ListPods", of: "(\(PodRow.signature))") { reply throws(BusError) in try PodRow(reading: reply) }
+  public func listUsers() throws(CallError) -> [UserRow] { try call(.listUsers, Nothing(), .question) }
+
+  public func user(_ name: UserName) throws(CallError) -> Properties {
+    try call(.getUser, UserCall(user: name.text), .question)
   }
 
-  public func listUsers() throws(CallError) -> [UserRow] {
-    try list("ListUsers", of: "(\(UserRow.signature))") { reply throws(BusError) in
-      try UserRow(reading: reply)
-    }
+  // MARK: Pods
+
+  public func listPods() throws(CallError) -> [PodRow] { try call(.listPods, Nothing(), .question) }
+
+  public func pod(_ name: String) throws(CallError) -> Properties {
+    try call(.getPod, PodCall(pod: name), .question)
   }
 
-  public func listTiers() throws(CallError) -> [TierRow] {
-    try list("ListTiers", of: "(\(TierRow.signature))") { reply throws(BusError) in
-      try TierRow(reading: reply)
-    }
-  }
-
-  public func pod(_ name: String) throws(CallError) -> Properties { try properties("GetPod", name) }
-
-  public func user(_ name: String) throws(CallError) -> Properties { try properties("GetUser", name) }
-
-  public func status() throws(CallError) -> Properties { try properties("GetStatus", nil) }
-
-  /// - Parameter watching: For whoever asks again and again: a podd that was stopped is left alone, and one that hangs
-  ///   is not waited for.
+  /// - Parameter watching: For a caller that repeats the call: it does not start a podd that was stopped, and does not
+  ///   wait long for one that hangs.
   public func listUsage(watching: Bool = false) throws(CallError) -> [UsageRow] {
+    guard watching else { return try call(.listUsage, Nothing(), .question) }
     do throws(BusError) {
-      let reply =
-        watching
-        ? try send("ListUsage", .glance, autoStart: false) { _ in }
-        : try answer("ListUsage", .question) { _ in }
-      var rows: [UsageRow] = []
-      try reply.readArray(of: "(\(UsageRow.signature))") { () throws(BusError) in
-        rows.append(try UsageRow(reading: reply))
-      }
-      return rows
+      return try [UsageRow](reading: try send(.listUsage, Nothing(), .glance, autoStart: false))
     } catch {
       throw CallError(error, host: host)
     }
   }
 
-  /// How many minutes are asked for at once: an answer of 370 kB at most.
+  /// How many minutes are asked for at once: a reply of at most 370 kB.
   static let minutesAtATime: UInt32 = 4096
 
   /// The minutes of a pod that began from `since` to `until`, oldest first; CLOCK_REALTIME in microseconds.
@@ -89,20 +66,12 @@ public final class Client {
   {
     var minutes: [MemoryMinute] = []
     while true {
-      // A page may end between two generations of one minute.
+      // Two generations can share a minute, and a page can end between them: the last minute is read again.
       let last = minutes.last
-      let page = try call("GetHistory") { message throws(BusError) in
-        try message.append(pod)
-        try message.append(last?.time ?? since)
-        try message.append(until)
-        try message.append(Self.minutesAtATime)
-      } reading: { reply throws(BusError) in
-        var rows: [MemoryMinute] = []
-        try reply.readArray(of: "(\(MemoryMinute.signature))") { () throws(BusError) in
-          rows.append(try MemoryMinute(reading: reply))
-        }
-        return rows
-      }
+      let page: [MemoryMinute] = try call(
+        .getHistory,
+        HistoryCall(pod: pod, since: last?.time ?? since, until: until, limit: Self.minutesAtATime),
+        .question)
       let new = page.drop { row in
         last.map { (row.minute, row.generation) <= ($0.minute, $0.generation) } ?? false
       }
@@ -111,131 +80,109 @@ public final class Client {
     }
   }
 
-  /// What is done to one pod by hand; each answers with the state that the pod is then in.
-  public enum PodAction: String, Sendable {
-    case start = "StartPod"
-    case stop = "StopPod"
-    case restart = "RestartPod"
-    case reset = "ResetPod"
-    case freeze = "FreezePod"
-    case thaw = "ThawPod"
-    case wake = "WakePod"
+  /// What can be done to one pod.
+  public enum PodAction: Sendable {
+    case start, stop, restart, reset, freeze, thaw, wake
+
+    var method: Method {
+      switch self {
+      case .start: .startPod
+      case .stop: .stopPod
+      case .restart: .restartPod
+      case .reset: .resetPod
+      case .freeze: .freezePod
+      case .thaw: .thawPod
+      case .wake: .wakePod
+      }
+    }
   }
 
+  /// Returns the state in which the pod then is.
   public func perform(_ action: PodAction, on pod: String) throws(CallError) -> String {
-    try call(action.rawValue, change: true) { message throws(BusError) in
-      try message.append(pod)
-    } reading: { reply throws(BusError) in
-      try reply.readString()
+    let reply: StateReply = try call(action.method, PodCall(pod: pod), .change)
+    return reply.state
+  }
+
+  /// What can be done to one pod and has a dry run, in which podd only replies what it would do.
+  public enum PlannedAction: Sendable {
+    case recycle, evict
+
+    var method: Method {
+      switch self {
+      case .recycle: .recyclePod
+      case .evict: .evictPod
+      }
     }
   }
 
-  /// What can be tried dry first: nothing is done, podd only says what would be.
-  public enum PlannedAction: String, Sendable {
-    case recycle = "RecyclePod"
-    case evict = "EvictPod"
+  public func perform(_ action: PlannedAction, on pod: String, dryRun: Bool) throws(CallError) -> PlanReply {
+    try call(action.method, PlanCall(pod: pod, dryRun: dryRun), .change)
   }
 
-  /// The pod's state now, and one sentence on what was or would be done.
-  public func perform(
-    _ action: PlannedAction, on pod: String, dryRun: Bool
-  ) throws(CallError) -> (state: String, plan: String) {
-    try call(action.rawValue, change: true) { message throws(BusError) in
-      try message.append(pod)
-      try message.append(dryRun)
-    } reading: { reply throws(BusError) in
-      (state: try reply.readString(), plan: try reply.readString())
-    }
-  }
+  // MARK: Tiers and the host
 
-  /// Replaces a tier's pods and tells how far it is. Takes as long as podd lets it take.
+  public func listTiers() throws(CallError) -> [TierRow] { try call(.listTiers, Nothing(), .question) }
+
+  /// Replaces a tier's pods and reports progress. Waits as long as podd needs.
   public func rollout(
     _ request: RolloutRequest, progress: @escaping (RolloutProgress) -> Void
   ) throws(CallError) -> RolloutResult {
     do throws(BusError) {
       let match = try bus.match(
-        sender: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: PodBus.rolloutProgress
+        sender: PodBus.name, path: PodBus.path, interface: PodBus.interface,
+        member: Signal.rolloutProgress.name
       ) { signal in
         guard let step = try? RolloutProgress(reading: signal), step.tier == request.tier else { return }
         progress(step)
       }
       defer { withExtendedLifetime(match) {} }
-      return try RolloutResult(
-        reading: try answer("Rollout", .listening) { message throws(BusError) in
-          try request.append(to: message)
-        })
+      return try RolloutResult(reading: try reply(to: .rollout, RolloutCall(request), .listening))
     } catch {
       throw CallError(error, host: host)
     }
   }
 
-  /// What does not hold on the host although it always should; one sentence each.
+  public func status() throws(CallError) -> Properties { try call(.getStatus, Nothing(), .question) }
+
+  /// One sentence for each invariant that does not hold on the host.
   public func checkInvariants() throws(CallError) -> [String] {
-    try call("CheckInvariants") { _ in
-    } reading: { reply throws(BusError) in
-      var violations: [String] = []
-      try reply.readArray(of: "s") { () throws(BusError) in violations.append(try reply.readString()) }
-      return violations
-    }
+    let reply: Violations = try call(.checkInvariants, Nothing(), .question)
+    return reply.sentences
   }
 
-  /// Makes podd read its settings again.
-  public func reload() throws(CallError) {
-    try call("Reload", change: true) { _ in
-    } reading: { _ in
-    }
-  }
+  // MARK: Calls
 
-  /// How an answer is waited for.
+  /// How long a call waits for its reply.
   private enum Wait {
-    /// podd looks something up.
+    /// podd only reads: sd-bus's default timeout.
     case question
-    /// The same, for a moment only.
+    /// podd only reads, and the caller comes back soon.
     case glance
     /// podd changes something, within its own limits.
     case change
-    /// As `change`, however long it takes; signals are heard meanwhile.
+    /// As `change`, without a timeout; signals are received meanwhile.
     case listening
+
+    var changes: Bool { self == .change || self == .listening }
   }
 
-  private func properties(_ member: String, _ argument: String?) throws(CallError) -> Properties {
-    try call(member) { message throws(BusError) in
-      if let argument { try message.append(argument) }
-    } reading: { reply throws(BusError) in
-      Properties(try reply.readVariantDictionary())
-    }
-  }
-
-  private func list<Row>(
-    _ member: String, of contents: String, _ read: (borrowing Message) throws(BusError) -> Row
-  ) throws(CallError) -> [Row] {
-    try call(member) { _ in
-    } reading: { reply throws(BusError) in
-      var rows: [Row] = []
-      try reply.readArray(of: contents) { () throws(BusError) in rows.append(try read(reply)) }
-      return rows
-    }
-  }
-
-  private func call<Result>(
-    _ member: String, change: Bool = false,
-    _ build: (borrowing Message) throws(BusError) -> Void,
-    reading read: (borrowing Message) throws(BusError) -> Result
-  ) throws(CallError) -> Result {
+  private func call<Reply: MessageBody>(
+    _ method: Method, _ arguments: some CallBody, _ wait: Wait
+  ) throws(CallError) -> Reply {
     do throws(BusError) {
-      return try read(try answer(member, change ? .change : .question, build))
+      return try Reply(reading: try reply(to: method, arguments, wait))
     } catch {
       throw CallError(error, host: host)
     }
   }
 
-  /// The bus starts podd when it is not running. Where podd has given up, that would fail again, and the bus
-  /// would tell so only when its own patience is over: two minutes without a word.
-  private func answer(
-    _ member: String, _ wait: Wait, _ build: (borrowing Message) throws(BusError) -> Void
+  /// The bus starts podd when it does not run. After podd has given up, another start fails too, and the bus reports
+  /// that only after two minutes; so ask systemd first why podd is not there.
+  private func reply(
+    to method: Method, _ arguments: some CallBody, _ wait: Wait
   ) throws(BusError) -> Message {
     do throws(BusError) {
-      return try send(member, wait, autoStart: false, build)
+      return try send(method, arguments, wait, autoStart: false)
     } catch {
       switch error.name {
       case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner": break
@@ -244,18 +191,18 @@ public final class Client {
       if let reason = reasonOfFailure() {
         throw BusError(name: error.name, message: reason, code: error.code)
       }
-      return try send(member, wait, autoStart: true, build)
+      return try send(method, arguments, wait, autoStart: true)
     }
   }
 
   private func send(
-    _ member: String, _ wait: Wait, autoStart: Bool, _ build: (borrowing Message) throws(BusError) -> Void
+    _ method: Method, _ arguments: some CallBody, _ wait: Wait, autoStart: Bool
   ) throws(BusError) -> Message {
     let message = try bus.newMethodCall(
-      destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: member)
+      destination: PodBus.name, path: PodBus.path, interface: PodBus.interface, member: method.name)
     message.setAutoStart(autoStart)
-    if wait != .question && wait != .glance && interactive { message.setAllowInteractiveAuthorization(true) }
-    try build(message)
+    if wait.changes && interactive { message.setAllowInteractiveAuthorization(true) }
+    try arguments.append(to: message)
     return switch wait {
     case .question: try bus.call(message)
     case .glance: try bus.call(message, timeoutUSec: Self.glanceTimeoutUSec)
@@ -264,8 +211,7 @@ public final class Client {
     }
   }
 
-  /// What podd said before it gave up; nil unless podd.service is in state "failed", out of which systemd does
-  /// not bring it by itself.
+  /// podd's last status line if podd.service has failed for good; nil if systemd may still start it.
   private func reasonOfFailure() -> String? {
     guard let state = try? unitProperty("ActiveState", "Unit"), state == "failed" else { return nil }
     let text = (try? unitProperty("StatusText", "Service")) ?? ""

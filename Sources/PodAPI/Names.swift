@@ -1,22 +1,14 @@
-/// Where the API is found on the system bus (contract, "Files"; org.podctl1.xml is its whole text).
+/// Where podd is on the system bus (org.podctl1(5)).
 public enum PodBus {
   public static let name = "org.podctl1"
   public static let path = "/org/podctl1"
   public static let interface = "org.podctl1.Manager"
-  /// Emitted for every change of a pod's state: pod, state, generation, reason.
-  public static let stateChanged = "PodStateChanged"
-  /// Emitted while a rollout goes on: tier, done, total, pod, state.
-  public static let rolloutProgress = "RolloutProgress"
-  /// Asks a front door to keep a pod's requests waiting: pod, hold, timeout in microseconds.
-  public static let holdPod = "HoldPod"
-  /// Lets them go: pod, hold.
-  public static let releasePod = "ReleasePod"
 
   /// Stands for "no value" or "no limit" in a size (org.podctl1.xml).
   public static let noSize = UInt64.max
 }
 
-/// Why podd refuses or fails a call, as the error's D-Bus name.
+/// podd's own D-Bus errors (org.podctl1(5)).
 public enum APIError: String, Error, Sendable, CaseIterable {
   case invalidUser = "org.podctl1.Error.InvalidUser"
   case noSuchUser = "org.podctl1.Error.NoSuchUser"
@@ -30,8 +22,7 @@ public enum APIError: String, Error, Sendable, CaseIterable {
   case storageFull = "org.podctl1.Error.StorageFull"
   case storageFailed = "org.podctl1.Error.StorageFailed"
   case busy = "org.podctl1.Error.Busy"
-  case hostUnfit = "org.podctl1.Error.HostUnfit"
-  /// A pod did not come back; the others of the tier are as they were.
+  /// A replaced pod did not become ready; the tier's remaining pods were not touched.
   case rolloutStopped = "org.podctl1.Error.RolloutStopped"
 
   /// The error's name on the bus.
@@ -42,13 +33,13 @@ public enum APIError: String, Error, Sendable, CaseIterable {
     case .invalidUser, .noSuchTier: .usage
     case .busy: .temporary
     case .noSuchUser, .noSuchPod, .otherTier, .invalidSettings, .portRangeExhausted, .addressesExhausted,
-      .launchFailed, .storageFull, .storageFailed, .hostUnfit, .rolloutStopped:
+      .launchFailed, .storageFull, .storageFailed, .rolloutStopped:
       .failed
     }
   }
 }
 
-/// What podctl's exit status means (contract, "Commands"; the numbers are those of sysexits.h).
+/// podctl's exit statuses (podctl(1)); the numbers are those of sysexits.h.
 public enum SysExit: Int32, Sendable {
   case done = 0
   case failed = 1
@@ -57,7 +48,7 @@ public enum SysExit: Int32, Sendable {
   case temporary = 75
   case denied = 77
 
-  /// The status for any D-Bus error name, also the bus's own.
+  /// The status for any D-Bus error name.
   public init(errorName name: String) {
     if let error = APIError(rawValue: name) {
       self = error.exitStatus
@@ -65,8 +56,8 @@ public enum SysExit: Int32, Sendable {
     }
     let own = "org.freedesktop.DBus.Error."
     guard name.hasPrefix(own) else {
-      // systemd's errors arrive when the bus asked it to start podd and it could not;
-      // System.Error is libsystemd's word for an errno of the connection itself.
+      // The bus forwards systemd's error when systemd could not start podd. libsystemd names an errno of the
+      // connection itself System.Error.
       let unreachable = name.hasPrefix("org.freedesktop.systemd1.") || name.hasPrefix("System.Error.")
       self = unreachable ? .unreachable : .failed
       return

@@ -19,8 +19,7 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   }
 
   public var description: String {
-    let digits = String(number)
-    return "pod-" + String(repeating: "0", count: max(0, 3 - digits.utf8.count)) + digits
+    "pod-" + padded(number, toWidth: 3)
   }
 
   public static func < (left: Self, right: Self) -> Bool { left.number < right.number }

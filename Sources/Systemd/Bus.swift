@@ -61,7 +61,7 @@ public final class Bus {
   }
 
   private static func own(_ raw: OpaquePointer?) throws(BusError) -> Bus {
-    guard let raw else { throw BusError(-12, "connect to the system bus") }
+    guard let raw else { throw BusError(-ENOMEM, "connect to the system bus") }
     return Bus(raw)
   }
 
@@ -85,14 +85,14 @@ public final class Bus {
     try busCheck(
       sd_bus_message_new_method_call(raw, &message, destination, path, interface, member),
       "create call \(member)")
-    guard let message else { throw BusError(-12, "create call \(member)") }
+    guard let message else { throw BusError(-ENOMEM, "create call \(member)") }
     return Message(owning: message)
   }
 
   public func newSignal(path: String, interface: String, member: String) throws(BusError) -> Message {
     var message: OpaquePointer?
     try busCheck(sd_bus_message_new_signal(raw, &message, path, interface, member), "create signal \(member)")
-    guard let message else { throw BusError(-12, "create signal \(member)") }
+    guard let message else { throw BusError(-ENOMEM, "create signal \(member)") }
     return Message(owning: message)
   }
 
@@ -137,7 +137,7 @@ public final class Bus {
     guard let raw = reply.raw else { throw BusError(reply.result, "call \(member)") }
     let answer = Message(owning: raw)
     if let error = sd_bus_message_get_error(raw) {
-      throw BusError(error.pointee, -5, "call \(member)")
+      throw BusError(error.pointee, -EIO, "call \(member)")
     }
     return answer
   }
@@ -168,17 +168,20 @@ public final class Bus {
 
   /// Asks for a well-known name; throws when somebody else owns it.
   public func requestNameAsync(_ name: String) async throws(BusError) {
+    // D-Bus specification, "RequestName".
+    let doNotQueue: UInt32 = 4
+    let (isPrimaryOwner, isOwnerAlready): (UInt32, UInt32) = (1, 4)
     let call = try newMethodCall(
       destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus",
       interface: "org.freedesktop.DBus", member: "RequestName")
     try call.append(name)
-    try call.append(UInt32(4))  // DBUS_NAME_FLAG_DO_NOT_QUEUE
+    try call.append(doNotQueue)
     let answer = try await callAsync(call)
     let code = try answer.readUInt32()
-    guard code == 1 || code == 4 else {
+    guard code == isPrimaryOwner || code == isOwnerAlready else {
       throw BusError(
         name: "org.freedesktop.DBus.Error.NameHasOwner",
-        message: "the bus name \(name) is owned by another process", code: 17)
+        message: "the bus name \(name) is owned by another process", code: EEXIST)
     }
   }
 

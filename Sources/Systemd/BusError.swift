@@ -1,4 +1,5 @@
 internal import CSystemd
+internal import Glibc
 
 /// A failed D-Bus call: the error's D-Bus name, its message for people, and the errno closest to it.
 public struct BusError: Error, Sendable, CustomStringConvertible {
@@ -8,10 +9,11 @@ public struct BusError: Error, Sendable, CustomStringConvertible {
   /// Positive, as in errno(3).
   public let code: Int32
 
-  public init(name: String, message: String, code: Int32 = 5) {
+  /// - Parameter code: EIO unless given.
+  public init(name: String, message: String, code: Int32? = nil) {
     self.name = name
     self.message = message
-    self.code = code
+    self.code = code ?? EIO
   }
 
   /// From a negative errno that an sd-bus function returned.
@@ -46,7 +48,7 @@ public struct BusError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Throws what an sd-bus function returned when it is negative.
+/// Throws the errno that an sd-bus function returned as a negative number.
 @discardableResult
 func busCheck(_ result: CInt, _ what: @autoclosure () -> String) throws(BusError) -> CInt {
   if result < 0 { throw BusError(result, what()) }

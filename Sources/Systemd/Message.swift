@@ -1,4 +1,5 @@
 internal import CSystemd
+internal import Glibc
 
 /// One D-Bus message, owned: it is released with its owner.
 public struct Message: ~Copyable {
@@ -24,11 +25,17 @@ public struct Message: ~Copyable {
     return raw
   }
 
-  public enum Container: CChar, Sendable {
-    case array = 97
-    case structure = 114
-    case variant = 118
-    case dictionaryEntry = 101
+  public enum Container: Sendable {
+    case array, structure, variant, dictionaryEntry
+
+    var code: CChar {
+      switch self {
+      case .array: TypeCode.array
+      case .structure: TypeCode.structure
+      case .variant: TypeCode.variant
+      case .dictionaryEntry: TypeCode.dictionaryEntry
+      }
+    }
   }
 
   // MARK: Envelope
@@ -58,43 +65,45 @@ public struct Message: ~Copyable {
   // MARK: Writing
 
   public func append(_ value: String) throws(BusError) {
-    try busCheck(value.withCString { sd_bus_message_append_basic(raw, 115, $0) }, "append string")
+    try busCheck(value.withCString { sd_bus_message_append_basic(raw, TypeCode.string, $0) }, "append string")
   }
   public func append(_ value: Bool) throws(BusError) {
     var value: CInt = value ? 1 : 0
-    try busCheck(sd_bus_message_append_basic(raw, 98, &value), "append boolean")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.boolean, &value), "append boolean")
   }
   public func append(_ value: UInt16) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 113, &value), "append uint16")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.uint16, &value), "append uint16")
   }
   public func append(_ value: UInt32) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 117, &value), "append uint32")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.uint32, &value), "append uint32")
   }
   public func append(_ value: UInt64) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 116, &value), "append uint64")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.uint64, &value), "append uint64")
   }
   public func append(_ value: Int32) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 105, &value), "append int32")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.int32, &value), "append int32")
   }
   public func append(int64 value: Int64) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 120, &value), "append int64")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.int64, &value), "append int64")
   }
   public func append(_ value: Double) throws(BusError) {
     var value = value
-    try busCheck(sd_bus_message_append_basic(raw, 100, &value), "append double")
+    try busCheck(sd_bus_message_append_basic(raw, TypeCode.double, &value), "append double")
   }
   public func append(bytes: [UInt8]) throws(BusError) {
-    let result = bytes.withUnsafeBytes { sd_bus_message_append_array(raw, 121, $0.baseAddress, $0.count) }
+    let result = bytes.withUnsafeBytes {
+      sd_bus_message_append_array(raw, TypeCode.byte, $0.baseAddress, $0.count)
+    }
     try busCheck(result, "append bytes")
   }
 
   public func openContainer(_ kind: Container, _ contents: String) throws(BusError) {
-    try busCheck(sd_bus_message_open_container(raw, kind.rawValue, contents), "open container \(contents)")
+    try busCheck(sd_bus_message_open_container(raw, kind.code, contents), "open container \(contents)")
   }
   public func closeContainer() throws(BusError) {
     try busCheck(sd_bus_message_close_container(raw), "close container")
@@ -113,61 +122,61 @@ public struct Message: ~Copyable {
 
   public func readString() throws(BusError) -> String {
     var value: UnsafePointer<CChar>?
-    try expect(sd_bus_message_read_basic(raw, 115, &value), "string")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.string, &value), "string")
     return value.map { String(cString: $0) } ?? ""
   }
   public func readObjectPath() throws(BusError) -> String {
     var value: UnsafePointer<CChar>?
-    try expect(sd_bus_message_read_basic(raw, 111, &value), "object path")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.objectPath, &value), "object path")
     return value.map { String(cString: $0) } ?? ""
   }
   public func readBool() throws(BusError) -> Bool {
     var value: CInt = 0
-    try expect(sd_bus_message_read_basic(raw, 98, &value), "boolean")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.boolean, &value), "boolean")
     return value != 0
   }
   public func readUInt16() throws(BusError) -> UInt16 {
     var value: UInt16 = 0
-    try expect(sd_bus_message_read_basic(raw, 113, &value), "uint16")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.uint16, &value), "uint16")
     return value
   }
   public func readUInt32() throws(BusError) -> UInt32 {
     var value: UInt32 = 0
-    try expect(sd_bus_message_read_basic(raw, 117, &value), "uint32")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.uint32, &value), "uint32")
     return value
   }
   public func readUInt64() throws(BusError) -> UInt64 {
     var value: UInt64 = 0
-    try expect(sd_bus_message_read_basic(raw, 116, &value), "uint64")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.uint64, &value), "uint64")
     return value
   }
   public func readInt32() throws(BusError) -> Int32 {
     var value: Int32 = 0
-    try expect(sd_bus_message_read_basic(raw, 105, &value), "int32")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.int32, &value), "int32")
     return value
   }
   public func readInt64() throws(BusError) -> Int64 {
     var value: Int64 = 0
-    try expect(sd_bus_message_read_basic(raw, 120, &value), "int64")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.int64, &value), "int64")
     return value
   }
   public func readDouble() throws(BusError) -> Double {
     var value: Double = 0
-    try expect(sd_bus_message_read_basic(raw, 100, &value), "double")
+    try expect(sd_bus_message_read_basic(raw, TypeCode.double, &value), "double")
     return value
   }
   /// The bytes of an `ay`.
   public func readBytes() throws(BusError) -> [UInt8] {
     var start: UnsafeRawPointer?
     var count = 0
-    try busCheck(sd_bus_message_read_array(raw, 121, &start, &count), "read bytes")
+    try busCheck(sd_bus_message_read_array(raw, TypeCode.byte, &start, &count), "read bytes")
     guard let start else { return [] }
     return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
   }
 
   /// False at the end of the surrounding array.
   public func enterContainer(_ kind: Container, _ contents: String) throws(BusError) -> Bool {
-    try busCheck(sd_bus_message_enter_container(raw, kind.rawValue, contents), "enter \(contents)") > 0
+    try busCheck(sd_bus_message_enter_container(raw, kind.code, contents), "enter \(contents)") > 0
   }
   public func exitContainer() throws(BusError) {
     try busCheck(sd_bus_message_exit_container(raw), "exit container")
@@ -186,7 +195,9 @@ public struct Message: ~Copyable {
 
   /// Reads every element of an array of `contents` with `body`.
   public func readArray(of contents: String, _ body: () throws(BusError) -> Void) throws(BusError) {
-    guard try enterContainer(.array, contents) else { throw BusError(-6, "array of \(contents) expected") }
+    guard try enterContainer(.array, contents) else {
+      throw BusError(-ENXIO, "array of \(contents) expected")
+    }
     while try atEnd() == false { try body() }
     try exitContainer()
   }
@@ -196,7 +207,7 @@ public struct Message: ~Copyable {
   }
 
   private func expect(_ result: CInt, _ type: String) throws(BusError) {
-    if result == 0 { throw BusError(-6, "\(type) expected, message ended") }
+    if result == 0 { throw BusError(-ENXIO, "\(type) expected, message ended") }
     try busCheck(result, "read \(type)")
   }
 }

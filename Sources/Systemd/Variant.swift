@@ -86,22 +86,22 @@ extension Message {
       throw BusError(
         name: "org.freedesktop.DBus.Error.InvalidArgs", message: "value missing or nested too deep")
     }
-    switch UInt8(bitPattern: type) {
-    case UInt8(ascii: "s"): return .string(try readString())
-    case UInt8(ascii: "o"): return .string(try readObjectPath())
-    case UInt8(ascii: "b"): return .bool(try readBool())
-    case UInt8(ascii: "q"): return .uint(UInt64(try readUInt16()))
-    case UInt8(ascii: "u"): return .uint(UInt64(try readUInt32()))
-    case UInt8(ascii: "t"): return .uint(try readUInt64())
-    case UInt8(ascii: "i"): return .int(Int64(try readInt32()))
-    case UInt8(ascii: "x"): return .int(try readInt64())
-    case UInt8(ascii: "d"): return .double(try readDouble())
-    case UInt8(ascii: "v"):
+    switch type {
+    case TypeCode.string: return .string(try readString())
+    case TypeCode.objectPath: return .string(try readObjectPath())
+    case TypeCode.boolean: return .bool(try readBool())
+    case TypeCode.uint16: return .uint(UInt64(try readUInt16()))
+    case TypeCode.uint32: return .uint(UInt64(try readUInt32()))
+    case TypeCode.uint64: return .uint(try readUInt64())
+    case TypeCode.int32: return .int(Int64(try readInt32()))
+    case TypeCode.int64: return .int(try readInt64())
+    case TypeCode.double: return .double(try readDouble())
+    case TypeCode.variant:
       _ = try enterContainer(.variant, contents)
       let value = try readValue(depth: depth + 1)
       try exitContainer()
       return value
-    case UInt8(ascii: "a") where contents.hasPrefix("{s"):
+    case TypeCode.array where contents.hasPrefix("{s"):
       var entries: [(key: String, value: Variant)] = []
       _ = try enterContainer(.array, contents)
       let pair = String(contents.dropFirst().dropLast())
@@ -112,9 +112,9 @@ extension Message {
       }
       try exitContainer()
       return .dictionary(entries)
-    case UInt8(ascii: "a"), UInt8(ascii: "r"):
+    case TypeCode.array, TypeCode.structure:
       var items: [Variant] = []
-      _ = try enterContainer(type == 97 ? .array : .structure, contents)
+      _ = try enterContainer(type == TypeCode.array ? .array : .structure, contents)
       while try atEnd() == false { items.append(try readValue(depth: depth + 1)) }
       try exitContainer()
       return .array(items)

@@ -25,20 +25,20 @@ import Testing
     let fake = try FakeCgroup(["memory.pressure": Self.text(some: 5_000, full: 500)])
     var trigger = try Self.armed(fake, .full)
     try fake.write("memory.pressure", Self.text(some: 9_000, full: 600))
-    #expect(try trigger.look() == nil)
+    #expect(try trigger.read() == nil)
     try fake.write("memory.pressure", Self.text(some: 9_000, full: 1_500))
-    let reading = try #require(try trigger.look())
+    let reading = try #require(try trigger.read())
     #expect(reading.rose == 1_000)
     #expect(reading.full?.total == 1_500)
     #expect(reading.some.total == 9_000)
-    #expect(try trigger.look() == nil)
+    #expect(try trigger.read() == nil)
   }
 
   @Test func someIsAboutItsOwnTotal() throws {
     let fake = try FakeCgroup(["memory.pressure": Self.text(some: 0, full: 0)])
     var trigger = try Self.armed(fake, .some)
     try fake.write("memory.pressure", Self.text(some: 2_500, full: 0))
-    #expect(try trigger.look()?.rose == 2_500)
+    #expect(try trigger.read()?.rose == 2_500)
   }
 
   @Test func aKernelWithoutPressureSaysSo() throws {

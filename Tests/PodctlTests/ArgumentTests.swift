@@ -1,5 +1,6 @@
 import ArgumentParser
 import PodAPI
+import PodModel
 import Testing
 
 @testable import PodctlCore
@@ -91,7 +92,7 @@ import Testing
 
   @Test func aPodsNameIsThePodEvenIfAUserCouldBeCalledSo() throws {
     guard case .pod("pod-001") = try Target("pod-001") else { throw Failure("not a pod") }
-    guard case .user("pod-1") = try Target("Pod-1") else { throw Failure("not a user") }
+    guard case .user(let user) = try Target("Pod-1"), user.text == "pod-1" else { throw Failure("not a user") }
   }
 
   @Test func strangersTextIsShortAndHarmlessInMessages() {

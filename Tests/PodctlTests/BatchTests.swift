@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Testing
 
 @testable import PodctlCore
@@ -10,7 +11,7 @@ import Testing
 
   @Test func aLineIsAUserAndPerhapsATier() throws {
     let items = try parse("# list\nAlice@Example.com\r\n\n bob\tpro \ncarol", tier: "basic")
-    #expect(items.map(\.user) == ["alice@example.com", "bob", "carol"])
+    #expect(items.map(\.user.text) == ["alice@example.com", "bob", "carol"])
     #expect(items.map(\.tier) == ["basic", "pro", "basic"])
     #expect(items.map(\.line) == [2, 4, 5])
   }
@@ -34,10 +35,11 @@ import Testing
   }
 
   private func run(_ names: [String], failing: [String: SysExit]) -> ProvisionBatch {
-    let items = names.enumerated().map { ProvisionFile.Item(user: $1, tier: nil, line: $0 + 1) }
+    let users = names.compactMap { try? UserName(validating: $0) }
+    let items = users.enumerated().map { ProvisionFile.Item(user: $1, tier: nil, line: $0 + 1) }
     return ProvisionBatch.run(items, cold: true) { item, _ throws(CallError) in
-      if let status = failing[item.user] { throw CallError(name: "x", message: "no", status: status) }
-      return placed(item.user, created: item.user != "old")
+      if let status = failing[item.user.text] { throw CallError(name: "x", message: "no", status: status) }
+      return placed(item.user.text, created: item.user.text != "old")
     } progress: { _ in
     }
   }

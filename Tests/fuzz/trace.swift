@@ -1,4 +1,4 @@
-// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift
+// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason,Thresholds},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift
 
 /// Whatever is accepted is fed to the detector, which must not trap; whatever is refused is refused in one printable line.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -1,3 +1,5 @@
+internal import PodModel
+
 /// CLOCK_REALTIME microseconds as RFC 3339 in UTC.
 public enum Timestamp {
   /// `2026-11-21T09:02:38Z`, or with all six digits of the second's fraction.
@@ -6,9 +8,9 @@ public enum Timestamp {
     let (year, month, day) = date(daysSinceEpoch: seconds / 86_400)
     let rest = seconds % 86_400
     var text =
-      "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-      + "T\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
-    if fraction { text += "." + padded(Int64(microseconds % 1_000_000), 6) }
+      "\(padded(year, toWidth: 4))-\(padded(month, toWidth: 2))-\(padded(day, toWidth: 2))"
+      + "T\(padded(rest / 3600, toWidth: 2)):\(padded(rest / 60 % 60, toWidth: 2)):\(padded(rest % 60, toWidth: 2))"
+    if fraction { text += "." + padded(Int64(microseconds % 1_000_000), toWidth: 6) }
     return text + "Z"
   }
 
@@ -24,10 +26,5 @@ public enum Timestamp {
     let day = dayOfYear - (153 * marchMonth + 2) / 5 + 1
     let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
     return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
-  }
-
-  private static func padded(_ number: Int64, _ width: Int) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
 }

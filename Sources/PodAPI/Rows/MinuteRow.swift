@@ -2,7 +2,7 @@ public import PodModel
 public import Systemd
 
 /// One minute as `GetHistory` gives it (MinuteRow of org.podctl1.xml).
-extension MemoryMinute {
+extension MemoryMinute: Row {
   public static let signature = "tttttttuttt"
   private static let length: UInt64 = 60_000_000
 
@@ -14,7 +14,6 @@ extension MemoryMinute {
   /// The minute in which a point in time lies, CLOCK_REALTIME in microseconds.
   public static func number(at time: UInt64) -> Int64 { Int64(time / length) }
 
-  /// Reads the next structure of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     self.init(
@@ -26,7 +25,6 @@ extension MemoryMinute {
     try message.exitContainer()
   }
 
-  /// Appends one structure to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.openContainer(.structure, Self.signature)
     try message.append(time)

@@ -1,7 +1,7 @@
 public import Systemd
 
 /// The answer of `Provision`.
-public struct Placement: Sendable, Equatable {
+public struct Placement: MessageBody, Equatable {
   public static let signature = "ssssssqsb"
 
   public var user: String
@@ -31,7 +31,6 @@ public struct Placement: Sendable, Equatable {
     self.created = created
   }
 
-  /// Reads the arguments of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     user = try message.readString()
     tier = try message.readString()
@@ -44,7 +43,6 @@ public struct Placement: Sendable, Equatable {
     created = try message.readBool()
   }
 
-  /// Appends the arguments to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(user)
     try message.append(tier)

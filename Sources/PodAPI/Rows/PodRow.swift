@@ -1,7 +1,7 @@
 public import Systemd
 
 /// One pod as `ListPods` gives it (PodRow of org.podctl1.xml). Sizes are bytes, nil is "no value".
-public struct PodRow: Sendable, Equatable {
+public struct PodRow: Row, Equatable {
   public static let signature = "ssssussqutttttst"
 
   public var pod: String
@@ -34,7 +34,6 @@ public struct PodRow: Sendable, Equatable {
     self.port = port
   }
 
-  /// Reads the next structure of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     pod = try message.readString()
@@ -56,7 +55,6 @@ public struct PodRow: Sendable, Equatable {
     try message.exitContainer()
   }
 
-  /// Appends one structure to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.openContainer(.structure, Self.signature)
     try message.append(pod)

@@ -1,16 +1,26 @@
 public import Systemd
 
-/// The `a{sv}` of GetPod, GetUser and GetStatus: named values, so that a newer podd may add some.
+/// The reply of GetPod, GetUser and GetStatus: named values, so that a newer podd may add some (decision 0007).
 ///
-/// Names are systemd's where systemd has the word (`MemoryHigh`, `TasksCurrent`, `CPUUsageNSec`). "" and
+/// Names are systemd's where systemd has one (`MemoryHigh`, `TasksCurrent`, `CPUUsageNSec`). "" and
 /// 18446744073709551615 stand for no value, and so does 0 in `MainPID`, `Since` and `…Timestamp`.
-public struct Properties: Sendable {
+public struct Properties: MessageBody {
+  public static let signature = "a{sv}"
+
   public private(set) var entries: [(key: String, value: Variant)]
   private let index: [String: Int]
 
   public init(_ entries: [(key: String, value: Variant)]) {
     self.entries = entries
     index = Dictionary(entries.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    self.init(try message.readVariantDictionary())
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(entries)
   }
 
   public subscript(key: String) -> Variant? { index[key].map { entries[$0].value } }
@@ -42,7 +52,7 @@ public struct Properties: Sendable {
     return items.compactMap { if case .string(let text) = $0 { text } else { nil } }
   }
 
-  /// The dictionaries of an array; whatever else it holds is left out.
+  /// The dictionaries of an array; elements of other types are left out.
   public func dictionaries(_ key: String) -> [Properties] {
     guard case .array(let items) = self[key] else { return [] }
     return items.compactMap { if case .dictionary(let entries) = $0 { Properties(entries) } else { nil } }
@@ -54,7 +64,7 @@ public struct Properties: Sendable {
 }
 
 extension PodRow {
-  /// The row as GetPod gives it, to which podd adds what it knows beyond the row.
+  /// The part of GetPod's reply that the row holds too.
   public var properties: [(key: String, value: Variant)] {
     [
       ("Pod", .string(pod)), ("Tier", .string(tier)), ("State", .string(state)),
@@ -69,7 +79,7 @@ extension PodRow {
     ]
   }
 
-  /// Nil when what makes a pod a pod is not there.
+  /// Nil without a name or a state.
   public init?(_ properties: Properties) {
     guard let pod = properties.string("Pod"), let state = properties.string("State") else { return nil }
     self.init(
@@ -91,7 +101,7 @@ extension PodRow {
 }
 
 extension UserRow {
-  /// The row as GetUser gives it, to which podd adds what it knows beyond the row.
+  /// The part of GetUser's reply that the row holds too.
   public var properties: [(key: String, value: Variant)] {
     [
       ("User", .string(user)), ("Tier", .string(tier)), ("Pod", .string(pod ?? "")),
@@ -100,7 +110,7 @@ extension UserRow {
     ]
   }
 
-  /// Nil when what makes a user a user is not there.
+  /// Nil without a name.
   public init?(_ properties: Properties) {
     guard let user = properties.string("User") else { return nil }
     self.init(

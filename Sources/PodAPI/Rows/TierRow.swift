@@ -1,7 +1,7 @@
 public import Systemd
 
 /// One tier as `ListTiers` gives it (TierRow of org.podctl1.xml). Sizes are bytes, nil is "no limit".
-public struct TierRow: Sendable, Equatable {
+public struct TierRow: Row, Equatable {
   public static let signature = "sutttttsuus"
 
   public var tier: String
@@ -26,7 +26,6 @@ public struct TierRow: Sendable, Equatable {
     self.users = users
   }
 
-  /// Reads the next structure of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     tier = try message.readString()
@@ -43,7 +42,6 @@ public struct TierRow: Sendable, Equatable {
     try message.exitContainer()
   }
 
-  /// Appends one structure to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.openContainer(.structure, Self.signature)
     try message.append(tier)

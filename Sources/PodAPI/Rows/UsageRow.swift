@@ -2,7 +2,7 @@ public import Systemd
 
 /// What one pod uses, as `ListUsage` gives it (UsageRow of org.podctl1.xml). Sizes are bytes, nil is "no value" or
 /// "no limit".
-public struct UsageRow: Sendable, Equatable {
+public struct UsageRow: Row, Equatable {
   public static let signature = "sssttttuttutt"
   /// Stands for "no value" in `pressure_some_avg10`.
   static let noPressure = UInt32.max
@@ -31,7 +31,6 @@ public struct UsageRow: Sendable, Equatable {
     self.state = state
   }
 
-  /// Reads the next structure of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     pod = try message.readString()
@@ -51,7 +50,6 @@ public struct UsageRow: Sendable, Equatable {
     try message.exitContainer()
   }
 
-  /// Appends one structure to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.openContainer(.structure, Self.signature)
     try message.append(pod)

@@ -1,7 +1,7 @@
 public import Systemd
 
 /// One user as `ListUsers` gives it (UserRow of org.podctl1.xml).
-public struct UserRow: Sendable, Equatable {
+public struct UserRow: Row, Equatable {
   public static let signature = "ssssts"
 
   public var user: String
@@ -25,7 +25,6 @@ public struct UserRow: Sendable, Equatable {
     self.status = status
   }
 
-  /// Reads the next structure of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     user = try message.readString()
@@ -37,7 +36,6 @@ public struct UserRow: Sendable, Equatable {
     try message.exitContainer()
   }
 
-  /// Appends one structure to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.openContainer(.structure, Self.signature)
     try message.append(user)

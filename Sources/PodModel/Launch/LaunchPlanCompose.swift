@@ -8,13 +8,12 @@ extension LaunchPlan {
   ///     except over what podd and the program talk through (`reservedVariables`).
   ///   - names: the values of the placeholders, which every pod gets as variables too.
   ///   - host: what podd found in the host's root directory.
-  ///   - invocationID: for `INVOCATION_ID=`, where it is known before the launch.
   public static func compose(
     unit: UnitName, tier: Tier, workload: Workload, uid: UInt32, command: [String],
-    environment: [String], names: Placeholders, host: HostLayout, invocationID: String? = nil
+    environment: [String], names: Placeholders, host: HostLayout
   ) -> LaunchPlan {
     var operations: [Operation] = [
-      .cgroup("/pods.slice/pods-\(tier.name).slice/\(unit)"),
+      .cgroup(ControlGroup.scope(unit, tier: tier.name).path),
       .ident(unit.pod.description),
       .uid(uid),
       .nofile(openFiles),
@@ -25,7 +24,7 @@ extension LaunchPlan {
     operations.append(.readonly("/"))
     if workload.listen == .socket { operations.append(.listen(count: 1, names: unit.pod.description)) }
     operations.append(.chdir(names.stateDirectory))
-    operations += variables(environment, names: names, invocationID: invocationID).map { .env($0) }
+    operations += variables(environment, names: names).map { .env($0) }
     operations += command.map { .arg($0) }
     return LaunchPlan(operations)
   }
@@ -38,9 +37,7 @@ extension LaunchPlan {
   static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
 
   /// One assignment a name: getenv(3) would find the first of two.
-  private static func variables(
-    _ own: [String], names: Placeholders, invocationID: String?
-  ) -> [String] {
+  private static func variables(_ own: [String], names: Placeholders) -> [String] {
     let pod = names.pod.description
     var all = [
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -52,7 +49,6 @@ extension LaunchPlan {
       "NOTIFY_SOCKET=/run/podctl/notify/socket",
     ]
     all += Placeholders.Name.allCases.map { "\($0.rawValue)=\(names[$0])" }
-    if let invocationID { all.append("INVOCATION_ID=\(invocationID)") }
     for assignment in own where !reservedVariables.contains(name(of: assignment)) {
       all.removeAll { name(of: $0) == name(of: assignment) }
       all.append(assignment)

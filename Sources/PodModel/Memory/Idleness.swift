@@ -1,32 +1,34 @@
-/// Since when a pod has done nothing for anybody, from looks that are seconds apart. Times are microseconds by the
+/// Since when a pod has served nobody, worked out from samples that are seconds apart. Times are microseconds by the
 /// caller's clock.
 public struct Idleness: Sendable, Equatable {
-  /// The share of one CPU below which a pod counts as idle: more than a probe every few seconds and a runtime's own
-  /// timers take, less than a request a second.
+  /// A pod that uses less than this share of one CPU counts as idle. It is more than a probe every few seconds and a
+  /// runtime's own timers use, and less than one request per second uses.
   public static let cpuShare = 0.01
 
-  /// When it was last not idle, as far as looks show it.
+  /// When the pod was last active, as far as the samples show.
   public private(set) var activeAt: UInt64
   private var last: (at: UInt64, cpuUSec: UInt64)?
 
-  /// A generation that has just begun to serve, or was found running, counts as active.
+  /// A generation that has just begun to serve, or was adopted, counts as active.
   public init(now: UInt64) { activeAt = now }
 
+  /// Takes one sample.
+  ///
   /// - Parameters:
-  ///   - cpuUSec: cpu.stat's `usage_usec`; nil when it cannot be read, and then nothing is concluded.
-  ///   - connections: Those that are open now; nil when nobody counted.
+  ///   - cpuUSec: `usage_usec` of cpu.stat; nil when it cannot be read, which proves nothing.
+  ///   - connections: Number of open connections; nil when they were not counted.
   public mutating func note(cpuUSec: UInt64?, connections: Int?, now: UInt64) {
     if connections ?? 0 > 0 { activeAt = now }
     guard let cpuUSec else { return }
     if let last, last.cpuUSec <= cpuUSec {
-      // Two looks in quick succession say little: a second's worth is what one may have used between them.
+      // Two samples in quick succession prove little, so at least one second counts as passed.
       let passed = max(now - min(now, last.at), 1_000_000)
       if Double(cpuUSec - last.cpuUSec) >= Double(passed) * Self.cpuShare { activeAt = now }
     }
     last = (now, cpuUSec)
   }
 
-  /// Somebody was served until `end`.
+  /// Records that a connection was served until `end`.
   public mutating func note(connectionEnded end: UInt64) {
     activeAt = max(activeAt, end)
   }

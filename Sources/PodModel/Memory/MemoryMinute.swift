@@ -1,21 +1,21 @@
-/// What is kept of one minute of a generation's memory: sizes in bytes, times in microseconds.
+/// One minute of a generation's memory as the history keeps it: sizes in bytes, times in microseconds.
 public struct MemoryMinute: Sendable, Equatable {
   /// Minutes since the epoch by the host's clock.
   public var minute: Int64
   public var generation: Int
-  /// As in ``MemorySample``, from the sample of the minute that held the least (facts 18): what comes and goes
-  /// within a minute, as with a garbage collector, is no growth.
+  /// As in ``MemorySample``, from the minute's sample with the least unreclaimable memory (facts 18): memory that comes
+  /// and goes within a minute, as with a garbage collector, is not growth.
   public var anon: UInt64
   public var swap: UInt64
   public var file: UInt64
   public var current: UInt64
-  /// The most that `memory.current` was seen to be.
+  /// The highest `memory.current` of the minute's samples.
   public var currentMax: UInt64
   public var activeUsers: Int
-  /// How long some, and all, of its processes waited for memory (kernel, psi.rst, "total").
+  /// How long some, and all, of the processes waited for memory (kernel, psi.rst, "total").
   public var stalledSome: UInt64
   public var stalledFull: UInt64
-  /// CPU time that it used.
+  /// CPU time used.
   public var cpu: UInt64
 
   public init(
@@ -45,7 +45,7 @@ public struct MemoryMinute: Sendable, Equatable {
   /// The leak signal, as in ``MemorySample``.
   public var held: UInt64 { anon &+ swap }
 
-  /// Takes what else is known of the same minute of the same generation.
+  /// Adds another value of the same minute of the same generation.
   public mutating func add(_ other: MemoryMinute) {
     if other.held < held {
       (anon, swap, file, current) = (other.anon, other.swap, other.file, other.current)

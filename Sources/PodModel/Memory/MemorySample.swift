@@ -2,15 +2,15 @@
 public struct MemorySample: Sendable, Equatable {
   /// Microseconds by the caller's clock.
   public var at: UInt64
-  /// What no reclaim gives back without swap: memory.stat's anon, shmem and slab_unreclaimable.
+  /// Memory that cannot be reclaimed without swap: anon, shmem and slab_unreclaimable of memory.stat.
   public var anon: UInt64
   /// `memory.swap.current`.
   public var swap: UInt64
-  /// Page cache: memory.stat's file without shmem, which counts as `anon`.
+  /// Page cache: file of memory.stat without shmem, which counts as `anon`.
   public var file: UInt64
-  /// `memory.current`, which is what limits are held against.
+  /// `memory.current`, which the kernel compares with the limits.
   public var current: UInt64
-  /// Users that did something of late; those placed on the pod where nothing better is known.
+  /// Users who were active recently; where that is not known, the users placed on the pod.
   public var activeUsers: Int
 
   public init(at: UInt64, anon: UInt64, swap: UInt64, file: UInt64, current: UInt64, activeUsers: Int) {
@@ -22,6 +22,6 @@ public struct MemorySample: Sendable, Equatable {
     self.activeUsers = activeUsers
   }
 
-  /// What grows when a program leaks (facts 18).
+  /// Unreclaimable memory, which grows when a program leaks (facts 18).
   public var held: UInt64 { anon &+ swap }
 }

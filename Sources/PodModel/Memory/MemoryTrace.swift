@@ -8,24 +8,24 @@ public struct MemoryTraceError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Reads a trace of one pod's memory line by line: CSV with the header
-/// `time_s,anon,swap,file,current,active_users` in any order and among other columns (contract, "JSON").
+/// `time_s,anon,swap,file,current,active_users` in any order and among other columns (podctl-leak-replay(1)).
 ///
-/// Numbers may have decimals, and fields quotes around them. Equal times are accepted, since whole seconds cannot tell
-/// two readings apart; times that run backwards are not. Blank lines are skipped.
+/// Numbers may have decimals, and fields may be quoted. Equal times are accepted, because two samples may fall into one
+/// whole second; times that run backwards are refused. Blank lines are skipped.
 public struct MemoryTrace: Sendable {
   public static let columns = ["time_s", "anon", "swap", "file", "current", "active_users"]
-  /// A line or a header that is longer was not meant for us.
+  /// The longest line, in bytes, that is accepted: a longer one is not a trace.
   public static let longestLine = 65_536
 
   public private(set) var line = 0
   public private(set) var samples = 0
-  /// Of each field of a row: its place in `columns`, or nil.
+  /// For each field of a row its index in `columns`, or nil.
   private var fields: [Int?] = []
   private var lastTime: UInt64 = 0
 
   public init() {}
 
-  /// Takes the next line without its line feed. Nil for the header and for blank lines.
+  /// Reads the next line, given without its line feed. Returns nil for the header and for blank lines.
   public mutating func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(MemoryTraceError) -> MemorySample? {
     guard bytes.count <= Self.longestLine else { throw nextLineIsTooLong }
     line += 1
@@ -40,12 +40,12 @@ public struct MemoryTrace: Sendable {
     return try readRow(text)
   }
 
-  /// For readers that would have to keep such a line to the end.
+  /// The error for a reader that stops at a line that is too long instead of buffering it.
   public var nextLineIsTooLong: MemoryTraceError {
     MemoryTraceError(line: line + 1, message: "the line is longer than \(Self.longestLine) bytes")
   }
 
-  /// To be called after the last line: a trace without samples is none.
+  /// Must be called after the last line: a trace without samples is refused.
   public func finish() throws(MemoryTraceError) {
     guard !fields.isEmpty else {
       throw MemoryTraceError(line: max(line, 1), message: "the header is missing: \(Self.header)")
@@ -114,7 +114,7 @@ public struct MemoryTrace: Sendable {
     return error("\(found) field\(found == 1 ? "" : "s") where the header has \(fields.count)")
   }
 
-  /// A number without sign or exponent. Time in microseconds, else whole.
+  /// Parses a number without sign or exponent. A time becomes microseconds; other columns lose their decimals.
   private func number(
     _ text: Slice<UnsafeBufferPointer<UInt8>>, _ column: Int
   ) throws(MemoryTraceError) -> UInt64 {
@@ -137,7 +137,7 @@ public struct MemoryTrace: Sendable {
         fraction += digit * unit
       } else {
         whole = whole * 10 + digit
-        // More than any machine has, and far from an overflow.
+        // The bound is above what any machine has and far below an overflow.
         guard whole <= Self.largest(column) else {
           throw error("\(Self.columns[column]): \(quoted(text)) is too large")
         }
@@ -147,7 +147,7 @@ public struct MemoryTrace: Sendable {
     return isTime ? whole * 1_000_000 + fraction : whole
   }
 
-  /// A million years of µs would not fit; 300,000 years do. An exbibyte. A billion users.
+  /// Upper bounds: about 300,000 years (in µs they fit into 64 bits), one billion users, one exbibyte.
   private static func largest(_ column: Int) -> UInt64 {
     switch column {
     case 0: 9_000_000_000_000
@@ -183,7 +183,7 @@ private func trimmed(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Slice<UnsafeB
   return text
 }
 
-/// A stranger's text in a message: short, and printable.
+/// Shortens a foreign text and makes it printable, for use in a message.
 private func quoted(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> String {
   let shown = text.prefix(40).map {
     (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") ? $0 : UInt8(ascii: "?")

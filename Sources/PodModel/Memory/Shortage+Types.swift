@@ -14,11 +14,11 @@ extension Shortage {
   }
 
   public struct Policy: Sendable, Equatable {
-    /// Of the time, 0–1: as long as some task waits for memory this much of it, memory is short.
+    /// Memory is short when some task waits for memory during this share of the time, 0–1.
     public var pressureLimit = 0.1
-    /// Bytes of `host.total` below which pressure counts: a pod that meets its own limit stalls too, while the host
-    /// has plenty. Below half of it memory is short without any pressure, because without swap the kernel's OOM
-    /// killer may come before it.
+    /// Share of `Level.total`: pressure counts only when less than this is available, because a pod at its own limit
+    /// causes pressure while the host has plenty. Below half of it memory is short even without pressure, because
+    /// without swap the kernel's OOM killer may act before pressure shows.
     public var availableMin = 0.05
     public var action = Action.stop
 
@@ -27,10 +27,10 @@ extension Shortage {
 
   /// The host, or pods.slice with a limit of its own.
   public struct Level: Sendable, Equatable {
-    /// The share of time, 0–1, in which some task waited for memory, since the last look (PSI's `some`).
+    /// Share of time, 0–1, in which some task waited for memory since the previous sample (PSI's `some`).
     public var stall: Double
-    /// Bytes that can be had without taking anything from anybody: MemAvailable, or the limit without what is used
-    /// apart from page cache.
+    /// Bytes that can be allocated without taking memory from a program: MemAvailable of the host; for a slice, its
+    /// limit less what is used apart from page cache.
     public var available: UInt64
     public var total: UInt64
 
@@ -44,16 +44,16 @@ extension Shortage {
   /// A pod that runs or is frozen. Bytes, and microseconds by the caller's clock.
   public struct Candidate: Sendable, Equatable {
     public var pod: PodName
-    /// Its tier's.
+    /// The rank of its tier.
     public var rank: Int
     public var isFrozen = false
     public var current: UInt64 = 0
-    /// Page cache of it.
+    /// Its page cache.
     public var file: UInt64 = 0
     public var memoryLow: UInt64 = 0
-    /// What it may still put into swap: the least of what is free and what its limit leaves.
+    /// How much it may still move to swap: the smaller of the free swap and what its own swap limit leaves.
     public var swapLeft: UInt64 = 0
-    /// Since when it has been idle; nil for one that is busy.
+    /// Since when it has been idle; nil while it is busy.
     public var idleSince: UInt64?
 
     public init(pod: PodName, rank: Int) {
@@ -61,18 +61,18 @@ extension Shortage {
       self.rank = rank
     }
 
-    /// Page cache; what a program that runs would soon have back from swap is left to it. Never what MemoryLow=
-    /// protects.
+    /// Bytes to reclaim: page cache only, because a running program would soon read swapped pages back. Memory that
+    /// MemoryLow= protects is never included.
     var reclaimable: UInt64 { min(file, current - min(current, memoryLow)) }
 
-    /// Whether freezing and swapping it out gives back most of what stopping it would.
+    /// Whether freezing the pod and swapping it out frees about as much as stopping it would.
     var canSleepInSwap: Bool { swapLeft > 0 && swapLeft >= current - min(current, file) }
   }
 
-  /// What is done next, and the figures it was decided on.
+  /// The next action, and the figures that it was decided on.
   public struct Step: Sendable, Equatable {
     public enum Act: Sendable, Equatable {
-      /// So many bytes.
+      /// Reclaim this many bytes.
       case reclaim(UInt64)
       case freeze
       case stop
@@ -88,22 +88,23 @@ extension Shortage {
 
     public var pod: PodName
     public var act: Act
-    /// The how-manieth act of this shortage.
+    /// Position of this action in the sequence of actions for this shortage, starting at 1.
     public var order: Int
     public var idleUSec: UInt64
-    /// Which of the two is short, and by what figures.
+    /// The two levels as they were sampled: at least one of them is short.
     public var host: Level
     public var pods: Level?
   }
 
   public enum Verdict: Sendable, Equatable {
-    /// Memory is not short; look again when the kernel says so.
+    /// Memory is not short. Sample again when the kernel reports pressure.
     case calm
-    /// Do this, then look again.
+    /// Perform this step, then sample again.
     case act(Step)
-    /// Short, and nobody is left to give anything up; or not sure yet that it is over. Look again soon.
+    /// Sample again soon: either memory is short and no pod can give up any (`isStuck`), or the shortage may be over
+    /// but has not been over for long enough.
     case watch(isStuck: Bool)
-    /// It is over, after so many acts.
+    /// The shortage is over.
     case over(acts: Int, lasted: UInt64)
   }
 }

@@ -1,18 +1,18 @@
-/// Who gives memory up when the host, or pods.slice with a limit of its own, runs short, and in which order. One act
-/// at a time: after each the caller looks again, so that nobody more than needed gives anything up.
+/// Decides which pods give up memory, and in which order, when the host or a pods.slice with its own limit runs short.
+/// It decides one action at a time: the caller samples again after each, so that no pod gives up more than needed.
 ///
-/// Only idle pods are taken from, the lowest tier first and within it the one that has been idle longest. What can be
-/// reclaimed is reclaimed from all of them before anybody is frozen or stopped. A pod that uses no more than its
-/// MemoryLow= is left alone, and so is one that is busy.
+/// Only idle pods give up memory: the lowest tier first, and within a tier the pod that has been idle longest. Page
+/// cache is reclaimed from all of them before any pod is frozen or stopped. A busy pod is left alone, and so is a pod
+/// that uses no more than its MemoryLow=.
 public struct Shortage: Sendable, Equatable {
-  /// A pod that was active so recently may be in the middle of something, microseconds.
+  /// A pod must have been idle for this long (µs): a pod that was active more recently may still be at work.
   public static let leastIdle: UInt64 = 10_000_000
-  /// The shortage is over when it has not been felt for so long.
+  /// The shortage ends when memory has not been short for this long (µs).
   public static let calmAfter: UInt64 = 5_000_000
-  /// One pod is asked to reclaim this often at most, and not for less than so many bytes.
+  /// Shortest time between two reclaims from one pod (µs), and the fewest bytes that are worth a reclaim.
   static let reclaimPause: UInt64 = 60_000_000
   static let leastReclaim: UInt64 = 1 << 20
-  /// While memory is short, it is called short at half the pressure and at a quarter more that is available.
+  /// A shortage lasts until pressure falls below half its limit and 1.25 times the minimum is available again.
   private static let easing = (pressure: 0.5, available: 1.25)
 
   private struct Episode: Equatable, Sendable {
@@ -21,21 +21,21 @@ public struct Shortage: Sendable, Equatable {
     var lastFelt: UInt64
   }
 
-  /// A pod that was woken after it had slept for others is not put to sleep again at once: it has to be idle for twice as
-  /// long each time, up to 64 times, until it was left alone for so long, microseconds.
+  /// A pod that was put to sleep in a shortage and woken again must be idle for twice as long before it sleeps again,
+  /// up to 64 times as long. This is forgotten when the pod was not put to sleep for this long (µs).
   static let forgets: UInt64 = 3_600_000_000
   private static let mostDoublings = 6
 
   private struct Sleep: Equatable, Sendable {
     var at: UInt64
-    /// How often it was woken after one.
+    /// How often the pod was woken after such a sleep.
     var returns: Int
   }
 
   private var episode: Episode?
   private var sleeps: [PodName: Sleep] = [:]
   private var reclaimedAt: [PodName: UInt64] = [:]
-  /// Not every freeze comes about: who could not be frozen is stopped.
+  /// A freeze can fail. A pod that could not be frozen is stopped.
   private var frozenAt: [PodName: UInt64] = [:]
 
   public init() {}
@@ -43,7 +43,9 @@ public struct Shortage: Sendable, Equatable {
   /// When the shortage began, by the caller's clock; nil while there is none.
   public var since: UInt64? { episode?.since }
 
-  /// - Parameter candidates: All pods that run or are frozen, in any order; asked for only when memory is short.
+  /// Decides the next action.
+  ///
+  /// - Parameter candidates: All pods that run or are frozen, in any order; called only when memory is short.
   public mutating func next(
     host: Level, pods: Level?, candidates: () -> [Candidate], policy: Policy, now: UInt64
   ) -> Verdict {
@@ -54,7 +56,7 @@ public struct Shortage: Sendable, Equatable {
     var current = episode ?? Episode(since: now, lastFelt: now)
     current.lastFelt = now
     defer { episode = current }
-    // The OOM killer may come before small gifts have added up.
+    // Small reclaims add up too slowly: the OOM killer may act first.
     let isUrgent = [host, pods].contains { level in level.map { Self.isUrgent($0, policy) } ?? false }
     let reclaims = !isUrgent || policy.action == .reclaim
     guard let (candidate, act) = choose(candidates(), policy.action, current.since, reclaims, now) else {
@@ -94,8 +96,8 @@ public struct Shortage: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - since: When this shortage began: each is asked to reclaim once in it, or with hundreds of pods the first would
-  ///     have their turn again before anybody is stopped.
+  ///   - since: When this shortage began. Each pod reclaims once in it; otherwise, with hundreds of pods, the first
+  ///     would reclaim again before any pod is stopped.
   private func choose(
     _ all: [Candidate], _ action: Action, _ since: UInt64, _ reclaims: Bool, _ now: UInt64
   ) -> (Candidate, Step.Act)? {
@@ -110,7 +112,7 @@ public struct Shortage: Sendable, Equatable {
     }
     if reclaims, let giver { return (giver, .reclaim(giver.reclaimable)) }
     if action >= .freeze {
-      // One that sleeps in swap gives next to nothing back.
+      // A frozen pod whose memory is in swap gives almost nothing back.
       for candidate in idle where !(candidate.isFrozen && candidate.canSleepInSwap) {
         let isRefused = frozenAt[candidate.pod].map { $0 + Self.reclaimPause > now } ?? false
         if candidate.canSleepInSwap && !isRefused { return (candidate, .freeze) }

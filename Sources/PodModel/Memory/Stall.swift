@@ -1,7 +1,7 @@
-/// Tells a pod that stalls at its memory limit from one that meets it for a moment: MemoryHigh= never kills, and
-/// without swap a pod can stand there nearly for ever (facts 21). One for each pod that is under suspicion.
+/// Distinguishes a pod that stalls at its memory limit from a pod that meets the limit for a moment. MemoryHigh= never
+/// kills, and without swap a pod can stall there almost for ever (facts 21). podd keeps one value per suspected pod.
 public struct Stall: Sendable, Equatable {
-  /// One look at the pod; microseconds and bytes.
+  /// One sample of the pod, in microseconds and bytes.
   public struct Look: Sendable, Equatable {
     public var at: UInt64
     /// `total=` of the line `full` of its memory.pressure.
@@ -19,26 +19,27 @@ public struct Stall: Sendable, Equatable {
   }
 
   public enum Verdict: Sendable, Equatable {
-    /// To be looked at again.
+    /// The pod stays under suspicion: sample it again.
     case watched
-    /// The suspicion is gone.
+    /// The pod is no longer suspected.
     case over
-    /// It has stalled for too long.
+    /// The pod has stalled for too long and is to be recycled.
     case treat
   }
 
-  /// The share of the time that makes a stall, and the one below which it is none.
+  /// A pod stalls when all its processes wait for memory during this share of the time; below the second share it has
+  /// recovered.
   public static let stalls = 0.2
   public static let recovers = 0.1
-  /// Memory within so much of the limit is at it: the kernel charges in batches.
+  /// Usage above this share of the limit counts as being at the limit, because the kernel charges memory in batches.
   static let atLimit = 0.95
-  /// So many looks in a row without a stall end the suspicion.
+  /// This many samples in a row without a stall end the suspicion.
   static let calmLooks = 3
   static let longest: UInt64 = 3_600_000_000
 
-  /// Since when it stalls.
+  /// Since when the pod stalls; nil while it does not.
   public private(set) var since: UInt64?
-  /// The share of the time between the last two looks in which nothing of it could run.
+  /// Share of the time between the last two samples in which none of the pod's processes could run.
   public private(set) var share = 0.0
   public private(set) var last: Look
   private var calm = 0
@@ -48,10 +49,12 @@ public struct Stall: Sendable, Equatable {
     last = first
   }
 
+  /// Takes the next sample.
+  ///
   /// - Parameters:
-  ///   - timeout: How long a pod may stall, microseconds.
-  ///   - treatedBefore: How often it was treated for a stall within the last hour: each time it is given twice as
-  ///     long, an hour at most.
+  ///   - timeout: How long a pod may stall (µs).
+  ///   - treatedBefore: How often the pod was recycled for a stall within the last hour. The timeout doubles each time,
+  ///     up to one hour.
   public mutating func look(_ look: Look, timeout: UInt64, treatedBefore: Int) -> Verdict {
     guard look.at > last.at else { return .watched }
     share = Double(look.full - min(last.full, look.full)) / Double(look.at - last.at)
@@ -60,7 +63,7 @@ public struct Stall: Sendable, Equatable {
     guard share >= Self.stalls, isAtLimit(look) else {
       calm = share < Self.recovers || !isAtLimit(look) ? calm + 1 : 0
       below += 1
-      // No stall any more, and not above suspicion yet.
+      // The stall has ended; the suspicion has not yet.
       if below >= Self.calmLooks { since = nil }
       return calm >= Self.calmLooks ? .over : .watched
     }
@@ -70,7 +73,7 @@ public struct Stall: Sendable, Equatable {
     return look.at - since >= Self.patience(timeout, treatedBefore) ? .treat : .watched
   }
 
-  /// Microseconds.
+  /// How long a pod may stall, in microseconds, after it was recycled for stalls `treatedBefore` times.
   public static func patience(_ timeout: UInt64, _ treatedBefore: Int) -> UInt64 {
     guard treatedBefore > 0, timeout < longest else { return timeout }
     let doublings = UInt64(min(treatedBefore, 32))

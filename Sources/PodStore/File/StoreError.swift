@@ -1,4 +1,5 @@
 import GRDB
+public import Linux
 public import PodModel
 
 /// Why the store could not do what it was asked. Whenever one of these is thrown by an operation, the
@@ -13,9 +14,10 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   case corrupt(file: String, message: String)
   /// Another process holds the database, or too many jobs wait for it: trying again later may help.
   case busy(file: String, cause: String)
-  /// The file cannot be opened, read or written. `code` is an errno value when the operating system
-  /// refused before SQLite was asked, else SQLite's extended result code.
-  case io(file: String, code: Int32, message: String)
+  /// The operating system refused before SQLite was called. The errno's context, where there is one, is the reason.
+  case system(file: String, Errno)
+  /// SQLite cannot open, read or write the file.
+  case sqlite(file: String, SQLiteCode, message: String)
   /// Every port that `portRange` allows belongs to a pod.
   case portRangeExhausted(first: Int, last: Int)
   /// Every pod number that has an address belongs to a pod.
@@ -40,8 +42,10 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         + "-shm companions aside, and put a backup or the output of 'sqlite3 \(file) .recover' in its place."
     case .busy(let file, let cause):
       "\(file) is busy: \(cause). Nothing was changed; try again."
-    case .io(let file, let code, let message):
-      "Cannot use \(file): \(message) (\(code)). Check the path, its permissions and the disk below it."
+    case .system(let file, let errno):
+      Self.unusable(file, errno.context.isEmpty ? errno.text : errno.context, errno.code)
+    case .sqlite(let file, let code, let message):
+      Self.unusable(file, message, code.extended)
     case .portRangeExhausted(let first, let last):
       "Every port from \(first) to \(last) belongs to a pod: widen PortRange= in podd.conf, or remove pods."
     case .addressesExhausted:
@@ -58,6 +62,20 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
       message
     }
   }
+
+  private static func unusable(_ file: String, _ reason: String, _ code: Int32) -> String {
+    "Cannot use \(file): \(reason) (\(code)). Check the path, its permissions and the disk below it."
+  }
+}
+
+/// SQLite's result code (sqlite.org/rescode.html). Not GRDB's type: who handles a ``StoreError`` needs no GRDB.
+public struct SQLiteCode: Equatable, Sendable {
+  /// The extended code; its lower byte is the primary one.
+  public let extended: Int32
+
+  public init(_ extended: Int32) { self.extended = extended }
+
+  var primary: ResultCode { ResultCode(rawValue: extended).primaryResultCode }
 }
 
 extension StoreError {
@@ -86,7 +104,7 @@ extension StoreError {
       self =
         error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
         ? .full(file: file)
-        : .io(file: file, code: error.extendedResultCode.rawValue, message: message)
+        : .sqlite(file: file, SQLiteCode(error.extendedResultCode.rawValue), message: message)
     }
   }
 }

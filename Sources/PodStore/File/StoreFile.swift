@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// The database file itself: made for root's eyes only before SQLite ever sees it, because tokens are in it.
 /// SQLite gives `-wal` and `-shm` the owner and mode of the file they belong to.
@@ -18,8 +19,8 @@ enum StoreFile {
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR: throw failure(EISDIR, path)
-    case S_IFLNK: throw .io(file: path, code: ELOOP, message: "it is a symbolic link")
-    default: throw .io(file: path, code: EINVAL, message: "it is not a regular file")
+    case S_IFLNK: throw .system(file: path, Errno(ELOOP, "it is a symbolic link"))
+    default: throw .system(file: path, Errno(EINVAL, "it is not a regular file"))
     }
     if status.st_mode & 0o7777 != 0o600 {
       guard chmod(path, 0o600) == 0 else { throw failure(errno, path) }
@@ -42,6 +43,6 @@ enum StoreFile {
 
   private static func failure(_ number: Int32, _ path: String) -> StoreError {
     if number == ENOSPC || number == EDQUOT { return .full(file: path) }
-    return .io(file: path, code: number, message: strerror(number).map { String(cString: $0) } ?? "errno")
+    return .system(file: path, Errno(number))
   }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import Linux
 import Synchronization
 
 /// Runs the store's jobs one after the other, in the order they came, on a thread of its own that exists
@@ -72,7 +73,7 @@ public final class StoreWorker: Sendable {
   public func flush() -> Bool {
     state.withLock { state in
       guard !state.waiting.isEmpty, !state.threadRuns else { return true }
-      state.threadRuns = startThread() == 0
+      state.threadRuns = (try? startThread()) != nil
       return state.threadRuns
     }
   }
@@ -90,14 +91,15 @@ public final class StoreWorker: Sendable {
       state.waiting.append(job)
       state.pending += 1
       guard now, !state.threadRuns else { return nil }
-      let error = startThread()
-      guard error == 0 else {
+      do throws(Errno) {
+        try startThread()
+        state.threadRuns = true
+        return nil
+      } catch {
         state.waiting.removeLast()
         state.pending -= 1
-        return .busy(file: store.file, cause: "no thread can be started (errno \(error))")
+        return .busy(file: store.file, cause: "no thread can be started (errno \(error.code))")
       }
-      state.threadRuns = true
-      return nil
     }
   }
 
@@ -145,7 +147,7 @@ public final class StoreWorker: Sendable {
     return group.map { $0(store) }
   }
 
-  private func startThread() -> Int32 {
-    DetachedThread.start { self.drain() }
+  private func startThread() throws(Errno) {
+    try DetachedThread.start { self.drain() }
   }
 }

@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import Linux
 public import PodModel
 import Synchronization
 
@@ -117,7 +118,7 @@ public final class HistoryStore: Sendable {
     close()
     let aside = file + ".aside"
     guard rename(file, aside) == 0 else {
-      throw .io(file: file, code: errno, message: "it is unusable and cannot be renamed to \(aside)")
+      throw .system(file: file, Errno.last("it is unusable and cannot be renamed to \(aside)"))
     }
     // They belong to what is aside, and cannot be told apart from a new file's (sqlite.org/howtocorrupt.html).
     for suffix in ["-wal", "-shm"] { unlink(file + suffix) }
@@ -169,8 +170,8 @@ extension StoreError {
   fileprivate var callsForANewFile: Bool {
     switch self {
     case .corrupt, .newerSchema: true
-    // A table that is not as it should be: SQLITE_ERROR, "no such column".
-    case .io(_, let code, _): code == 1
+    // SQLITE_ERROR is "no such column": a table is not as it should be.
+    case .sqlite(_, let code, _): code.primary == .SQLITE_ERROR
     default: false
     }
   }

@@ -1,4 +1,5 @@
 import CLinux
+import Linux
 import Synchronization
 
 /// Runs the history's jobs one after the other on a thread of its own that exists only while there are any: neither
@@ -42,13 +43,14 @@ public final class HistoryWorker: Sendable {
       }
       state.waiting.append(job)
       guard !state.threadRuns else { return nil }
-      let error = DetachedThread.start { self.drain() }
-      guard error == 0 else {
+      do throws(Errno) {
+        try DetachedThread.start { self.drain() }
+        state.threadRuns = true
+        return nil
+      } catch {
         state.waiting.removeLast()
-        return .busy(file: store.file, cause: "no thread can be started (errno \(error))")
+        return .busy(file: store.file, cause: "no thread can be started (errno \(error.code))")
       }
-      state.threadRuns = true
-      return nil
     }
   }
 

@@ -1,7 +1,7 @@
-"""When gunicorn is ready: once a worker has loaded the application.
+"""Makes gunicorn send READY=1 when a worker has loaded the application.
 
-By itself it says so before it starts a worker. A pod's predecessor would be stopped too early, for an application that
-may yet fail to load.
+Without this file gunicorn sends READY=1 before it starts a worker. podd would then stop the previous generation of the
+pod too early, because the new one might still fail to load the application.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A WSGI application that greets the user whose token a request carries.
 
-It shows all that an application in a pod needs to know: the users are in a JSON file, whose path the
-workload file hands over in USERS_FILE, and a user is chosen by the token alone.
+It shows all that an application in a pod needs to know: the users are in a JSON file, whose path is in the
+environment variable USERS_FILE, and the token alone selects the user.
 """
 
 import json
@@ -13,7 +13,7 @@ def read_users(path):
         return {user["token"]: user["user"] for user in json.load(file)["users"]}
 
 
-# Read once a worker: gunicorn starts new workers when podd tells it that the file has changed.
+# Each worker reads the file once. When the file has changed, podd sends SIGHUP and gunicorn starts new workers.
 USERS = read_users(os.environ["USERS_FILE"])
 
 

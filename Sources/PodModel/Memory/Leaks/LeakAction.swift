@@ -1,10 +1,10 @@
 /// What is done about a pod that leaks: `LeakAction=` in podd.conf(5) and podctl-tier(5).
 public enum LeakAction: String, Sendable, CaseIterable {
-  /// It is recycled before its limit is met.
+  /// The pod is recycled before it meets its limit.
   case recycle
-  /// It is told of, and nothing else: a dry run.
+  /// The leak is reported and nothing else is done: a dry run.
   case alert
-  /// Nothing, as if there were no detector.
+  /// Nothing is done, as if there were no detector.
   case ignore = "none"
 }
 

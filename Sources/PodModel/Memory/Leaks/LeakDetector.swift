@@ -1,20 +1,20 @@
-/// Tells a leak from growth that ends by itself, sample by sample, in bounded memory. docs/leaks.md is its rule in
-/// words, with the reasons for its constants; `LeakJudgement` holds the tests.
+/// Distinguishes a leak from growth that ends by itself, sample by sample and in bounded memory. docs/leaks.md states
+/// the rule in words, with the reasons for its figures; ``LeakJudgement`` holds the tests.
 public struct LeakDetector: Sendable {
   public private(set) var finding = Finding()
 
   private let whole: Float?
   private var intake: MemoryIntake
   private var conviction: Conviction?
-  /// When a test was first passed, and when last.
+  /// When a test was passed for the first time, and when for the last time.
   private var suspicion: (first: Float, last: Float)?
   private var samples = 0
   private var samplesSinceFullLook = 0
 
   /// - Parameters:
   ///   - memoryMax: The pod's MemoryMax= in bytes; nil for none.
-  ///   - memoryHigh: Its MemoryHigh=: where it begins to stall (facts 21); nil for none. The lower of the two is the
-  ///     limit that is reckoned with; without either nothing is ever found to be a leak.
+  ///   - memoryHigh: The pod's MemoryHigh=, at which it begins to stall (facts 21); nil for none. The lower of the two
+  ///     is the limit; without a limit nothing is ever called a leak.
   public init(memoryMax: UInt64?, memoryHigh: UInt64?) {
     let bytes = [memoryMax, memoryHigh].compactMap(\.self).min()
     finding.limit = bytes
@@ -22,14 +22,14 @@ public struct LeakDetector: Sendable {
     intake = MemoryIntake(scale: whole ?? 1e9)
   }
 
-  /// What of the limit is left for what is held: limits are kept against memory.current (facts 18), which the kernel's
-  /// own memory is a part of. More than a tenth of the limit is not believed to be that.
+  /// The limit less the kernel's own memory, because the kernel compares the limit with memory.current (facts 18),
+  /// which includes that memory. At most a tenth of the limit is subtracted.
   private var limit: Float? {
-    whole.map { $0 - min(intake.besides, 0.1 * $0) }
+    whole.map { $0 - min(intake.kernelMemory, 0.1 * $0) }
   }
 
   /// Takes the next sample of the same generation; a new generation gets a new detector. A sample that is not later
-  /// than the one before is passed over.
+  /// than the previous one is ignored.
   @discardableResult
   public mutating func add(_ sample: MemorySample) -> Finding {
     guard intake.take(sample) else { return finding }
@@ -38,11 +38,11 @@ public struct LeakDetector: Sendable {
     finding.at = sample.at
     samples += 1
     samplesSinceFullLook += 1
-    // Long spans change little from sample to sample: a full look waits for a 64th of the history.
+    // Long spans change little from sample to sample: a full judgement waits until a 64th of the history is new.
     let isFull = samplesSinceFullLook >= max(8, samples / 64) || conviction == nil && samples < 64
-    guard isFull || isWorthALook(sample) else { return finding }
+    guard isFull || isUrgent(sample) else { return finding }
     if isFull { samplesSinceFullLook = 0 }
-    let judgement = LeakJudgement(intake, limit: limit, look: isFull ? nil : samples)
+    let judgement = LeakJudgement(intake, limit: limit, turn: isFull ? nil : samples)
     if isFull || judgement.isLeak { note(judgement) }
     if conviction == nil, isConfirmed(judgement) {
       conviction = Conviction(at: sample.at, level: Float(sample.held), judgement)
@@ -56,8 +56,8 @@ public struct LeakDetector: Sendable {
     return finding
   }
 
-  /// Chance passes a test now and then, but not twice: it must be passed again when a 32nd of the span has gone by,
-  /// unless that would cost a hundredth of the limit.
+  /// A test can pass by chance, but hardly twice: it must pass again when a 32nd of the span has gone by, unless the
+  /// growth meanwhile would take a hundredth of the limit.
   private mutating func isConfirmed(_ judgement: LeakJudgement) -> Bool {
     guard judgement.isLeak, let trend = judgement.trend, let limit else { return false }
     let seconds = trend.end - trend.start
@@ -72,8 +72,8 @@ public struct LeakDetector: Sendable {
       || intake.lastHeld >= 0.955 * limit
   }
 
-  /// With half of the limit free there is no hurry.
-  private func isWorthALook(_ sample: MemorySample) -> Bool {
+  /// Whether the sample must be judged at once: not while half of the limit is free.
+  private func isUrgent(_ sample: MemorySample) -> Bool {
     guard let limit, conviction == nil else { return conviction != nil }
     let next = Float(sample.held) + 2 * max(intake.lastStep, 0)
     return next >= 0.5 * limit
@@ -100,10 +100,10 @@ public struct LeakDetector: Sendable {
 }
 
 extension LeakDetector {
-  /// A leak that was found, and what would disprove it.
+  /// A leak that was found, and the observations that would disprove it.
   struct Conviction: Sendable {
     let basis: Basis
-    /// What it had gained when it was found, in bytes, and in how many microseconds.
+    /// How many bytes the pod had gained when the leak was found, and in how many microseconds.
     private let gain: Float
     private let span: UInt64
     private let level: Float
@@ -121,8 +121,8 @@ extension LeakDetector {
       highestAt = at
     }
 
-    /// The program gave back half of what it had gained, for half an hour; or it gained nothing more for as long as
-    /// its growth had lasted, and for six hours at least: a leak may rest for a night.
+    /// A leak is disproved when the program gave back half of its gain for half an hour, or when it gained nothing more
+    /// for as long as the growth had lasted, at least six hours: a leak may rest for a night.
     mutating func isDisproved(by held: Float, at: UInt64, limit: Float) -> Bool {
       if held > highest + 0.01 * limit {
         highest = held

@@ -1,5 +1,5 @@
 extension LeakDetector.Finding {
-  /// The figures as journal fields: paces in bytes per second, sizes in bytes.
+  /// The figures as journal fields: growth rates in bytes per second, sizes in bytes.
   public var journalFields: [(String, String)] {
     func whole(_ value: Double) -> String {
       String(Int64(min(max(value.rounded(), -9e18), 9e18)))

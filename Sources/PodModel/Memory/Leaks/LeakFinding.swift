@@ -1,26 +1,26 @@
 extension LeakDetector {
-  /// What is known by the last sample.
+  /// What is known after the last sample.
   public struct Finding: Sendable, Equatable {
     /// Stays true for the generation unless the growth is disproved (docs/leaks.md).
     public var isLeak = false
-    /// Grows steadily, whether or not that is a leak: what siblings are compared by.
+    /// Whether the pod grows steadily, be it a leak or not: siblings are compared by this.
     public var isGrowing = false
     /// When the growth began, by the samples' clock.
     public var since: UInt64?
-    /// When it was first found to be a leak, by the samples' clock.
+    /// When the growth was first found to be a leak, by the samples' clock.
     public var detectedAt: UInt64?
     /// Bytes per second, with the interval that holds it with 95 % confidence.
     public var slope = 0.0
     public var slopeLow = 0.0
     public var slopeHigh = 0.0
-    /// Seconds until the limit is met at this pace; nil when it is not, or when there is no limit.
+    /// Seconds until the limit is met at this rate; nil when it will not be met, or when there is no limit.
     public var timeToLimit: Double?
     /// When the last sample was taken, by its clock.
     public var at: UInt64 = 0
-    /// Anon and swap of the last sample, and the limit that it is held against; nil for none.
+    /// Unreclaimable memory of the last sample, and the limit that it is compared with; nil for none.
     public var held: UInt64 = 0
     public var limit: UInt64?
-    /// What the finding rests on.
+    /// The test that the finding rests on.
     public var basis = Basis.tooFewSamples
 
     public init() {}

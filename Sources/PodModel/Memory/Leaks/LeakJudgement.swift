@@ -1,38 +1,37 @@
-/// What a history comes to: the tests of docs/leaks.md, in their order, over spans of time from the whole history down
-/// to the last two minutes.
+/// Judges a history: the tests of docs/leaks.md, in their order, over spans of time from the whole history down to the
+/// last 75 seconds.
 struct LeakJudgement {
   private(set) var basis = LeakDetector.Basis.tooFewSamples
   private(set) var isLeak = false
   private(set) var isGrowing = false
-  /// The span that it rests on: of steady growth the longest, else the whole history.
+  /// The span that the judgement rests on: the longest one of steady growth, else the whole history.
   private(set) var trend: MemoryTrend?
+
+  private typealias Limits = LeakThresholds
 
   private let intake: MemoryIntake
   private let limit: Float
 
-  /// No span that is shorter is evidence of anything.
+  /// A shorter span proves nothing.
   static let shortestSeconds: Float = 75
-  /// Each span is this much of the one before.
+  /// Each span is this share of the one before.
   private static let shrink: Float = 0.75
 
-  /// What grew by a smaller share of the limit is not worth a judgement.
-  private static let leastRise: Float = 0.04
-
-  /// - Parameter look: A running number; with it only those spans are looked at whose turn it is, the long ones ever
-  ///   more seldom: each when a 64th of it is new. Nil: all of them.
-  init(_ intake: MemoryIntake, limit: Float?, look: Int? = nil) {
+  /// - Parameter turn: A running number. With it only the spans whose turn it is are judged: each when a 64th of it is
+  ///   new, so a long span rarely. Nil judges all spans.
+  init(_ intake: MemoryIntake, limit: Float?, turn: Int? = nil) {
     self.intake = intake
     self.limit = limit ?? .infinity
     guard intake.now >= Self.shortestSeconds else { return }
     basis = limit == nil ? .noLimit : .steady
-    let longest = look.map { Float(64 << min($0.trailingZeroBitCount, 40)) * intake.spacing } ?? .infinity
+    let longest = turn.map { Float(64 << min($0.trailingZeroBitCount, 40)) * intake.spacing } ?? .infinity
     var span = intake.now
     while span >= max(Self.shortestSeconds, 4 * intake.spacing) {
       if span <= longest, let candidate = MemoryTrend(intake.floors, from: intake.now - span, to: intake.now)
       {
         if trend == nil { trend = candidate }
-        // A shorter span has no more.
-        guard limit != nil, candidate.range >= Self.leastRise * self.limit else { return }
+        // No shorter span has a larger range.
+        guard limit != nil, candidate.range >= Limits.leastRise * self.limit else { return }
         weigh(candidate)
         if isLeak { return }
       }
@@ -42,7 +41,8 @@ struct LeakJudgement {
 
   private mutating func weigh(_ span: MemoryTrend) {
     guard isSteady(span) else {
-      if basis == .steady, span.certainty >= 6, span.rise >= Self.leastRise * limit { basis = .settling }
+      let isCertain = span.certainty >= Limits.certainty && span.rise >= Limits.leastRise * limit
+      if basis == .steady, isCertain { basis = .settling }
       return
     }
     if !isGrowing {
@@ -53,18 +53,20 @@ struct LeakJudgement {
     guard isNew(span), isNoWave(span), let found = test(span) else { return }
     basis = found
     isLeak = true
-    // The figures of the span that decided.
+    // Report the figures of the span that decided.
     trend = span
   }
 
-  /// Growth that is certain, goes on, is no single leap, and would not settle below the limit.
+  /// Whether growth is certain, continues, is not a single leap, and would not settle below the limit.
   private func isSteady(_ span: MemoryTrend) -> Bool {
-    span.certainty >= 6 && span.rise >= max(Self.leastRise * limit, 8 * span.scatter)
-      && span.lastGain >= 0.35 && span.largestGain <= 3.6
-      && intake.lastHeld + span.ahead >= 0.97 * limit
+    span.certainty >= Limits.certainty
+      && span.rise >= max(Limits.leastRise * limit, Limits.riseToScatter * span.scatter)
+      && span.lastGain >= Limits.lastGain && span.largestGain <= Limits.largestGain
+      && intake.lastHeld + span.ahead >= Limits.settlesBelow * limit
   }
 
-  /// Above all that was before it: what comes back to a height where it was is a tooth or a day.
+  /// Whether the span ends above everything before it. Memory that returns to an earlier height is a collector's tooth
+  /// or a daily rhythm.
   private func isNew(_ span: MemoryTrend) -> Bool {
     let block = (span.end - span.start) / Float(MemoryTrend.blocks)
     var highest: Float = intake.beginnings >= 2 ? intake.highestBefore - intake.broughtByUsers : 0
@@ -72,7 +74,7 @@ struct LeakJudgement {
     var floor: Float = 0
     for stretch in intake.floors.stretches {
       guard stretch.start < span.start else { break }
-      // One burst is not counted: of the two highest stretches that do not touch, the lower one.
+      // One burst is ignored: the second-highest stretch counts, not the highest.
       if stretch.high > highest {
         second = highest
         highest = stretch.high
@@ -81,58 +83,71 @@ struct LeakJudgement {
       }
       if stretch.end - stretch.start >= block / 2 { floor = max(floor, stretch.low) }
     }
-    return span.top >= second + 0.4 * span.rise && span.floor > floor
+    return span.top >= second + Limits.riseAboveBefore * span.rise && span.floor > floor
   }
 
-  /// Larger by far than what memory did about its course as long before.
+  /// Whether the rise is far larger than the scatter of memory in an equally long span before it.
   private func isNoWave(_ span: MemoryTrend) -> Bool {
     let before = MemoryTrend(
       intake.floors, from: span.start - (span.end - span.start), to: span.start)
-    return before.map { span.rise >= 6 * $0.scatter } ?? true
+    return before.map { span.rise >= Limits.riseToEarlierScatter * $0.scatter } ?? true
   }
 
   private func test(_ span: MemoryTrend) -> LeakDetector.Basis? {
-    let noise = intake.noise(beside: span.slope)
+    let noise = intake.noise(without: span.slope)
     let step = max(span.slope * intake.spacing, 1)
-    let (mean, count) = intake.recent(min(max(0.01 * limit / step, 1), 16))
-    let surely = mean - min(2.5 * max(noise / count.squareRoot(), span.scatter / 2), 0.025 * limit)
+    let (mean, count) = intake.recent(min(max(Limits.meanGain * limit / step, 1), 16))
+    let error = max(noise / count.squareRoot(), span.scatter / 2)
+    let surely = mean - min(Limits.meanErrors * error, Limits.meanErrorsMost * limit)
     let held = intake.lastHeld
+    let tips = span.top + intake.broughtByUsers
     let seconds = span.end - span.start
 
-    if surely >= 0.9015 * limit + min(1.2 * noise, 0.004 * limit) { return .nearTheLimit }
-    // The next sample would be too late.
-    if held >= 0.91 * limit, held + 1.3 * step >= 0.97 * limit { return .fasterThanSamples }
-    if held >= 0.65 * limit, held + step >= 0.985 * limit, span.pace >= 0.8 { return .fasterThanSamples }
-    if intake.hasTeeth, span.band >= 0.06 * limit, span.top + intake.broughtByUsers >= 0.89 * limit {
+    let allowance = min(Limits.nearTheLimitNoise * noise, Limits.nearTheLimitNoiseMost * limit)
+    if surely >= Limits.nearTheLimit * limit + allowance { return .nearTheLimit }
+    if isTooLateNextTime(span, held, step) { return .fasterThanSamples }
+    if intake.hasTeeth, span.band >= Limits.teeth.band * limit, tips >= Limits.teeth.top * limit {
       return .underTeeth
     }
-    // What is noise about the mean, or an hourly job on top of it, meets the limit first.
-    if mean >= 0.86 * limit, mean + 3.2 * noise >= 0.985 * limit { return .peaksMeetLimit }
-    if span.band >= max(0.06 * limit, 12 * noise), span.top + intake.broughtByUsers >= 0.96 * limit {
+    // The peaks of noise, or of a recurring job, meet the limit before the mean does.
+    let noisePeak = mean + Limits.noisePeaks.deviations * noise
+    if mean >= Limits.noisePeaks.mean * limit, noisePeak >= Limits.noisePeaks.reaches * limit {
       return .peaksMeetLimit
     }
-    if surely >= 0.86 * limit, seconds >= 604_800, span.pace >= 0.75 { return .forAWeek }
-    guard surely >= 0.88 * limit else { return nil }
+    let jobBand = max(Limits.jobPeaks.band * limit, Limits.jobPeaks.noises * noise)
+    if span.band >= jobBand, tips >= Limits.jobPeaks.top * limit { return .peaksMeetLimit }
+    let week = Limits.week
+    if surely >= week.level * limit, seconds >= week.seconds, span.pace >= week.pace { return .forAWeek }
+    guard surely >= Limits.afterRest * limit else { return nil }
     if growsIntoSwap(span) { return .intoSwap }
-    guard seconds >= 900, let before = quietBefore(span) else { return nil }
-    if before.slope.magnitude <= 0.12 * span.slope { return .afterRest }
-    if surely >= 0.885 * limit, before.slope >= 0, before.slope <= 0.6 * span.slope { return .faster }
-    return nil
+    guard seconds >= Limits.afterRestSeconds, let before = quietBefore(span) else { return nil }
+    if before.slope.magnitude <= Limits.restSlope * span.slope { return .afterRest }
+    let isFaster = before.slope >= 0 && before.slope <= Limits.faster.slopeBefore * span.slope
+    return surely >= Limits.faster.level * limit && isFaster ? .faster : nil
   }
 
-  /// What is gained goes to swap, and is not just memory that was idle before.
+  /// Whether the next sample would come too late to recycle the pod before its limit.
+  private func isTooLateNextTime(_ span: MemoryTrend, _ held: Float, _ step: Float) -> Bool {
+    let (level, steps, reaches) = Limits.nextSample
+    if held >= level * limit, held + steps * step >= reaches * limit { return true }
+    let steep = Limits.nextSampleSteep
+    return held >= steep.level * limit && held + step >= steep.reaches * limit && span.pace >= steep.pace
+  }
+
+  /// Whether the gain goes to swap, and is not just memory that was idle before.
   private func growsIntoSwap(_ span: MemoryTrend) -> Bool {
     guard let swapping = intake.swapping else { return false }
     let gained = intake.lastSwap - swapping.swap
     let lost = swapping.anon - (intake.lastHeld - intake.lastSwap)
-    return gained >= 0.04 * limit && lost <= 0.3 * gained
+    return gained >= Limits.swap.gained * limit && lost <= Limits.swap.lost * gained
   }
 
-  /// What was gained as long before, or half as long at least, when no users came in between.
+  /// The trend of an equally long span before this one, or of at least half its length; nil when users came meanwhile.
   private func quietBefore(_ span: MemoryTrend) -> MemoryTrend? {
     let seconds = span.end - span.start
-    guard span.start >= max(seconds / 2, 600), span.rise >= 0.08 * limit else { return nil }
-    if let join = intake.lastJoin, join >= span.start - 1800 { return nil }
+    guard span.start >= max(seconds / 2, Limits.before.seconds), span.rise >= Limits.before.rise * limit
+    else { return nil }
+    if let join = intake.lastJoin, join >= span.start - Limits.before.sinceUsers { return nil }
     return MemoryTrend(intake.floors, from: max(span.start - seconds, 0), to: span.start)
   }
 }

@@ -1,32 +1,32 @@
 /// Decides what is done about a leak that was found, and when. Times are microseconds of one clock, sizes bytes.
 public struct LeakPolicy: Sendable, Equatable {
   public var action = LeakAction.recycle
-  /// On the whole host, within any hour; 0 is a dry run.
+  /// Most recycles for leaks on the whole host within any hour; 0 is a dry run.
   public var recyclesPerHour = 12
 
-  /// The part of the limit that is to be free when it is recycled, and for how long what is free has to last at its
-  /// pace: a handover takes time, and a pace is an estimate.
+  /// The share of the limit that must be free when the pod is recycled, and the seconds that the free memory must last
+  /// at the pod's rate of growth: a handover takes time, and the rate is an estimate.
   public static let leastFree = 0.1
   public static let leastTime = 120.0
 
-  /// How long a leak of a pod that has leaked before is looked at, at first; it doubles with each further one.
-  static let firstLook: UInt64 = 300_000_000
-  static let longestLook: UInt64 = 14_400_000_000
-  /// What the budget is for.
+  /// How long a new leak is observed when the pod was recycled for one before; doubles with each further leak.
+  static let firstObservation: UInt64 = 300_000_000
+  static let longestObservation: UInt64 = 14_400_000_000
+  /// The interval of `recyclesPerHour`.
   public static let hour: UInt64 = 3_600_000_000
-  /// Leaks that are as long ago say nothing about this one.
+  /// Older leaks prove nothing about the present one.
   public static let day: UInt64 = 86_400_000_000
 
   public init() {}
 
-  /// What is known when a decision is due.
+  /// Everything that a decision depends on.
   public struct Situation: Sendable, Equatable {
     public var now: UInt64
     public var finding: LeakDetector.Finding
     public var load = LoadCourse()
-    /// Its siblings of the same workload version leak alike (``LeakSiblings``).
+    /// Whether the pods of the same workload version leak alike (``LeakSiblings``).
     public var isOfTheVersion = false
-    /// When pods of this host were recycled for a leak within the last day, and this pod among them.
+    /// When pods of this host were recycled for a leak within the last day; and when this pod was.
     public var recycles: [UInt64] = []
     public var ownRecycles: [UInt64] = []
 
@@ -37,28 +37,28 @@ public struct LeakPolicy: Sendable, Equatable {
   }
 
   public enum Verdict: Sendable, Equatable {
-    /// No leak, or nobody wants to know.
+    /// There is no leak, or LeakAction=none.
     case nothing
-    /// Until the time given at the latest; nil: as long as it takes.
+    /// Wait, at the latest until the given time; nil means without a bound.
     case wait(Reason, until: UInt64?)
     case recycle(Reason)
-    /// Told of, and left alone; looked at again at the time given, where one is known.
+    /// Report the leak and leave the pod alone. Decide again at the given time, if there is one.
     case alert(Reason, until: UInt64? = nil)
   }
 
   public enum Reason: Sendable, Equatable {
-    /// Not much of the limit is left, or not for long.
+    /// Little of the limit is left, or it will not last long.
     case due
-    /// The pod is as quiet as it gets.
+    /// The pod is as quiet as it ever gets.
     case quiet
-    /// A quiet moment is waited for.
+    /// podd waits for a quiet moment.
     case busy
-    /// It has leaked so many times within a day.
+    /// The pod was recycled for a leak this many times within a day.
     case leakedBefore(Int)
     case dryRun
     case version
     case budget(Int)
-    /// This pod alone has used up half of the budget.
+    /// This pod alone has used up half of the host's budget.
     case share(Int)
   }
 
@@ -71,18 +71,18 @@ public struct LeakPolicy: Sendable, Equatable {
     guard let reason = cause(situation, deadline) else {
       return waiting(situation, deadline)
     }
-    // A quiet moment costs nothing to miss; a deadline is told of when it must be.
+    // A missed quiet moment costs nothing; a missed deadline is reported.
     if let (spent, until) = spent(situation) {
       return reason == .due ? .alert(spent, until: until) : .wait(spent, until: until)
     }
     return .recycle(reason)
   }
 
-  /// When it has to be recycled at the latest; nil for a leak that meets no limit.
+  /// When the pod must be recycled at the latest; nil for a leak that will not meet a limit.
   public static func deadline(_ finding: LeakDetector.Finding, now: UInt64) -> UInt64? {
     guard let limit = finding.limit else { return nil }
     let free = Double(limit) - Double(finding.held)
-    // The upper end of the interval: too early by a little harms less than too late.
+    // The upper end of the interval, because a little too early harms less than too late.
     let pace = max(finding.slope, finding.slopeHigh)
     let reserve = max(Double(limit) * leastFree, pace * leastTime)
     if free <= reserve { return now }
@@ -93,30 +93,32 @@ public struct LeakPolicy: Sendable, Equatable {
 
   private func cause(_ situation: Situation, _ deadline: UInt64?) -> Reason? {
     if let deadline, deadline <= situation.now { return .due }
-    if situation.now < lookedAtUntil(situation) { return nil }
+    if situation.now < observedUntil(situation) { return nil }
     return situation.load.isQuiet ? .quiet : nil
   }
 
   private func waiting(_ situation: Situation, _ deadline: UInt64?) -> Verdict {
-    let look = lookedAtUntil(situation)
-    guard situation.now < look else { return .wait(.busy, until: deadline) }
-    return .wait(.leakedBefore(before(situation)), until: min(look, deadline ?? .max))
+    let end = observedUntil(situation)
+    guard situation.now < end else { return .wait(.busy, until: deadline) }
+    return .wait(.leakedBefore(before(situation)), until: min(end, deadline ?? .max))
   }
 
-  /// A pod that leaks again soon is looked at for longer; its deadline stays.
-  private func lookedAtUntil(_ situation: Situation) -> UInt64 {
+  /// A pod that leaks again soon is observed for longer; its deadline stays.
+  private func observedUntil(_ situation: Situation) -> UInt64 {
     let before = before(situation)
     guard before > 0 else { return 0 }
-    let look = before > 16 ? Self.longestLook : min(Self.firstLook << UInt64(before - 1), Self.longestLook)
-    return (situation.finding.detectedAt ?? situation.now).after(look)
+    let observation =
+      before > 16
+      ? Self.longestObservation : min(Self.firstObservation << UInt64(before - 1), Self.longestObservation)
+    return (situation.finding.detectedAt ?? situation.now).after(observation)
   }
 
   private func before(_ situation: Situation) -> Int {
     situation.ownRecycles.count { $0.after(Self.day) > situation.now }
   }
 
-  /// Whether the hour's recycles are used up, and until when. One pod gets half of them at most, so that the
-  /// others' turns come.
+  /// Why no recycle is left within the hour, and until when. One pod gets at most half of them, so that other pods get
+  /// theirs.
   private func spent(_ situation: Situation) -> (Reason, until: UInt64)? {
     let share = max(1, recyclesPerHour / 2)
     if let until = Self.nextTurn(situation.recycles, of: recyclesPerHour, situation.now) {
@@ -133,7 +135,7 @@ public struct LeakPolicy: Sendable, Equatable {
 }
 
 extension LeakPolicy.Reason {
-  /// One clause for status and the journal.
+  /// One clause for `podctl status` and the journal.
   public var clause: String {
     switch self {
     case .due: "not much of its limit is left at this pace"

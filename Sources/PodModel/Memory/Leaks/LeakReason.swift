@@ -1,5 +1,5 @@
 extension LeakDetector.Finding {
-  /// One sentence with the figures it was concluded from. Worded when it is asked for: most findings never are.
+  /// One sentence with the figures behind the finding. It is computed on demand, because most findings are never shown.
   public var reason: String {
     let memory = limit.map { "\(size(held)) of \(size($0)) held" } ?? "\(size(held)) held"
     guard slope > 0, slopeHigh > 0, isGrowing || isLeak else { return "\(basis.words): \(memory)" }
@@ -11,7 +11,7 @@ extension LeakDetector.Finding {
 }
 
 extension LeakDetector.Basis {
-  /// What was concluded, without figures.
+  /// The conclusion in words, without figures.
   public var words: String {
     switch self {
     case .tooFewSamples: "too few samples yet, two minutes of them are needed (one of zero is a misreading)"

@@ -1,10 +1,10 @@
-/// How busy a pod was of late, in bounded memory: as time goes on, each entry stands for twice as much of it.
+/// How busy a pod was, in bounded memory: when the memory is full, each entry stands for twice as much time.
 public struct LoadCourse: Sendable, Equatable {
   private static let capacity = 32
-  /// Fewer say nothing about what is usual.
+  /// Fewer entries do not show what is usual.
   static let fewest = 12
 
-  /// Of what is usual: a quiet moment is one that so much of the time is not quieter than.
+  /// A moment is quiet if at most this share of past readings was quieter.
   private static let quietShare = 0.2
 
   private var past: [Double] = []
@@ -12,12 +12,12 @@ public struct LoadCourse: Sendable, Equatable {
   private var stride = 1
   private var pending = 0.0
   private var pendingCount = 0
-  /// The last readings, smoothed: one idle moment between two requests is no quiet time.
+  /// The last readings, smoothed, because one idle moment between two requests is not a quiet time.
   private var recent = 0.0
 
   public init() {}
 
-  /// Takes a reading, in any unit that stays the same.
+  /// Takes a reading, in any unit as long as it stays the same.
   public mutating func add(_ value: Double) {
     guard value.isFinite, value >= 0 else { return }
     recent = past.isEmpty && pendingCount == 0 ? value : recent + (value - recent) / 2
@@ -32,8 +32,8 @@ public struct LoadCourse: Sendable, Equatable {
     stride *= 2
   }
 
-  /// Whether the pod is as quiet now as it ever gets; a load that never changes always is. False until enough is
-  /// known.
+  /// Whether the pod is now as quiet as it ever gets; with a constant load it always is. False until there are enough
+  /// readings.
   public var isQuiet: Bool {
     guard past.count >= Self.fewest else { return false }
     let quieter = past.count { $0 < recent * 0.95 }

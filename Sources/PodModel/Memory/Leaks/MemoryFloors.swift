@@ -1,25 +1,25 @@
-/// A pod's memory since its start, in the finer detail the younger it is: each of the last samples by itself, before
-/// them pairs, fours, eights … So every span of time, of the last minute as of the last month, is covered by some
-/// twenty values, in constant memory and at constant cost a sample.
+/// A pod's memory since its start, with more detail the more recent it is: the last samples singly, before them pairs,
+/// fours, eights … Every span of time, from a minute to months, is covered by about twenty values, in constant memory
+/// and at constant cost per sample.
 struct MemoryFloors: Sendable {
   /// One stretch of samples. Times in seconds since the history began, memory in bytes.
   struct Stretch: Sendable {
-    /// The first sample's and the last one's.
+    /// Times of its first and last sample.
     var start: Float
     var end: Float
     var low: Float
     var mean: Float
     var high: Float
-    /// Samples in it, a power of two.
+    /// Number of samples in it, a power of two.
     var count: UInt32
   }
 
-  /// Stretches of one length before the two oldest become one.
+  /// Most stretches of one length; with one more, the two oldest are joined.
   private static let perLength = 7
-  /// 24 bytes each: with this many, 100 days of samples every 10 s are held in 3.2 kB.
+  /// Each takes 24 bytes, so 100 days of samples every 10 s take 3.2 kB.
   static let capacity = 130
 
-  /// From the oldest.
+  /// Oldest first.
   private(set) var stretches: [Stretch] = []
 
   init() {

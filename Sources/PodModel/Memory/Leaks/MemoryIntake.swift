@@ -1,36 +1,36 @@
-/// Makes one history out of samples as they come: without the misread ones, begun anew when the program was, and
-/// without what came with new users.
+/// Makes one history out of the samples: it leaves misread samples out, starts again when the program was restarted,
+/// and subtracts what new users brought.
 struct MemoryIntake: Sendable {
-  /// What was held, less what new users brought.
+  /// Unreclaimable memory, less what new users brought.
   private(set) var floors = MemoryFloors()
-  /// The clock at which the history begins.
+  /// When the history begins, by the samples' clock.
   private(set) var origin: UInt64 = 0
-  /// Of the last sample taken, in seconds since `origin`.
+  /// Time of the last accepted sample, in seconds since `origin`.
   private(set) var now: Float = 0
   private(set) var lastHeld: Float = 0
-  /// What the last sample gained on the one before.
+  /// Gain of the last sample over the one before.
   private(set) var lastStep: Float = 0
-  /// Seconds from sample to sample of late.
+  /// Seconds between recent samples.
   private(set) var spacing: Float = 0
-  /// Mean difference of neighbouring samples; large ones, such as a collector's, count little.
+  /// Mean difference of neighbouring samples; large differences, such as a collector's, count little.
   private(set) var roughness: Float = 0
-  /// Squares of what samples gained and lost on the one before, of the last thousand or so.
+  /// Mean squares of the gains and of the losses from sample to sample, over about the last thousand samples.
   private var gains: Float = 0
   private var losses: Float = 0
-  /// What new users brought, as far as it is known.
+  /// Memory that new users brought, as far as it is known.
   private(set) var broughtByUsers: Float = 0
-  /// When users last were more than ever before in this history.
+  /// When the number of users last rose above its highest value in this history.
   private(set) var lastJoin: Float?
-  /// When the program began to swap, and what was in swap and in memory then.
+  /// When the program began to swap, and how much was in swap and in memory then.
   private(set) var swapping: (since: Float, swap: Float, anon: Float)?
   private(set) var lastSwap: Float = 0
-  /// What is charged to the pod and is neither held nor page cache: the kernel's own memory; of the last samples.
-  private(set) var besides: Float = 0
-  /// How often memory fell to where the program had begun, and the highest it had reached before that.
+  /// Memory of the kernel that is charged to the pod: neither unreclaimable by the program nor page cache; smoothed.
+  private(set) var kernelMemory: Float = 0
+  /// How often memory fell to the program's starting level, and the highest level before those falls.
   private(set) var beginnings = 0
   private(set) var highestBefore: Float = 0
 
-  /// The limit, or what stands for it.
+  /// The limit, or a stand-in for it.
   private let scale: Float
   private var firstHeld: Float = 0
   private var lastAt: UInt64?
@@ -38,25 +38,25 @@ struct MemoryIntake: Sendable {
   private var usersHigh = 0
   private var join: (until: Float, held: Float, before: Float, allowance: Float)?
 
-  /// How long what is gained may be due to users who came: they sign in, and load what is theirs.
+  /// For how many seconds a gain may be due to new users, who sign in and load their data.
   private static let joinSeconds: Float = 900
 
   init(scale: Float) { self.scale = scale }
 
-  /// False when the sample tells nothing, or not before the next one.
+  /// Takes a sample. Returns false when it is ignored, or doubtful until the next one confirms it.
   mutating func take(_ sample: MemorySample) -> Bool {
     guard let lastAt else {
       guard sample.held > 0 else { return false }
       begin(with: sample)
       return true
     }
-    // No program holds nothing: the counter was read while it was reset.
+    // No program uses zero bytes: the counter was read while it was reset.
     guard sample.at > lastAt, sample.held > 0 else { return false }
     let held = Float(sample.held)
     if let earlier = doubtful {
       doubtful = nil
       if isOutOfLine(held) && (held < lastHeld) == (Float(earlier.held) < lastHeld) {
-        // Seen twice: it is so.
+        // The second sample confirms the first.
         if earlier.at > lastAt { accept(earlier) }
       }
     } else if isOutOfLine(held) {
@@ -67,7 +67,7 @@ struct MemoryIntake: Sendable {
     return true
   }
 
-  /// A fall to less than half or a leap that nothing announced may be one misread sample.
+  /// A fall to less than half, or a sudden leap, can be one misread sample.
   private func isOutOfLine(_ held: Float) -> Bool {
     if held < lastHeld / 2 { return lastHeld > 0.02 * scale }
     return held - lastHeld > max(0.15 * scale, 4 * roughness)
@@ -112,19 +112,19 @@ struct MemoryIntake: Sendable {
     noteUsers(sample.activeUsers, held)
     noteSwap(sample)
     let rest = Float(sample.current - min(sample.anon &+ sample.file, sample.current))
-    besides += (rest - besides) / 8
+    kernelMemory += (rest - kernelMemory) / 8
     lastHeld = held
     floors.append(at: now, held - broughtByUsers)
   }
 
-  /// What is gained after users came is theirs for a quarter of an hour, up to one and a half times the share of those
-  /// who were there.
+  /// For a quarter of an hour after new users came, gains count as theirs, up to one and a half times the share of the
+  /// users who were there before.
   private mutating func noteUsers(_ users: Int, _ held: Float) {
     if users > usersHigh {
       let share =
         usersHigh > 0 ? 1.5 * (Float(users) - Float(usersHigh)) / Float(usersHigh) * lastHeld : scale
       let running = join ?? (until: 0, held: lastHeld, before: broughtByUsers, allowance: 0)
-      // At least until the next sample, however far that is.
+      // The time must reach the next sample, however late that comes.
       let until = now + max(Self.joinSeconds, 1.5 * spacing)
       join = (until, running.held, running.before, running.allowance + share)
       usersHigh = users
@@ -144,18 +144,21 @@ struct MemoryIntake: Sendable {
     }
   }
 
-  /// The clock at `seconds` of the history.
+  /// The samples' clock at `seconds` of the history.
   func clock(_ seconds: Float) -> UInt64 { origin &+ UInt64(min(max(Double(seconds), 0), 1e12) * 1e6) }
 
-  /// A collector takes at once what was gained bit by bit; noise gains and loses alike.
+  /// Whether a garbage collector is at work: it frees at once what was gained in small steps, while noise gains and
+  /// loses alike.
   var hasTeeth: Bool { losses >= 3 * gains && losses > 0 }
 
-  /// Standard deviation of a sample about its mean, as far as neighbours tell; `slope` in bytes per second is no noise.
-  func noise(beside slope: Float) -> Float {
+  /// Standard deviation of a sample about its mean, estimated from neighbours.
+  ///
+  /// - Parameter slope: The trend in bytes per second, which is not noise and is subtracted.
+  func noise(without slope: Float) -> Float {
     max(roughness - slope.magnitude * spacing, 0) * 0.886
   }
 
-  /// Mean of what was held of late, in at most `samples` samples, and how many these were.
+  /// Mean unreclaimable memory of at most `samples` recent samples, and how many they were.
   func recent(_ samples: Float) -> (mean: Float, count: Float) {
     var sum: Float = 0
     var count: Float = 0

@@ -1,33 +1,33 @@
-/// How the floor of a pod's memory moved over one span of time, cut into eight blocks of equal length. The lowest
-/// value of a block is what was not given back in it: teeth and noise shorter than a block do not count.
+/// How the floor of a pod's memory moved over one span of time, cut into eight blocks of equal length. The lowest value
+/// of a block was never given back in it, so teeth and noise shorter than a block do not count.
 struct MemoryTrend {
   static let blocks = 8
 
   /// Seconds since the history began.
   var start: Float = 0
   var end: Float = 0
-  /// Bytes per second, and its standard error with the correlation of neighbouring blocks taken into account.
+  /// Bytes per second, and its standard error, widened by the correlation of neighbouring blocks.
   var slope: Float = 0
   var error: Float = 0
   /// Blocks that hold samples.
   var used = 0
-  /// By the line: what was gained from start to end, and where it ends.
+  /// Gain from start to end along the fitted line, and the level at its end.
   var rise: Float = 0
   var level: Float = 0
   /// Standard deviation of the floors about the line.
   var scatter: Float = 0
-  /// What the second half gained for each byte of the first: 1 for a line, less for what settles.
+  /// Gain of the second half divided by the gain of the first: 1 for a line, less for growth that settles.
   var pace: Float = 0
-  /// What a rise that goes on slowing as it did would still gain; infinite when it does not slow.
+  /// What growth that keeps slowing at this pace would still gain; infinite when it does not slow.
   var ahead: Float = 0
-  /// The last block's gain, and the largest of all, in mean blocks' gains.
+  /// Gain of the last block, and the largest gain of a block, both in mean blocks' gains.
   var lastGain: Float = 0
   var largestGain: Float = 0
-  /// The last floor; the highest value of the last third, and how far it stands above that third's floors.
+  /// The last floor; the highest value of the last third, and its height above the floors there.
   var floor: Float = 0
   var top: Float = 0
   var band: Float = 0
-  /// From the lowest value to the highest.
+  /// Difference of the highest and the lowest value.
   var range: Float = 0
 
   /// Nil when fewer than five blocks hold samples.
@@ -44,7 +44,7 @@ struct MemoryTrend {
       guard stretch.start <= end else { continue }
       let block = min(Int((stretch.start - start) * perBlock), Self.blocks - 1)
       high[block] = max(high[block], stretch.high)
-      // In a stretch that grows, the lowest value is its first.
+      // In a stretch that grows, the lowest value is the first one.
       if stretch.low <= low[block] {
         low[block] = stretch.low
         time[block] = stretch.start
@@ -54,7 +54,7 @@ struct MemoryTrend {
     measureTop(low, high)
   }
 
-  /// Least squares through the floors.
+  /// Fits a line through the floors by least squares. Returns false with fewer than five floors.
   private mutating func fit(_ low: SIMD8<Float>, _ time: SIMD8<Float>) -> Bool {
     var count: Float = 0
     var meanTime: Float = 0
@@ -87,7 +87,7 @@ struct MemoryTrend {
       before = residual
     }
     scatter = (residuals / (count - 2)).squareRoot()
-    // Neighbours that err alike say less than as many that err each for itself.
+    // Residuals that are alike in neighbouring blocks prove less than independent ones.
     let correlation = residuals > 0 ? min(max(neighbours / residuals, 0), 0.6) : 0
     error = (residuals / (count - 2) / squares * (1 + correlation) / (1 - correlation)).squareRoot()
     rise = slope * (end - start)
@@ -95,9 +95,9 @@ struct MemoryTrend {
     return true
   }
 
-  /// Whether it slows, jumps, or goes on.
+  /// Measures whether the growth slows, jumps, or continues. Returns false when the last block is empty.
   private mutating func measureShape(_ low: SIMD8<Float>, _ time: SIMD8<Float>) -> Bool {
-    // Empty blocks are filled in from their neighbours: a gap says nothing of the shape.
+    // Empty blocks are interpolated, because a gap says nothing about the shape.
     var filled = low
     var lastKnown = -1
     for index in 0..<Self.blocks where low[index] < .infinity {
@@ -118,7 +118,7 @@ struct MemoryTrend {
     let early = middle - first
     let late = last - middle
     pace = early > 0 ? late / early : (late > 0 ? .infinity : 0)
-    // What is uncertain of the pace is taken for slowing.
+    // The uncertainty of the pace counts as slowing.
     let surely = pace - 2 * scatter / early
     if late <= 0 || early <= 0 || surely <= 0 {
       ahead = 0
@@ -136,7 +136,7 @@ struct MemoryTrend {
 
   private mutating func measureTop(_ low: SIMD8<Float>, _ high: SIMD8<Float>) {
     top = max(high[5], max(high[6], high[7]))
-    // The rise within a block is no tooth.
+    // The rise within a block does not count as a tooth.
     let own = max(rise, 0) / Float(Self.blocks)
     range = high.max() - low.min()
     var least: Float = .infinity
@@ -146,8 +146,8 @@ struct MemoryTrend {
     band = max(least, 0)
   }
 
-  /// Student's quotient: how many standard errors the slope stands above nothing. The error is taken as at least a
-  /// hundredth of the slope's: a line without any scatter is a line.
+  /// Student's t: the slope in standard errors. The error counts as at least a hundredth of the slope, so that a line
+  /// without scatter has a finite value.
   var certainty: Float { slope <= 0 ? 0 : slope / max(error, slope * 0.01) }
 
   /// Half of the interval that holds the slope with 95 % confidence: Student's t for the blocks' degrees of freedom,

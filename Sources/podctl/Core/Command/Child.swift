@@ -1,77 +1,69 @@
 internal import Glibc
+internal import Linux
 
-/// Another program: journalctl, ssh, a pager. Never through a shell.
-struct Child {
-  let pid: pid_t
+/// Another program: journalctl, ssh, a pager. No shell is involved.
+struct Child: ~Copyable {
+  private let process: ChildProcess
   /// Our end of the pipe to its standard input or from its standard output.
-  let pipe: CInt
+  private let pipe: FileDescriptor
 
-  /// Starts a program from PATH with one pipe; nil when it is not there.
-  static func start(_ arguments: [String], input: Bool, quietErrors: Bool = false) -> Child? {
-    var ends: [CInt] = [0, 0]
-    guard Glibc.pipe(&ends) == 0 else { return nil }
-    // Not pipe2, which Glibc's module hides: podctl has one thread, nobody forks in between.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let (theirs, ours) = input ? (ends[0], ends[1]) : (ends[1], ends[0])
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawn_file_actions_adddup2(&actions, theirs, input ? STDIN_FILENO : STDOUT_FILENO)
-    if quietErrors {
-      posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-    }
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    var pid: pid_t = 0
-    let result = withArguments(arguments) { program, vector in
-      posix_spawnp(&pid, program, &actions, nil, vector, environ)
-    }
-    close(theirs)
-    guard result == 0 else {
-      close(ours)
-      return nil
-    }
-    return Child(pid: pid, pipe: ours)
+  /// Starts a program from PATH with one pipe; nil when there is no such program.
+  private init?(_ arguments: [String], input: Bool, quietErrors: Bool = false) {
+    guard let program = arguments.first, let ends = try? Pipe(),
+      let null = try? FileDescriptor.open("/dev/null", O_WRONLY)
+    else { return nil }
+    let reader = ends.reader
+    let writer = ends.writer
+    let errors = quietErrors ? null.raw : STDERR_FILENO
+    guard
+      let process = try? ChildProcess(
+        program, arguments, environment: nil,
+        descriptors: input ? [reader.raw, STDOUT_FILENO, errors] : [STDIN_FILENO, writer.raw, errors],
+        session: .callers)
+    else { return nil }
+    self.process = process
+    pipe = input ? writer : reader
   }
 
-  /// Its exit status, or 128 plus the signal that ended it.
-  func wait() -> Int32 {
-    var status: CInt = 0
-    while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-    return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
+  /// Gives a program all of `content` to read and waits for its end; false when there is no such program.
+  static func feed(_ content: [UInt8], to arguments: [String]) -> Bool {
+    guard let child = Child(arguments, input: true) else { return false }
+    // Ctrl-C belongs to the program.
+    signal(SIGINT, SIG_IGN)
+    Output.write(content, to: child.pipe.raw)
+    _ = child.finish()
+    return true
   }
 
-  /// Everything a program writes; nil when it cannot be started.
+  /// Everything that a program writes; nil when it cannot be started. The status is its exit status, or 128 plus the
+  /// signal that ended it.
   static func output(of arguments: [String], quietErrors: Bool = false) -> (status: Int32, bytes: [UInt8])? {
-    guard let child = start(arguments, input: false, quietErrors: quietErrors) else { return nil }
-    var content: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while true {
-      let got = read(child.pipe, &chunk, chunk.count)
-      if got < 0 && errno == EINTR { continue }
-      if got <= 0 { break }
-      content.append(contentsOf: chunk[..<got])
+    guard let child = Child(arguments, input: false, quietErrors: quietErrors) else { return nil }
+    let content = (try? child.pipe.readAll(limit: .max)) ?? []
+    return (child.finish(), content)
+  }
+
+  /// Closes the pipe and waits for the program's end.
+  private consuming func finish() -> Int32 {
+    let process = process
+    do { _ = consume pipe }
+    return switch process.wait() {
+    case .exited(let status): status
+    case .killed(let signal, _): 128 + signal
+    case nil: 0
     }
-    close(child.pipe)
-    return (child.wait(), content)
   }
 
   /// Becomes another program; returns only when that fails.
   static func replaceProcess(_ arguments: [String]) -> Failure {
-    withArguments(arguments) { program, vector in _ = execvp(program, vector) }
-    let why = String(cString: strerror(errno))
-    return Failure("cannot run \(arguments.first ?? ""): \(why)")
-  }
-
-  private static func withArguments<Result>(
-    _ arguments: [String],
-    _ body: (UnsafePointer<CChar>, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
-  ) -> Result {
     var pointers = arguments.map { strdup($0) } + [nil]
-    defer { pointers.forEach { free($0) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
+    defer { for pointer in pointers { free(pointer) } }
+    pointers.withUnsafeMutableBufferPointer { buffer in
       guard let vector = buffer.baseAddress, let program = vector[0] else {
         fatalError("a command needs a program")
       }
-      return body(program, vector)
+      _ = execvp(program, vector)
     }
+    return Failure("cannot run \(arguments.first ?? ""): \(Errno.last().text)")
   }
 }

@@ -1,3 +1,4 @@
+internal import Linux
 internal import PodAPI
 
 /// What the global options come to: whom to ask and how to print the answer.
@@ -25,7 +26,7 @@ struct Context {
     var style = Style.current
     style.legend = !noLegend
     // As of the answer: podd may have been started only by the question.
-    style.now = Style.realtime()
+    style.now = realtimeNow()
     let content = text(style)
     if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {
       Pager.show(content)

@@ -1,10 +1,10 @@
 internal import ArgumentParser
 internal import PodModel
 
-/// Reads a user's name as the contract allows it, before anything is sent.
-func checkedUser(_ text: String) throws -> String {
+/// Parses a user's name before anything is sent.
+func checkedUser(_ text: String) throws -> UserName {
   do throws(UserNameError) {
-    return try UserName(validating: text).text
+    return try UserName(validating: text)
   } catch {
     throw ValidationError("\(error)")
   }
@@ -20,7 +20,7 @@ func checkedPod(_ text: String) throws -> String {
 /// What a verb that takes USER|POD was given. A pod's name is always the pod.
 enum Target {
   case pod(String)
-  case user(String)
+  case user(UserName)
 
   init(_ text: String) throws {
     self = PodName(text) != nil ? .pod(text) : .user(try checkedUser(text))

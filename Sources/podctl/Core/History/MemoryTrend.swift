@@ -1,3 +1,4 @@
+internal import Linux
 internal import PodAPI
 internal import PodModel
 
@@ -36,7 +37,7 @@ struct MemoryTrend {
 
   /// Nil when podd has none to give: an older one, or one whose history cannot be read. Nothing else fails for that.
   static func ask(_ client: Client, _ pod: String) -> MemoryTrend? {
-    let now = Style.realtime()
+    let now = realtimeNow()
     guard let minutes = try? client.history(ofPod: pod, since: now - min(now, dayLength)) else { return nil }
     return MemoryTrend(minutes, now: now)
   }

@@ -1,5 +1,4 @@
 internal import PodAPI
-internal import Systemd
 
 /// What `status` prints.
 enum StatusPage {
@@ -13,7 +12,6 @@ enum StatusPage {
     page.field("Unit", row.unit.map { "\($0) (generation \(row.generation))" })
     page.field("Workload", properties.string("Workload"))
     page.field("Main PID", row.mainPID.map { String($0) })
-    page.field("Status", properties.string("StatusText").map { "\"\($0)\"" })
     page.field("Memory", memory(row, properties))
     for line in trend?.lines(style) ?? [] { page.field(line.label, line.text) }
     page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))

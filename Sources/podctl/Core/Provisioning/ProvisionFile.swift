@@ -5,7 +5,7 @@ internal import PodModel
 /// The file of `provision --from-file`: one `USER [TIER]` a line.
 enum ProvisionFile {
   struct Item: Equatable {
-    let user: String
+    let user: UserName
     let tier: String?
     /// From 1.
     let line: Int
@@ -45,7 +45,7 @@ enum ProvisionFile {
       let words = raw.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
       guard let first = words.first, first.first != UInt8(ascii: "#") else { continue }
       do throws(UserNameError) {
-        let user = try UserName(validating: first).text
+        let user = try UserName(validating: first)
         if words.count > 2 {
           problems += 1
           firstProblem = firstProblem ?? "\(name):\(index + 1): a line is USER [TIER], nothing more"

@@ -27,14 +27,7 @@ enum Pager {
     // The pager may be quit before it has read everything.
     signal(SIGPIPE, SIG_IGN)
     for command in commands where !command.isEmpty {
-      if let child = Child.start(command, input: true) {
-        // Ctrl-C belongs to the pager.
-        signal(SIGINT, SIG_IGN)
-        Output.write(Array(content.utf8), to: child.pipe)
-        close(child.pipe)
-        _ = child.wait()
-        return
-      }
+      if Child.feed(Array(content.utf8), to: command) { return }
     }
     Output.write(Array(content.utf8))
   }

@@ -1,5 +1,5 @@
-internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// How to write to this standard output, decided as systemctl decides it.
 struct Style {
@@ -17,7 +17,7 @@ struct Style {
   /// Found once: nothing of it but the time changes while podctl runs.
   static let current = Style(
     isTerminal: isatty(STDOUT_FILENO) != 0, environment: { getenv($0).map { String(cString: $0) } },
-    window: windowSize(), now: realtime())
+    window: windowSize(), now: realtimeNow())
 
   init() {}
 
@@ -53,9 +53,6 @@ struct Style {
     guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return (Int(size.ws_col), Int(size.ws_row))
   }
-
-  /// CLOCK_REALTIME in microseconds.
-  static func realtime() -> UInt64 { linux_realtime() }
 
   func paint(_ text: String, _ colour: Colour?) -> String {
     guard colours, let colour, !text.isEmpty else { return text }

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Linux
 internal import Glibc
 internal import PodAPI
 
@@ -28,18 +28,18 @@ struct TopLoop {
   /// it is an error like any other.
   mutating func run() throws(CallError) {
     if let client { view.rows = readings.rows(try client.listUsage()) }
-    view.readAt = Style.realtime()
+    view.readAt = realtimeNow()
     let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
     var terminal = TopTerminal(isDumb: isDumb)
-    var next = linux_monotonic() + view.delay
+    var next = monotonicNow() + view.delay
     measure()
     terminal.show(view.screen(style))
     while true {
-      let now = linux_monotonic()
+      let now = monotonicNow()
       if now >= next {
         read()
         terminal.show(view.screen(style))
-        next = linux_monotonic() + view.delay
+        next = monotonicNow() + view.delay
         continue
       }
       switch terminal.wait(milliseconds: Int((next - now) / 1000) + 1) {
@@ -56,7 +56,7 @@ struct TopLoop {
           default: _ = view.handle(key, lines: style.lines)
           }
         }
-        next = min(next, linux_monotonic() + view.delay)
+        next = min(next, monotonicNow() + view.delay)
       }
       measure()
       terminal.show(view.screen(style))
@@ -72,13 +72,13 @@ struct TopLoop {
   private mutating func read() {
     do throws(CallError) {
       if client == nil {
-        guard linux_monotonic() >= triedAt + Self.pause else { return }
-        triedAt = linux_monotonic()
+        guard monotonicNow() >= triedAt + Self.pause else { return }
+        triedAt = monotonicNow()
         client = try context.client()
       }
       guard let client else { return }
       view.rows = readings.rows(try client.listUsage(watching: true))
-      view.readAt = Style.realtime()
+      view.readAt = realtimeNow()
       view.trouble = nil
     } catch {
       view.trouble = error.message

@@ -1,5 +1,6 @@
 import Glibc
 import HostCheck
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -16,6 +17,8 @@ final class Daemon {
   private var notifySocket: NotifySocket?
   private var signals: [SignalWatch] = []
   private let passed: [(name: String, descriptor: CInt)]
+  /// CLOCK_REALTIME, microseconds.
+  private let startedAt = realtimeNow()
 
   private final class SignalWatch {
     let source: EventSource
@@ -33,8 +36,6 @@ final class Daemon {
   }
 
   func start() throws(Unfit) {
-    // A static is made when it is first asked for, which would be in the first status.
-    _ = HostViews.startedAt
     try checkHost()
     do throws(Errno) {
       try EventLoop.main.enableWatchdog()
@@ -83,8 +84,7 @@ final class Daemon {
         try await firstConnection(systemd)
       }
       guard let host else { return }
-      object = try ManagerObject(host: host, bus: connection.bus)
-      host.onChange = { [weak self] pod in self?.object?.emitStateChanged(pod) }
+      object = try ManagerObject(host: host, bus: connection.bus, startedAt: startedAt)
       try await connection.bus.requestNameAsync(PodBus.name)
       Notify.send("READY=1\nSTATUS=\(host.pods.count) pods")
     } catch {
@@ -101,7 +101,7 @@ final class Daemon {
     do {
       let configuration = Configuration()
       let settings = try configuration.podd()
-      let store = StoreWorker(try PlacementStore(file: Self.database, host: Self.hostName))
+      let store = StoreWorker(try PlacementStore(file: Self.database, host: Host.name))
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       try await host.workloadVersions.load()
@@ -206,10 +206,4 @@ final class Daemon {
   /// sysexits.h: trying again does not help, somebody has to mend something first; podd.service names it in
   /// RestartPreventExitStatus=.
   static let mendFirst: CInt = 78
-
-  static var hostName: String {
-    var names = utsname()
-    guard uname(&names) == 0 else { return "localhost" }
-    return withUnsafeBytes(of: &names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-  }
 }

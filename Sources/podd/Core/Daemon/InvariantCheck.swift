@@ -1,5 +1,6 @@
 import Cgroup
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -10,7 +11,7 @@ import Systemd
 struct InvariantCheck {
   let host: PodHost
 
-  private static let root = "/sys/fs/cgroup/pods.slice"
+  private static let root = "/sys/fs/cgroup\(ControlGroup.pods)"
   /// Between the two looks, microseconds.
   private static let pause: UInt64 = 300_000
 
@@ -51,7 +52,8 @@ struct InvariantCheck {
     var found: Set<UnitName> = []
     for slice in (try? Files.names(in: Self.root)) ?? [] where slice.hasSuffix(".slice") {
       for name in (try? Files.names(in: "\(Self.root)/\(slice)")) ?? [] {
-        guard let unit = UnitName(name), let cgroup = try? Cgroup(path: "/pods.slice/\(slice)/\(name)"),
+        guard let unit = UnitName(name),
+          let cgroup = try? Cgroup(path: "\(ControlGroup.pods)/\(slice)/\(name)"),
           (try? cgroup.isPopulated()) ?? true
         else { continue }
         found.insert(unit)

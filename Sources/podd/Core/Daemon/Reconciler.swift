@@ -1,6 +1,6 @@
 import Cgroup
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -49,7 +49,7 @@ struct Reconciler {
     var inHand = unitsInHand
     var open: [GenerationRecord]
     let workloads: [UnitName: WorkloadVersion]
-    var scopes: [(unit: String, activeState: String)]
+    var scopes: [(unit: String, activeState: ActiveState?)]
     do throws(StoreError) {
       (open, workloads) = try await host.store.run { store throws(StoreError) in
         (try store.openGenerations(), try store.workloadsOfOpenGenerations())
@@ -68,7 +68,7 @@ struct Reconciler {
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
     // By others, where podd has not written down why.
-    for unit in scopes.filter({ $0.activeState == "deactivating" }).compactMap({ UnitName($0.unit) })
+    for unit in scopes.filter({ $0.activeState == .deactivating }).compactMap({ UnitName($0.unit) })
     where records[unit]?.stopCause == nil {
       records[unit]?.stopCause = .unknownAdopted
     }
@@ -120,15 +120,15 @@ struct Reconciler {
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func found(
-    _ listed: [(unit: String, activeState: String)], _ records: [UnitName: GenerationRecord],
+    _ listed: [(unit: String, activeState: ActiveState?)], _ records: [UnitName: GenerationRecord],
     _ workloads: [UnitName: WorkloadVersion]
   ) -> [Reconcile.Scope] {
     var scopes = listed.map { unit, activeState in
       let record = UnitName(unit).flatMap { records[$0] }
       return Reconcile.Scope(
         unit: unit, hasMainProcess: record.map { hasMainProcess($0, workloads[$0.unit]) } ?? false,
-        isFailed: activeState == "failed",
-        isPopulated: record.map { isPopulated($0.unit) } ?? (activeState != "failed"))
+        isFailed: activeState == .failed,
+        isPopulated: record.map { isPopulated($0.unit) } ?? (activeState != .failed))
     }
     let units = Set(listed.map(\.unit))
     for record in records.values where !units.contains(record.unit.description) && isPopulated(record.unit) {
@@ -316,7 +316,7 @@ struct Reconciler {
     let events = CgroupEvents(path: path)
     guard events.isPopulated else { return }
     // What systemd's job left behind.
-    if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
+    if let cgroup = try? Cgroup(path: path) { try? cgroup.write(InterfaceFile.kill, "1") }
     events.watch()
     await events.untilEmpty()
   }
@@ -328,6 +328,6 @@ struct Reconciler {
       !ProcessIdentity.isZombie(pid)
     else { return }
     Log.warning("\(record.unit): process \(pid) lives outside its scope and is killed.")
-    _ = linux_pidfd_send_signal(pidfd.raw, SIGKILL)
+    PIDFD.send(SIGKILL, to: pidfd)
   }
 }

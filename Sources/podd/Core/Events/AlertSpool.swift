@@ -39,7 +39,6 @@ struct AlertSpool {
   }
 
   private func path(_ number: Int) -> String {
-    let digits = String(number)
-    return directory + "/" + String(repeating: "0", count: max(0, 6 - digits.utf8.count)) + digits + ".json"
+    directory + "/" + padded(number, toWidth: 6) + ".json"
   }
 }

@@ -21,7 +21,7 @@ final class Alerts {
 
   /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
   func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
-    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Daemon.hostName, fields: fields))
+    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Host.name, fields: fields))
   }
 }
 
@@ -124,8 +124,7 @@ private final class AlertHook {
   private func unitIsThere() async -> Bool {
     if let answer, EventLoop.main.now() < answer.at + Self.answerHolds { return answer.isThere }
     do throws(BusError) {
-      let state = try await host.systemd.loadState(unit)
-      let isThere = state != "not-found" && state != "masked"
+      let isThere = try await host.systemd.loadState(unit)?.isThere ?? true
       answer = (isThere, EventLoop.main.now())
       return isThere
     } catch {
@@ -136,12 +135,12 @@ private final class AlertHook {
 
   private func startUnit() async {
     do throws(BusError) {
-      let result = try await host.systemd.startUnit(unit)
-      switch result {
-      case "done": complaints.remove(.unit)
-      // By the loss of the bus, or by somebody who stopped it.
-      case "disconnected", "canceled": Log.debug("\(unit): its job ended with '\(result)'")
-      default:
+      let end = try await host.systemd.startUnit(unit)
+      switch end {
+      case .finished(.done): complaints.remove(.unit)
+      // Cancelled: somebody stopped the service.
+      case .connectionLost, .finished(.canceled): Log.debug("\(unit): its job ended with '\(end)'")
+      case .finished(let result):
         complain(.unit, "\(unit) did not handle its alerts (\(result)); see 'systemctl status \(unit)'.")
       }
     } catch {

@@ -30,7 +30,7 @@ enum UserData {
       if let old = user.keptFrom { directory(of: user.name, in: old) } else { keptDirectory(of: user.name) }
     if earlier != target && Files.exists(earlier) {
       try move(earlier, to: target)
-      try Files.chownTree(target, owner: uid)
+      try FileTree.changeOwner(target, to: uid)
     }
     try Files.makeDirectory(target, mode: 0o700, owner: uid)
   }
@@ -40,12 +40,12 @@ enum UserData {
     let source = directory(of: user, in: pod)
     guard Files.exists(source) else { return }
     try move(source, to: keptDirectory(of: user))
-    try Files.chownTree(keptDirectory(of: user), owner: 0)
+    try FileTree.changeOwner(keptDirectory(of: user), to: 0)
   }
 
   static func remove(_ user: String, from pod: PodName?) throws(Errno) {
-    if let pod { try Files.removeTree(directory(of: user, in: pod)) }
-    try Files.removeTree(keptDirectory(of: user))
+    if let pod { try FileTree.remove(directory(of: user, in: pod)) }
+    try FileTree.remove(keptDirectory(of: user))
   }
 
   /// Bytes in a user's files, one directory deep; nil when it cannot be read.

@@ -1,5 +1,5 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -44,7 +44,7 @@ extension Generation {
     let deadline = EventLoop.main.now().after(patience)
     do throws(BusError) {
       let result = try await host.systemd.stopUnit(scope.unit.description)
-      if result == "done" { return }
+      if result == .finished(.done) { return }
       // The bus went away, or another job took the place of this one: the program was asked to stop, or is asked by that.
       Log.warning("\(scope.unit): stop job ended with '\(result)', waiting for its end")
     } catch {
@@ -67,9 +67,7 @@ extension Generation {
   var isActive: Bool {
     get async {
       guard let scope else { return false }
-      let state = try? await host.systemd.property(
-        "ActiveState", of: scope.unit.description, interface: "org.freedesktop.systemd1.Unit")
-      return state == "active"
+      return (try? await host.systemd.activeState(scope.unit.description)) == .active
     }
   }
 

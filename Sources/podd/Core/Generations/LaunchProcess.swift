@@ -1,5 +1,5 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import Systemd
 
@@ -16,9 +16,9 @@ final class LaunchProcess {
   let pidfd: FileDescriptor
   private let control: FileDescriptor
 
-  private init(pid: pid_t, pidfd: consuming FileDescriptor, control: consuming FileDescriptor) {
-    self.pid = pid
-    self.pidfd = pidfd
+  private init(_ child: consuming ChildProcess, control: consuming FileDescriptor) {
+    pid = child.pid
+    pidfd = child.pidfd
     self.control = control
   }
 
@@ -33,47 +33,22 @@ final class LaunchProcess {
         throw Errno.last("socketpair")
       }
       let control = FileDescriptor(owning: pair[0])
-      let childEnd = try raised(FileDescriptor(owning: pair[1]))
-      let null = try raised(FileDescriptor.open("/dev/null", O_RDWR))
-      // The listening socket stays podd's: the child gets a copy above the range it is moved into.
-      let socket: CInt = listening.map { fcntl($0, F_DUPFD_CLOEXEC, firstFreeDescriptor) } ?? -1
-      if listening != nil && socket < 0 { throw Errno.last("duplicate listening socket") }
-      defer { if socket >= 0 { close(socket) } }
-      let descriptors = [null.raw, null.raw, null.raw, childEnd.raw, socket]
-
-      var pid: pid_t = 0
-      let name = strdup("pod-launch")
-      defer { free(name) }
-      var arguments: [UnsafeMutablePointer<CChar>?] = [name, nil]
-      var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-      let error = linux_spawn(
-        &pid, path, &arguments, &environment, descriptors, CInt(descriptors.count))
-      if error != 0 { throw Errno(error, "spawn \(path)") }
-      let pidfd = linux_pidfd_open(pid, 0)
-      guard pidfd >= 0 else {
-        let failure = Errno.last("pidfd_open")
-        discard(pid)
-        throw failure
-      }
-      let process = LaunchProcess(
-        pid: pid, pidfd: FileDescriptor(owning: pidfd), control: control)
+      let childEnd = FileDescriptor(owning: pair[1])
+      let null = try FileDescriptor.open("/dev/null", O_RDWR)
+      let child = try ChildProcess(
+        path, ["pod-launch"], environment: [],
+        descriptors: [null.raw, null.raw, null.raw, childEnd.raw, listening ?? -1])
       do throws(Errno) {
-        try process.control.writeAll(plan.encode())
+        try control.writeAll(plan.encode())
       } catch {
-        discard(pid)
+        child.discard()
         throw error
       }
-      _ = fcntl(process.control.raw, F_SETFL, O_NONBLOCK)
-      return process
+      _ = fcntl(control.raw, F_SETFL, O_NONBLOCK)
+      return LaunchProcess(child, control: control)
     } catch {
       throw LaunchFailure(stage: .spawn, error)
     }
-  }
-
-  /// It has done nothing yet, so it ends within moments.
-  private static func discard(_ pid: pid_t) {
-    kill(pid, SIGKILL)
-    waitpid(pid, nil, 0)
   }
 
   /// Lets the program begin: its scope is up.
@@ -87,7 +62,7 @@ final class LaunchProcess {
 
   /// Ends a launch that will not be released.
   func cancel() {
-    _ = linux_pidfd_send_signal(pidfd.raw, SIGKILL)
+    PIDFD.send(SIGKILL, to: pidfd)
   }
 
   /// Returns when the program runs, or throws why it does not. `timeoutUSec` bounds a pod-launch that hangs.
@@ -115,15 +90,5 @@ final class LaunchProcess {
       throw LaunchFailure(stage: .release, error: "EPROTO")
     }
     throw LaunchFailure(stage: stage, error: ErrnoName(rawValue: String(words[1])))
-  }
-
-  /// Above every descriptor number that the child is given.
-  private static let firstFreeDescriptor: CInt = 16
-
-  static func raised(_ descriptor: consuming FileDescriptor) throws(Errno) -> FileDescriptor {
-    if descriptor.raw >= firstFreeDescriptor { return descriptor }
-    let copy = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, firstFreeDescriptor)
-    guard copy >= 0 else { throw Errno.last("duplicate descriptor") }
-    return FileDescriptor(owning: copy)
   }
 }

@@ -1,6 +1,6 @@
 import Cgroup
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -136,8 +136,8 @@ struct Launcher {
     let failure: LaunchFailure
     do throws(BusError) {
       let result = try await systemd.startScope(scope)
-      if result == "done" { return }
-      failure = LaunchFailure(stage: .scope, error: result == "timeout" ? "ETIMEDOUT" : "EIO")
+      if result == .finished(.done) { return }
+      failure = LaunchFailure(stage: .scope, error: result == .finished(.timeout) ? "ETIMEDOUT" : "EIO")
       Log.warning("\(request.unit): systemd's job for the scope ended with '\(result)'")
     } catch {
       failure = LaunchFailure(stage: .scope, error: ErrnoName(rawValue: Errno.name(of: error.code)))
@@ -156,7 +156,7 @@ struct Launcher {
 
   /// `/pods.slice/pods-free.slice/pod-001-1.scope`
   static func cgroupPath(_ unit: UnitName, tier: String) -> String {
-    "/pods.slice/\(ScopeProperties.slice(ofTier: tier))/\(unit)"
+    ControlGroup.scope(unit, tier: tier).path
   }
 
   /// Read once: a host does not change where its /bin is.

@@ -1,5 +1,5 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import Systemd
 
@@ -54,9 +54,10 @@ final class Workers {
   /// Takes over what an earlier podd launched.
   func adopt(_ pids: [pid_t]) {
     for pid in pids {
-      let raw = linux_pidfd_open(pid, 0)
-      guard raw >= 0, let ticks = ProcessIdentity.startTicks(of: pid) else { continue }
-      let worker = Worker(pid: pid, startTicks: ticks, pidfd: FileDescriptor(owning: raw))
+      guard let pidfd = try? PIDFD.open(pid), let ticks = ProcessIdentity.startTicks(of: pid) else {
+        continue
+      }
+      let worker = Worker(pid: pid, startTicks: ticks, pidfd: pidfd)
       worker.isReady = true
       add(worker)
     }
@@ -102,7 +103,7 @@ final class Workers {
       if request.workload.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
       guard worker.isReady else {
         // It was too slow: its end counts like any other.
-        _ = linux_pidfd_send_signal(worker.pidfd.raw, SIGKILL)
+        PIDFD.send(SIGKILL, to: worker.pidfd)
         return false
       }
       backoff.reset()
@@ -197,11 +198,11 @@ final class Workers {
   /// One fewer: its successor serves.
   func dismissOne() {
     guard let worker = workers.popLast() else { return }
-    _ = linux_pidfd_send_signal(worker.pidfd.raw, generation.workload?.killSignal ?? SIGTERM)
+    PIDFD.send(generation.workload?.killSignal ?? SIGTERM, to: worker.pidfd)
     dismissed.append(worker)
   }
 
   func signal(_ number: CInt) {
-    for worker in workers { _ = linux_pidfd_send_signal(worker.pidfd.raw, number) }
+    for worker in workers { PIDFD.send(number, to: worker.pidfd) }
   }
 }

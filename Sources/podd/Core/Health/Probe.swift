@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -152,7 +153,7 @@ enum Prober {
   private static func withAddress(
     _ address: String, _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
   ) -> CInt {
-    guard let ip = ListeningSockets.ipv4(address) else { return -1 }
+    guard let ip = ipv4(address) else { return -1 }
     var name = sockaddr_in()
     name.sin_family = sa_family_t(AF_INET)
     name.sin_port = in_port_t(port).bigEndian

@@ -4,12 +4,12 @@ import PodModel
 import PodStore
 import Systemd
 
-/// What podd tells about pods, users and tiers.
+/// The replies about pods, users, tiers and the host.
 @LoopActor
 struct HostViews {
   let host: PodHost
 
-  /// memory.stat is read at most this often per pod, however many ask (microseconds).
+  /// A pod's memory.stat is read at most this often, however many clients ask (microseconds).
   private var sampleAge: UInt64 { host.settings.memorySampleUSec }
 
   // MARK: Lists
@@ -47,7 +47,7 @@ struct HostViews {
     return row
   }
 
-  /// Sizes are measured for as long as a caller gladly waits; the rest of a long list has none.
+  /// Sizes are measured for 200 ms; in a longer list, the remaining users have none.
   func userRows() async throws(Refusal) -> [UserRow] {
     let users = try await host.ask { store throws(StoreError) in try store.users(limit: .max) }
     let deadline = realtimeNow() + 200_000
@@ -62,7 +62,7 @@ struct HostViews {
       status: user.status.rawValue)
   }
 
-  /// A tier file that does not parse is told as an error: it must not look as if the tier were gone.
+  /// Fails if a tier file does not parse: leaving the tier out would look as if it did not exist.
   func tierRows() async throws(Refusal) -> [TierRow] {
     let counts = try await host.ask { store throws(StoreError) in try store.counts() }
     var rows: [TierRow] = []
@@ -82,7 +82,7 @@ struct HostViews {
         row.source = source.file
         rows.append(row)
       } catch {
-        // A masked tier is one that the admin has taken away.
+        // The administrator has masked the tier.
         if case .noSuchTier = error { continue }
         throw Refusal(error)
       }
@@ -96,7 +96,7 @@ struct HostViews {
 
   // MARK: One thing in full
 
-  func properties(of pod: Pod) async throws(Refusal) -> [(key: String, value: Variant)] {
+  func properties(of pod: Pod) async throws(Refusal) -> Properties {
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     let name = pod.name
     let (users, generations) = try await host.ask { store throws(StoreError) in
@@ -144,7 +144,7 @@ struct HostViews {
       entries.append(("MemoryPressure", .string(String(line))))
     }
     entries += leakProperties(of: pod)
-    return entries
+    return Properties(entries)
   }
 
   private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
@@ -196,33 +196,32 @@ struct HostViews {
     ]
   }
 
-  func properties(ofUser text: String) async throws(Refusal) -> [(key: String, value: Variant)] {
+  func properties(ofUser text: String) async throws(Refusal) -> Properties {
     let name = try PodHost.userName(text)
     let user = try await host.ask { store throws(StoreError) in try store.user(name) }
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = (try? host.configuration.tier(user.tier))?.tier
-    return row(user, measured: true).properties + [
-      ("Address", .string(pod?.record.address ?? "")),
-      ("FrontAddress", .string(pod?.record.frontAddress ?? "")),
-      ("Port", .uint(UInt64(pod?.record.port ?? 0))),
-      ("Unit", .string(pod?.scope?.unit.description ?? "")),
-      ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-      ("DataDirectory", .string(user.pod.map { UserData.directory(of: name, in: $0) } ?? "")),
-      ("Epoch", .uint(UInt64(max(0, user.epoch)))),
-      ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
-    ]
+    return Properties(
+      row(user, measured: true).properties + [
+        ("Address", .string(pod?.record.address ?? "")),
+        ("FrontAddress", .string(pod?.record.frontAddress ?? "")),
+        ("Port", .uint(UInt64(pod?.record.port ?? 0))),
+        ("Unit", .string(pod?.scope?.unit.description ?? "")),
+        ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
+        ("DataDirectory", .string(user.pod.map { UserData.directory(of: name, in: $0) } ?? "")),
+        ("Epoch", .uint(UInt64(max(0, user.epoch)))),
+        ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
+      ])
   }
 
-  func status() async throws(Refusal) -> [(key: String, value: Variant)] {
+  func status(startedAt: UInt64) async throws(Refusal) -> Properties {
     let counts = try await host.ask { store throws(StoreError) in try store.counts() }
-    return [
+    return Properties([
       ("Version", .string(Release.version)),
-      ("StartTimestamp", .uint(Self.startedAt)),
+      ("StartTimestamp", .uint(startedAt)),
       ("NPods", .uint(UInt64(counts.pods))),
       ("NUsers", .uint(UInt64(counts.users))),
       ("FirewallLoaded", .bool(await Firewall.isLoaded())),
-    ]
+    ])
   }
-
-  static let startedAt = realtimeNow()
 }

@@ -3,7 +3,7 @@ import PodModel
 import Systemd
 
 extension HostViews {
-  /// What GetPod tells of a leak. Sizes in bytes, paces in bytes per second.
+  /// The leak properties of GetPod. Slopes are in bytes per second.
   func leakProperties(of pod: Pod) -> [(key: String, value: Variant)] {
     guard let memory = pod.current?.memory else { return [("LeakVerdict", .string(""))] }
     let finding = memory.finding
@@ -25,7 +25,7 @@ extension HostViews {
     ]
   }
 
-  /// A time of the loop's clock as CLOCK_REALTIME has it, microseconds.
+  /// Converts a time of the loop's clock to CLOCK_REALTIME, microseconds.
   private static func realtime(_ monotonic: UInt64) -> UInt64 {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     return monotonic >= now ? real.after(monotonic - now) : real - min(now - monotonic, real)
@@ -33,7 +33,7 @@ extension HostViews {
 }
 
 extension LeakPolicy.Verdict {
-  /// One word, what comes next, and when at the latest.
+  /// The verdict in one word, what podd does next, and when at the latest.
   fileprivate func words(isLeak: Bool) -> (verdict: String, next: String, until: UInt64?) {
     switch self {
     case .nothing: (isLeak ? "ignored" : "none", "", nil)

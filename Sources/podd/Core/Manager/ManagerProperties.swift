@@ -2,53 +2,57 @@ import PodAPI
 import PodStore
 import Systemd
 
-/// org.freedesktop.DBus.Properties of the manager object: three read-only values.
+/// org.freedesktop.DBus.Properties of the manager object.
 @LoopActor
 struct ManagerProperties {
   let host: PodHost
 
-  private func append(_ name: String, to message: borrowing Message) throws(BusError) -> Bool {
-    switch name {
-    case "Version":
-      try message.container(.variant, "s") { () throws(BusError) in try message.append(Release.version) }
-    case "NPods":
-      try message.container(.variant, "u") { () throws(BusError) in
-        try message.append(UInt32(clamping: host.pods.count))
-      }
-    case "NUsers":
-      let users = host.pods.values.reduce(0) { $0 + max(0, $1.record.users) }
-      try message.container(.variant, "t") { () throws(BusError) in try message.append(UInt64(users)) }
-    default: return false
-    }
-    return true
-  }
-
+  /// Returns false for a call that sd-bus shall refuse.
   func answer(_ call: MethodCall) -> Bool {
     switch (call.member, call.signature) {
     case ("Get", "ss"):
-      let name = try? call.arguments { m throws(BusError) in
-        _ = try m.readString()
-        return try m.readString()
-      }
-      guard let name, ["Version", "NPods", "NUsers"].contains(name) else {
-        call.fail(BusError(name: "org.freedesktop.DBus.Error.UnknownProperty", message: "no such property"))
-        return true
-      }
-      call.reply { m throws(BusError) in _ = try append(name, to: m) }
+      get(call)
       return true
     case ("GetAll", "s"):
-      call.reply { m throws(BusError) in
-        try m.openContainer(.array, "{sv}")
-        for name in ["Version", "NPods", "NUsers"] {
-          try m.openContainer(.dictionaryEntry, "sv")
-          try m.append(name)
-          _ = try append(name, to: m)
-          try m.closeContainer()
-        }
-        try m.closeContainer()
-      }
+      getAll(call)
       return true
     default: return false
     }
+  }
+
+  private func get(_ call: MethodCall) {
+    let name = try? call.arguments { message throws(BusError) in
+      // The interface: no other one of the object has properties.
+      _ = try message.readString()
+      return try message.readString()
+    }
+    guard let property = name.flatMap({ ManagerProperty(rawValue: $0) }) else {
+      return call.fail(
+        BusError(name: "org.freedesktop.DBus.Error.UnknownProperty", message: "no such property"))
+    }
+    call.reply { message throws(BusError) in try append(property, to: message) }
+  }
+
+  private func getAll(_ call: MethodCall) {
+    call.reply { message throws(BusError) in
+      try message.openContainer(.array, "{sv}")
+      for property in ManagerProperty.allCases {
+        try message.openContainer(.dictionaryEntry, "sv")
+        try message.append(property.name)
+        try append(property, to: message)
+        try message.closeContainer()
+      }
+      try message.closeContainer()
+    }
+  }
+
+  private func append(_ property: ManagerProperty, to message: borrowing Message) throws(BusError) {
+    try message.openContainer(.variant, property.signature)
+    switch property {
+    case .version: try message.append(Release.version)
+    case .podCount: try message.append(UInt32(clamping: host.pods.count))
+    case .userCount: try message.append(UInt64(host.pods.values.reduce(0) { $0 + max(0, $1.record.users) }))
+    }
+    try message.closeContainer()
   }
 }

@@ -1,16 +1,19 @@
+import Glibc
+import PodAPI
 import Systemd
 
-/// What a caller may do, asked of polkit per verb. podd is root and must not be a way around it (facts 12).
+/// Asks polkit for each call whether its caller is allowed to make it. podd is root, so without this every local user
+/// could act as root through it (facts 12).
 @LoopActor
 final class Polkit {
   let bus: Bus
-  /// A connection's uid never changes, and its unique name is never given again on the same bus.
+  /// By unique name. A connection's uid never changes, and the bus never reuses a unique name.
   private var uids: [String: UInt32] = [:]
   private static let uidsKept = 256
 
   init(bus: Bus) { self.bus = bus }
 
-  /// Who called, as the bus vouches for it.
+  /// The caller by the bus daemon's account, which a client cannot forge.
   struct Caller: Sendable {
     let sender: String
     let uid: UInt32
@@ -29,9 +32,9 @@ final class Polkit {
     return Caller(sender: sender, uid: uid)
   }
 
-  /// Throws AccessDenied unless polkit, or being root, allows `action`. Root is allowed without polkit, as
-  /// with systemd itself: a host whose polkit is broken can still be mended.
-  func check(_ caller: Caller, action: String, interactive: Bool) async throws(BusError) {
+  /// Throws unless polkit allows `action`. As in systemd, root needs no polkit: a host whose polkit is broken can
+  /// still be repaired.
+  func check(_ caller: Caller, action: PolkitAction, interactive: Bool) async throws(BusError) {
     if caller.uid == 0 { return }
     let call = try bus.newMethodCall(
       destination: "org.freedesktop.PolicyKit1", path: "/org/freedesktop/PolicyKit1/Authority",
@@ -40,12 +43,12 @@ final class Polkit {
     try call.append("system-bus-name")
     try call.append([(key: "name", value: Variant.string(caller.sender))])
     try call.closeContainer()
-    try call.append(action)
+    try call.append(action.id)
     try call.openContainer(.array, "{ss}")
     try call.closeContainer()
     try call.append(UInt32(interactive ? 1 : 0))
     try call.append("")
-    // A person may be typing a password: two minutes.
+    // Two minutes are for a person who types a password.
     let reply = try await bus.callAsync(call, timeoutUSec: interactive ? 120_000_000 : 25_000_000)
     _ = try reply.enterContainer(.structure, "bba{ss}")
     let authorized = try reply.readBool()
@@ -54,10 +57,10 @@ final class Polkit {
     if challenge && !interactive {
       throw BusError(
         name: "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
-        message: "Interactive authentication required.", code: 13)
+        message: "Interactive authentication required.", code: EACCES)
     }
     throw BusError(
       name: "org.freedesktop.DBus.Error.AccessDenied",
-      message: "not permitted: run it as root or as a member of group podctl (\(action))", code: 13)
+      message: "not permitted: run it as root or as a member of group podctl (\(action.id))", code: EACCES)
   }
 }

@@ -3,7 +3,7 @@ import PodAPI
 import PodStore
 import Systemd
 
-/// A refusal with its D-Bus name and one sentence for people.
+/// Why a method was refused or failed: the D-Bus error and one sentence for people.
 struct Refusal: Error {
   let error: APIError
   let message: String
@@ -24,7 +24,7 @@ struct Refusal: Error {
       case .noSuchPod: .noSuchPod
       case .conflict: .busy
       case .otherTier: .otherTier
-      case .newerSchema, .corrupt, .io, .noSuchGeneration: .storageFailed
+      case .newerSchema, .corrupt, .system, .sqlite, .noSuchGeneration: .storageFailed
       }
     self.init(error, failure.description)
   }

@@ -4,12 +4,12 @@ import PodModel
 import PodStore
 import Systemd
 
-/// What every pod uses now, for those who watch.
+/// Memory, pressure and CPU of every pod, for `podctl top`.
 @LoopActor
 final class Usage {
-  /// A pod's files are read at most this often, however many watch; microseconds.
+  /// A pod's files are read at most this often, however many clients ask; microseconds.
   private static let maxAge: UInt64 = 1_000_000
-  /// Between two of which other events have their turn.
+  /// After so many pods, other events of the loop are handled first.
   private static let podsAtATime = 32
 
   private unowned let host: PodHost
@@ -27,7 +27,7 @@ final class Usage {
     self.host = host
   }
 
-  /// One row a pod, by name.
+  /// One row for each pod, sorted by name.
   func rows() async -> [UsageRow] {
     readings = readings.filter { host.pods[$0.key] != nil }
     var limits: [String: (max: UInt64?, high: UInt64?)] = [:]

@@ -125,7 +125,9 @@ final class MemoryHistory {
   /// What cannot be read, because the cgroup is gone, stays as it was.
   private static func read(_ scope: RunningScope, _ totals: inout Totals) {
     totals.cpu = scope.cpuUsage ?? totals.cpu
-    if let text = scope.read("memory.pressure"), let pressure = try? CgroupFiles.pressure(text) {
+    if let text = scope.read(InterfaceFile.memoryPressure),
+      let pressure = try? CgroupFiles.pressure(text)
+    {
       totals.stalledSome = pressure.some.total
       totals.stalledFull = pressure.full?.total ?? 0
     }

@@ -44,7 +44,8 @@ final class MemoryWatch {
     guard let scope = generation.scope else { return }
     // What is in force, which somebody may have changed beside the tier's file.
     let memory = RunMemory(
-      memoryMax: scope.number("memory.max"), memoryHigh: scope.number("memory.high"))
+      memoryMax: scope.number(InterfaceFile.memoryMax),
+      memoryHigh: scope.number(InterfaceFile.memoryHigh))
     generation.memory = memory
     if scope.adopted {
       toRemember.append((memory, scope, generation.begunAt))

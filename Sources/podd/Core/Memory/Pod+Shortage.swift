@@ -1,4 +1,4 @@
-import CLinux
+import Cgroup
 import Glibc
 import PodModel
 import PodStore
@@ -48,14 +48,14 @@ extension Pod {
   /// Returns how many bytes it gave up, as far as they are known by then.
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
     guard let scope else { return 0 }
-    let before = scope.number("memory.current") ?? 0
+    let before = scope.number(InterfaceFile.memoryCurrent) ?? 0
     let begun = EventLoop.main.now()
     var freed: UInt64 = 0
     var text: String
     switch step.act {
     case .reclaim(let bytes):
       await reclaim(bytes, from: scope)
-      freed = before - min(before, scope.number("memory.current") ?? before)
+      freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "gave \(freed >> 10) KiB back"
     case .freeze:
       handle(.freeze)
@@ -67,7 +67,7 @@ extension Pod {
         return 0
       }
       await reclaim(before, from: scope)
-      freed = before - min(before, scope.number("memory.current") ?? before)
+      freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
       handle(.stopGracefully(.pressure, then: .cold))
@@ -96,28 +96,18 @@ extension Pod {
     if step.act == .stop { host.alerts.raise(.pressure, [("MESSAGE", text)] + fields) }
   }
 
-  /// The kernel takes what is least used first. Beside the loop: with swap, or a slow disk, a write takes seconds.
+  /// Reclaims in steps, off the loop.
   private func reclaim(_ bytes: UInt64, from scope: RunningScope) async {
-    let file = "/sys/fs/cgroup\(scope.cgroupPath)/memory.reclaim"
+    let path = scope.cgroupPath
     var left = bytes
     let asked = state
-    // One that was frozen and is woken in the middle of it is somebody's again.
+    // A frozen pod that is woken meanwhile keeps the rest of its memory.
     while left > 0, scope === self.scope, state == asked {
       let amount = min(left, Self.reclaimStep)
-      // EAGAIN: there is less to be had.
-      do throws(Errno) {
-        try await BackgroundThread.run { () throws(Errno) in try Self.write(amount, to: file) }
-      } catch { return }
+      // False: less could be reclaimed, so there is no more to be had.
+      let isDone = try? await BackgroundThread.run { (try? Cgroup.reclaim(amount, path: path)) != nil }
+      guard isDone == true else { return }
       left -= amount
     }
-  }
-
-  private nonisolated static func write(_ amount: UInt64, to file: String) throws(Errno) {
-    let raw = linux_open(file, O_WRONLY | O_CLOEXEC, 0)
-    guard raw >= 0 else { throw Errno.last("open \(file)") }
-    defer { close(raw) }
-    let text = Array(String(amount).utf8)
-    let written = text.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
-    if written != text.count { throw Errno.last("write \(file)") }
   }
 }

@@ -29,7 +29,7 @@ final class PressureWatch {
     let windowUSec: UInt64
   }
 
-  static let podsSlice = "pods.slice"
+  static let podsSlice = ControlGroup.podsSlice
 
   private unowned let host: PodHost
   private var handlers: [Handler] = []
@@ -174,7 +174,7 @@ final class PressureWatch {
           LoopActor.assumeIsolated { self?.event(events, onPressure) }
         }
       } catch {
-        throw .io(path: "memory.pressure", errno: error.code)
+        throw .io(path: InterfaceFile.memoryPressure, errno: error.code)
       }
     }
 
@@ -190,7 +190,7 @@ final class PressureWatch {
 
     private func event(_ events: UInt32, _ onPressure: @LoopActor (Pressure) -> Void) {
       do throws(CgroupError) {
-        let pressure = try trigger?.look()
+        let pressure = try trigger?.read()
         // An error that reading does not show would come again for ever.
         if events & PollEvents.error != 0 { source = nil }
         if let pressure { onPressure(pressure) }

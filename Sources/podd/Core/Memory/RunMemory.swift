@@ -1,3 +1,4 @@
+import Cgroup
 import PodModel
 import Systemd
 
@@ -45,7 +46,9 @@ final class RunMemory {
   func limitsChanged(of scope: RunningScope, now: UInt64) -> Bool {
     guard now >= limitsReadAt.after(60_000_000) else { return false }
     limitsReadAt = now
-    let found = (max: scope.number("memory.max"), high: scope.number("memory.high"))
+    let found = (
+      max: scope.number(InterfaceFile.memoryMax), high: scope.number(InterfaceFile.memoryHigh)
+    )
     guard found != limits, scope.isPopulated else { return false }
     limits = found
     detector = LeakDetector(memoryMax: found.max, memoryHigh: found.high)

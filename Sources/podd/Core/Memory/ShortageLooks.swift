@@ -36,17 +36,18 @@ final class ShortageLooks {
 
   /// Nil where all pods together have no limit of their own.
   func ofPods() -> Shortage.Level? {
-    guard let cgroup = try? Cgroup(path: "/pods.slice") else { return nil }
-    let limits = ["memory.max", "memory.high"].compactMap { name -> UInt64? in
+    guard let cgroup = try? Cgroup(path: ControlGroup.pods.path) else { return nil }
+    let limits = [InterfaceFile.memoryMax, InterfaceFile.memoryHigh].compactMap { name -> UInt64? in
       (try? cgroup.read(name)).flatMap { try? CgroupFiles.limit($0) } ?? nil
     }
     guard let limit = limits.min(),
-      let current = (try? cgroup.read("memory.current")).flatMap({ try? CgroupFiles.number($0) })
+      let current = (try? cgroup.read(InterfaceFile.memoryCurrent)).flatMap({ try? CgroupFiles.number($0) })
     else { return nil }
-    let file = (try? cgroup.read("memory.stat")).map(Self.cache) ?? 0
+    let file = (try? cgroup.read(InterfaceFile.memoryStat)).map(Self.cache) ?? 0
     let used = current - min(current, file)
     return Shortage.Level(
-      stall: stall("pods", (try? cgroup.read("memory.pressure")) ?? ""), available: limit - min(limit, used),
+      stall: stall("pods", (try? cgroup.read(InterfaceFile.memoryPressure)) ?? ""),
+      available: limit - min(limit, used),
       total: limit)
   }
 
@@ -104,7 +105,7 @@ final class ShortageLooks {
     guard lookForEnded(maxAge: Self.endedAge) else { return [] }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.other == nil, let scope = pod.scope,
-        let tier = pod.current?.tier, let current = scope.number("memory.current")
+        let tier = pod.current?.tier, let current = scope.number(InterfaceFile.memoryCurrent)
       else { return nil }
       pod.noteActivity(
         cpuUSec: scope.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
@@ -121,7 +122,7 @@ final class ShortageLooks {
 
   private func file(of scope: RunningScope, _ now: UInt64) -> UInt64 {
     if let known = files[scope.unit] { return known.bytes }
-    let bytes = scope.read("memory.stat").map(Self.cache) ?? 0
+    let bytes = scope.read(InterfaceFile.memoryStat).map(Self.cache) ?? 0
     files[scope.unit] = (now, bytes)
     return bytes
   }
@@ -130,10 +131,11 @@ final class ShortageLooks {
   func forget(_ unit: UnitName) { files[unit] = nil }
 
   private static func swapLeft(_ scope: RunningScope, _ tier: Tier) -> UInt64 {
-    guard let text = scope.read("memory.swap.max"), let limit = try? CgroupFiles.limit(text) else {
+    guard let text = scope.read(InterfaceFile.memorySwapMax), let limit = try? CgroupFiles.limit(text)
+    else {
       // A kernel without swap accounting, or `max`: the tier knows the difference.
-      return tier.memorySwapMax == nil && scope.read("memory.swap.max") != nil ? .max : 0
+      return tier.memorySwapMax == nil && scope.read(InterfaceFile.memorySwapMax) != nil ? .max : 0
     }
-    return limit - min(limit, scope.number("memory.swap.current") ?? limit)
+    return limit - min(limit, scope.number(InterfaceFile.memorySwapCurrent) ?? limit)
   }
 }

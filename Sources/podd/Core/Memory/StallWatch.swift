@@ -39,7 +39,8 @@ final class StallWatch {
 
   /// A slice's trigger, where pods have none of their own: whoever is at their limit.
   func suspect(slice: String) {
-    for pod in host.pods.values where pod.scope?.cgroupPath.contains("/\(slice)/") ?? false {
+    for pod in host.pods.values
+    where pod.scope.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
       suspect(pod)
     }
   }
@@ -52,11 +53,11 @@ final class StallWatch {
 
   private func look(_ generation: Generation) -> Stall.Look? {
     generation.scope?.withCgroup { cgroup throws(CgroupError) in
-      let high = try reader.number("memory.high", cgroup)
-      let max = try reader.number("memory.max", cgroup)
+      let high = try reader.number(InterfaceFile.memoryHigh, cgroup)
+      let max = try reader.number(InterfaceFile.memoryMax, cgroup)
       return Stall.Look(
         at: EventLoop.main.now(), full: try reader.stalled(cgroup),
-        current: try reader.number("memory.current", cgroup) ?? 0,
+        current: try reader.number(InterfaceFile.memoryCurrent, cgroup) ?? 0,
         limit: [high, max].compactMap(\.self).min())
     }
   }

@@ -12,12 +12,12 @@ extension Connection {
 /// What a drain waits for, as the kernel knows it.
 enum Connections {
   /// Where all pods' addresses are: the first 16 bits.
-  private static let podNetwork = ListeningSockets.ipv4("127.77.0.0")
+  private static let podNetwork = ipv4("127.77.0.0")
 
   /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
   /// kernel's connection table.
   static func of(address: String, port: Int) throws(Errno) -> [Connection] {
-    guard let port = UInt16(exactly: port), let binary = ListeningSockets.ipv4(address) else {
+    guard let port = UInt16(exactly: port), let binary = ipv4(address) else {
       throw Errno(EINVAL, "count connections to \(address):\(port)")
     }
     var found: [Connection] = []

@@ -118,7 +118,7 @@ final class HeldConnections {
   // MARK: Helpers
 
   private static func endpoint(_ address: String, _ port: Int) -> Endpoint? {
-    guard let port = UInt16(exactly: port), let binary = ListeningSockets.ipv4(address) else { return nil }
+    guard let port = UInt16(exactly: port), let binary = ipv4(address) else { return nil }
     return Endpoint(address: binary, port: port)
   }
 

@@ -1,3 +1,4 @@
+import Linux
 import PodModel
 import PodStore
 import Systemd

@@ -1,3 +1,4 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -177,9 +178,6 @@ extension PodHost {
   /// 256 random bits, in hex.
   private static func newToken() -> String {
     var generator = SystemRandomNumberGenerator()
-    return (0..<4).map { _ in
-      let digits = String(generator.next() as UInt64, radix: 16)
-      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }.joined()
+    return (0..<4).map { _ in padded(generator.next() as UInt64, toWidth: 16, radix: 16) }.joined()
   }
 }

@@ -1,3 +1,4 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import PodAPI
 import PodModel
 import PodStore

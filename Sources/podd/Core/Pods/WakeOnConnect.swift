@@ -1,5 +1,5 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd

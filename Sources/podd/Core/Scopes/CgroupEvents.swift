@@ -1,4 +1,5 @@
 import Cgroup
+import Linux
 import Systemd
 
 /// A cgroup's `cgroup.events`, kept open: whether the cgroup has processes, and whether all of them are frozen
@@ -17,8 +18,8 @@ final class CgroupEvents {
 
   init(_ cgroup: borrowing Cgroup) {
     path = cgroup.path
-    watched = try? cgroup.open("cgroup.events")
-    unwatched = try? cgroup.open("cgroup.events")
+    watched = try? cgroup.open(InterfaceFile.events)
+    unwatched = try? cgroup.open(InterfaceFile.events)
   }
 
   /// The cgroup at `path`, which need not exist any more.

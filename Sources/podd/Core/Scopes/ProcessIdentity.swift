@@ -1,6 +1,5 @@
-import CLinux
 import Glibc
-import Systemd
+import Linux
 
 /// What tells a process from a later one with the same PID (facts 11).
 enum ProcessIdentity {
@@ -15,10 +14,7 @@ enum ProcessIdentity {
 
   /// The process that began then; nil when it is gone, also when another has its pid by now.
   static func open(_ pid: pid_t, startTicks ticks: UInt64) -> FileDescriptor? {
-    let raw = linux_pidfd_open(pid, 0)
-    guard raw >= 0 else { return nil }
-    let pidfd = FileDescriptor(owning: raw)
-    guard startTicks(of: pid) == ticks else { return nil }
+    guard let pidfd = try? PIDFD.open(pid), startTicks(of: pid) == ticks else { return nil }
     return pidfd
   }
 
@@ -45,9 +41,4 @@ enum ProcessIdentity {
     let fields = text[text.index(after: end)...].split(separator: " ")
     return fields.count > number - 3 ? UInt64(fields[number - 3]) : nil
   }
-}
-
-/// CLOCK_REALTIME in microseconds.
-func realtimeNow() -> UInt64 {
-  linux_realtime()
 }

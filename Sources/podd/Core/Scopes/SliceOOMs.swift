@@ -1,4 +1,5 @@
 import Cgroup
+import Linux
 import PodModel
 import Systemd
 
@@ -56,8 +57,8 @@ final class SliceOOMs {
     var roseAt: UInt64 = 0
 
     init?(_ path: String) {
-      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open("memory.events"),
-        let own = try? cgroup.open("memory.events.local")
+      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open(InterfaceFile.memoryEvents),
+        let own = try? cgroup.open(InterfaceFile.memoryEventsLocal)
       else { return nil }
       self.all = consume all
       self.own = consume own

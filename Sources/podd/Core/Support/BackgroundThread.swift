@@ -1,17 +1,20 @@
-import PodStore
+import Linux
 import Systemd
 
-/// What may take long, done beside the loop: the thread exists for as long as that takes.
+/// Runs blocking work off the event loop, in a thread that exists for as long as the work takes.
 enum BackgroundThread {
-  /// Throws what `body` throws, or that no thread can be started; then `body` was not called.
+  /// Throws what `body` throws, or the error of a thread that cannot be started; then `body` was not called.
   @LoopActor
-  static func run(_ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno) {
-    let result: Result<Void, Errno> = await withUnsafeContinuation { done in
-      let error = DetachedThread.start {
-        done.resume(returning: Result { () throws(Errno) in try body() })
+  static func run<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(Errno) -> Value
+  ) async throws(Errno) -> Value {
+    let result: Result<Value, Errno> = await withUnsafeContinuation { done in
+      do throws(Errno) {
+        try DetachedThread.start { done.resume(returning: Result { () throws(Errno) in try body() }) }
+      } catch {
+        done.resume(returning: .failure(error))
       }
-      if error != 0 { done.resume(returning: .failure(Errno(error, "start a thread"))) }
     }
-    try result.get()
+    return try result.get()
   }
 }

@@ -1,10 +1,12 @@
 import Systemd
 
-/// One at a time for each key: whoever comes while another is at it waits for the end of that, in order.
+/// Admits one caller at a time for each key; further callers wait, in the order in which they came.
 @LoopActor
 final class KeyedLock {
-  /// A key is in here while somebody is at it.
+  /// The waiting callers of each key that somebody holds.
   private var waiting: [String: [UnsafeContinuation<Void, Never>]] = [:]
+
+  func isTaken(_ key: String) -> Bool { waiting[key] != nil }
 
   func take(_ key: String) async {
     guard waiting[key] != nil else {

@@ -58,13 +58,12 @@ final class ListeningSockets {
   /// systemd before 254 empties the store then (facts 15). The pod still holds it.
   func recover(_ pod: PodName, pid: pid_t, address: String, port: Int) {
     guard sockets[pod] == nil, let inode = Self.listeningInode(address: address, port: port) else { return }
-    let pidfd = linux_pidfd_open(pid, 0)
-    guard pidfd >= 0 else { return }
-    defer { close(pidfd) }
+    guard let pidfd = try? PIDFD.open(pid) else { return }
     for number in Self.descriptors(of: pid) {
-      guard Files.linkTarget("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]" else { continue }
-      let copy = linux_pidfd_getfd(pidfd, number, 0)
-      guard copy >= 0 else { continue }
+      guard Files.linkTarget("/proc/\(pid)/fd/\(number)") == "socket:[\(inode)]",
+        let socket = try? PIDFD.descriptor(number, of: pidfd)
+      else { continue }
+      let copy = socket.release()
       sockets[pod] = copy
       store(pod, copy)
       return
@@ -134,12 +133,6 @@ final class ListeningSockets {
     return socket
   }
 
-  /// Network byte order.
-  nonisolated static func ipv4(_ text: String) -> UInt32? {
-    var address = in_addr()
-    return inet_pton(AF_INET, text, &address) == 1 ? address.s_addr : nil
-  }
-
   // MARK: Finding a socket again
 
   private static func listeningInode(address: String, port: Int) -> String? {
@@ -147,17 +140,14 @@ final class ListeningSockets {
       return nil
     }
     // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the inode.
-    let wanted = hex(ip, 8) + ":" + hex(UInt32(port), 4)
+    let wanted =
+      padded(ip, toWidth: 8, radix: 16, uppercase: true) + ":"
+      + padded(port, toWidth: 4, radix: 16, uppercase: true)
     for line in table.split(separator: "\n").dropFirst() {
       let fields = line.split(separator: " ")
       if fields.count > 9, fields[1] == wanted, fields[3] == "0A" { return String(fields[9]) }
     }
     return nil
-  }
-
-  private static func hex(_ value: UInt32, _ width: Int) -> String {
-    let digits = String(value, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
 
   private static func descriptors(of pid: pid_t) -> [CInt] {

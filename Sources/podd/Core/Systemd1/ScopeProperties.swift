@@ -13,8 +13,6 @@ struct ScopeProperties {
   /// The only address the pod speaks with, apart from what its workload file opens by name.
   let frontAddress: String
 
-  static func slice(ofTier tier: String) -> String { "pods-\(tier).slice" }
-
   /// Appends `a(sv)`. systemd refuses the whole call for one unknown property (facts 9), so everything
   /// here exists in systemd 252 already.
   func append(to call: borrowing Message) throws(BusError) {
@@ -24,7 +22,7 @@ struct ScopeProperties {
     }
     try call.openContainer(.array, "(sv)")
     try string(call, "Description", description)
-    try string(call, "Slice", Self.slice(ofTier: tier.name))
+    try string(call, "Slice", ControlGroup.slice(ofTier: tier.name))
     try property(call, "PIDs", "au") { () throws(BusError) in
       try call.openContainer(.array, "u")
       try call.append(pid)

@@ -1,3 +1,4 @@
+import PodModel
 import Systemd
 
 /// org.freedesktop.systemd1, as far as podd needs it: transient scopes, a few services, and their jobs.
@@ -12,9 +13,9 @@ final class SystemdManager {
 
   private let bus: Bus
   private var jobRemoved: Slot?
-  private var waiting: [String: UnsafeContinuation<String, Never>] = [:]
+  private var waiting: [String: UnsafeContinuation<JobEnd, Never>] = [:]
   /// Results that arrived before the reply that names their job; kept only while calls are in flight.
-  private var early: [String: String] = [:]
+  private var early: [String: JobResult] = [:]
   private var callsInFlight = 0
 
   init(bus: Bus) throws(BusError) {
@@ -26,16 +27,16 @@ final class SystemdManager {
         _ = try message.readUInt32()
         let job = try message.readObjectPath()
         _ = try message.readString()
-        self?.finished(job: job, result: try message.readString())
+        self?.finished(job: job, result: JobResult(try message.readString()))
       } catch {
         Log.debug("Cannot read JobRemoved, ignoring: \(error)")
       }
     }
   }
 
-  /// Lets everybody go who waits for a job: the connection that would tell them is lost.
+  /// Ends every wait for a job: the connection on which its end would be reported is lost.
   func connectionLost() {
-    for (_, continuation) in waiting { continuation.resume(returning: "disconnected") }
+    for (_, continuation) in waiting { continuation.resume(returning: .connectionLost) }
     waiting = [:]
     early = [:]
     jobRemoved = nil
@@ -43,8 +44,8 @@ final class SystemdManager {
 
   // MARK: Scopes
 
-  /// Starts a scope and waits for its job; the result is systemd's word: `done`, `failed`, `timeout` …
-  func startScope(_ scope: ScopeProperties) async throws(BusError) -> String {
+  /// Starts a scope and waits for its job.
+  func startScope(_ scope: ScopeProperties) async throws(BusError) -> JobEnd {
     let call = try newCall("StartTransientUnit")
     try call.append(scope.unit)
     try call.append("fail")
@@ -55,21 +56,21 @@ final class SystemdManager {
     return try await job(call)
   }
 
-  /// Stops a unit and waits until it is gone; `done` also when it was gone before.
-  func stopUnit(_ unit: String) async throws(BusError) -> String {
+  /// Stops a unit and waits until it is gone; a unit that was gone before is stopped.
+  func stopUnit(_ unit: String) async throws(BusError) -> JobEnd {
     let call = try newCall("StopUnit")
     try call.append(unit)
     try call.append("replace")
     do throws(BusError) {
       return try await job(call)
     } catch {
-      if error.name == "org.freedesktop.systemd1.NoSuchUnit" { return "done" }
+      if error.name == "org.freedesktop.systemd1.NoSuchUnit" { return .finished(.done) }
       throw error
     }
   }
 
-  /// Starts a unit and waits for its job; the result is systemd's word, as for ``startScope(_:)``.
-  func startUnit(_ unit: String) async throws(BusError) -> String {
+  /// Starts a unit and waits for its job.
+  func startUnit(_ unit: String) async throws(BusError) -> JobEnd {
     let call = try newCall("StartUnit")
     try call.append(unit)
     // Merges with a start that is under way, and does not interfere with a stop.
@@ -77,50 +78,47 @@ final class SystemdManager {
     return try await job(call)
   }
 
-  /// Whether there is such a unit: `loaded`, `not-found`, `masked` … PID 1 looks for it on disk if need be.
-  func loadState(_ unit: String) async throws(BusError) -> String {
-    try await property("LoadState", of: unit, interface: "org.freedesktop.systemd1.Unit")
+  /// PID 1 searches the disk for a unit that it has not loaded. Nil: a state that this podd does not know.
+  func loadState(_ unit: String) async throws(BusError) -> LoadState? {
+    LoadState(rawValue: try await property("LoadState", of: unit, interface: "org.freedesktop.systemd1.Unit"))
   }
 
-  /// Has a service load its configuration again, or starts it; not while another job is about to stop it.
-  func reloadOrRestartUnit(_ unit: String) async throws(BusError) -> String {
+  /// Nil: a state that this podd does not know.
+  func activeState(_ unit: String) async throws(BusError) -> ActiveState? {
+    ActiveState(
+      rawValue: try await property("ActiveState", of: unit, interface: "org.freedesktop.systemd1.Unit"))
+  }
+
+  /// Makes a service load its configuration again, or starts it; fails while another job is about to stop it.
+  func reloadOrRestartUnit(_ unit: String) async throws(BusError) -> JobEnd {
     let call = try newCall("ReloadOrRestartUnit")
     try call.append(unit)
     try call.append("fail")
     return try await job(call)
   }
 
-  /// SIGKILL to every process of a unit.
-  func killUnit(_ unit: String, signal: Int32) async throws(BusError) {
-    let call = try newCall("KillUnit")
-    try call.append(unit)
-    try call.append("all")
-    try call.append(signal)
-    _ = try await bus.callAsync(call)
-  }
-
   /// Returns when every process of the unit is frozen.
   func freezeUnit(_ unit: String) async throws(BusError) {
-    try await tell("FreezeUnit", unit)
+    try await call("FreezeUnit", unit)
   }
 
   func thawUnit(_ unit: String) async throws(BusError) {
-    try await tell("ThawUnit", unit)
+    try await call("ThawUnit", unit)
   }
 
   /// Keeps a unit loaded until its result was read; the reference ends with the connection (facts 3).
   func referenceUnit(_ unit: String) async throws(BusError) {
-    try await tell("RefUnit", unit)
+    try await call("RefUnit", unit)
   }
 
   /// Lets PID 1 forget the unit.
   func unreferenceUnit(_ unit: String) async throws(BusError) {
-    try await tell("UnrefUnit", unit)
+    try await call("UnrefUnit", unit)
   }
 
   /// A failed unit keeps its name loaded until this.
   func resetFailed(_ unit: String) async throws(BusError) {
-    try await tell("ResetFailedUnit", unit)
+    try await call("ResetFailedUnit", unit)
   }
 
   /// systemd's `Result` of a scope that is still loaded.
@@ -128,7 +126,7 @@ final class SystemdManager {
     try await property("Result", of: unit, interface: "org.freedesktop.systemd1.Scope")
   }
 
-  func property(_ name: String, of unit: String, interface: String) async throws(BusError) -> String {
+  private func property(_ name: String, of unit: String, interface: String) async throws(BusError) -> String {
     let call = try bus.newMethodCall(
       destination: Self.destination, path: Self.objectPath(ofUnit: unit),
       interface: "org.freedesktop.DBus.Properties", member: "Get")
@@ -139,8 +137,9 @@ final class SystemdManager {
     return try reply.readString()
   }
 
-  /// The scopes named `pod-*.scope` that PID 1 knows, with their active state.
-  func podScopes() async throws(BusError) -> [(unit: String, activeState: String)] {
+  /// The scopes named `pod-*.scope` that PID 1 knows, with their active state; nil for a state that this podd does not
+  /// know.
+  func podScopes() async throws(BusError) -> [(unit: String, activeState: ActiveState?)] {
     let call = try newCall("ListUnitsByPatterns")
     try call.openContainer(.array, "s")
     try call.closeContainer()
@@ -148,12 +147,12 @@ final class SystemdManager {
     try call.append("pod-*.scope")
     try call.closeContainer()
     let reply = try await bus.callAsync(call)
-    var units: [(unit: String, activeState: String)] = []
+    var units: [(unit: String, activeState: ActiveState?)] = []
     try reply.readArray(of: "(ssssssouso)") { () throws(BusError) in
       _ = try reply.enterContainer(.structure, "ssssssouso")
       let unit = try reply.readString()
       try reply.skip("ss")
-      let active = try reply.readString()
+      let active = ActiveState(rawValue: try reply.readString())
       try reply.skip("ssouso")
       try reply.exitContainer()
       units.append((unit, active))
@@ -165,19 +164,20 @@ final class SystemdManager {
   static func objectPath(ofUnit unit: String) -> String {
     var path = "/org/freedesktop/systemd1/unit/"
     for (index, byte) in unit.utf8.enumerated() {
-      let digit = (48...57).contains(byte)
-      if (65...90).contains(byte) || (97...122).contains(byte) || (digit && index > 0) {
+      switch byte {
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"):
         path.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        let hex = String(byte, radix: 16)
-        path += "_" + (hex.utf8.count == 1 ? "0" : "") + hex
+      case UInt8(ascii: "0")...UInt8(ascii: "9") where index > 0:
+        path.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        path += "_" + padded(byte, toWidth: 2, radix: 16)
       }
     }
     return path
   }
 
-  /// A method that takes a unit's name and answers with nothing.
-  private func tell(_ member: String, _ unit: String) async throws(BusError) {
+  /// Calls a method that takes a unit's name and returns nothing.
+  private func call(_ member: String, _ unit: String) async throws(BusError) {
     let call = try newCall(member)
     try call.append(unit)
     _ = try await bus.callAsync(call)
@@ -190,7 +190,7 @@ final class SystemdManager {
       destination: Self.destination, path: Self.path, interface: Self.interface, member: member)
   }
 
-  private func job(_ call: consuming Message) async throws(BusError) -> String {
+  private func job(_ call: consuming Message) async throws(BusError) -> JobEnd {
     callsInFlight += 1
     defer {
       callsInFlight -= 1
@@ -198,13 +198,13 @@ final class SystemdManager {
     }
     let reply = try await bus.callAsync(call)
     let job = try reply.readObjectPath()
-    if let result = early.removeValue(forKey: job) { return result }
+    if let result = early.removeValue(forKey: job) { return .finished(result) }
     return await withUnsafeContinuation { waiting[job] = $0 }
   }
 
-  private func finished(job: String, result: String) {
+  private func finished(job: String, result: JobResult) {
     if let continuation = waiting.removeValue(forKey: job) {
-      continuation.resume(returning: result)
+      continuation.resume(returning: .finished(result))
     } else if callsInFlight > 0 {
       early[job] = result
     }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// The name of a document as a client gives it (`p=`); its file is `NAME.phext`.
 public struct DocumentName: Equatable, Sendable {
@@ -82,20 +83,21 @@ public final class UserDirectory {
 
   /// Bytes and number of all documents but one.
   public func usage(without name: DocumentName) throws(StorageError) -> (bytes: Int, documents: Int) {
-    let descriptor = openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0, let stream = fdopendir(descriptor) else {
-      throw .failed("\(path) cannot be listed: \(describe(errno)).")
+    let listing: Directory
+    do throws(Errno) {
+      // A descriptor of its own, because a listing moves the position that copies of one share.
+      let again = linux_openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+      guard again >= 0 else { throw Errno.last() }
+      listing = try Directory(owning: FileDescriptor(owning: again), path)
+    } catch {
+      throw .failed("\(path) cannot be listed: \(error.text).")
     }
-    defer { closedir(stream) }
     var bytes = 0
     var documents = 0
-    while let entry = readdir(stream) {
-      let file = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+    while let file = listing.next() {
       guard file.hasSuffix(DocumentName.suffix), !file.hasPrefix("."), file != name.fileName else { continue }
       var status = stat()
-      guard fstatat(descriptor, file, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+      guard fstatat(listing.descriptor, file, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
       bytes += Int(status.st_size)
       documents += 1
     }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// podserve from start to end: the one place that knows the process's arguments, signals and manager.
 ///
@@ -69,7 +70,7 @@ public enum Program {
 
   /// sd_notify(3): RELOADING=1 with the time, then READY=1, whatever came of it.
   private static func reload(_ server: Server, _ usersFile: String) {
-    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(linux_monotonic())")
+    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicNow())")
     do throws(UserTable.Problem) {
       server.service.users = try loadUsers(usersFile)
       announce(server)

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 internal import HTTPWire
 
 /// The bounds of a server's patience, in milliseconds, and of its number of connections.
@@ -347,5 +348,5 @@ public final class Server {
 
 /// Milliseconds since boot, without the time asleep.
 public func monotonicMilliseconds() -> UInt64 {
-  linux_monotonic() / 1000
+  monotonicNow() / 1000
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Linux
 internal import PodAPI
 internal import PodModel
 
@@ -26,7 +27,7 @@ struct History: ParsableCommand {
 
   func validate() throws {
     _ = try checkedPod(pod)
-    _ = try range(now: Style.realtime())
+    _ = try range(now: realtimeNow())
     if csv && globals.json { throw ValidationError("give --csv or --json, not both") }
   }
 
@@ -48,7 +49,7 @@ struct History: ParsableCommand {
   }
 
   func run() throws {
-    let (since, until) = try range(now: Style.realtime())
+    let (since, until) = try range(now: realtimeNow())
     let all = try globals.context.client().history(ofPod: pod, since: since, until: until)
     let minutes = allGenerations ? all : HistoryTable.lastGeneration(all)
     if csv {

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Linux
 internal import PodAPI
+internal import PodModel
 
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,10 +43,10 @@ struct Status: ParsableCommand {
     ) { StatusPage.pod(row, properties, trend: trend, log: tail(query), $0) }
   }
 
-  private func show(user: String, _ client: Client) throws {
+  private func show(user: UserName, _ client: Client) throws {
     let properties = try client.user(user)
-    guard let row = UserRow(properties) else { throw Self.incomplete(user) }
-    let query = JournalQuery.user(user, pod: nil)
+    guard let row = UserRow(properties) else { throw Self.incomplete(user.text) }
+    let query = JournalQuery.user(user.text, pod: nil)
     let members = row.jsonMembers
     globals.context.present(
       json: .object(
@@ -56,7 +58,7 @@ struct Status: ParsableCommand {
     let properties = try client.status()
     let pods = try client.listPods()
     let users = try properties.uint("NUsers").map { Int(clamping: $0) } ?? client.listUsers().count
-    let name = globals.context.host ?? Self.hostName
+    let name = globals.context.host ?? Linux.Host.name
     let states = StatusPage.counted(pods).map { (key: $0.state, value: JSON.uint(UInt64($0.count))) }
     let own: [(key: String, value: JSON)] = [
       ("host", .string(name)), ("pods", .uint(UInt64(pods.count))), ("users", .uint(UInt64(users))),
@@ -70,14 +72,6 @@ struct Status: ParsableCommand {
 
   private static func incomplete(_ name: String) -> Failure {
     Failure("podd's answer about \(name) lacks its name or state; are podctl and podd of one version?")
-  }
-
-  private static var hostName: String {
-    var names = utsname()
-    guard uname(&names) == 0 else { return "this host" }
-    return withUnsafeBytes(of: &names.nodename) {
-      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-    }
   }
 
   // MARK: The last lines of the journal; a page without them is still a page

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Linux
 internal import PodAPI
 internal import PodModel
 
@@ -81,7 +82,7 @@ struct Top: ParsableCommand {
     while left > 0 {
       usleep(useconds_t(view.delay))
       view.rows = readings.rows(try client.listUsage())
-      view.readAt = Style.realtime()
+      view.readAt = realtimeNow()
       Output.write(Array(view.page(style).utf8))
       left -= 1
       if left > 0 { Output.write([UInt8(ascii: "\n")]) }

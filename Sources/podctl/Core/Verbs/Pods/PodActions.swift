@@ -12,7 +12,8 @@ extension Context {
 
   /// What recycle and evict share: a dry run answers in every case, because that is all it does.
   func perform(_ action: Client.PlannedAction, on pod: String, dryRun: Bool) throws {
-    let (state, plan) = try client().perform(action, on: pod, dryRun: dryRun)
+    let reply = try client().perform(action, on: pod, dryRun: dryRun)
+    let (state, plan) = (reply.state, reply.plan)
     present(
       json: .object([
         ("pod", .string(pod)), ("state", .string(state)), ("plan", .optional(plan)),

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import PodAPI
+internal import PodModel
 
 struct Deprovision: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,6 +19,6 @@ struct Deprovision: ParsableCommand {
   func run() throws {
     let user = try checkedUser(user)
     try globals.context.client().deprovision(user: user, purge: purge)
-    globals.context.present(json: .object([("user", .string(user)), ("purged", .bool(purge))])) { _ in "" }
+    globals.context.present(json: .object([("user", .string(user.text)), ("purged", .bool(purge))])) { _ in "" }
   }
 }

@@ -29,19 +29,28 @@ public struct FileDescriptor: ~Copyable {
 
   /// A second descriptor for the same open file, close-on-exec.
   public borrowing func duplicate() throws(Errno) -> FileDescriptor {
-    let copy = duplicateCloexec(raw)
-    guard copy >= 0 else { throw Errno.last("duplicate descriptor") }
-    return FileDescriptor(owning: copy)
+    try Self.duplicate(raw, atLeast: 3)
   }
 
-  private borrowing func duplicateCloexec(_ raw: CInt) -> CInt {
-    // fcntl is variadic and imported by Glibc's overlay for Int32 arguments only.
-    fcntl(raw, F_DUPFD_CLOEXEC, CInt(3))
+  /// A second descriptor for the same open file, close-on-exec, whose number is at least `atLeast`.
+  public static func duplicate(_ raw: CInt, atLeast: CInt) throws(Errno) -> FileDescriptor {
+    let copy = fcntl(raw, F_DUPFD_CLOEXEC, atLeast)
+    guard copy >= 0 else { throw Errno.last("duplicate descriptor") }
+    return FileDescriptor(owning: copy)
   }
 
   /// Opens a path; always close-on-exec.
   public static func open(_ path: String, _ flags: Int32, mode: UInt32 = 0) throws(Errno) -> FileDescriptor {
     let raw = try retrying("open \(path)") { linux_open(path, flags | O_CLOEXEC, mode) }
+    return FileDescriptor(owning: raw)
+  }
+
+  /// Opens a path below a directory that is open already; always close-on-exec.
+  public static func open(
+    _ path: String, at directory: borrowing FileDescriptor, _ flags: Int32, mode: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    let base = directory.raw
+    let raw = try retrying("open \(path)") { linux_openat(base, path, flags | O_CLOEXEC, mode) }
     return FileDescriptor(owning: raw)
   }
 
@@ -74,6 +83,22 @@ public struct FileDescriptor: ~Copyable {
       }
       offset += done
     }
+  }
+}
+
+/// A pipe whose ends are close-on-exec.
+@frozen public struct Pipe: ~Copyable {
+  public var reader: FileDescriptor
+  public var writer: FileDescriptor
+
+  /// pipe2(2) is hidden by Swift's Glibc. A child that starts before the flags are set inherits no copy, because
+  /// ``ChildProcess`` gives it exactly the descriptors that it is to have.
+  public init() throws(Errno) {
+    var ends: [CInt] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw Errno.last("pipe") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    reader = FileDescriptor(owning: ends[0])
+    writer = FileDescriptor(owning: ends[1])
   }
 }
 

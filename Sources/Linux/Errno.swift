@@ -24,21 +24,17 @@ public struct Errno: Error, Equatable, Sendable, CustomStringConvertible {
     return String(cString: text)
   }
 
-  /// `Permission denied` and its kin.
+  /// The C library's text for the error, such as `Permission denied`.
   public var text: String { String(cString: strerror(code)) }
 
   public var description: String { context.isEmpty ? text : "\(context): \(text)" }
 }
 
-/// `KILL` for 9; the number when the C library knows no name for it.
-public func signalName(_ number: Int32) -> String {
-  guard let text = linux_signal_abbreviation(number) else { return String(number) }
-  return String(cString: text)
-}
-
 /// Retries a call that a signal interrupted and turns -1 into a thrown ``Errno``.
 @discardableResult
-func retrying(_ context: @autoclosure () -> String, _ body: () -> Int32) throws(Errno) -> Int32 {
+public func retrying(
+  _ context: @autoclosure () -> String, _ body: () -> Int32
+) throws(Errno) -> Int32 {
   while true {
     let result = body()
     if result >= 0 { return result }

@@ -1,8 +1,8 @@
-import Glibc
+internal import Glibc
 
-/// A thread for one piece of work, which ends with it. Not libdispatch's: those would stay.
+/// A thread for one piece of work, which ends with it. libdispatch's threads would stay.
 public enum DetachedThread {
-  /// Deep enough for SQLite and for Foundation's number formatting, small beside glibc's 8 MB.
+  /// Deep enough for SQLite and for Foundation's number formatting, and small compared with glibc's 8 MB.
   private static let stackSize = 512 * 1024
 
   private final class Work {
@@ -10,9 +10,10 @@ public enum DetachedThread {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// Runs `body` in a thread in which every signal is blocked: they belong to podd's loop. The mask is inherited,
-  /// so it is set before the thread exists. Returns an errno value, 0 for none; then `body` is not called.
-  public static func start(_ body: @escaping @Sendable () -> Void) -> Int32 {
+  /// Runs `body` in a thread in which every signal is blocked: signals belong to the event loop. The thread inherits
+  /// the mask, so the mask is set before the thread exists. Throws when no thread can be started; then `body` is not
+  /// called.
+  public static func start(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
@@ -20,7 +21,7 @@ public enum DetachedThread {
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
 
     // Uninitialised memory, because the compiler thinks that pthread_attr_t() belongs to libdispatch.
-    return withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { memory -> Int32 in
+    let error = withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { memory -> Int32 in
       guard let attributes = memory.baseAddress else { return ENOMEM }
       pthread_attr_init(attributes)
       defer { pthread_attr_destroy(attributes) }
@@ -39,5 +40,6 @@ public enum DetachedThread {
       if error != 0 { work.release() }
       return error
     }
+    if error != 0 { throw Errno(error, "start a thread") }
   }
 }

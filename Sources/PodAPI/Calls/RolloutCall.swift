@@ -1,13 +1,13 @@
 public import Systemd
 
-/// What `Rollout` is asked for.
+/// A rollout as podctl asks for it.
 public struct RolloutRequest: Sendable, Equatable {
   public enum Mode: String, Sendable {
     /// Every pod of the tier.
     case restart
-    /// Only the pods that were not replaced since the stopped rollout began.
+    /// Only the pods that have not been replaced since the stopped rollout began.
     case resume
-    /// The workload file as it was before, then as `resume`.
+    /// Restores the workload file from before the rollout, then does the same as `resume`.
     case revert
   }
 
@@ -24,23 +24,60 @@ public struct RolloutRequest: Sendable, Equatable {
     self.healthyUSec = healthyUSec
     self.mode = mode
   }
+}
 
-  /// Appends the arguments to a call.
+/// The arguments of `Rollout`.
+public struct RolloutCall: CallBody, Equatable {
+  public static let signature = "suts"
+
+  public var tier: String
+  /// 0 for podd's default.
+  public var maxParallel: UInt32
+  /// `PodBus.noSize` for podd's default.
+  public var healthyUSec: UInt64
+  public var mode: String
+
+  public var subject: String { tier }
+
+  public init(_ request: RolloutRequest) {
+    tier = request.tier
+    maxParallel = request.maxParallel ?? 0
+    healthyUSec = request.healthyUSec ?? PodBus.noSize
+    mode = request.mode.rawValue
+  }
+
+  /// Nil if there is no such mode.
+  public var request: RolloutRequest? {
+    guard let mode = RolloutRequest.Mode(rawValue: mode) else { return nil }
+    return RolloutRequest(
+      tier: tier, maxParallel: maxParallel.nonZero,
+      healthyUSec: healthyUSec == PodBus.noSize ? nil : healthyUSec, mode: mode)
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    tier = try message.readString()
+    maxParallel = try message.readUInt32()
+    healthyUSec = try message.readUInt64()
+    mode = try message.readString()
+  }
+
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(tier)
-    try message.append(maxParallel ?? 0)
-    try message.append(healthyUSec ?? PodBus.noSize)
-    try message.append(mode.rawValue)
+    try message.append(maxParallel)
+    try message.append(healthyUSec)
+    try message.append(mode)
   }
 }
 
-/// How far a rollout is: the signal `RolloutProgress`.
-public struct RolloutProgress: Sendable, Equatable {
+/// The arguments of `RolloutProgress`.
+public struct RolloutProgress: MessageBody, Equatable {
+  public static let signature = "suuss"
+
   public var tier: String
-  /// Pods replaced so far, of `total` that are to be.
+  /// How many pods have been replaced, of `total`.
   public var done: UInt32
   public var total: UInt32
-  /// The pod whose state changed, and to what.
+  /// The pod whose state changed, and its new state.
   public var pod: String
   public var state: String
 
@@ -52,7 +89,6 @@ public struct RolloutProgress: Sendable, Equatable {
     self.state = state
   }
 
-  /// Reads the signal's arguments.
   public init(reading message: borrowing Message) throws(BusError) {
     tier = try message.readString()
     done = try message.readUInt32()
@@ -61,7 +97,6 @@ public struct RolloutProgress: Sendable, Equatable {
     state = try message.readString()
   }
 
-  /// Appends the signal's arguments.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(tier)
     try message.append(done)
@@ -71,8 +106,10 @@ public struct RolloutProgress: Sendable, Equatable {
   }
 }
 
-/// What a rollout came to: the answer of `Rollout`.
-public struct RolloutResult: Sendable, Equatable {
+/// The reply of `Rollout`.
+public struct RolloutResult: MessageBody, Equatable {
+  public static let signature = "uu"
+
   public var replaced: UInt32
   public var total: UInt32
 
@@ -81,13 +118,11 @@ public struct RolloutResult: Sendable, Equatable {
     self.total = total
   }
 
-  /// Reads the arguments of a reply.
   public init(reading message: borrowing Message) throws(BusError) {
     replaced = try message.readUInt32()
     total = try message.readUInt32()
   }
 
-  /// Appends the arguments to a reply.
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(replaced)
     try message.append(total)

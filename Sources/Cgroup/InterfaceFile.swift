@@ -1,0 +1,22 @@
+/// The files of a cgroup that podd reads and writes (kernel, Documentation/admin-guide/cgroup-v2.rst).
+public enum InterfaceFile {
+  public static let events = "cgroup.events"
+  public static let freeze = "cgroup.freeze"
+  public static let kill = "cgroup.kill"
+  public static let processes = "cgroup.procs"
+  public static let cpuMax = "cpu.max"
+  public static let cpuStat = "cpu.stat"
+  public static let memoryCurrent = "memory.current"
+  public static let memoryEvents = "memory.events"
+  public static let memoryEventsLocal = "memory.events.local"
+  public static let memoryHigh = "memory.high"
+  public static let memoryMax = "memory.max"
+  public static let memoryPeak = "memory.peak"
+  public static let memoryPressure = "memory.pressure"
+  public static let memoryReclaim = "memory.reclaim"
+  public static let memoryStat = "memory.stat"
+  public static let memorySwapCurrent = "memory.swap.current"
+  public static let memorySwapMax = "memory.swap.max"
+  public static let pidsCurrent = "pids.current"
+  public static let pidsMax = "pids.max"
+}

@@ -1,0 +1,81 @@
+public import Systemd
+
+/// The arguments of `GetHistory`: the minutes of a pod that began from `since` to `until`, CLOCK_REALTIME in
+/// microseconds, at most `limit` of them.
+public struct HistoryCall: CallBody, Equatable {
+  public static let signature = "sttu"
+
+  public var pod: String
+  public var since: UInt64
+  public var until: UInt64
+  /// 0 for as many as podd returns at most.
+  public var limit: UInt32
+
+  public var subject: String { pod }
+
+  public init(pod: String, since: UInt64, until: UInt64, limit: UInt32) {
+    self.pod = pod
+    self.since = since
+    self.until = until
+    self.limit = limit
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    pod = try message.readString()
+    since = try message.readUInt64()
+    until = try message.readUInt64()
+    limit = try message.readUInt32()
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(pod)
+    try message.append(since)
+    try message.append(until)
+    try message.append(limit)
+  }
+}
+
+/// The argument of `AcknowledgeHold`.
+public struct HoldCall: CallBody, Equatable {
+  public static let signature = "t"
+
+  /// The number that `HoldPod` announced.
+  public var hold: UInt64
+
+  public var subject: String { "" }
+
+  public init(hold: UInt64) {
+    self.hold = hold
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    hold = try message.readUInt64()
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(hold)
+  }
+}
+
+/// The reply of `CheckInvariants`: one sentence for each invariant that does not hold.
+public struct Violations: MessageBody, Equatable {
+  public static let signature = "as"
+
+  public var sentences: [String]
+
+  public init(_ sentences: [String]) {
+    self.sentences = sentences
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    var sentences: [String] = []
+    try message.readArray(of: "s") { () throws(BusError) in sentences.append(try message.readString()) }
+    self.sentences = sentences
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.openContainer(.array, "s")
+    for sentence in sentences { try message.append(sentence) }
+    try message.closeContainer()
+  }
+}

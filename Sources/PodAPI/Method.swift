@@ -1,0 +1,106 @@
+internal import PodModel
+
+/// The methods of org.podctl1.Manager: their names, signatures and polkit actions. podctl calls them and podd
+/// implements them by this type alone; PodAPITests compares it with org.podctl1.xml.
+public enum Method: String, CaseIterable, Sendable {
+  case provision = "Provision"
+  case deprovision = "Deprovision"
+  case listPods = "ListPods"
+  case listUsers = "ListUsers"
+  case listTiers = "ListTiers"
+  case getPod = "GetPod"
+  case getUser = "GetUser"
+  case getStatus = "GetStatus"
+  case getHistory = "GetHistory"
+  case listUsage = "ListUsage"
+  case startPod = "StartPod"
+  case stopPod = "StopPod"
+  case restartPod = "RestartPod"
+  case resetPod = "ResetPod"
+  case recyclePod = "RecyclePod"
+  case evictPod = "EvictPod"
+  case freezePod = "FreezePod"
+  case thawPod = "ThawPod"
+  case wakePod = "WakePod"
+  case rollout = "Rollout"
+  case checkInvariants = "CheckInvariants"
+  case attachFrontDoor = "AttachFrontDoor"
+  case acknowledgeHold = "AcknowledgeHold"
+  case reload = "Reload"
+
+  /// The name on the bus.
+  public var name: String { rawValue }
+
+  /// The D-Bus signature of the arguments.
+  public var input: String {
+    switch self {
+    case .provision: ProvisionCall.signature
+    case .deprovision: DeprovisionCall.signature
+    case .getUser: UserCall.signature
+    case .getPod, .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod:
+      PodCall.signature
+    case .recyclePod, .evictPod: PlanCall.signature
+    case .getHistory: HistoryCall.signature
+    case .rollout: RolloutCall.signature
+    case .acknowledgeHold: HoldCall.signature
+    case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .checkInvariants, .attachFrontDoor,
+      .reload:
+      Nothing.signature
+    }
+  }
+
+  /// The D-Bus signature of the reply.
+  public var output: String {
+    switch self {
+    case .provision: Placement.signature
+    case .listPods: Array<PodRow>.signature
+    case .listUsers: Array<UserRow>.signature
+    case .listTiers: Array<TierRow>.signature
+    case .getHistory: Array<MemoryMinute>.signature
+    case .listUsage: Array<UsageRow>.signature
+    case .getPod, .getUser, .getStatus: Properties.signature
+    case .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod: StateReply.signature
+    case .recyclePod, .evictPod: PlanReply.signature
+    case .rollout: RolloutResult.signature
+    case .checkInvariants: Violations.signature
+    case .deprovision, .attachFrontDoor, .acknowledgeHold, .reload: Nothing.signature
+    }
+  }
+
+  /// What polkit is asked to allow.
+  public var action: PolkitAction {
+    switch self {
+    case .provision: .provision
+    case .deprovision: .deprovision
+    case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod, .wakePod,
+      .rollout:
+      .managePods
+    case .attachFrontDoor, .acknowledgeHold: .frontDoor
+    case .reload: .manageHost
+    case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
+      .checkInvariants:
+      .view
+    }
+  }
+
+  /// Whether the audit log records the call.
+  public var isAudited: Bool {
+    switch action {
+    case .view, .frontDoor: false
+    case .provision, .deprovision, .managePods, .manageHost: true
+    }
+  }
+}
+
+/// The actions of polkit/org.podctl1.policy.
+public enum PolkitAction: String, CaseIterable, Sendable {
+  case view = "org.podctl1.view"
+  case provision = "org.podctl1.provision"
+  case deprovision = "org.podctl1.deprovision"
+  case managePods = "org.podctl1.manage-pods"
+  case manageHost = "org.podctl1.manage-host"
+  case frontDoor = "org.podctl1.front-door"
+
+  /// The action's id in polkit.
+  public var id: String { rawValue }
+}

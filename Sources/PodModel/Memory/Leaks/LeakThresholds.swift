@@ -1,0 +1,64 @@
+/// The figures of docs/leaks.md, under its names. Every share is a share of the limit. The values were tuned on
+/// seeds below 1001 of the leak benchmark (docs/leak-benchmark.md).
+enum LeakThresholds {
+  /// The smallest gain that is worth a judgement.
+  static let leastRise: Float = 0.04
+
+  // MARK: Steady growth
+
+  /// The slope, in standard errors: with eight blocks chance exceeds this once in 2,000 spans.
+  static let certainty: Float = 6
+  /// The rise, in standard deviations of the floors about the line.
+  static let riseToScatter: Float = 8
+  /// The last block's gain in mean blocks' gains: below it the growth has ended.
+  static let lastGain: Float = 0.35
+  /// The largest block's gain in mean blocks' gains: above it the growth is one leap.
+  static let largestGain: Float = 3.6
+  /// Growth that is expected to settle below this level is not steady.
+  static let settlesBelow: Float = 0.97
+
+  // MARK: New growth
+
+  /// The span must end higher than all before it by this share of its rise.
+  static let riseAboveBefore: Float = 0.4
+  /// The span's rise, in scatters of the span before it: below it the rise is one wave among others.
+  static let riseToEarlierScatter: Float = 6
+
+  // MARK: Surely held
+
+  /// Standard errors that are subtracted from the mean, and the most that they may take from it.
+  static let meanErrors: Float = 2.5
+  static let meanErrorsMost: Float = 0.025
+  /// The mean is taken over as many samples as gain no more than this.
+  static let meanGain: Float = 0.01
+
+  // MARK: Levels
+
+  static let nearTheLimit: Float = 0.9015
+  /// The noise that is added to `nearTheLimit`: in standard deviations, and at most as a share.
+  static let nearTheLimitNoise: Float = 1.2
+  static let nearTheLimitNoiseMost: Float = 0.004
+  /// `fasterThanSamples`: the level, the steps until the next sample counts, and where they lead.
+  static let nextSample: (level: Float, steps: Float, reaches: Float) = (0.91, 1.3, 0.97)
+  /// The same for growth that is steeper and does not slow down.
+  static let nextSampleSteep: (level: Float, reaches: Float, pace: Float) = (0.65, 0.985, 0.8)
+  /// `underTeeth`: the height of a tooth, and the level of the tips.
+  static let teeth: (band: Float, top: Float) = (0.06, 0.89)
+  /// `peaksMeetLimit` by noise: the mean, the standard deviations above it, and what they reach.
+  static let noisePeaks: (mean: Float, deviations: Float, reaches: Float) = (0.86, 3.2, 0.985)
+  /// `peaksMeetLimit` by a recurring job: the peak's height as a share and in noise, and the level of the tips.
+  static let jobPeaks: (band: Float, noises: Float, top: Float) = (0.06, 12, 0.96)
+  /// `forAWeek`: the level, the seconds and the pace.
+  static let week: (level: Float, seconds: Float, pace: Float) = (0.86, 604_800, 0.75)
+  /// `afterRest` and `intoSwap` need this level, `afterRest` and `faster` this many seconds.
+  static let afterRest: Float = 0.88
+  static let afterRestSeconds: Float = 900
+  /// `afterRest`: the slope before the span, as a share of the span's.
+  static let restSlope: Float = 0.12
+  /// `faster`: the level, and the slope before the span as a share of the span's.
+  static let faster: (level: Float, slopeBefore: Float) = (0.885, 0.6)
+  /// `intoSwap`: what went to swap, and how much of it may have come from memory.
+  static let swap: (gained: Float, lost: Float) = (0.04, 0.3)
+  /// A span before the growth: its fewest seconds, the rise it needs, and seconds without new users before it.
+  static let before: (seconds: Float, rise: Float, sinceUsers: Float) = (600, 0.08, 1800)
+}

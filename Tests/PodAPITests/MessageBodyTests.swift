@@ -1,0 +1,101 @@
+import PodAPI
+import PodModel
+import Systemd
+import Testing
+
+/// What each body writes has the signature that it declares, and is read back to its last argument.
+@Suite struct MessageBodyTests {
+  private func survives<Body: MessageBody & Equatable>(_ body: Body) throws {
+    let message = try sealedMessage(body)
+    #expect(message.signature == Body.signature, "\(Body.self)")
+    #expect(try Body(reading: message) == body)
+    #expect(throws: BusError.self, "\(Body.self) leaves an argument unread") { try message.readString() }
+  }
+
+  @Test func callsSurviveTheBus() throws {
+    try survives(ProvisionCall(user: "alice@example.com", tier: "free", cold: true))
+    try survives(ProvisionCall(user: "../x", tier: nil, cold: false))
+    try survives(DeprovisionCall(user: "alice@example.com", purge: true))
+    try survives(UserCall(user: "alice@example.com"))
+    try survives(PodCall(pod: "pod-001"))
+    try survives(PlanCall(pod: "pod-001", dryRun: true))
+    try survives(HistoryCall(pod: "pod-001", since: 1, until: .max, limit: 4096))
+    try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthyUSec: 0, mode: .revert)))
+    try survives(HoldCall(hold: 7))
+  }
+
+  @Test func repliesSurviveTheBus() throws {
+    try survives(
+      Placement(
+        user: "a", tier: "free", pod: "pod-001", unit: nil, address: "127.77.0.1",
+        frontAddress: "127.76.0.1", port: 10001, state: "cold", created: true))
+    try survives(StateReply(state: "ready"))
+    try survives(PlanReply(state: "ready", plan: "pod-001-1.scope finishes its requests"))
+    try survives(RolloutResult(replaced: 3, total: 4))
+    try survives(Violations(["pod-001 runs twice", ""]))
+    try survives([UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")])
+    try survives([UserRow]())
+  }
+
+  @Test func rowsSurviveTheBus() throws {
+    var pod = PodRow(
+      pod: "pod-001", tier: "free", state: "ready", address: "127.77.0.1", frontAddress: "127.76.0.1",
+      port: 10001)
+    try survives([pod])
+    pod.unit = "pod-001-3.scope"
+    pod.mainPID = 4242
+    pod.memoryMax = 100_663_296
+    pod.lastExitReason = "signal:SEGV"
+    pod.since = 1_000_000
+    try survives([pod, pod])
+    var tier = TierRow(tier: "free", usersPerPod: 20, workload: "podserve", pods: 1, users: 2)
+    tier.memoryHigh = 1 << 26
+    try survives([tier])
+    var usage = UsageRow(pod: "pod-001", tier: "free", state: "ready")
+    try survives([usage])
+    usage.pressure = 125
+    usage.readAt = 5
+    try survives([usage])
+    try survives([
+      MemoryMinute(
+        minute: 27_000_000, generation: 3, anon: 1, swap: 2, file: 3, current: 4, currentMax: 5,
+        activeUsers: 6, stalledSome: 7, stalledFull: 8, cpu: 9)
+    ])
+  }
+
+  @Test func signalsSurviveTheBus() throws {
+    try survives(StateChange(pod: "pod-001", state: "ready", generation: 3, reason: "stop:idle"))
+    try survives(StateChange(pod: "pod-001", state: "cold", generation: 0, reason: nil))
+    try survives(RolloutProgress(tier: "free", done: 1, total: 2, pod: "pod-001", state: "ready"))
+    try survives(HoldRequest(pod: "pod-001", hold: 7, timeoutUSec: 1_000_000))
+    try survives(HoldRelease(pod: "pod-001", hold: 7))
+  }
+
+  @Test func propertiesAndNothingHaveTheirSignatures() throws {
+    let properties = try sealedMessage(Properties([("Pod", .string("pod-001")), ("Users", .uint(2))]))
+    #expect(properties.signature == Properties.signature)
+    #expect(try Properties(reading: properties).uint("Users") == 2)
+    let empty = try sealedMessage(Nothing())
+    #expect(empty.signature == "")
+  }
+
+  @Test func aCallIsAboutItsUserPodOrTier() {
+    #expect(ProvisionCall(user: "a", tier: "pro", cold: false).subject == "a")
+    #expect(PlanCall(pod: "pod-001", dryRun: true).subject == "pod-001")
+    #expect(RolloutCall(RolloutRequest(tier: "free")).subject == "free")
+    #expect(HoldCall(hold: 7).subject == "")
+    #expect(Nothing().subject == "")
+  }
+
+  @Test func aRolloutSurvivesItsCall() throws {
+    for request in [
+      RolloutRequest(tier: "free"),
+      RolloutRequest(tier: "free", maxParallel: 5, healthyUSec: 0, mode: .resume),
+    ] {
+      #expect(RolloutCall(request).request == request)
+    }
+    var call = RolloutCall(RolloutRequest(tier: "free"))
+    call.mode = "again"
+    #expect(call.request == nil)
+  }
+}
