@@ -103,7 +103,8 @@ struct HostViews {
       (try store.users(ofPod: name), try store.generations(ofPod: name, limit: 5))
     }
     var entries = row(pod, memoryMax: tier?.memoryMax).properties
-    let next = pod.nextEvent
+    let outlook = pod.outlook
+    let next = outlook.next
     let liveness = pod.current?.liveness
     let workload = pod.workload
     let scope = pod.scope
@@ -112,7 +113,7 @@ struct HostViews {
     }
     entries += [
       ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
-      ("StateReason", .string(stateReason(pod))),
+      ("StateReason", .string(outlook.reason)),
       ("Wanted", .string(pod.lifecycle.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
       ("ControlGroup", .string(scope?.cgroupPath ?? "")),
@@ -154,35 +155,6 @@ struct HostViews {
       ("Event", .string(transition.move.event.name)),
       ("Reason", .string(transition.move.event.reason?.description ?? "")),
     ]
-  }
-
-  private func stateReason(_ pod: Pod) -> String {
-    switch pod.state {
-    case .ready:
-      switch pod.lifecycle.other {
-      case .successor: "its successor \(pod.other?.unit?.description ?? "") is on its way"
-      case .failing: "its successor did not come and is being stopped"
-      case .predecessor: "its predecessor \(pod.other?.unit?.description ?? "") finishes its requests"
-      case nil: ""
-      }
-    case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
-    case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
-    case .frozen: "its processes are frozen: a new connection or 'podctl thaw \(pod.name)' lets them go on"
-    case .stopped: "stopped by hand"
-    case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
-    case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
-    case .cold:
-      if pod.record.users == 0 {
-        "it has no users"
-      } else {
-        switch pod.lifecycle.lastEnd {
-        case .pressure: "stopped to give its memory to others; the next connection wakes it"
-        case nil: "nobody has needed it yet; a connection or 'podctl start \(pod.name)' launches it"
-        default: "stopped; the next connection or 'podctl start \(pod.name)' wakes it"
-        }
-      }
-    default: ""
-    }
   }
 
   private func history(_ record: GenerationRecord) -> [(key: String, value: Variant)] {
