@@ -116,7 +116,7 @@ final class Daemon {
       reconciler.referenceAll()
       // Before the firewall begins anew: who was held off from a pod that is going is held off still.
       reconciler.resumeStops()
-      host.openDoors()
+      host.startWakingOnConnect()
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)

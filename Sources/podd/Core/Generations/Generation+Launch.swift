@@ -4,7 +4,7 @@ import PodModel
 import PodStore
 import Systemd
 
-/// How a generation begins: from the decision to launch it to a program that runs (docs/design.md, "Launch").
+/// How a generation begins: from the decision to launch it to a program that runs (docs/design.md, "Launch, step by step").
 extension Generation {
   /// Processors of the host, for a tier without a quota.
   private static let hostCPUs = max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))

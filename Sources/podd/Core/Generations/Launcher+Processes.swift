@@ -14,7 +14,7 @@ extension Launcher {
       host: Self.hostLayout)
   }
 
-  /// Another process of the same program, which holds until it may ``enter(_:_:patience:)`` the scope.
+  /// Another process of the same program, parked until it may ``enter(_:_:patience:)`` the scope.
   func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     let listening = try sockets.socket(
@@ -22,7 +22,7 @@ extension Launcher {
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 
-  /// Lets it begin in a scope that runs. On failure nothing is left of it.
+  /// Lets a parked process begin in a scope that runs. On failure nothing is left of the process.
   func enter(
     _ process: LaunchProcess, _ scope: RunningScope, patience: UInt64
   ) async throws(LaunchFailure) {
@@ -43,7 +43,7 @@ extension Launcher {
     do throws(LaunchFailure) {
       try process.release()
     } catch {
-      // It has ended before: its own words say why.
+      // It has ended before, and its message says why.
       try await process.waitForProgram(timeoutUSec: 1_000_000)
       throw error
     }
@@ -72,7 +72,7 @@ extension Launcher {
     }
   }
 
-  /// How a command ended, which no zombie outlives; nil when it had to be killed for taking too long.
+  /// How a process ended, whose zombie goes with this call; nil when it was killed because it took too long.
   func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
     let inTime = await EventLoop.main.wait(
       descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)

@@ -5,14 +5,14 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Launches one generation, step by step (design.md, "Launch, step by step").
+/// The steps of one launch (docs/design.md, "Launch, step by step").
 @LoopActor
 struct Launcher {
   let systemd: SystemdManager
   let sockets: ListeningSockets
   let launchProgram = "/usr/lib/podctl/pod-launch"
 
-  /// All that one launch needs to know.
+  /// What a generation is launched with.
   struct Request {
     let unit: UnitName
     let record: PodRecord

@@ -184,7 +184,7 @@ final class Workers {
     if startLimit.isHit(policy) { generation.report(.unhealthy(reason)) }
   }
 
-  /// A process to take the place of the main one that has ended; nil when there is none.
+  /// A process that can take the place of the main one; nil when there is none.
   func heir() -> Worker? {
     // One may have ended too without podd knowing it yet.
     guard let index = workers.firstIndex(where: { $0.isReady && !ProcessIdentity.isZombie($0.pid) }) else {
@@ -195,7 +195,7 @@ final class Workers {
     return worker
   }
 
-  /// One fewer: its successor serves.
+  /// Stops one: a process of the successor serves in its place.
   func dismissOne() {
     guard let worker = workers.popLast() else { return }
     PIDFD.send(generation.workload?.killSignal ?? SIGTERM, to: worker.pidfd)

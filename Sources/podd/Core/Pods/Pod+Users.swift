@@ -32,7 +32,7 @@ extension Pod {
 
   func refresh() async -> UsersFile.Failure? {
     current?.usersAreStale = true
-    // It may have read the file already.
+    // The other program may have read the file already.
     other?.usersAreStale = true
     do throws(UsersFile.Failure) {
       try await writeUsersFile()
@@ -53,7 +53,7 @@ extension Pod {
     } else {
       return await restartForUsers()
     }
-    // Another generation has read the file as it started.
+    // A generation that was launched meanwhile has read the file as it started.
     if generation === current, generation.scope != nil {
       generation.usersAreStale = false
       DeliveredUsers.record(users, of: name)
@@ -61,8 +61,8 @@ extension Pod {
     return nil
   }
 
-  /// systemd's Type=notify-reload: READY=1 after the signal says that the new file is in force. A program
-  /// that does not speak the protocol is given a second, once.
+  /// As with systemd's Type=notify-reload, READY=1 after the signal says that the new file is in force. podd waits a second
+  /// for it, once: a program need not implement the protocol.
   func reload(_ scope: RunningScope, _ signal: Int32) async {
     scope.signal(signal)
     current?.workers?.signal(signal)
@@ -86,11 +86,11 @@ extension Pod {
     reloadAnswered = nil
   }
 
-  /// Until a generation serves that has read the users as they are now; one that was on its way may have not.
+  /// Restarts until a generation serves that has read the users as they are now; one that was being launched may not have.
   private func restartForUsers() async -> UsersFile.Failure? {
     for _ in 0..<5 {
       guard usersAreStale, state == .ready else { return nil }
-      // Settings that do not parse must not take down what runs.
+      // Settings that do not parse must not stop what runs.
       guard nextWorkload != nil else {
         return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
       }
@@ -102,7 +102,7 @@ extension Pod {
     return usersAreStale ? .notTold("\(name) is restarted again and again meanwhile") : nil
   }
 
-  /// Who is placed here is read from the store each time: it alone knows.
+  /// The placed users are read from the store each time: it alone knows them.
   func writeUsersFile() async throws(UsersFile.Failure) {
     let name = name
     let users: [UserRecord]

@@ -5,8 +5,8 @@ import PodStore
 import Systemd
 
 extension PodHost {
-  /// Places a user and, unless `cold`, waits until their pod serves. What was placed is taken back when the
-  /// pod cannot serve, so that a failed call leaves nothing behind.
+  /// Places a user and, unless `cold`, waits until their pod serves. When it cannot serve, the placement is taken back, so
+  /// that a failed call leaves nothing behind.
   func provision(user text: String, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
     let user = try Self.userName(text)
     let tier = try resolveTier(wanted)
@@ -100,7 +100,7 @@ extension PodHost {
         .launchFailed,
         "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
     }
-    // Its users file may have been written, and read, before this user was placed.
+    // The program may have read its users file before this user was placed.
     if refresh && wasStarting { try await refreshUsers(pod) }
   }
 
@@ -113,11 +113,11 @@ extension PodHost {
   }
 
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
-    // Who connects meanwhile must not wake what is about to go.
+    // A connection must not wake a pod that is about to be removed.
     pod.wakeOnConnect.lockCount += 1
     defer { pod.wakeOnConnect.unlock() }
     if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
-      // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
+      // No other user is placed on it. After a start timeout its scope is only being stopped, and it would be launched again.
       pod.handle(.stop(.operator, then: .cold))
       await pod.waitUntilGone()
     }
@@ -137,11 +137,11 @@ extension PodHost {
     } catch {
       Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
     }
-    // The others keep their pod, without the user who came in vain.
+    // The other users keep their pod, without this user.
     if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
   }
 
-  /// Of several provisions that fail on one new pod, the last takes it along.
+  /// The last of several provisions that fail on one new pod removes the pod.
   private func undo(_ placed: Provisioned, _ pod: Pod) async throws(StoreError) {
     let name = pod.name
     var undone = placed

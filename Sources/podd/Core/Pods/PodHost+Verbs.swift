@@ -12,7 +12,7 @@ extension PodHost {
     return pod
   }
 
-  /// Takes a user's place away; the data is kept aside, or removed with `purge`.
+  /// Ends a user's placement; the data is put aside, or removed with `purge`.
   func deprovision(user text: String, purge: Bool) async throws(Refusal) {
     let user = try Self.userName(text)
     await userTurns.take(user)
@@ -26,9 +26,9 @@ extension PodHost {
     let source = gone.user.pod ?? gone.user.keptFrom
     if let record = gone.pod {
       let pod = add(record)
-      // Nobody is left whom it would be woken for.
+      // No user is left for whom a connection would wake it.
       if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
-      // The program lets go of the user before the files move; a pod without users is not kept running.
+      // The program must have dropped the user before the files move; a pod without users is stopped.
       if record.users == 0 && pod.state.hasScope {
         pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
@@ -78,11 +78,11 @@ extension PodHost {
     try await ready(pod)
   }
 
-  /// Remembered across reboots. A pod that fills the disk can be stopped too; only then is the wish not kept.
+  /// Remembered across reboots, unless the disk is full: a pod that fills it can be stopped all the same.
   func stop(_ pod: Pod) async throws(Refusal) {
     pod.handle(.stopGracefully(.operator, then: .stopped))
     await pod.waitUntilGone()
-    // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
+    // Written a second time, so that the caller gets the error. Another call may want the pod to run by now.
     let (name, wanted) = (pod.name, pod.lifecycle.wanted)
     do throws(StoreError) {
       try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
@@ -91,10 +91,10 @@ extension PodHost {
         Refusal(error).error,
         "\(name) is stopped, but that cannot be recorded, so a reboot would start it again: \(error)")
     }
-    Log.event(.podStoppedByOperator, "\(pod.name) is stopped by hand and stays so.", pod.journalFields)
+    Log.event(.podStoppedByOperator, "\(pod.name) is stopped by hand and stays stopped.", pod.journalFields)
   }
 
-  /// Graceful where there is something to replace. Settings that do not parse leave it alone.
+  /// Graceful where there is something to replace. With settings that do not parse nothing is changed.
   func restart(_ pod: Pod) async throws(Refusal) {
     do throws(Configuration.Failure) {
       _ = try configuration.workload(of: configuration.tier(pod.record.tier).tier)
@@ -133,10 +133,10 @@ extension PodHost {
 
   private static func plan(of pod: Pod, replacing: Bool) -> String {
     let unit = pod.scope?.unit.description ?? pod.name.description
-    let end = replacing ? "stopped and started anew" : "stopped; the next request wakes it"
+    let end = replacing ? "stopped and started again" : "stopped; the next request wakes it"
     switch pod.handover {
     case .overlap where replacing:
-      return "\(unit) is stopped once the next generation serves beside it; no connection waits"
+      return "\(unit) is stopped once the next generation serves; no connection waits"
     case .overlap, .queue:
       let queue = replacing ? "; new connections wait in its socket's queue meanwhile" : ""
       return "\(unit) finishes its requests and is \(end)\(queue)"
@@ -172,7 +172,7 @@ extension PodHost {
     try await serve(pod, refresh: false)
   }
 
-  /// For a rollout, which wants a new generation also of what is just starting. Nil when it is ready.
+  /// For a rollout, which replaces also a generation that is just starting. Nil when the new one is ready.
   func replace(_ pod: Pod) async -> Refusal? {
     if pod.state == .starting { _ = await pod.waitUntilReady() }
     do throws(Refusal) {

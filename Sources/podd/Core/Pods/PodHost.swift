@@ -12,7 +12,9 @@ final class PodHost {
   let store: StoreWorker
   let sockets = ListeningSockets()
   let sliceOOMs = SliceOOMs()
-  /// Calls about one user come one after the other: the first may have to take back what a second was told.
+  /// Scopes that earlier podds left behind.
+  let strayScopes = StrayScopes()
+  /// One call about a user at a time: the first may have to take back what the second would be answered.
   let userTurns = KeyedLock()
   private(set) lazy var firewall = Firewall(host: self)
   let frontDoors = FrontDoors()
@@ -31,8 +33,8 @@ final class PodHost {
   private(set) var systemd: SystemdManager
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
-  /// Not before all that runs has been taken over: a pod must not be launched beside itself.
-  private(set) var doorsAreOpen = false
+  /// False until everything that runs is adopted: a pod must not be launched a second time.
+  private(set) var wakesOnConnect = false
   private var byUID: [uid_t: PodName] = [:]
   private var flushTimer: EventSource?
   private var busIsAway = false
@@ -57,7 +59,7 @@ final class PodHost {
     return policy
   }
 
-  /// After the bus came back: PID 1 is spoken to over the new connection.
+  /// The bus came back: calls to PID 1 go over the new connection.
   func reconnected(_ systemd: SystemdManager) {
     self.systemd = systemd
     busIsAway = false
@@ -71,9 +73,6 @@ final class PodHost {
     systemd.connectionLost()
   }
 
-  /// What earlier podds left behind.
-  let strayScopes = StrayScopes()
-
   /// Returns at once while the bus is there.
   func busConnected() async {
     if busIsAway { await withUnsafeContinuation { waitingForBus.append($0) } }
@@ -83,7 +82,7 @@ final class PodHost {
     settings = try configuration.podd()
     launchSlots.count = settings.launchesMax
     memory.settingsChanged()
-    // A file that did not parse may have been mended, or a workload listen in another way.
+    // A file that did not parse may have been fixed, or a workload listen in another way.
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }
   }
 
@@ -124,17 +123,17 @@ final class PodHost {
     onChange(pod)
   }
 
-  /// Once it is known what runs: from here on who connects to a pod that sleeps wakes it.
-  func openDoors() {
-    doorsAreOpen = true
+  /// Everything that runs is adopted: from here on a connection to a sleeping pod wakes it.
+  func startWakingOnConnect() {
+    wakesOnConnect = true
     for pod in pods.values {
       pod.wakeOnConnect.update()
       pod.wakeOnConnect.keepWhileStarting()
     }
   }
 
-  /// Writes something that nobody waits for, before everything that is asked of the store later; what fails
-  /// is said once, here.
+  /// Writes something that nobody waits for, before everything that is asked of the store later. A failure is logged here,
+  /// once.
   func write(
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
@@ -142,8 +141,8 @@ final class PodHost {
     flushSoon()
   }
 
-  /// Gives what nobody waits for the time to go with what somebody waits for: a start makes five records, and
-  /// each wait for the disk costs as much as half the start.
+  /// Lets writes that nobody waits for go to the disk together with others: a start makes five records, and each wait for
+  /// the disk costs as much as half the start.
   private func flushSoon() {
     guard flushTimer == nil else { return }
     do throws(Errno) {
@@ -159,7 +158,7 @@ final class PodHost {
     }
   }
 
-  /// Asks the store for a caller who is told why when it cannot answer.
+  /// Asks the store for a caller who gets its error as a refusal.
   func ask<Answer: Sendable>(
     _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Answer
   ) async throws(Refusal) -> Answer {
