@@ -78,7 +78,7 @@ final class Daemon {
     do throws(BusError) {
       let systemd = try SystemdManager(bus: connection.bus)
       if let host {
-        host.reconnected(systemd)
+        host.systemdConnection.restored(systemd)
         await reconnected(host)
       } else {
         try await firstConnection(systemd)
@@ -172,7 +172,7 @@ final class Daemon {
   }
 
   private func connectionLost() {
-    host?.connectionLost()
+    host?.systemdConnection.lost()
     host?.frontDoors.connectionLost()
     object = nil
   }
@@ -191,7 +191,7 @@ final class Daemon {
   private func stop() {
     Notify.send("STOPPING=1")
     loopTask {
-      await self.host?.recordsWritten()
+      await self.host?.records.written()
       await self.host?.memoryHistory.write()
       EventLoop.main.exit(0)
     }

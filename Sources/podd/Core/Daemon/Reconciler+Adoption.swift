@@ -98,7 +98,7 @@ extension Reconciler {
 
   private func stop(_ unit: String) async {
     while true {
-      await host.busConnected()
+      await host.systemdConnection.available()
       do throws(BusError) {
         _ = try await host.systemd.stopUnit(unit)
         break

@@ -20,7 +20,7 @@ extension Generation {
     loopTask {
       await self.host.launchSlots.acquire()
       // Nothing can be launched while the bus is away, and that is no fault of the pod's.
-      await self.host.busConnected()
+      await self.host.systemdConnection.available()
       self.report(.turn(self.life == nil ? nil : self.readSettings()))
     }
   }

@@ -9,18 +9,20 @@ import Systemd
 @LoopActor
 final class PodHost {
   let configuration: Configuration
-  let store: StoreWorker
+  let records: Records
+  /// PID 1, which stays the same object over a loss of the bus.
+  let systemdConnection: SystemdConnection
   let sockets = ListeningSockets()
   let sliceOOMs = SliceOOMs()
   /// Scopes that earlier podds left behind.
   let strayScopes = StrayScopes()
   /// One call about a user at a time: the first may have to take back what the second would be answered.
   let userTurns = KeyedLock()
-  private(set) lazy var firewall = Firewall(host: self)
+  private(set) lazy var firewall = Firewall(systemdConnection, alerts)
   let frontDoors = FrontDoors()
-  private(set) lazy var workloadVersions = WorkloadVersions(host: self)
+  private(set) lazy var workloadVersions = WorkloadVersions(configuration, records)
   private(set) lazy var rollouts = Rollouts(host: self)
-  private(set) lazy var alerts = Alerts(host: self)
+  private(set) lazy var alerts = Alerts(systemdConnection)
   private(set) lazy var shortage = ShortageGuard(host: self)
   private(set) lazy var pressure = PressureWatch(self)
   private(set) lazy var memory = MemoryWatch(self)
@@ -30,21 +32,17 @@ final class PodHost {
   /// LaunchesMax= of podd.conf(5).
   let launchSlots: AsyncSemaphore
   private(set) var pods: [PodName: Pod] = [:]
-  private(set) var systemd: SystemdManager
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
   /// False until everything that runs is adopted: a pod must not be launched a second time.
   private(set) var wakesOnConnect = false
   private var byUID: [uid_t: PodName] = [:]
-  private var flushTimer: EventSource?
-  private var busIsAway = false
-  private var waitingForBus: [UnsafeContinuation<Void, Never>] = []
 
   init(configuration: Configuration, settings: PoddSettings, store: StoreWorker, systemd: SystemdManager) {
     self.configuration = configuration
     self.settings = settings
-    self.store = store
-    self.systemd = systemd
+    records = Records(store)
+    systemdConnection = SystemdConnection(systemd)
     launchSlots = AsyncSemaphore(settings.launchesMax)
   }
 
@@ -59,24 +57,8 @@ final class PodHost {
     return policy
   }
 
-  /// The bus came back: calls to PID 1 go over the new connection.
-  func reconnected(_ systemd: SystemdManager) {
-    self.systemd = systemd
-    busIsAway = false
-    let waiting = waitingForBus
-    waitingForBus = []
-    for continuation in waiting { continuation.resume() }
-  }
-
-  func connectionLost() {
-    busIsAway = true
-    systemd.connectionLost()
-  }
-
-  /// Returns at once while the bus is there.
-  func busConnected() async {
-    if busIsAway { await withUnsafeContinuation { waitingForBus.append($0) } }
-  }
+  var store: StoreWorker { records.store }
+  var systemd: SystemdManager { systemdConnection.manager }
 
   func reloadSettings() throws(Configuration.Failure) {
     settings = try configuration.podd()
@@ -132,46 +114,18 @@ final class PodHost {
     }
   }
 
-  /// Writes something that nobody waits for, before everything that is asked of the store later. A failure is logged here,
-  /// once.
+  /// See ``Records/write(_:_:)``.
   func write(
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
-    store.submit(body) { error in Log.error("Cannot record \(what): \(error)") }
-    flushSoon()
+    records.write(what, body)
   }
 
-  /// Lets writes that nobody waits for go to the disk together with others: a start makes five records, and each wait for
-  /// the disk costs as much as half the start.
-  private func flushSoon() {
-    guard flushTimer == nil else { return }
-    do throws(Errno) {
-      flushTimer = try EventSource.timer(EventLoop.main, after: 20_000, accuracy: 5_000) { [weak self] in
-        LoopActor.assumeIsolated {
-          guard let self else { return }
-          self.flushTimer = nil
-          if !self.store.flush() { self.flushSoon() }
-        }
-      }
-    } catch {
-      store.flush()
-    }
-  }
-
-  /// Asks the store for a caller who gets its error as a refusal.
+  /// See ``Records/ask(_:)``.
   func ask<Answer: Sendable>(
     _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Answer
   ) async throws(Refusal) -> Answer {
-    do throws(StoreError) {
-      return try await store.run(body)
-    } catch {
-      throw Refusal(error)
-    }
-  }
-
-  /// Returns when everything that was written is on the disk, or could not be.
-  func recordsWritten() async {
-    try? await store.run { _ throws(StoreError) in }
+    try await records.ask(body)
   }
 
   /// Tiers of higher rank first, then by number.
