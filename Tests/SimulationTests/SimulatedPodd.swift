@@ -26,10 +26,10 @@ final class SimulatedPodd {
   var takenBack: [Provisioned] = []
   var undoing: [Provisioned] = []
   var launchSlots = SimulatedPodd.launchesMax
-  /// What reconciling still has to do; nil once it is done and clients are served.
+  /// What reconciling still has to do; nil once it is done.
   private var reconciling: [Reconcile.Action]?
-
-  var isServing: Bool { reconciling == nil }
+  /// Clients are served.
+  private(set) var isServing = false
 
   static let startTimeout: UInt64 = 30_000_000
   static let stopTimeout: UInt64 = 20_000_000
@@ -208,6 +208,7 @@ final class SimulatedPodd {
           try simulation.check(!isGoing, "\(pod.name) is called ready and is being stopped")
         }
         // PodHost.openDoors and Firewall.start.
+        isServing = true
         for pod in known {
           simulation.world.doors[pod.name]?.isAsleep = false
           updateDoor(pod)
