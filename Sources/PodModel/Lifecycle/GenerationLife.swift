@@ -78,6 +78,11 @@ public struct GenerationLife: Sendable, Equatable {
     let unit: UnitName
     var writing: Outcome?
     var parking: Outcome?
+
+    /// It is on record.
+    public var isWritten: Bool { writing == .done }
+    /// pod-launch waits for its release.
+    public var isParked: Bool { parking == .done }
   }
 
   /// Whether the program serves.
