@@ -104,7 +104,8 @@ let package = Package(
       name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict
     ),
     .testTarget(
-      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"], swiftSettings: strict),
+      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"],
+      swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel"], swiftSettings: strict),
@@ -122,7 +123,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "PoddTests",
-      dependencies: ["PoddCore", "LoopThread", "Systemd", "Cgroup", "PodStore", "PodAPI", "PodModel"],
+      dependencies: [
+        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel",
+      ],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(

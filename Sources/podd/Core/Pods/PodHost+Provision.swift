@@ -81,19 +81,10 @@ extension PodHost {
 
   func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
     let wasStarting = pod.state == .starting || pod.state == .frozen
-    switch pod.state {
-    case .stopped:
-      throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
-    case .crashLoop:
-      throw Refusal(
-        .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
-      )
-    case .ready:
-      if refresh || pod.usersAreStale { try await refreshUsers(pod) }
-    case .cold, .backoff, .draining, .stopping, .frozen:
+    if try admit(.serve, pod) {
       pod.handle(.start)
-    case .starting: break
+    } else if pod.state == .ready, refresh || pod.usersAreStale {
+      try await refreshUsers(pod)
     }
     if let reason = await pod.waitUntilReady() {
       throw Refusal(

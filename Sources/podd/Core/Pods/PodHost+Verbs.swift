@@ -29,7 +29,7 @@ extension PodHost {
       // No user is left for whom a connection would wake it.
       if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
       // The program must have dropped the user before the files move; a pod without users is stopped.
-      if record.users == 0 && pod.state.hasScope {
+      if record.users == 0 && Admission(.idle, in: pod.state) == .act {
         pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
       } else {
@@ -66,15 +66,7 @@ extension PodHost {
   }
 
   func start(_ pod: Pod) async throws(Refusal) {
-    switch pod.state {
-    case .crashLoop:
-      throw Refusal(
-        .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
-      )
-    case .ready, .starting: break
-    default: pod.handle(.start)
-    }
+    if try admit(.start, pod) { pod.handle(.start) }
     try await ready(pod)
   }
 
@@ -110,7 +102,7 @@ extension PodHost {
 
   /// Replaces what runs, gracefully. Returns what is, or with `dryRun` would be, done.
   func recycle(_ pod: Pod, dryRun: Bool) async throws(Refusal) -> String {
-    guard pod.state == .ready || pod.state == .frozen else {
+    guard Admission(.recycle, in: pod.state) == .act else {
       return "\(pod.name) is \(pod.state.rawValue): there is nothing to replace"
     }
     let plan = Self.plan(of: pod, replacing: true)
@@ -120,7 +112,7 @@ extension PodHost {
 
   /// Stops what runs, to give its memory to others; its users wake it.
   func evict(_ pod: Pod, dryRun: Bool) async -> String {
-    guard pod.state.hasScope else {
+    guard Admission(.evict, in: pod.state) == .act else {
       return "\(pod.name) is \(pod.state.rawValue): there is nothing to stop"
     }
     let plan = Self.plan(of: pod, replacing: false)
@@ -149,11 +141,7 @@ extension PodHost {
   }
 
   func freeze(_ pod: Pod) async throws(Refusal) {
-    if pod.state == .frozen { return }
-    guard pod.state == .ready else {
-      throw Refusal(
-        .busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")
-    }
+    guard try admit(.freeze, pod) else { return }
     pod.handle(.freeze)
     await pod.freezing?.value
     guard pod.state == .frozen else {
@@ -162,7 +150,7 @@ extension PodHost {
   }
 
   func thaw(_ pod: Pod) async throws(Refusal) {
-    guard pod.state == .frozen else { return }
+    guard try admit(.thaw, pod) else { return }
     pod.handle(.start)
     try await ready(pod)
   }
@@ -184,8 +172,27 @@ extension PodHost {
   }
 
   func reset(_ pod: Pod) async throws(Refusal) {
-    pod.handle(.reset)
+    if try admit(.reset, pod) { pod.handle(.reset) }
     if pod.state == .starting { try await ready(pod) }
+  }
+
+  /// Whether the verb's event has to be sent to the pod; false: there is nothing to do.
+  func admit(_ verb: Admission.Verb, _ pod: Pod) throws(Refusal) -> Bool {
+    switch Admission(verb, in: pod.state) {
+    case .act: return true
+    case .nothingToDo: return false
+    case .refused(.stopped):
+      throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
+    case .refused(.startLimitHit):
+      throw Refusal(
+        .launchFailed,
+        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+      )
+    case .refused(.notReady):
+      throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")
+    case .refused(.nothingRuns):
+      throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): there is nothing to stop")
+    }
   }
 
   private func ready(_ pod: Pod) async throws(Refusal) {
