@@ -1,5 +1,6 @@
 import Glibc
 import HostCheck
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -77,7 +78,7 @@ final class Daemon {
     do throws(BusError) {
       let systemd = try SystemdManager(bus: connection.bus)
       if let host {
-        host.reconnected(systemd)
+        host.systemdConnection.restored(systemd)
         await reconnected(host)
       } else {
         try await firstConnection(systemd)
@@ -115,7 +116,7 @@ final class Daemon {
       reconciler.referenceAll()
       // Before the firewall begins anew: who was held off from a pod that is going is held off still.
       reconciler.resumeStops()
-      host.openDoors()
+      host.startWakingOnConnect()
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
@@ -171,7 +172,7 @@ final class Daemon {
   }
 
   private func connectionLost() {
-    host?.connectionLost()
+    host?.systemdConnection.lost()
     host?.frontDoors.connectionLost()
     object = nil
   }
@@ -190,7 +191,7 @@ final class Daemon {
   private func stop() {
     Notify.send("STOPPING=1")
     loopTask {
-      await self.host?.recordsWritten()
+      await self.host?.records.written()
       await self.host?.memoryHistory.write()
       EventLoop.main.exit(0)
     }

@@ -6,12 +6,12 @@ import Systemd
 /// (podctl-alert(7)). Whatever goes wrong with that concerns nobody but its admin.
 @LoopActor
 final class Alerts {
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
   private lazy var hooks = Dictionary(
-    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, host: host)) })
+    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, systemd)) })
 
-  init(host: PodHost) {
-    self.host = host
+  init(_ systemd: SystemdConnection) {
+    self.systemd = systemd
   }
 
   /// Has what waits handed over: an earlier podd left it behind, or the bus went away.
@@ -36,7 +36,7 @@ private final class AlertHook {
 
   private let unit: String
   private let spool: AlertSpool
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
   /// Worded when their turn comes: a launch may be waiting for the loop.
   private var raised: [Alert] = []
   private var isSpooling = false
@@ -50,10 +50,10 @@ private final class AlertHook {
     case full, spool, unit
   }
 
-  init(_ kind: AlertKind, host: PodHost) {
+  init(_ kind: AlertKind, _ systemd: SystemdConnection) {
     unit = kind.unit
     spool = AlertSpool(kind)
-    self.host = host
+    self.systemd = systemd
   }
 
   func start() {
@@ -124,7 +124,7 @@ private final class AlertHook {
   private func unitIsThere() async -> Bool {
     if let answer, EventLoop.main.now() < answer.at + Self.answerHolds { return answer.isThere }
     do throws(BusError) {
-      let isThere = try await host.systemd.loadState(unit)?.isThere ?? true
+      let isThere = try await systemd.manager.loadState(unit)?.isThere ?? true
       answer = (isThere, EventLoop.main.now())
       return isThere
     } catch {
@@ -135,7 +135,7 @@ private final class AlertHook {
 
   private func startUnit() async {
     do throws(BusError) {
-      let end = try await host.systemd.startUnit(unit)
+      let end = try await systemd.manager.startUnit(unit)
       switch end {
       case .finished(.done): complaints.remove(.unit)
       // Cancelled: somebody stopped the service.

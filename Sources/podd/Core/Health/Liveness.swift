@@ -1,31 +1,33 @@
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// Asks a ready generation again and again whether it is alive, from its readiness to its end.
+/// Probes a ready generation again and again, from its readiness to its end.
 @LoopActor
 final class Liveness {
   private(set) var health = Health()
-  /// CLOCK_REALTIME, microseconds: the last question; nil before the first.
+  /// When it was probed last: CLOCK_REALTIME, microseconds; nil before the first time.
   private(set) var askedAt: UInt64?
 
-  private unowned let pod: Pod
-  private unowned let run: Generation
+  private unowned let generation: Generation
   private var timer: EventSource?
 
-  /// Wake-ups of podd are shared by all probes that fall into such a part of their period.
+  /// Probes that are due within this part of their period share one wake-up of podd.
   private static let accuracy: UInt64 = 5
 
   /// Nil for a workload without a probe.
-  init?(_ run: Generation, of pod: Pod) {
-    guard run.workload?.probe != nil else { return nil }
-    self.run = run
-    self.pod = pod
+  init?(_ generation: Generation) {
+    guard generation.workload?.probe != nil else { return nil }
+    self.generation = generation
     arm(isFirst: true)
   }
 
+  private var pod: Pod { generation.pod }
+  private var isProbed: Bool { generation.isCurrent && pod.state == .ready && !generation.isStopping }
+
   private func arm(isFirst: Bool = false) {
-    guard let period = run.workload?.probeUSec else { return }
+    guard let period = generation.workload?.probeUSec else { return }
     let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
     do throws(Errno) {
       timer = try EventSource.timer(
@@ -39,12 +41,12 @@ final class Liveness {
   }
 
   private func fired() {
-    // A pod that is frozen, or on its way out, is not asked.
-    guard pod.own === run, pod.state == .ready, !run.isStopping else {
-      if pod.own === run, pod.state.hasScope { arm() }
+    // A pod that is frozen, or on its way out, is not probed.
+    guard isProbed else {
+      if generation.isCurrent, pod.state.hasScope { arm() }
       return
     }
-    guard let workload = run.workload, let probe = workload.probe else { return }
+    guard let workload = generation.workload, let probe = workload.probe else { return }
     let (pod, record) = (pod, pod.record)
     let patience = workload.probeTimeoutUSec
     loopTask { [weak self] in
@@ -58,16 +60,23 @@ final class Liveness {
     // Somebody else may have that port from now on.
     if answer == .alive { pod.probePort = nil }
     let failuresBefore = health.failures
-    let limit = run.workload?.probeFailures ?? 1
+    let limit = generation.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)
-    guard pod.own === run, pod.state == .ready, !run.isStopping else { return arm() }
+    guard isProbed else { return arm() }
     if case .silent(let error) = answer {
       Log.warning(
         "\(pod.name) does not answer its probe (\(health.failures) of \(limit)): \(error)")
     } else if failuresBefore > 0 {
       Log.notice("\(pod.name) answers its probe again.")
     }
-    if isHung { return pod.hung(error: health.lastError ?? "") }
+    if isHung { return hung() }
     arm()
+  }
+
+  private func hung() {
+    Log.event(
+      .podHung, "\(pod.name) does not answer and is replaced: \(health.lastError ?? "").", priority: .error,
+      pod.journalFields)
+    generation.report(.unhealthy(.health))
   }
 }

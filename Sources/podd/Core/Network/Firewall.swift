@@ -23,7 +23,8 @@ final class Firewall {
     return status == 0
   }
 
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
+  private let alerts: Alerts
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
   private var held: [PodName: PacketFilter.Hold] = [:]
   /// Pods that sleep, and are woken by who connects.
@@ -38,8 +39,9 @@ final class Firewall {
     return await self.write()
   }
 
-  init(host: PodHost) {
-    self.host = host
+  init(_ systemd: SystemdConnection, _ alerts: Alerts) {
+    self.systemd = systemd
+    self.alerts = alerts
   }
 
   /// Once, after running pods were taken over: from here on the rules are watched.
@@ -70,7 +72,7 @@ final class Firewall {
     opened[pod] = (uid, words)
     if await filling.run() { return }
     mend()
-    throw LaunchFailure(stage: "firewall", error: "EAGAIN")
+    throw LaunchFailure(stage: .firewall, error: "EAGAIN")
   }
 
   /// After its end.
@@ -160,12 +162,12 @@ final class Firewall {
         if !hasTold {
           let text = "The packet filter rules for pods are gone; loading them again."
           Log.event(.firewallLost, text, priority: .warning)
-          self.host.alerts.raise(.firewallLost, [("MESSAGE", text)])
+          self.alerts.raise(.firewallLost, [("MESSAGE", text)])
           hasTold = true
         }
-        await self.host.busConnected()
+        await self.systemd.available()
         do throws(BusError) {
-          _ = try await self.host.systemd.reloadOrRestartUnit(Self.unit)
+          _ = try await self.systemd.manager.reloadOrRestartUnit(Self.unit)
         } catch {
           // Stopped or started by somebody else at this moment: PID 1 has a job for it already.
           Log.debug("\(Self.unit): \(error.message)")

@@ -1,3 +1,4 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -30,17 +31,17 @@ final class Rollouts {
     let pods = try await prepare(name, request.mode)
     let batch = request.maxParallel.map { Int($0) } ?? Self.defaultParallel
     var outcome = RolloutResult(replaced: 0, total: UInt32(clamping: pods.count))
-    func tell(_ pod: Pod, _ state: String) {
+    func report(_ pod: Pod, _ state: String) {
       progress(
         RolloutProgress(
           tier: name, done: outcome.replaced, total: outcome.total, pod: pod.name.description, state: state))
     }
     for start in stride(from: 0, to: pods.count, by: batch) {
-      // Who was stopped meanwhile, or is gone, is left alone.
+      // A pod that was stopped or removed meanwhile is left alone.
       let members = pods[start..<min(start + batch, pods.count)].filter { pod in
         host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
       }
-      for pod in members { tell(pod, "restarting") }
+      for pod in members { report(pod, "restarting") }
       do throws(Failure) {
         try await replace(members)
         try await prove(members, request.healthyUSec ?? Self.defaultHealthy)
@@ -49,7 +50,7 @@ final class Rollouts {
       }
       for pod in members {
         outcome.replaced += 1
-        tell(pod, pod.state.rawValue)
+        report(pod, pod.state.rawValue)
       }
     }
     await finish(name, outcome)
@@ -77,7 +78,7 @@ final class Rollouts {
     case .revert: try await host.workloadVersions.revert(workload: tier.workload)
     case .resume: break
     }
-    // What cannot be launched must not take down what runs.
+    // A workload that cannot be launched must not stop what runs.
     let source: WorkloadSource
     do throws(Configuration.Failure) { source = try host.configuration.workloadSource(of: tier) } catch {
       throw Refusal(error)
@@ -91,8 +92,8 @@ final class Rollouts {
     switch mode {
     case .restart: return all
     case .resume:
-      return all.filter { Int64(clamping: $0.own?.begunAt ?? 0) < startedAt || $0.state != .ready }
-    case .revert: return all.filter { $0.own?.source?.version != source.version || $0.state != .ready }
+      return all.filter { Int64(clamping: $0.current?.begunAt ?? 0) < startedAt || $0.state != .ready }
+    case .revert: return all.filter { $0.current?.source?.version != source.version || $0.state != .ready }
     }
   }
 
@@ -111,12 +112,12 @@ final class Rollouts {
 
   /// All of them stay the same ready generation.
   private func prove(_ pods: [Pod], _ healthyUSec: UInt64) async throws(Failure) {
-    let units = pods.map { $0.own?.unit }
+    let units = pods.map { $0.current?.unit }
     let deadline = EventLoop.main.now().after(healthyUSec)
     while true {
-      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.own?.unit != unit {
-        // Replaced or stopped because somebody wanted it: that says nothing against it. While it is being stopped, its
-        // last end is still the one before.
+      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.current?.unit != unit {
+        // A stop or a restart that somebody wanted says nothing against the pod. While it is being stopped, `lastEnd` is
+        // still the end before.
         let cause = pod.lifecycle.stopCause ?? pod.lifecycle.lastEnd
         if cause?.isWanted ?? false { continue }
         let reason = PodHost.text(cause)
@@ -124,6 +125,7 @@ final class Rollouts {
       }
       let now = EventLoop.main.now()
       if now >= deadline { return }
+      // Many pods are watched at once, for seconds: a few reads of memory are simpler than as many subscriptions.
       await EventLoop.main.sleep(min(250_000, deadline - now))
     }
   }
