@@ -105,7 +105,8 @@ extension GenerationLife {
       return [turn] + abandon(LaunchFailure(stage: .settings, error: "EINVAL")).effects
     }
     phase = .beginning(Beginning(unit: unit))
-    return [turn, .park(unit), .write(unit, isRestart: isRestart)]
+    // The store first: its disk is waited for longest.
+    return [turn, .write(unit, isRestart: isRestart), .park(unit)]
   }
 
   /// Once both have come to an end. What the store has to say counts for more.
