@@ -56,19 +56,21 @@ def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
     return declare
 
 
-def wait_until(condition, timeout=30, interval=0.2, what=""):
-    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT
-    seconds: a TimeoutError that names WHAT was awaited and the last answer."""
+def wait_until(condition, timeout=30, interval=None, what=""):
+    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT seconds: a
+    TimeoutError that names WHAT was awaited and the last answer. Unless INTERVAL says otherwise, pauses grow to a tenth
+    of what was waited, at most to a second: an answer costs an emulated machine as much as a pause at first."""
     started = time.monotonic()
     try:
         while True:
             answer = condition()
             if answer:
                 return answer
-            if time.monotonic() > started + timeout:
+            waited = time.monotonic() - started
+            if waited > timeout:
                 described = what or getattr(condition, "__name__", "condition")
                 raise TimeoutError(f"not within {timeout} s: {described} (last answer: {answer!r})")
-            time.sleep(interval)
+            time.sleep(interval or min(1.0, max(0.2, waited / 10)))
     finally:
         WAITED.seconds = getattr(WAITED, "seconds", 0.0) + time.monotonic() - started
 
