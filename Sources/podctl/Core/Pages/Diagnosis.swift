@@ -1,9 +1,9 @@
 internal import HostCheck
 internal import PodAPI
 
-/// What `doctor` adds to the host's own checks, and how it prints them all.
+/// The checks that `doctor` adds to those of HostCheck, and its output.
 enum Diagnosis {
-  /// Asks podd, which the bus starts if it is not running.
+  /// Checks podd, which the bus starts if it is not running.
   static func service(_ status: () throws(CallError) -> Properties) -> [Check] {
     do throws(CallError) {
       let properties = try status()
@@ -31,7 +31,7 @@ enum Diagnosis {
     }
   }
 
-  /// One line a check.
+  /// One line per check.
   static func page(_ checks: [Check], _ style: Style) -> String {
     checks.map { check in
       guard let finding = check.finding else {
@@ -43,7 +43,7 @@ enum Diagnosis {
     }.joined()
   }
 
-  /// One line a violation, as podd words it; on a terminal also that there is none.
+  /// One line per violation, in podd's words; on a terminal, also a line if there is none.
   static func page(violations: [String], _ style: Style) -> String {
     guard style.isTerminal else { return violations.map { printable($0) + "\n" }.joined() }
     if violations.isEmpty { return "\(style.dot(state: "ready")) All invariants hold.\n" }

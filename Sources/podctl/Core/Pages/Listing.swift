@@ -1,10 +1,10 @@
 internal import PodAPI
 
-/// The lists that `pods`, `users` and `tiers` print.
+/// The lists of `pods`, `users` and `tiers`.
 enum Listing: String {
   case pods, users, tiers
 
-  /// Asks podd and prints the list.
+  /// Gets the list from podd and prints it.
   func show(_ context: Context) throws(CallError) {
     let client = try context.client()
     switch self {
@@ -20,8 +20,8 @@ enum Listing: String {
     }
   }
 
-  /// A list in its plainest form, which scripts ask for all day. ArgumentParser takes longer to build
-  /// its parser than podd to answer (2 of 4.7 ms, measured), so it is not asked. Nil: ask it.
+  /// Parses a list with only the most common options, as scripts use it often. This saves building ArgumentParser's
+  /// parser, which takes longer than podd's reply (2 of 4.7 ms, measured). Nil if ArgumentParser is needed.
   static func plain(_ arguments: [String]) -> (list: Listing, context: Context)? {
     guard let list = arguments.first.flatMap({ Listing(rawValue: $0) }) else { return nil }
     var context = Context()

@@ -1,11 +1,11 @@
 internal import PodAPI
 internal import PodModel
 
-/// Provisions many users and remembers what became of each.
+/// Provisions many users and keeps the outcome of each.
 struct ProvisionBatch {
   private(set) var results: [(item: ProvisionFile.Item, outcome: Result<Placement, CallError>)] = []
 
-  /// Goes on after an error that concerns one user; stops when podd is gone or the caller may not.
+  /// Continues after an error that concerns one user; stops if podd cannot be reached or permission is denied.
   static func run(
     _ items: [ProvisionFile.Item], cold: Bool,
     provision: (ProvisionFile.Item, Bool) throws(CallError) -> Placement,
@@ -30,7 +30,7 @@ struct ProvisionBatch {
     }
   }
 
-  /// Nil when nothing failed. Worst first: what no second try helps against.
+  /// The most serious status of all users, in the order of podctl-provision(1); nil if none failed.
   var worstStatus: SysExit? {
     let seen = Set(failures.map(\.error.status))
     return [.unreachable, .denied, .failed, .usage, .temporary].first { seen.contains($0) }
@@ -49,7 +49,7 @@ struct ProvisionBatch {
     return "\(results.count) user\(results.count == 1 ? "" : "s"): \(parts.joined(separator: ", ")).\n"
   }
 
-  /// One object an item: what `provision --json` prints, and `error`, null unless it failed.
+  /// One object per item (podctl-provision(1), "JSON"); `error` is null unless the item failed.
   var json: JSON {
     .array(
       results.map { item, outcome in

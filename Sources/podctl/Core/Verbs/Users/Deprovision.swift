@@ -4,11 +4,11 @@ internal import PodModel
 
 struct Deprovision: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Remove a user; the data is kept aside for a later provision.")
+    abstract: "Remove a user; the data is kept for a later provision.")
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(help: "Delete the user's data for good.")
+  @Flag(help: "Delete the user's data permanently.")
   var purge = false
 
   @Argument(help: "The user, an e-mail address or a plain name.", completion: .users)
