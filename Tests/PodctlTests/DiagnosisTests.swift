@@ -24,7 +24,7 @@ import Testing
         + #"{"id":"psi","status":"fatal","what":"No pressure.","mend":"Boot with psi=1."}]}"#)
   }
 
-  @Test func aViolationIsALineAndATerminalHearsThatThereIsNone() {
+  @Test func aViolationIsALineAndATerminalShowsThatThereIsNone() {
     #expect(Diagnosis.page(violations: ["pod-001 is \u{1B}odd", "b"], Style()) == "pod-001 is ?odd\nb\n")
     #expect(Diagnosis.page(violations: [], Style()) == "")
     var terminal = Style()

@@ -71,7 +71,7 @@ import Testing
     #expect(text.split(separator: "\n").last == "a@b  free -   -        - deleted")
   }
 
-  @Test func statusIsLaidOutAsSystemctls() {
+  @Test func statusIsLaidOutLikeSystemctls() {
     var row = rows()[0]
     row.mainPID = 4242
     row.generation = 1
