@@ -1,9 +1,8 @@
 // sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 
-/// Reads the input as each kind of settings file. A NUL-separated input is a main file and its drop-ins.
-/// Beside not crashing: whatever is accepted keeps the promises that podd relies on, and whatever is
-/// refused is refused in one printable line.
+/// Parses the input as each kind of settings file; NULs separate the main file and its drop-ins. Nothing may crash,
+/// accepted settings must have the properties on which podd relies, and an error must be one printable line.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzSettings(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = Array(UnsafeBufferPointer(start: data, count: size))
