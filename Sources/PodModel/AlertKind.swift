@@ -3,7 +3,7 @@
 public enum AlertKind: String, Sendable, CaseIterable {
   /// A pod failed too often: its start limit is hit.
   case crashLoop = "crash-loop"
-  /// A pod was killed for memory: at its own limit, or because the host ran out.
+  /// A pod was killed because it reached its own memory limit, or because the host ran out of memory.
   case oom
   /// A pod did not answer its probe and is replaced.
   case health

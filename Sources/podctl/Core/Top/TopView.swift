@@ -17,7 +17,7 @@ struct TopView {
 
   /// From one second, because podd samples no pod more often, to one minute.
   static let delays: ClosedRange<UInt64> = 1_000_000...60_000_000
-  /// Header, a line for trouble or help, and the table's head.
+  /// The title, a line for an error or the keys, an empty line, and the table's header.
   private static let headLines = 4
 
   /// Handles a key; returns false for keys that concern the terminal or the next update.

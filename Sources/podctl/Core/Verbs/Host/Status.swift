@@ -76,7 +76,7 @@ struct Status: ParsableCommand {
     Failure("podd's reply about \(name) is incomplete; are podctl and podd of the same version?")
   }
 
-  // MARK: The last lines of the journal, left out if they cannot be read
+  // MARK: The last lines of the journal; a page without them is still useful
 
   private func output(of command: [String]) -> [UInt8] {
     guard lines > 0 else { return [] }
