@@ -92,7 +92,9 @@ import Testing
 
   @Test func aPodsNameMeansThePodEvenIfItIsAValidUserName() throws {
     guard case .pod("pod-001") = try Target("pod-001") else { throw Failure("not a pod") }
-    guard case .user(let user) = try Target("Pod-1"), user.text == "pod-1" else { throw Failure("not a user") }
+    guard case .user(let user) = try Target("Pod-1"), user.text == "pod-1" else {
+      throw Failure("not a user")
+    }
   }
 
   @Test func untrustedTextIsShortAndHarmlessInMessages() {
