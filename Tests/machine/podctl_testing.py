@@ -1,6 +1,6 @@
-"""What the cases under cases/ are written with.
+"""Helpers for the cases under cases/.
 
-A case is a function whose name is a sentence, and which takes a booted Machine of its own:
+A case is a function whose name is a sentence. It gets its own booted Machine:
 
     @case()
     def a_second_provision_changes_nothing(machine): ...
@@ -8,7 +8,7 @@ A case is a function whose name is a sentence, and which takes a booted Machine 
     @case(memory=1024)
     def a_hog_makes_idle_pods_go_first(machine): ...
 
-A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
+A case fails by raising an error: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
 """
 
 import json
@@ -18,7 +18,7 @@ import threading
 import time
 from typing import Callable, NamedTuple
 
-#: The units whose journal a failing case shows, unless it names its own.
+#: The units whose journal is shown when a case fails, unless the case names others.
 UNITS = ("podd.service", "pod-*.scope", "pods.slice", "podctl-firewall.service")
 
 
@@ -42,11 +42,11 @@ WAITED = threading.local()
 def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
     """Declares a case.
 
-    Its machine is its own, and has just booted; it was restored from one that was saved then, or, with `options`, which go
-    to the machine (memory=MiB, cpus=N, append="kernel parameters"), it was really booted. `package`: podctl is installed
-    when it starts. `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what
-    takes minutes or depends on neither kernel nor systemd, and was seen on both, is enough on one of them in each run.
-    `units`: whose journal to show when it fails."""
+    Each case has its own machine, which is restored from the state that was saved after a boot. With `options` of the
+    machine (memory=MiB, cpus=N, append="kernel parameters") it is really booted. `package`: podctl is installed.
+    `suites`: the Debian releases on which the case runs. `once`: the only one of them on which it runs without --only;
+    this suffices for cases that take minutes or depend on neither kernel nor systemd, and have passed on both. `units`:
+    the units whose journal is shown when the case fails."""
 
     def declare(function):
         name = function.__name__.replace("_", " ")
@@ -57,9 +57,9 @@ def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
 
 
 def wait_until(condition, timeout=30, interval=None, what=""):
-    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT seconds: a
-    TimeoutError that names WHAT was awaited and the last answer. Unless INTERVAL says otherwise, pauses grow to a tenth
-    of what was waited, at most to a second: an answer costs an emulated machine as much as a pause at first."""
+    """Calls CONDITION until it returns something true, and returns that. After TIMEOUT seconds raises a TimeoutError that
+    names WHAT was awaited and the last answer. Without INTERVAL, a pause is a tenth of the time waited, from 0.2 s to 1 s,
+    because each call costs an emulated machine much time."""
     started = time.monotonic()
     try:
         while True:
