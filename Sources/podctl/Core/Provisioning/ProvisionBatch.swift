@@ -1,11 +1,11 @@
 internal import PodAPI
 internal import PodModel
 
-/// Provisions many users and keeps the outcome of each.
+/// Provisions many users and remembers what became of each.
 struct ProvisionBatch {
   private(set) var results: [(item: ProvisionFile.Item, outcome: Result<Placement, CallError>)] = []
 
-  /// Continues after an error that concerns one user; stops if podd cannot be reached or permission is denied.
+  /// Goes on after an error that concerns one user; stops when podd is gone or the caller may not.
   static func run(
     _ items: [ProvisionFile.Item], cold: Bool,
     provision: (ProvisionFile.Item, Bool) throws(CallError) -> Placement,
@@ -30,7 +30,7 @@ struct ProvisionBatch {
     }
   }
 
-  /// The most serious status of all users, in the order of podctl-provision(1); nil if none failed.
+  /// Nil when nothing failed. Worst first: what no second try helps against.
   var worstStatus: SysExit? {
     let seen = Set(failures.map(\.error.status))
     return [.unreachable, .denied, .failed, .usage, .temporary].first { seen.contains($0) }
@@ -49,7 +49,7 @@ struct ProvisionBatch {
     return "\(results.count) user\(results.count == 1 ? "" : "s"): \(parts.joined(separator: ", ")).\n"
   }
 
-  /// One object per item (podctl-provision(1), "JSON"); `error` is null unless the item failed.
+  /// One object an item: what `provision --json` prints, and `error`, null unless it failed.
   var json: JSON {
     .array(
       results.map { item, outcome in
@@ -58,8 +58,7 @@ struct ProvisionBatch {
         case .failure(let error):
           .object([
             ("user", .string(item.user.text)), ("tier", .optional(item.tier)), ("pod", .null),
-            ("unit", .null),
-            ("address", .null), ("front_address", .null), ("port", .null), ("state", .null),
+            ("unit", .null), ("address", .null), ("front_address", .null), ("port", .null), ("state", .null),
             ("created", .bool(false)), ("error", .string(error.message)),
           ])
         }

@@ -168,9 +168,8 @@ struct HostViews {
     ]
   }
 
-  func properties(ofUser text: String) async throws(Refusal) -> Properties {
-    let name = try PodHost.userName(text)
-    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
+  func properties(ofUser name: UserName) async throws(Refusal) -> Properties {
+    let user = try await host.ask { store throws(StoreError) in try store.user(name.text) }
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = (try? host.configuration.tier(user.tier))?.tier
     return Properties(
@@ -180,7 +179,7 @@ struct HostViews {
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
         ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-        ("DataDirectory", .string(user.pod.map { UserData.directory(of: name, in: $0) } ?? "")),
+        ("DataDirectory", .string(user.pod.map { UserData.directory(of: name.text, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
         ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
       ])

@@ -4,11 +4,11 @@ internal import PodModel
 
 struct Deprovision: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Remove a user; the data is kept for a later provision.")
+    abstract: "Remove a user; the data is kept aside for a later provision.")
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(help: "Delete the user's data permanently.")
+  @Flag(help: "Delete the user's data for good.")
   var purge = false
 
   @Argument(help: "The user, an e-mail address or a plain name.", completion: .users)
@@ -19,7 +19,7 @@ struct Deprovision: ParsableCommand {
   func run() throws {
     let user = try checkedUser(user)
     try globals.context.client().deprovision(user: user, purge: purge)
-    globals.context.present(json: .object([("user", .string(user.text)), ("purged", .bool(purge))])) { _ in ""
-    }
+    let json = JSON.object([("user", .string(user.text)), ("purged", .bool(purge))])
+    globals.context.present(json: json) { _ in "" }
   }
 }
