@@ -266,7 +266,7 @@ def awaited(subject, generation, since, condition, what):
         return look if look is not None and condition(look) else None
 
     try:
-        return wait_until(holds, 45, 0.3)
+        return wait_until(holds, 45)
     except TimeoutError:
         raise AssertionError(f"expected {what}, got {last[0]}") from None
 
