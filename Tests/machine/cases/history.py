@@ -78,15 +78,15 @@ BROKEN = {
 
 @case()
 def a_trace_that_is_none_is_refused_with_its_line_and_a_long_one_is_read(machine):
-    for text, message in BROKEN.values():
+    for text, told in BROKEN.values():
         machine.put("/root/trace.csv", text)
-        refused(machine, "podctl leak-replay /root/trace.csv --memory-max 96M", 64, message)
+        refused(machine, "podctl leak-replay /root/trace.csv --memory-max 96M", 64, told)
     machine.succeed(f"""python3 -c '
 print("{HEADER}")
 for row in range(1_000_000):
     print(f"{{row * 10}},{{40000000 + row % 7 * 1000}},0,0,50000000,5")
 ' > /root/trace.csv""", timeout=300)
-    # podctl's memory does not depend on the length of the trace.
+    # Its own memory is no matter of the trace's length.
     said = machine.run("bash -c 'ulimit -v 400000; exec podctl --json leak-replay /root/trace.csv --memory-max 96M'",
                        timeout=300)
     expect(said.status, 0, said.stderr)
