@@ -13,7 +13,7 @@ enum Diagnosis {
         let finding = Finding(
           id: "firewall", severity: .fatal,
           what: "The nftables rules that keep pods from opening connections are not loaded.",
-          mend:
+          fix:
             "Load them: systemctl restart podctl-firewall.service; nft list table \(HostCheck.firewallTable)"
             + " shows them.")
         checks.append(
@@ -26,12 +26,12 @@ enum Diagnosis {
           id: "podd", title: "podd is running",
           finding: Finding(
             id: "podd", severity: .fatal, what: "podd does not answer: \(error.name).",
-            mend: "See why: systemctl status podd.service, journalctl -u podd.service."))
+            fix: "See why: systemctl status podd.service, journalctl -u podd.service."))
       ]
     }
   }
 
-  /// One line per check.
+  /// One line per check. A finding may quote a settings file, so control characters are replaced.
   static func page(_ checks: [Check], _ style: Style) -> String {
     checks.map { check in
       guard let finding = check.finding else {
@@ -39,7 +39,7 @@ enum Diagnosis {
       }
       let fatal = finding.severity == .fatal
       let mark = style.unicode ? (fatal ? "×" : "●") : (fatal ? "x" : "!")
-      return "\(style.paint(mark, fatal ? .red : .yellow)) \(finding.id): \(finding)\n"
+      return "\(style.paint(mark, fatal ? .red : .yellow)) \(finding.id): \(printable(finding.description))\n"
     }.joined()
   }
 
@@ -62,7 +62,7 @@ enum Diagnosis {
               ("id", .string(check.id)),
               ("status", .string(check.finding?.severity.rawValue ?? "ok")),
               ("what", .string(check.finding?.what ?? check.title)),
-              ("mend", .optional(check.finding?.mend)),
+              ("mend", .optional(check.finding?.fix)),
             ])
           })
       ),

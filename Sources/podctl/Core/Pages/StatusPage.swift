@@ -77,6 +77,9 @@ enum StatusPage {
     page.field(
       "podd",
       properties.string("Version").map { "version \($0)" + page.since(properties.uint("StartTimestamp")) })
+    let mistakes = properties.settingsMistakes.count
+    let text = "\(mistakes) mistake\(mistakes == 1 ? "" : "s") in settings files; see podctl doctor"
+    page.field("Settings", mistakes == 0 ? nil : style.paint(text, .yellow))
     page.section(troubled(pods, style))
     return page.text
   }
