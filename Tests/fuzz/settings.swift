@@ -1,4 +1,4 @@
-// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
+// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift Sources/PodModel/Memory/Shortage*.swift Sources/PodModel/Memory/Leaks/LeakAction.swift Sources/PodModel/Formats/Padding.swift
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 
 /// Parses the input as each kind of settings file; NULs separate the main file and its drop-ins. Nothing may crash,
