@@ -265,7 +265,7 @@ def awaited(subject, generation, since, condition, what):
         return facts if facts is not None and condition(facts) else None
 
     try:
-        return wait_until(holds, 45, 0.3)
+        return wait_until(holds, 45)
     except TimeoutError:
         raise AssertionError(f"expected {what}, got {last[0]}") from None
 
