@@ -1,8 +1,8 @@
-/// What podd tells pod-launch to do, in order (docs/architecture.md, "pod-launch: the protocol").
+/// podd's instructions to pod-launch, in order (docs/architecture.md, "pod-launch: the protocol").
 public struct LaunchPlan: Sendable, Equatable {
   /// One operation. Paths are absolute, without `.`, `..`, doubled or trailing slashes.
   public enum Operation: Sendable, Equatable {
-    /// What `/proc/self/cgroup` must say after the release.
+    /// The cgroup that `/proc/self/cgroup` must name after the release.
     case cgroup(String)
     /// The syslog identifier of the pod's journal stream.
     case ident(String)
@@ -16,7 +16,7 @@ public struct LaunchPlan: Sendable, Equatable {
     case symlink(content: String, path: String)
     case file(mode: UInt16, path: String, content: String)
     case readonly(String)
-    /// `names` go to LISTEN_FDNAMES, separated by colons.
+    /// `names` is the value of LISTEN_FDNAMES: names separated by colons.
     case listen(count: Int, names: String)
     case nofile(UInt32)
     case chdir(String)
@@ -31,13 +31,13 @@ public struct LaunchPlan: Sendable, Equatable {
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Without it: read-only.
+    /// Without this flag the mount is read-only.
     public static let writable = Self(rawValue: 1)
     /// A missing source is no error.
     public static let optional = Self(rawValue: 2)
-    /// With what is mounted below the source.
+    /// Includes the mounts below the source.
     public static let recursive = Self(rawValue: 4)
-    /// Without it: noexec.
+    /// Without this flag the mount is noexec.
     public static let exec = Self(rawValue: 8)
 
     var words: String {
@@ -53,11 +53,11 @@ public struct LaunchPlan: Sendable, Equatable {
     self.operations = operations
   }
 
-  /// pod-launch refuses a longer one (`plan E2BIG`).
+  /// pod-launch refuses a longer plan (`plan E2BIG`).
   public static let highestByteCount = 1 << 20
 
   /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings.
-  /// A string that holds a NUL ends there, so that no value can turn into an operation.
+  /// A string is cut at its first NUL, so that no value can add an operation.
   public func encode() -> [UInt8] {
     var body: [UInt8] = []
     for operation in operations {

@@ -4,10 +4,10 @@ extension LaunchPlan {
   /// - Parameters:
   ///   - uid: the pod's user and group.
   ///   - command: `ExecStart=` with its placeholders replaced; the first word is an absolute path.
-  ///   - environment: the workload's `Environment=`, replaced likewise. It wins over what every pod gets,
-  ///     except over what podd and the program talk through (`reservedVariables`).
-  ///   - names: the values of the placeholders, which every pod gets as variables too.
-  ///   - host: what podd found in the host's root directory.
+  ///   - environment: the workload's `Environment=` with its placeholders replaced. It takes precedence over the
+  ///     variables that every pod gets, except `reservedVariables`.
+  ///   - names: the values of the placeholders, which are also variables of every pod.
+  ///   - host: the layout of the host's root directory.
   public static func compose(
     unit: UnitName, tier: Tier, workload: Workload, uid: UInt32, command: [String],
     environment: [String], names: Placeholders, host: HostLayout
@@ -29,14 +29,14 @@ extension LaunchPlan {
     return LaunchPlan(operations)
   }
 
-  /// RLIMIT_NOFILE: enough for a server's connections; a program that closes every possible descriptor
-  /// one by one is through in a millisecond or two.
+  /// RLIMIT_NOFILE: enough for a server's connections, and so few that a program which closes every possible descriptor
+  /// one by one takes only a millisecond or two.
   public static let openFiles: UInt32 = 16384
 
-  /// What a workload file cannot set: how the program and podd, or pod-launch, understand each other.
+  /// Variables that a workload file cannot set, because podd and pod-launch communicate with the program through them.
   static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
 
-  /// One assignment a name: getenv(3) would find the first of two.
+  /// One assignment for each name, because getenv(3) would find the first of two.
   private static func variables(_ own: [String], names: Placeholders) -> [String] {
     let pod = names.pod.description
     var all = [

@@ -7,6 +7,10 @@ import Testing
 @testable import Systemd
 
 @Suite struct ScopePropertiesTests {
+  @Test func theSliceOfATierIsSystemdsChildOfPodsSlice() {
+    #expect(ControlGroup.slice(ofTier: "free") == "pods-free.slice")
+  }
+
   /// A message that never leaves the process: sd-bus only needs a connection to make one.
   private func emptyMessage() throws -> Message {
     var ends: [CInt] = [0, 0]
