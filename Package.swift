@@ -86,6 +86,9 @@ let package = Package(
     .executableTarget(
       name: "systemd-probe", dependencies: ["Systemd"], path: "Tests/Helpers/systemd-probe",
       swiftSettings: strict),
+    // The event loop for the tests of several targets.
+    .target(
+      name: "LoopThread", dependencies: ["Systemd"], path: "Tests/Helpers/LoopThread", swiftSettings: strict),
     // Timed by make bench.
     .executableTarget(
       name: "decisions-bench", dependencies: ["PodModel"], path: "Tests/Helpers/decisions-bench",
@@ -101,7 +104,7 @@ let package = Package(
       name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict
     ),
     .testTarget(
-      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "systemd-probe"], swiftSettings: strict),
+      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel", "Linux"], swiftSettings: strict),
@@ -119,7 +122,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "PoddTests",
-      dependencies: ["PoddCore", "Systemd", "Cgroup", "PodStore", "PodAPI", "PodModel"],
+      dependencies: ["PoddCore", "LoopThread", "Systemd", "Cgroup", "PodStore", "PodAPI", "PodModel"],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(

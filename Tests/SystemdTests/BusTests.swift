@@ -1,3 +1,4 @@
+import LoopThread
 import Systemd
 import Testing
 

@@ -81,8 +81,8 @@ struct InvariantCheck {
   private func ofPod(_ pod: Pod, _ alive: Set<UnitName>) -> [String] {
     var broken: [String] = []
     let live = alive.filter { $0.pod == pod.name }
-    let mayOverlap = pod.own?.overlaps(with: pod.beside?.workload) ?? true
-    if live.count > (pod.beside == nil || !mayOverlap ? 1 : 2) {
+    let mayOverlap = pod.current?.overlaps(with: pod.other?.workload) ?? true
+    if live.count > (pod.other == nil || !mayOverlap ? 1 : 2) {
       let names = live.map(\.description).sorted().joined(separator: ", ")
       broken.append("\(pod.name) has \(live.count) live generations: \(names)")
     }
@@ -91,17 +91,17 @@ struct InvariantCheck {
     }
     switch pod.state {
     case .ready, .frozen:
-      guard let run = pod.own, let generation = run.generation else {
+      guard let generation = pod.current, let scope = generation.scope else {
         broken.append("\(pod.name) is \(pod.state.rawValue) without a generation")
         break
       }
-      if !live.contains(generation.unit) {
-        broken.append("\(pod.name) is \(pod.state.rawValue), and \(generation.unit) has no process")
+      if !live.contains(scope.unit) {
+        broken.append("\(pod.name) is \(pod.state.rawValue), and \(scope.unit) has no process")
       }
-      if !generation.adopted, let tier = run.tier {
-        broken += generation.limitMismatches(tier).map { "\(generation.unit): \($0), not what its tier says" }
+      if !scope.adopted, let tier = generation.tier {
+        broken += scope.limitMismatches(tier).map { "\(scope.unit): \($0), not what its tier says" }
       }
-      if run.workload?.listen == .socket, !host.sockets.holds(pod.name) {
+      if generation.workload?.listen == .socket, !host.sockets.holds(pod.name) {
         broken.append("podd does not hold the listening socket of \(pod.name)")
       }
     case .cold, .stopped:

@@ -78,9 +78,9 @@ struct Reconciler {
     {
       switch action {
       case .adopt(let unit):
-        await takeOver(unit, records[unit], workloads, asSecond: false, &outcome)
+        await takeOver(unit, records[unit], workloads, asPredecessor: false, &outcome)
       case .relieve(let unit):
-        await takeOver(unit, records[unit], workloads, asSecond: true, &outcome)
+        await takeOver(unit, records[unit], workloads, asPredecessor: true, &outcome)
       case .stop(let unit, let owned):
         clear(unit, end: owned ? UnitName(unit).flatMap { records[$0] }.unseenEnd : nil)
         if !owned { outcome.orphans += 1 }
@@ -99,11 +99,12 @@ struct Reconciler {
   }
 
   private func takeOver(
-    _ unit: UnitName, _ record: GenerationRecord?, _ workloads: [UnitName: WorkloadVersion], asSecond: Bool,
+    _ unit: UnitName, _ record: GenerationRecord?, _ workloads: [UnitName: WorkloadVersion],
+    asPredecessor: Bool,
     _ outcome: inout Outcome
   ) async {
     if let record, let pod = host.pods[unit.pod],
-      await adopt(pod, record, workloads[unit], asSecond: asSecond)
+      await adopt(pod, record, workloads[unit], asPredecessor: asPredecessor)
     {
       outcome.adopted += 1
       return
@@ -145,14 +146,7 @@ struct Reconciler {
 
   private func isPopulated(_ unit: UnitName) -> Bool {
     guard let path = cgroupPath(unit) else { return false }
-    do throws(CgroupError) {
-      return try Cgroup(path: path).isPopulated()
-    } catch .gone {
-      return false
-    } catch {
-      // A second copy beside a living one is the greater harm.
-      return true
-    }
+    return CgroupEvents.isPopulated(path)
   }
 
   /// Nil for a pod that is no longer on record.
@@ -163,7 +157,7 @@ struct Reconciler {
   private func endUnseen(_ unit: UnitName, _ reason: EndReason) {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
-    if let pod = host.pods[unit.pod], pod.own?.unit == nil { pod.endedUnseen(reason) }
+    if let pod = host.pods[unit.pod], pod.current?.unit == nil { pod.endedUnseen(reason) }
     let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
     Log.event(
       .podEnded, "\(unit) ended while podd was away: \(reason).", priority: .notice,
@@ -220,34 +214,34 @@ struct Reconciler {
   // MARK: Adoption
 
   private func adopt(
-    _ pod: Pod, _ record: GenerationRecord, _ launched: WorkloadVersion?, asSecond: Bool
+    _ pod: Pod, _ record: GenerationRecord, _ launched: WorkloadVersion?, asPredecessor: Bool
   ) async -> Bool {
     // Taken over before, or the record is of an earlier boot.
-    guard asSecond ? pod.own != nil && pod.beside == nil : pod.own == nil,
+    guard asPredecessor ? pod.current != nil && pod.other == nil : pod.current == nil,
       record.bootID == nil || record.bootID == ProcessIdentity.bootID
     else { return false }
-    guard let generation = look(for: record, launched, tier: pod.record.tier) else { return false }
+    guard let scope = look(for: record, launched, tier: pod.record.tier) else { return false }
     let tier = (try? host.configuration.tier(pod.record.tier))?.tier
     // As it was launched, whatever the files say by now; they serve where that is not on record.
     let source =
       launched.flatMap(self.source) ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
     let workload = source?.workload
-    if asSecond {
-      pod.adoptPredecessor(generation, record, tier: tier, source: source)
+    if asPredecessor {
+      pod.adoptPredecessor(scope, record, tier: tier, source: source)
     } else {
       do throws(Errno) {
         try NSSRecords.publish(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
       } catch {
         Log.warning("\(pod.name): \(error)")
       }
-      pod.adopt(generation, record, tier: tier, source: source)
+      pod.adopt(scope, record, tier: tier, source: source)
       if workload?.listen == .socket {
         host.sockets.recover(
-          pod.name, pid: generation.pid, address: pod.record.address, port: pod.record.port)
+          pod.name, pid: scope.pid, address: pod.record.address, port: pod.record.port)
       }
       loopTask { await pod.checkUsersTold() }
     }
-    if record.mainPID != generation.pid { pod.recordStart(generation) }
+    if record.mainPID != scope.pid { pod.recordStart(scope) }
     return true
   }
 
@@ -326,14 +320,13 @@ struct Reconciler {
       }
       await EventLoop.main.sleep(100_000)
     }
-    guard let name = UnitName(unit), let path = cgroupPath(name), isPopulated(name) else { return }
+    guard let name = UnitName(unit), let path = cgroupPath(name) else { return }
+    let events = CgroupEvents(path: path)
+    guard events.isPopulated else { return }
     // What systemd's job left behind.
     if let cgroup = try? Cgroup(path: path) { try? cgroup.write("cgroup.kill", "1") }
-    var pause: UInt64 = 1_000
-    while isPopulated(name) {
-      await EventLoop.main.sleep(pause)
-      pause = min(pause * 2, 1_000_000)
-    }
+    events.watch()
+    await events.untilEmpty()
   }
 
   /// A main process that somebody moved out of its scope has no limits any more, and would live beside the next one.

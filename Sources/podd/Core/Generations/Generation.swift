@@ -10,9 +10,9 @@ final class Generation {
   /// What its workload was read from.
   var source: WorkloadSource?
   /// pod-launch, until the program runs.
-  var held: LaunchProcess?
+  var parked: LaunchProcess?
   /// Nil until the program runs.
-  var generation: RunningScope?
+  var scope: RunningScope?
   /// It said READY=1 before podd knew that it runs.
   var saidReady = false
   /// To be stopped before its program ran.

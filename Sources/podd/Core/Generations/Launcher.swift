@@ -26,9 +26,9 @@ struct Launcher {
     }
   }
 
-  /// Spawns pod-launch, which holds until its scope is up, with all it needs to prepare itself. It is done while
-  /// the store writes the generation down; nothing of it outlives podd.
-  func prepare(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
+  /// Spawns pod-launch, which prepares itself and parks until its scope is up. It is done while the store writes the
+  /// generation down; nothing of it outlives podd.
+  func park(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     do throws(Errno) {
       try UserData.ensure(request.unit.pod, uid: record.uid)
@@ -39,7 +39,7 @@ struct Launcher {
     }
     var listening: CInt?
     if request.workload.listen == .port {
-      // Of an earlier form of its workload: the program could not bind beside it.
+      // The socket is of an earlier form of the workload: the program could not bind while it exists.
       sockets.drop(request.unit.pod)
     } else {
       listening = try sockets.socket(
@@ -48,17 +48,11 @@ struct Launcher {
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 
-  /// Ends a held process that will have no scope. Returns when no zombie of it is left either.
-  func abandon(_ process: LaunchProcess) async {
-    _ = await end(of: process, timeoutUSec: 0)
-  }
-
-  /// Returns once the program runs in its scope with its limits verified. On failure nothing is left.
-  /// `files` is what must be in place before the program runs; systemd works on the scope meanwhile.
-  func launch(
+  /// Has systemd make the scope around the parked process. `files` writes what must be in place before the program runs;
+  /// systemd works on the scope meanwhile. Returns when both are done.
+  func startScope(
     _ request: Request, _ process: LaunchProcess, files: @escaping @LoopActor () throws(LaunchFailure) -> Void
   ) async throws(LaunchFailure) -> RunningScope {
-    let unit = request.unit.description
     let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
     let writing = loopTask {
       Result { () throws(LaunchFailure) in
@@ -70,48 +64,67 @@ struct Launcher {
         try files()
       }
     }
-
+    let started: Result<Void, LaunchFailure>
     do throws(LaunchFailure) {
       try await startScope(request, process)
-      try await writing.value.get()
-      let cgroup: Cgroup
-      do throws(CgroupError) {
-        cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))
-      } catch {
-        throw LaunchFailure(stage: "scope", error: "ENOENT")
-      }
-      let pidfd: FileDescriptor
-      do throws(Errno) {
-        pidfd = try process.pidfd.duplicate()
-      } catch {
-        throw LaunchFailure(stage: "scope", error)
-      }
-      let generation = RunningScope(
-        unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
-        adopted: false)
-      // Before the release: a program that ends at once takes the cgroup, and these files, with it.
-      let wrong = generation.limitMismatches(request.tier)
-      if !wrong.isEmpty {
-        Log.event(
-          .limitsMismatch,
-          "\(unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
-          priority: .error, [("POD", request.unit.pod.description), ("POD_UNIT", unit)])
-        throw LaunchFailure(stage: "limits", error: "ERANGE")
-      }
-      // Bounded by the workload's own patience: the program must at least have begun by then.
-      try await begin(process, patience: request.workload.timeoutStartUSec)
-      sockets.keep(request.unit.pod)
-      return generation
+      started = .success(())
     } catch {
-      process.cancel()
-      _ = await writing.value
-      _ = try? await systemd.stopUnit(unit)
-      // AddRef would keep it loaded for as long as podd is on the bus.
-      try? await systemd.unreferenceUnit(unit)
-      await abandon(process)
-      ScopeJournalFields.withdraw(request.unit)
-      throw error
+      started = .failure(error)
     }
+    // Awaited in any case: what it writes must not come after the files have been taken away again.
+    let written = await writing.value
+    try started.get()
+    try written.get()
+    let cgroup: Cgroup
+    do throws(CgroupError) {
+      cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))
+    } catch {
+      throw LaunchFailure(stage: "scope", error: "ENOENT")
+    }
+    let pidfd: FileDescriptor
+    do throws(Errno) {
+      pidfd = try process.pidfd.duplicate()
+    } catch {
+      throw LaunchFailure(stage: "scope", error)
+    }
+    return RunningScope(
+      unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
+      adopted: false)
+  }
+
+  /// Compares the limits in force with the tier's. To be called before the release: a program that ends at once takes
+  /// the cgroup, and these files, with it.
+  func verifyLimits(of scope: RunningScope, _ request: Request) throws(LaunchFailure) {
+    let wrong = scope.limitMismatches(request.tier)
+    if wrong.isEmpty { return }
+    Log.event(
+      .limitsMismatch,
+      "\(scope.unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
+      priority: .error, [("POD", scope.unit.pod.description), ("POD_UNIT", scope.unit.description)])
+    throw LaunchFailure(stage: "limits", error: "ERANGE")
+  }
+
+  /// Lets the program begin. Returns when it runs.
+  func release(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
+    // Bounded by the workload's own patience: the program must at least have begun by then.
+    try await begin(process, patience: request.workload.timeoutStartUSec)
+    sockets.keep(request.unit.pod)
+  }
+
+  /// Ends a parked process that will have no scope. Returns when no zombie of it is left either.
+  func abandon(_ process: LaunchProcess) async {
+    _ = await end(of: process, timeoutUSec: 0)
+  }
+
+  /// The same when systemd was asked for its scope. Returns when nothing is left of either.
+  func abandon(_ request: Request, _ process: LaunchProcess) async {
+    let unit = request.unit.description
+    process.cancel()
+    _ = try? await systemd.stopUnit(unit)
+    // AddRef would keep it loaded for as long as podd is on the bus.
+    try? await systemd.unreferenceUnit(unit)
+    await abandon(process)
+    ScopeJournalFields.withdraw(request.unit)
   }
 
   private func startScope(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
@@ -130,8 +143,8 @@ struct Launcher {
       failure = LaunchFailure(stage: "scope", error: Errno.name(of: error.code))
       Log.warning("\(request.unit): systemd refused to start the scope: \(error.message)")
     }
-    // When the held process had failed first, its own words say why (facts 2). That it was killed before it had read its
-    // plan, which the kernel tells as ECONNRESET, is no such word.
+    // A process that failed before its scope was up says why itself (facts 2). ECONNRESET is no such answer: the kernel
+    // reports it for a process that was killed before it had read its plan.
     process.cancel()
     do throws(LaunchFailure) {
       try await process.waitForProgram(timeoutUSec: 1_000_000)
@@ -141,92 +154,13 @@ struct Launcher {
     throw failure
   }
 
-  private func plan(_ request: Request) -> LaunchPlan {
-    let expanded = request.workload.expand(request.placeholders)
-    return LaunchPlan.compose(
-      unit: request.unit, tier: request.tier, workload: request.workload, uid: request.record.uid,
-      command: expanded.execStart, environment: expanded.environment, names: request.placeholders,
-      host: Self.hostLayout)
-  }
-
-  /// Another process of the same program, which holds until it may ``enter(_:_:patience:)`` the scope.
-  func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
-    let record = request.record
-    let listening = try sockets.socket(
-      for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
-    return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
-  }
-
-  /// Lets it begin in a scope that runs. On failure nothing is left of it.
-  func enter(
-    _ process: LaunchProcess, _ generation: RunningScope, patience: UInt64
-  ) async throws(LaunchFailure) {
-    do throws(LaunchFailure) {
-      do throws(CgroupError) {
-        try generation.attach(process.pid)
-      } catch {
-        throw LaunchFailure(stage: "cgroup", error: "EIO")
-      }
-      try await begin(process, patience: patience)
-    } catch {
-      await abandon(process)
-      throw error
-    }
-  }
-
-  private func begin(_ process: LaunchProcess, patience: UInt64) async throws(LaunchFailure) {
-    do throws(LaunchFailure) {
-      try process.release()
-    } catch {
-      // It has ended before: its own words say why.
-      try await process.waitForProgram(timeoutUSec: 1_000_000)
-      throw error
-    }
-    try await process.waitForProgram(timeoutUSec: patience)
-  }
-
-  /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
-  /// at most TimeoutStartSec=, as with systemd.
-  func reload(_ request: Request, in generation: RunningScope) async throws(LaunchFailure) {
-    var request = request
-    request = Request(
-      unit: generation.unit, record: request.record, tier: request.tier, workload: request.workload)
-    let expanded = request.workload.expand(request.placeholders)
-    var workload = request.workload
-    workload.listen = .port
-    let plan = LaunchPlan.compose(
-      unit: generation.unit, tier: request.tier, workload: workload, uid: request.record.uid,
-      command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
-      host: Self.hostLayout)
-    let patience = request.workload.timeoutStartUSec
-    let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
-    try await enter(process, generation, patience: patience)
-    let reason = await end(of: process, timeoutUSec: patience)
-    if reason != .exited(0) {
-      throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
-    }
-  }
-
-  /// How a command ended, which no zombie outlives; nil when it had to be killed for taking too long.
-  private func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
-    let inTime = await EventLoop.main.wait(
-      descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
-    if inTime == 0 {
-      process.cancel()
-      _ = await EventLoop.main.wait(
-        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: nil)
-    }
-    guard let exit = RunningScope.exit(of: process.pid), inTime != 0 else { return nil }
-    return EndReason(exit)
-  }
-
   /// `/pods.slice/pods-free.slice/pod-001-1.scope`
   static func cgroupPath(_ unit: UnitName, tier: String) -> String {
     ControlGroup.scope(unit, tier: tier).path
   }
 
   /// Read once: a host does not change where its /bin is.
-  private static let hostLayout: HostLayout = {
+  static let hostLayout: HostLayout = {
     var links: [String: String] = [:]
     var directories: [String] = []
     for name in HostLayout.names {

@@ -7,9 +7,9 @@ import Systemd
 extension Pod {
   /// How the running generation can be replaced.
   var handover: Lifecycle.Handover {
-    guard let own, let workload = own.workload else { return .queue }
+    guard let current, let workload = current.workload else { return .queue }
     if workload.listen == .port { return .drain }
-    return own.overlaps(with: nextWorkload) ? .overlap : .queue
+    return current.overlaps(with: nextWorkload) ? .overlap : .queue
   }
 
   /// What the next generation would be launched with; nil when the settings do not parse.
@@ -24,41 +24,42 @@ extension Pod {
 
   /// Of a generation that was taken over. podd may have ended after it was told to go, or before it could tell it.
   func resumeStop() {
-    guard let event = lifecycle.resumption(own?.stopCause, drains: drains) else { return }
+    guard let event = lifecycle.resumption(current?.stopCause, drains: drains) else { return }
     handle(event)
   }
 
-  private var drains: Bool { generation != nil && workload?.listen == .port }
+  private var drains: Bool { scope != nil && workload?.listen == .port }
 
   // MARK: Programs that bind by themselves
 
   /// Returns through `drained`, for which the lifecycle waits.
-  func drain(_ run: Generation) async {
-    let patience = run.workload?.timeoutDrainUSec ?? Workload.defaultDrainUSec
+  func drain(_ generation: Generation) async {
+    let patience = generation.workload?.timeoutDrainUSec ?? Workload.defaultDrainUSec
     let deadline = EventLoop.main.now().after(patience)
     if heldSince == nil { heldSince = EventLoop.main.now() }
     await host.frontDoors.hold(name, timeoutUSec: patience)
-    guard run === own, state == .draining else { return }
+    guard generation === current, state == .draining else { return }
     // Long enough for the drain, the stop and the next start; were podd to end now, it would not be for good.
-    let bound = patience.after(run.workload?.timeoutStopUSec ?? 0).after(run.workload?.timeoutStartUSec ?? 0)
+    let bound = patience.after(generation.workload?.timeoutStopUSec ?? 0).after(
+      generation.workload?.timeoutStartUSec ?? 0)
     if !(await host.firewall.hold(name, address: record.address, port: record.port, timeoutUSec: bound)) {
       Log.warning("\(name): new connections cannot be held off while it drains; some may be refused")
     }
     // Over before it was in force: the release may have come first.
-    guard run === own, state == .draining else {
+    guard generation === current, state == .draining else {
       if heldSince == nil { await host.firewall.release(name) }
       return
     }
-    let left = await waitForConnections(run, until: deadline)
-    guard run === own, state == .draining else { return }
-    if left > 0 { cut(run, left, afterUSec: patience) }
+    let left = await waitForConnections(generation, until: deadline)
+    guard generation === current, state == .draining else { return }
+    if left > 0 { cut(generation, left, afterUSec: patience) }
     handle(.drained)
   }
 
   /// How many connections are left when the time is over.
-  private func waitForConnections(_ run: Generation, until deadline: UInt64) async -> Int {
+  private func waitForConnections(_ generation: Generation, until deadline: UInt64) async -> Int {
     var pause: UInt64 = 2_000
-    while run === own && state == .draining {
+    while generation === current && state == .draining {
       let count: Int
       do throws(Errno) {
         count = try usersConnections().count
@@ -88,8 +89,8 @@ extension Pod {
 
   // MARK: Connections that were cut
 
-  private func cut(_ run: Generation, _ count: Int, afterUSec patience: UInt64) {
-    run.cutConnections = count
+  private func cut(_ generation: Generation, _ count: Int, afterUSec patience: UInt64) {
+    generation.cutConnections = count
     let seconds = Double(patience / 100_000) / 10
     let fields = journalFields + [("POD_CONNECTIONS", String(count))]
     let text =
@@ -113,32 +114,32 @@ extension Pod {
   var connections: Int? { try? usersConnections().count }
 
   /// The connections that a generation which is being stopped has not finished; nil when the kernel does not tell.
-  private func openConnections(of run: Generation) -> Int? {
-    guard let generation = run.generation,
+  private func openConnections(of generation: Generation) -> Int? {
+    guard let scope = generation.scope,
       let all = try? usersConnections()
     else { return nil }
     // Looking through a program's descriptors takes time: only where another generation has some too.
-    if all.isEmpty || own == nil || beside == nil { return all.count { $0.isAccepted } }
-    guard let sockets = try? Connections.sockets(of: generation.processes) else { return nil }
+    if all.isEmpty || current == nil || other == nil { return all.count { $0.isAccepted } }
+    guard let sockets = try? Connections.sockets(of: scope.processes) else { return nil }
     return Connections.owned(all, by: sockets).count
   }
 
   /// While systemd waits for a program that was told to stop: whatever is open when its patience ends is cut. The
   /// last look is a moment before that, more than a timer may be late: of a program that systemd has killed nothing is
   /// left to count.
-  func watchConnections(of run: Generation, _ generation: RunningScope) async {
-    let patience = run.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
+  func watchConnections(of generation: Generation, _ scope: RunningScope) async {
+    let patience = generation.workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
     let deadline = EventLoop.main.now().after(patience - min(patience / 10, 100_000))
     var left = 0
     var pause: UInt64 = 20_000
-    while generation.isPopulated {
+    while scope.isPopulated {
       let now = EventLoop.main.now()
       if now >= deadline { break }
       // Most have ended by then, and nobody need have counted.
       await EventLoop.main.sleep(min(pause, deadline - now))
       pause = min(pause * 2, 500_000)
-      left = openConnections(of: run) ?? left
+      left = openConnections(of: generation) ?? left
     }
-    if EventLoop.main.now() >= deadline && left > 0 { cut(run, left, afterUSec: patience) }
+    if EventLoop.main.now() >= deadline && left > 0 { cut(generation, left, afterUSec: patience) }
   }
 }

@@ -5,39 +5,39 @@ import Systemd
 
 /// How a generation begins: from the decision to a program that is ready.
 extension Pod {
-  func request(_ run: Generation, _ unit: UnitName) -> Launcher.Request? {
-    guard let tier = run.tier, let workload = run.workload else { return nil }
+  func request(_ generation: Generation, _ unit: UnitName) -> Launcher.Request? {
+    guard let tier = generation.tier, let workload = generation.workload else { return nil }
     return Launcher.Request(unit: unit, record: record, tier: tier, workload: workload)
   }
 
-  func launch(_ run: Generation) async {
+  func launch(_ generation: Generation) async {
     await host.strayScopes.waitUntilGone(name)
-    await makeRoom(for: run)
+    await makeRoom(for: generation)
     await host.launchSlots.acquire()
     defer { host.launchSlots.release() }
     // While the bus is away nothing can be launched; that is no fault of the pod's.
     await host.busConnected()
-    guard !run.isCancelled else {
+    guard !generation.isCancelled else {
       // Stopped while it waited for its turn.
-      return handle(run, own: .ended(.operator), beside: .besideEnded(.operator))
+      return handle(generation, own: .ended(.operator), beside: .besideEnded(.operator))
     }
-    armStartTimeout(run, Workload.defaultTimeoutUSec)
+    armStartTimeout(generation, Workload.defaultTimeoutUSec)
     do throws(LaunchFailure) {
-      let generation = try await launchGeneration(run)
-      started(run, generation)
+      let scope = try await launchGeneration(generation)
+      started(generation, scope)
     } catch {
-      run.held = nil
+      generation.parked = nil
       let reason = error.reason
       // Of what was stopped on its way, the reason of the stop is told.
-      if !run.isCancelled { tellLaunchFailure(run, reason) }
-      closeFirewall(after: run)
-      handle(run, own: .launchFailed(reason), beside: .besideEnded(reason))
+      if !generation.isCancelled { tellLaunchFailure(generation, reason) }
+      closeFirewall(after: generation)
+      handle(generation, own: .launchFailed(reason), beside: .besideEnded(reason))
     }
   }
 
-  private func tellLaunchFailure(_ run: Generation, _ reason: EndReason) {
+  private func tellLaunchFailure(_ generation: Generation, _ reason: EndReason) {
     let text = "\(name) could not be launched: \(reason)"
-    let unit = run.unit.map { [("POD_UNIT", $0.description)] } ?? []
+    let unit = generation.unit.map { [("POD_UNIT", $0.description)] } ?? []
     let fields = journalFields + [("POD_REASON", reason.description)] + unit
     Log.event(.podLaunchFailed, text, priority: .error, fields)
     if case .launchFailed("limits", _) = reason {
@@ -49,21 +49,21 @@ extension Pod {
 
   /// At most one generation serves a pod's data, unless its workload says that two may, and never three: what
   /// is on its way out is waited for.
-  private func makeRoom(for run: Generation) async {
-    while run === own, let second = beside, !run.isCancelled {
-      if second.generation != nil && second.overlaps(with: nextWorkload) { return }
-      stop(second)
-      await waitForSecondsEnd()
+  private func makeRoom(for generation: Generation) async {
+    while generation === current, let other, !generation.isCancelled {
+      if other.scope != nil && other.overlaps(with: nextWorkload) { return }
+      stop(other)
+      await waitForOthersEnd()
     }
   }
 
-  private func armStartTimeout(_ run: Generation, _ after: UInt64) {
-    run.timer = newTimer(after) { [weak run] pod in
-      if let run { pod.handle(run, own: .startTimeout, beside: .successorTimeout) }
+  private func armStartTimeout(_ generation: Generation, _ after: UInt64) {
+    generation.timer = newTimer(after) { [weak generation] pod in
+      if let generation { pod.handle(generation, own: .startTimeout, beside: .successorTimeout) }
     }
   }
 
-  private func launchGeneration(_ run: Generation) async throws(LaunchFailure) -> RunningScope {
+  private func launchGeneration(_ generation: Generation) async throws(LaunchFailure) -> RunningScope {
     let tier: Tier
     let source: WorkloadSource
     do throws(Configuration.Failure) {
@@ -74,10 +74,10 @@ extension Pod {
       throw LaunchFailure(stage: "settings", error: "EINVAL")
     }
     let workload = source.workload
-    run.tier = tier
-    run.source = source
+    generation.tier = tier
+    generation.source = source
     // It reads its users file as it starts; whoever comes from here on is told of afterwards.
-    run.usersAreStale = false
+    generation.usersAreStale = false
     let expected = Launcher.Request(
       unit: UnitName(pod: name, generation: record.generation + 1), record: record, tier: tier,
       workload: workload)
@@ -85,14 +85,14 @@ extension Pod {
     // While the disk is waited for; what the store has to say decides whether it goes on.
     let preparing = loopTask { () -> Result<LaunchProcess, LaunchFailure> in
       Result { () throws(LaunchFailure) in
-        let process = try launcher.prepare(expected)
-        run.held = process
+        let process = try launcher.park(expected)
+        generation.parked = process
         return process
       }
     }
     let users: [UserRecord]
     do throws(LaunchFailure) {
-      users = try await begin(run, expected.unit)
+      users = try await begin(generation, expected.unit)
     } catch {
       if case .success(let process) = await preparing.value { await launcher.abandon(process) }
       throw error
@@ -104,27 +104,41 @@ extension Pod {
       await launcher.abandon(process)
       throw error
     }
-    armStartTimeout(run, workload.timeoutStartUSec)
-    return try await launcher.launch(expected, process) { () throws(LaunchFailure) in
-      do throws(UsersFile.Failure) {
-        try self.writeUsersFile(users, for: run)
-      } catch {
-        Log.error("\(self.name): \(error)")
-        if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
-        throw LaunchFailure(stage: "users", error: "EINVAL")
+    armStartTimeout(generation, workload.timeoutStartUSec)
+    do throws(LaunchFailure) {
+      let scope = try await launcher.startScope(expected, process) { () throws(LaunchFailure) in
+        try self.writeUsersFile(users, asLaunching: generation)
       }
+      try launcher.verifyLimits(of: scope, expected)
+      try await launcher.release(expected, process)
+      return scope
+    } catch {
+      await launcher.abandon(expected, process)
+      throw error
+    }
+  }
+
+  private func writeUsersFile(
+    _ users: [UserRecord], asLaunching generation: Generation
+  ) throws(LaunchFailure) {
+    do throws(UsersFile.Failure) {
+      try writeUsersFile(users, for: generation)
+    } catch {
+      Log.error("\(name): \(error)")
+      if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }
+      throw LaunchFailure(stage: "users", error: "EINVAL")
     }
   }
 
   /// Writes the generation down, before systemd hears of it, and asks who is placed here.
-  private func begin(_ run: Generation, _ unit: UnitName) async throws(LaunchFailure) -> [UserRecord] {
+  private func begin(_ generation: Generation, _ unit: UnitName) async throws(LaunchFailure) -> [UserRecord] {
     let begun: (generation: Int, users: [UserRecord])
     do throws(StoreError) {
       let name = name
       let now = Int64(realtimeNow())
       let restart = lifecycle.restarts > UInt64(max(0, record.restarts))
       let createdAt = record.createdAt
-      let workload = run.source?.record
+      let workload = generation.source?.record
       begun = try await host.store.run { store throws(StoreError) in
         (
           try store.beginGeneration(
@@ -137,7 +151,7 @@ extension Pod {
       throw LaunchFailure(stage: "store", error: "EIO")
     }
     record.generation = begun.generation
-    run.unit = UnitName(pod: name, generation: begun.generation)
+    generation.unit = UnitName(pod: name, generation: begun.generation)
     record.restarts = Int(clamping: lifecycle.restarts)
     guard begun.generation == unit.generation else {
       Log.error("\(name): generation \(begun.generation) is on record where \(unit.generation) comes next")
@@ -146,29 +160,29 @@ extension Pod {
     return begun.users
   }
 
-  private func started(_ run: Generation, _ generation: RunningScope) {
-    run.held = nil
-    run.generation = generation
-    generation.notifiedReady = run.saidReady
-    if !run.usersAreStale { DeliveredUsers.record(usersWritten, of: name) }
-    watch(run, generation)
+  private func started(_ generation: Generation, _ scope: RunningScope) {
+    generation.parked = nil
+    generation.scope = scope
+    scope.notifiedReady = generation.saidReady
+    if !generation.usersAreStale { DeliveredUsers.record(usersWritten, of: name) }
+    watch(generation, scope)
     Log.event(
-      .podStarted, "\(name) started as \(generation.unit), main process \(generation.pid).",
-      journalFields + [("POD_UNIT", generation.unit.description)])
-    recordStart(generation)
-    if run.isCancelled {
+      .podStarted, "\(name) started as \(scope.unit), main process \(scope.pid).",
+      journalFields + [("POD_UNIT", scope.unit.description)])
+    recordStart(scope)
+    if generation.isCancelled {
       // The stop came while the scope was being made.
-      stop(run)
+      stop(generation)
     } else {
-      awaitReadiness(run)
+      awaitReadiness(generation)
     }
   }
 
   /// Writes down which process it is, by which the next podd knows it again.
-  func recordStart(_ generation: RunningScope) {
-    let unit = generation.unit
-    let pid = generation.pid
-    let ticks = generation.startTicks
+  func recordStart(_ scope: RunningScope) {
+    let unit = scope.unit
+    let pid = scope.pid
+    let ticks = scope.startTicks
     let invocation = Files.linkTarget("/run/systemd/units/invocation:\(unit)") ?? ""
     let now = Int64(realtimeNow())
     host.write("the start of \(unit)") { store throws(StoreError) in
@@ -178,20 +192,20 @@ extension Pod {
     }
   }
 
-  private func watch(_ run: Generation, _ generation: RunningScope) {
-    generation.watchCgroup(
+  private func watch(_ generation: Generation, _ scope: RunningScope) {
+    scope.watchCgroup(
       onFreeze: { [weak self] isFrozen in
-        if run === self?.own { self?.handle(isFrozen ? .frozen : .thawed) }
-      }, onEmpty: { [weak self] in self?.scopeIsEmpty(run, generation) })
-    host.sliceOOMs.begin(above: generation.cgroupPath)
-    run.pressure = host.pressure.watch(self, path: generation.cgroupPath)
-    host.memory.began(run, of: self)
-    watchProcess(run, generation)
+        if generation === self?.current { self?.handle(isFrozen ? .frozen : .thawed) }
+      }, onEmpty: { [weak self] in self?.scopeIsEmpty(generation, scope) })
+    host.sliceOOMs.begin(above: scope.cgroupPath)
+    generation.pressure = host.pressure.watch(self, path: scope.cgroupPath)
+    host.memory.began(generation, of: self)
+    watchProcess(generation, scope)
   }
 
-  func watchProcess(_ run: Generation, _ generation: RunningScope) {
+  func watchProcess(_ generation: Generation, _ scope: RunningScope) {
     do throws(Errno) {
-      try generation.watchProcess { [weak self] in self?.mainProcessEnded(run, generation) }
+      try scope.watchProcess { [weak self] in self?.mainProcessEnded(generation, scope) }
     } catch {
       Log.error("\(name): cannot watch its main process: \(error)")
     }
@@ -201,80 +215,80 @@ extension Pod {
 
   /// A scope found running: podd was restarted.
   func adopt(
-    _ generation: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
+    _ scope: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
   ) {
-    let run = adopted(generation, begun, tier, source)
+    let generation = adopted(scope, begun, tier, source)
     let workload = source?.workload
     let ready = begun.readyAt != nil
-    generation.notifiedReady = ready
+    scope.notifiedReady = ready
     host.firewall.note(name, uid: record.uid, words: workload?.ipAddressAllow ?? [])
-    adopt(run, ready: ready, since: begun.readyAt.map { UInt64(max(0, $0)) })
-    watch(run, generation)
+    adopt(generation, ready: ready, since: begun.readyAt.map { UInt64(max(0, $0)) })
+    watch(generation, scope)
     if ready {
-      watchHealth(run)
-      if let workers = workers(of: run) {
-        workers.adopt(generation.otherRoots())
+      watchHealth(generation)
+      if let workers = workers(of: generation) {
+        workers.adopt(scope.otherRoots())
         workers.fill()
       }
     } else {
-      armStartTimeout(run, workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec)
-      awaitReadiness(run)
+      armStartTimeout(generation, workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec)
+      awaitReadiness(generation)
     }
   }
 
   /// The one that was being relieved, or was to relieve and never got ready: it is led to its end.
   func adoptPredecessor(
-    _ generation: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
+    _ scope: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?
   ) {
-    let run = adopted(generation, begun, tier, source)
-    adoptPredecessor(run)
-    watch(run, generation)
-    stop(run)
+    let generation = adopted(scope, begun, tier, source)
+    adoptPredecessor(generation)
+    watch(generation, scope)
+    stop(generation)
   }
 
   private func adopted(
-    _ generation: RunningScope, _ begun: GenerationRecord, _ tier: Tier?, _ source: WorkloadSource?
+    _ scope: RunningScope, _ begun: GenerationRecord, _ tier: Tier?, _ source: WorkloadSource?
   ) -> Generation {
-    let run = Generation()
-    run.begunAt = UInt64(max(0, begun.begunAt))
-    run.unit = generation.unit
-    (run.stopCause, run.isStopAskedOnRecord) = (begun.stopCause, begun.stopAsked)
-    run.generation = generation
-    run.tier = tier
-    run.source = source
+    let generation = Generation()
+    generation.begunAt = UInt64(max(0, begun.begunAt))
+    generation.unit = scope.unit
+    (generation.stopCause, generation.isStopAskedOnRecord) = (begun.stopCause, begun.stopAsked)
+    generation.scope = scope
+    generation.tier = tier
+    generation.source = source
     Log.event(
-      .podAdopted, "\(name) runs on as \(generation.unit), main process \(generation.pid).",
-      journalFields + [("POD_UNIT", generation.unit.description)])
-    return run
+      .podAdopted, "\(name) runs on as \(scope.unit), main process \(scope.pid).",
+      journalFields + [("POD_UNIT", scope.unit.description)])
+    return generation
   }
 
   // MARK: Readiness
 
-  private func awaitReadiness(_ run: Generation) {
-    guard let workload = run.workload, let generation = run.generation else { return }
-    if generation.notifiedReady {
-      becameReady(run)
+  private func awaitReadiness(_ generation: Generation) {
+    guard let workload = generation.workload, let scope = generation.scope else { return }
+    if scope.notifiedReady {
+      becameReady(generation)
       return
     }
     // An adopted program may have said READY=1 while podd was away: then its probe tells.
-    if workload.type == .notify && !generation.adopted { return }
+    if workload.type == .notify && !scope.adopted { return }
     guard let probe = workload.probe else {
-      becameReady(run)
+      becameReady(generation)
       return
     }
-    loopTask { await self.probeUntilReady(run, probe, timeoutUSec: workload.probeTimeoutUSec) }
+    loopTask { await self.probeUntilReady(generation, probe, timeoutUSec: workload.probeTimeoutUSec) }
   }
 
   /// A program that binds by itself raises no event when it is there: asked again and again, at growing
   /// intervals, until the start timeout ends it.
-  private func probeUntilReady(_ run: Generation, _ probe: Workload.Probe, timeoutUSec: UInt64) async {
+  private func probeUntilReady(_ generation: Generation, _ probe: Workload.Probe, timeoutUSec: UInt64) async {
     var pause: UInt64 = 10_000
-    while run === own && state == .starting {
+    while generation === current && state == .starting {
       let answer = await Prober.ask(probe, record, timeoutUSec: timeoutUSec) { self.probePort = $0 }
-      guard run === own && state == .starting else { return }
+      guard generation === current && state == .starting else { return }
       if case .alive = answer {
         probePort = nil
-        becameReady(run)
+        becameReady(generation)
         return
       }
       await EventLoop.main.sleep(pause)
@@ -282,88 +296,91 @@ extension Pod {
     }
   }
 
-  private func becameReady(_ run: Generation) {
-    if run === own {
+  private func becameReady(_ generation: Generation) {
+    if generation === current {
       guard state == .starting else { return }
       handle(.ready)
-      logReadiness(run)
-      host.write("the readiness of \(name)", readiness(of: run, at: since))
-      afterReadiness(run)
-    } else if run === beside, !run.isStopping {
-      loopTask { await self.relieve(by: run) }
+      logReadiness(generation)
+      host.write("the readiness of \(name)", readiness(of: generation, at: since))
+      afterReadiness(generation)
+    } else if generation === other, !generation.isStopping {
+      loopTask { await self.relieve(by: generation) }
     }
   }
 
   /// The successor's readiness is on the disk before the one that serves is told to go: were podd to end in
   /// between, the next one would know which of the two to keep.
-  private func relieve(by run: Generation) async {
+  private func relieve(by generation: Generation) async {
     let readyAt = realtimeNow()
     do throws(StoreError) {
-      try await host.store.run(readiness(of: run, at: readyAt))
+      try await host.store.run(readiness(of: generation, at: readyAt))
     } catch {
       Log.error("Cannot record the readiness of \(name): \(error)")
     }
     // The one that served may have died meanwhile.
-    workers(of: run)
-    handle(run, own: .ready, beside: .successorReady, at: readyAt)
-    guard run === own, state == .ready else { return }
-    logReadiness(run)
-    afterReadiness(run)
+    workers(of: generation)
+    handle(generation, own: .ready, beside: .successorReady, at: readyAt)
+    guard generation === current, state == .ready else { return }
+    logReadiness(generation)
+    afterReadiness(generation)
   }
 
-  private func logReadiness(_ run: Generation) {
+  private func logReadiness(_ generation: Generation) {
     Log.event(
-      .podReady, "\(name) is ready.", journalFields + [("POD_UNIT", run.unit?.description ?? "")])
+      .podReady, "\(name) is ready.", journalFields + [("POD_UNIT", generation.unit?.description ?? "")])
   }
 
   /// - Parameter time: Also what is shown as `since`, so that the next podd shows the same. CLOCK_REALTIME, microseconds.
   private func readiness(
-    of run: Generation, at time: UInt64
+    of generation: Generation, at time: UInt64
   ) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
-    let unit = run.unit
+    let unit = generation.unit
     return { store throws(StoreError) in
       if let unit { try store.generationReady(unit, now: Int64(time)) }
     }
   }
 
-  private func afterReadiness(_ run: Generation) {
+  private func afterReadiness(_ generation: Generation) {
     tellStaleUsers()
-    watchHealth(run)
-    host.workloadVersions.served(run, of: self)
-    workers(of: run)?.fill()
+    watchHealth(generation)
+    host.workloadVersions.served(generation, of: self)
+    workers(of: generation)?.fill()
     // Of a generation that died before it had relieved it wholly.
-    if run.workers == nil { crewIsComplete(run) }
+    if generation.workers == nil { workersAreComplete(generation) }
   }
 
   /// Made when it is asked for first: before the predecessor is told to go.
   @discardableResult
-  private func workers(of run: Generation) -> Workers? {
-    if run.workers == nil { run.workers = Workers(run, of: self) }
-    return run.workers
+  private func workers(of generation: Generation) -> Workers? {
+    if generation.workers == nil { generation.workers = Workers(generation, of: self) }
+    return generation.workers
   }
 
   /// What a process of the pod said on the notify socket. With two generations, its cgroup tells whose it is.
   func notified(_ pid: pid_t, _ lines: [Substring]) {
-    guard lines.contains("READY=1"), let run = speaker(pid) else { return }
-    if run.workers?.notified(pid) ?? false { return }
-    guard let generation = run.generation else {
+    guard lines.contains("READY=1"), let generation = speaker(pid) else { return }
+    if generation.workers?.notified(pid) ?? false { return }
+    guard let scope = generation.scope else {
       // Said before pod-launch's control socket told that the program runs: taken up by started().
-      run.saidReady = true
+      generation.saidReady = true
       return
     }
-    generation.notifiedReady = true
-    if run === own, let waiting = reloadAnswered {
+    scope.notifiedReady = true
+    if generation === current, let waiting = reloadAnswered {
       reloadAnswered = nil
       waiting.resume()
     }
-    if run.workload?.type == .notify { becameReady(run) }
+    if generation.workload?.type == .notify { becameReady(generation) }
   }
 
   private func speaker(_ pid: pid_t) -> Generation? {
-    let runs = [own, beside].compactMap { $0 }
-    guard runs.count > 1 else { return runs.first }
-    if let exact = runs.first(where: { $0.generation?.pid == pid || $0.held?.pid == pid }) { return exact }
+    let generations = [current, other].compactMap { $0 }
+    guard generations.count > 1 else { return generations.first }
+    if let exact = generations.first(where: { $0.scope?.pid == pid || $0.parked?.pid == pid }) {
+      return exact
+    }
     let unit = ProcessIdentity.cgroup(of: pid)?.split(separator: "/").last
-    return runs.first { run in unit.map { run.unit?.description == String($0) } ?? false } ?? runs.last
+    return generations.first { generation in unit.map { generation.unit?.description == String($0) } ?? false
+    } ?? generations.last
   }
 }

@@ -10,22 +10,22 @@ final class Liveness {
   private(set) var askedAt: UInt64?
 
   private unowned let pod: Pod
-  private unowned let run: Generation
+  private unowned let generation: Generation
   private var timer: EventSource?
 
   /// Wake-ups of podd are shared by all probes that fall into such a part of their period.
   private static let accuracy: UInt64 = 5
 
   /// Nil for a workload without a probe.
-  init?(_ run: Generation, of pod: Pod) {
-    guard run.workload?.probe != nil else { return nil }
-    self.run = run
+  init?(_ generation: Generation, of pod: Pod) {
+    guard generation.workload?.probe != nil else { return nil }
+    self.generation = generation
     self.pod = pod
     arm(isFirst: true)
   }
 
   private func arm(isFirst: Bool = false) {
-    guard let period = run.workload?.probeUSec else { return }
+    guard let period = generation.workload?.probeUSec else { return }
     let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
     do throws(Errno) {
       timer = try EventSource.timer(
@@ -40,11 +40,11 @@ final class Liveness {
 
   private func fired() {
     // A pod that is frozen, or on its way out, is not asked.
-    guard pod.own === run, pod.state == .ready, !run.isStopping else {
-      if pod.own === run, pod.state.hasScope { arm() }
+    guard pod.current === generation, pod.state == .ready, !generation.isStopping else {
+      if pod.current === generation, pod.state.hasScope { arm() }
       return
     }
-    guard let workload = run.workload, let probe = workload.probe else { return }
+    guard let workload = generation.workload, let probe = workload.probe else { return }
     let (pod, record) = (pod, pod.record)
     let patience = workload.probeTimeoutUSec
     loopTask { [weak self] in
@@ -58,9 +58,9 @@ final class Liveness {
     // Somebody else may have that port from now on.
     if answer == .alive { pod.probePort = nil }
     let failuresBefore = health.failures
-    let limit = run.workload?.probeFailures ?? 1
+    let limit = generation.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)
-    guard pod.own === run, pod.state == .ready, !run.isStopping else { return arm() }
+    guard pod.current === generation, pod.state == .ready, !generation.isStopping else { return arm() }
     if case .silent(let error) = answer {
       Log.warning(
         "\(pod.name) does not answer its probe (\(health.failures) of \(limit)): \(error)")

@@ -33,8 +33,8 @@ struct HostViews {
     var row = PodRow(
       pod: pod.name.description, tier: record.tier, state: pod.state.rawValue, address: record.address,
       frontAddress: record.frontAddress, port: UInt16(clamping: record.port))
-    row.unit = pod.generation?.unit.description
-    row.mainPID = pod.generation.map { UInt32(clamping: $0.pid) }
+    row.unit = pod.scope?.unit.description
+    row.mainPID = pod.scope.map { UInt32(clamping: $0.pid) }
     row.users = UInt32(clamping: record.users)
     row.generation = UInt64(max(0, record.generation))
     row.restarts = pod.lifecycle.restarts
@@ -104,24 +104,24 @@ struct HostViews {
     }
     var entries = row(pod, memoryMax: tier?.memoryMax).properties
     let next = pod.nextEvent
-    let liveness = pod.own?.liveness
+    let liveness = pod.current?.liveness
     let workload = pod.workload
-    let generation = pod.generation
+    let scope = pod.scope
     func number(_ file: String) -> UInt64 {
-      generation?.number(file) ?? PodBus.noSize
+      scope?.number(file) ?? PodBus.noSize
     }
     entries += [
       ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
       ("StateReason", .string(stateReason(pod))),
       ("Wanted", .string(pod.record.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
-      ("ControlGroup", .string(generation?.cgroupPath ?? "")),
+      ("ControlGroup", .string(scope?.cgroupPath ?? "")),
       ("DataDirectory", .string(UserData.directory(of: name))),
       ("MemoryHigh", .uint(tier?.memoryHigh ?? PodBus.noSize)),
       ("MemoryPeak", .uint(number("memory.peak"))),
       ("TasksCurrent", .uint(number("pids.current"))),
       ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
-      ("CPUUsageNSec", .uint(generation?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
+      ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
       ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
       ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
       ("UserNames", .array(users.map { .string($0.name) })),
@@ -138,9 +138,9 @@ struct HostViews {
       ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
       ("Overlap", .bool(workload?.overlap ?? false)),
       ("Listen", .string(workload?.listen.rawValue ?? "")),
-      ("Workers", .uint(UInt64(generation == nil ? 0 : 1 + (pod.own?.workers?.count ?? 0)))),
+      ("Workers", .uint(UInt64(scope == nil ? 0 : 1 + (pod.current?.workers?.count ?? 0)))),
     ]
-    if let text = generation?.read("memory.pressure"), let line = text.split(separator: "\n").first {
+    if let text = scope?.read("memory.pressure"), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
     }
     entries += leakProperties(of: pod)
@@ -159,9 +159,9 @@ struct HostViews {
     switch pod.state {
     case .ready:
       switch pod.lifecycle.beside {
-      case .successor: "its successor \(pod.beside?.unit?.description ?? "") is on its way"
+      case .successor: "its successor \(pod.other?.unit?.description ?? "") is on its way"
       case .failing: "its successor did not come and is being stopped"
-      case .predecessor: "its predecessor \(pod.beside?.unit?.description ?? "") finishes its requests"
+      case .predecessor: "its predecessor \(pod.other?.unit?.description ?? "") finishes its requests"
       case nil: ""
       }
     case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
@@ -205,7 +205,7 @@ struct HostViews {
         ("Address", .string(pod?.record.address ?? "")),
         ("FrontAddress", .string(pod?.record.frontAddress ?? "")),
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
-        ("Unit", .string(pod?.generation?.unit.description ?? "")),
+        ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
         ("DataDirectory", .string(user.pod.map { UserData.directory(of: name, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),

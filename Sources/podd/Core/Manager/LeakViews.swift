@@ -5,7 +5,7 @@ import Systemd
 extension HostViews {
   /// The leak properties of GetPod. Slopes are in bytes per second.
   func leakProperties(of pod: Pod) -> [(key: String, value: Variant)] {
-    guard let memory = pod.own?.memory else { return [("LeakVerdict", .string(""))] }
+    guard let memory = pod.current?.memory else { return [("LeakVerdict", .string(""))] }
     let finding = memory.finding
     let (verdict, next, until) = memory.verdict.words(isLeak: finding.isLeak)
     return [

@@ -51,8 +51,8 @@ final class Usage {
     row.restarts = pod.lifecycle.restarts
     row.users = UInt32(clamping: pod.record.users)
     row.generation = UInt64(max(0, pod.record.generation))
-    if let generation = pod.generation {
-      let reading = reading(pod.name, generation)
+    if let scope = pod.scope {
+      let reading = reading(pod.name, scope)
       row.memoryCurrent = reading.current
       row.memoryAnon = pod.memory(maxAge: host.settings.memorySampleUSec)?.anon
       row.pressure = reading.pressure
@@ -62,16 +62,16 @@ final class Usage {
     return row
   }
 
-  private func reading(_ name: PodName, _ generation: RunningScope) -> Reading {
+  private func reading(_ name: PodName, _ scope: RunningScope) -> Reading {
     let now = EventLoop.main.now()
-    if let last = readings[name], last.generation == generation.unit.generation, last.at + Self.maxAge > now {
+    if let last = readings[name], last.generation == scope.unit.generation, last.at + Self.maxAge > now {
       return last
     }
-    let pressure = generation.read("memory.pressure").flatMap { try? CgroupFiles.pressure($0).some.avg10 }
+    let pressure = scope.read("memory.pressure").flatMap { try? CgroupFiles.pressure($0).some.avg10 }
     let new = Reading(
-      at: now, generation: generation.unit.generation, current: generation.number("memory.current"),
+      at: now, generation: scope.unit.generation, current: scope.number("memory.current"),
       pressure: pressure.map { UInt32(($0 * 100).rounded()) },
-      cpu: generation.cpuUsage)
+      cpu: scope.cpuUsage)
     readings[name] = new
     return new
   }

@@ -34,12 +34,12 @@ final class LeakWatch {
   /// After each round of samples.
   func decide() {
     let leaking = host.pods.values.compactMap { pod -> (Pod, Generation, RunMemory)? in
-      guard let run = pod.own, let memory = run.memory else { return nil }
+      guard let generation = pod.current, let memory = generation.memory else { return nil }
       guard memory.finding.isLeak else {
         memory.verdict = .nothing
         return nil
       }
-      return (pod, run, memory)
+      return (pod, generation, memory)
     }
     guard !leaking.isEmpty else {
       toldVersions = []
@@ -51,8 +51,10 @@ final class LeakWatch {
     let urgent = leaking.sorted {
       ($0.2.finding.timeToLimit ?? .infinity) < ($1.2.finding.timeToLimit ?? .infinity)
     }
-    for (pod, run, memory) in urgent where pod.state == .ready {
-      act(pod, run, memory, isOfTheVersion: run.source.map { alike.contains($0.version) } ?? false, now)
+    for (pod, generation, memory) in urgent where pod.state == .ready {
+      act(
+        pod, generation, memory,
+        isOfTheVersion: generation.source.map { alike.contains($0.version) } ?? false, now)
     }
   }
 
@@ -60,15 +62,19 @@ final class LeakWatch {
   private func versionsThatLeak() -> Set<String> {
     var findings: [String: [LeakDetector.Finding]] = [:]
     for pod in host.pods.values where pod.state == .ready {
-      guard let run = pod.own, let version = run.source?.version, let memory = run.memory else { continue }
+      guard let generation = pod.current, let version = generation.source?.version,
+        let memory = generation.memory
+      else { continue }
       findings[version, default: []].append(memory.finding)
     }
     return Set(findings.filter { LeakSiblings.isOfTheVersion($0.value) }.keys)
   }
 
-  private func act(_ pod: Pod, _ run: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: UInt64) {
+  private func act(
+    _ pod: Pod, _ generation: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: UInt64
+  ) {
     var policy = LeakPolicy()
-    let tier = (try? host.configuration.tier(pod.record.tier))?.tier ?? run.tier
+    let tier = (try? host.configuration.tier(pod.record.tier))?.tier ?? generation.tier
     policy.action = tier?.leakAction ?? host.settings.leakAction
     policy.recyclesPerHour = host.settings.leakRecyclesPerHour
     var situation = LeakPolicy.Situation(now: now, finding: memory.finding)
@@ -80,7 +86,7 @@ final class LeakWatch {
     switch memory.verdict {
     case .nothing: break
     case .wait(let reason, _): tell(pod, memory, reason.clause, isAlert: false)
-    case .alert(.version, _): tellVersion(pod, run, memory)
+    case .alert(.version, _): tellVersion(pod, generation, memory)
     case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
       if let hindrance = host.memory.hindrance(pod) {
@@ -114,8 +120,8 @@ final class LeakWatch {
     if isAlert { host.alerts.raise(.leak, [("MESSAGE", text)] + fields) }
   }
 
-  private func tellVersion(_ pod: Pod, _ run: Generation, _ memory: RunMemory) {
-    guard let source = run.source, toldVersions.insert(source.version).inserted else { return }
+  private func tellVersion(_ pod: Pod, _ generation: Generation, _ memory: RunMemory) {
+    guard let source = generation.source, toldVersions.insert(source.version).inserted else { return }
     let finding = memory.finding
     let text =
       "The pods of workload \(source.workload.name) leak memory alike, \(pod.name) first; none is recycled, because "

@@ -50,8 +50,8 @@ final class MemoryHistory {
 
   /// Takes a sample of a running pod. Once a minute, what was gathered becomes one row a pod.
   func note(_ sample: MemorySample, of pod: Pod) {
-    guard worker != nil, let generation = pod.generation else { return }
-    let number = generation.unit.generation
+    guard worker != nil, let scope = pod.scope else { return }
+    let number = scope.unit.generation
     let new = MemoryMinute(sample, minute: MemoryMinute.number(at: realtimeNow()), generation: number)
     if let minute = gathered[pod.name], minute.generation == number {
       gathered[pod.name]?.add(new)
@@ -62,7 +62,7 @@ final class MemoryHistory {
     if totals[pod.name]?.generation != number {
       var begin = Totals(generation: number)
       // What an adopted one used before is no business of this minute.
-      if generation.adopted { Self.read(generation, &begin) }
+      if scope.adopted { Self.read(scope, &begin) }
       totals[pod.name] = begin
     }
     arm()
@@ -95,7 +95,7 @@ final class MemoryHistory {
       if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
       records.append(HistoryRecord(pod: name, minute: counted(minute, of: name)))
     }
-    totals = totals.filter { host.pods[$0.key]?.generation != nil }
+    totals = totals.filter { host.pods[$0.key]?.scope != nil }
     let now = MemoryMinute.number(at: realtimeNow())
     let written = records
     do throws(StoreError) {
@@ -109,11 +109,11 @@ final class MemoryHistory {
 
   /// Adds what the kernel counted since the last minute.
   private func counted(_ minute: MemoryMinute, of name: PodName) -> MemoryMinute {
-    guard let generation = host.pods[name]?.generation, let before = totals[name],
-      before.generation == minute.generation, generation.unit.generation == minute.generation
+    guard let scope = host.pods[name]?.scope, let before = totals[name],
+      before.generation == minute.generation, scope.unit.generation == minute.generation
     else { return minute }
     var now = before
-    Self.read(generation, &now)
+    Self.read(scope, &now)
     totals[name] = now
     var minute = minute
     minute.stalledSome = now.stalledSome - min(before.stalledSome, now.stalledSome)
@@ -123,11 +123,9 @@ final class MemoryHistory {
   }
 
   /// What cannot be read, because the cgroup is gone, stays as it was.
-  private static func read(_ generation: RunningScope, _ totals: inout Totals) {
-    totals.cpu = generation.cpuUsage ?? totals.cpu
-    if let text = generation.read(InterfaceFile.memoryPressure),
-      let pressure = try? CgroupFiles.pressure(text)
-    {
+  private static func read(_ scope: RunningScope, _ totals: inout Totals) {
+    totals.cpu = scope.cpuUsage ?? totals.cpu
+    if let text = scope.read(InterfaceFile.memoryPressure), let pressure = try? CgroupFiles.pressure(text) {
       totals.stalledSome = pressure.some.total
       totals.stalledFull = pressure.full?.total ?? 0
     }

@@ -21,7 +21,7 @@ final class MemoryWatch {
   private var replacing: Set<PodName> = []
   /// Generations whose past is yet to be read, because they were taken over or have another limit: one after the other,
   /// because a host has hundreds.
-  private var toRemember: [(memory: RunMemory, generation: RunningScope, since: UInt64)] = []
+  private var toRemember: [(memory: RunMemory, scope: RunningScope, since: UInt64)] = []
   private var isRemembering = false
 
   init(_ host: PodHost) {
@@ -40,15 +40,14 @@ final class MemoryWatch {
   }
 
   /// A generation's program runs, or was found running.
-  func began(_ run: Generation, of pod: Pod) {
-    guard let generation = run.generation else { return }
+  func began(_ generation: Generation, of pod: Pod) {
+    guard let scope = generation.scope else { return }
     // What is in force, which somebody may have changed beside the tier's file.
     let memory = RunMemory(
-      memoryMax: generation.number(InterfaceFile.memoryMax),
-      memoryHigh: generation.number(InterfaceFile.memoryHigh))
-    run.memory = memory
-    if generation.adopted {
-      toRemember.append((memory, generation, run.begunAt))
+      memoryMax: scope.number(InterfaceFile.memoryMax), memoryHigh: scope.number(InterfaceFile.memoryHigh))
+    generation.memory = memory
+    if scope.adopted {
+      toRemember.append((memory, scope, generation.begunAt))
       rememberAll()
     }
     arm()
@@ -60,26 +59,26 @@ final class MemoryWatch {
     loopTask {
       while !self.toRemember.isEmpty {
         let next = self.toRemember.removeFirst()
-        await self.remember(next.memory, next.generation, since: next.since)
+        await self.remember(next.memory, next.scope, since: next.since)
       }
       self.isRemembering = false
     }
   }
 
   /// What is on record of a generation: its leak did not begin with this podd, nor with its limit.
-  private func remember(_ memory: RunMemory, _ generation: RunningScope, since begunAt: UInt64) async {
+  private func remember(_ memory: RunMemory, _ scope: RunningScope, since begunAt: UInt64) async {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     let since = max(begunAt, real - min(Self.remembered, real))
     let minutes: [MemoryMinute]
     do throws(Refusal) {
       minutes = try await host.memoryHistory.minutes(
-        ofPod: generation.unit.pod.description, since: since, until: real, limit: 0)
+        ofPod: scope.unit.pod.description, since: since, until: real, limit: 0)
     } catch {
       return Log.notice(
-        "\(generation.unit): a leak that began before podd did is seen late: \(error.message)")
+        "\(scope.unit): a leak that began before podd did is seen late: \(error.message)")
     }
     memory.remember(
-      minutes.filter { $0.generation == generation.unit.generation }.compactMap { minute in
+      minutes.filter { $0.generation == scope.unit.generation }.compactMap { minute in
         // A minute's row is of some time within it.
         let at = UInt64(clamping: minute.minute).multipliedReportingOverflow(by: 60_000_000).partialValue
         let ago = real - min(at, real)
@@ -92,8 +91,8 @@ final class MemoryWatch {
 
   /// Reads a pod's memory now; nil where nothing runs.
   func sample(_ pod: Pod) -> MemorySample? {
-    guard let generation = pod.generation,
-      let reading = generation.look({ cgroup throws(CgroupError) in try reader.read(cgroup) })
+    guard let scope = pod.scope,
+      let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
     else { return nil }
     let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
     pod.sample = sample
@@ -103,7 +102,7 @@ final class MemoryWatch {
   // MARK: The round
 
   private func arm(took: UInt64 = 0) {
-    guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.generation != nil }) else {
+    guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.scope != nil }) else {
       return
     }
     let period = host.settings.memorySampleUSec
@@ -131,10 +130,10 @@ final class MemoryWatch {
   private func round() async {
     isSampling = true
     let begun = EventLoop.main.now()
-    let running = host.pods.values.filter { $0.generation != nil }
+    let running = host.pods.values.filter { $0.scope != nil }
     for (index, pod) in running.enumerated() {
       if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(1) }
-      let used = pod.generation?.cpuUsage
+      let used = pod.scope?.cpuUsage
       note(pod, cpuUSec: used)
       pod.noteActivity(cpuUSec: used)
     }
@@ -146,13 +145,15 @@ final class MemoryWatch {
 
   private func note(_ pod: Pod, cpuUSec: UInt64?) {
     // What is frozen allocates nothing, and what is coming or going says nothing about a leak.
-    guard pod.state == .ready, let run = pod.own, let memory = run.memory, let sample = sample(pod) else {
+    guard pod.state == .ready, let generation = pod.current, let memory = generation.memory,
+      let sample = sample(pod)
+    else {
       return
     }
     host.memoryHistory.note(sample, of: pod)
     memory.add(sample)
-    if let generation = run.generation, memory.limitsChanged(of: generation, now: sample.at) {
-      toRemember.append((memory, generation, run.begunAt))
+    if let scope = generation.scope, memory.limitsChanged(of: scope, now: sample.at) {
+      toRemember.append((memory, scope, generation.begunAt))
       rememberAll()
     }
     // Of use to a decision alone: how busy a pod is that will have to go.

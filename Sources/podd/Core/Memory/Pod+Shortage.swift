@@ -24,7 +24,7 @@ extension Pod {
   ///   - cpuUSec: What its generation has used; nil when that cannot be read.
   ///   - connections: Nil when nobody has counted them.
   func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
-    guard state == .ready || state == .frozen, let unit = generation?.unit else {
+    guard state == .ready || state == .frozen, let unit = scope?.unit else {
       idleness = nil
       return
     }
@@ -47,15 +47,15 @@ extension Pod {
 
   /// Returns how many bytes it gave up, as far as they are known by then.
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
-    guard let generation else { return 0 }
-    let before = generation.number(InterfaceFile.memoryCurrent) ?? 0
+    guard let scope else { return 0 }
+    let before = scope.number(InterfaceFile.memoryCurrent) ?? 0
     let begun = EventLoop.main.now()
     var freed: UInt64 = 0
     var text: String
     switch step.act {
     case .reclaim(let bytes):
-      await reclaim(bytes, from: generation)
-      freed = before - min(before, generation.number(InterfaceFile.memoryCurrent) ?? before)
+      await reclaim(bytes, from: scope)
+      freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "gave \(freed >> 10) KiB back"
     case .freeze:
       handle(.freeze)
@@ -66,8 +66,8 @@ extension Pod {
         handle(.start)
         return 0
       }
-      await reclaim(before, from: generation)
-      freed = before - min(before, generation.number(InterfaceFile.memoryCurrent) ?? before)
+      await reclaim(before, from: scope)
+      freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
       stopGracefully(.pressure, then: .cold)
@@ -97,12 +97,12 @@ extension Pod {
   }
 
   /// Reclaims in steps, off the loop.
-  private func reclaim(_ bytes: UInt64, from generation: RunningScope) async {
-    let path = generation.cgroupPath
+  private func reclaim(_ bytes: UInt64, from scope: RunningScope) async {
+    let path = scope.cgroupPath
     var left = bytes
     let asked = state
     // A frozen pod that is woken meanwhile keeps the rest of its memory.
-    while left > 0, generation === self.generation, state == asked {
+    while left > 0, scope === self.scope, state == asked {
       let amount = min(left, Self.reclaimStep)
       // False: less could be reclaimed, so there is no more to be had.
       let isDone = try? await BackgroundThread.run { (try? Cgroup.reclaim(amount, path: path)) != nil }

@@ -43,13 +43,11 @@ final class RunMemory {
 
   /// systemctl set-property, or somebody else, may have set other limits; true when they have, and then what is known
   /// is known of the old ones. Looked up once a minute.
-  func limitsChanged(of generation: RunningScope, now: UInt64) -> Bool {
+  func limitsChanged(of scope: RunningScope, now: UInt64) -> Bool {
     guard now >= limitsReadAt.after(60_000_000) else { return false }
     limitsReadAt = now
-    let found = (
-      max: generation.number(InterfaceFile.memoryMax), high: generation.number(InterfaceFile.memoryHigh)
-    )
-    guard found != limits, generation.isPopulated else { return false }
+    let found = (max: scope.number(InterfaceFile.memoryMax), high: scope.number(InterfaceFile.memoryHigh))
+    guard found != limits, scope.isPopulated else { return false }
     limits = found
     detector = LeakDetector(memoryMax: found.max, memoryHigh: found.high)
     return true

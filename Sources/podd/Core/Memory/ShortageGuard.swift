@@ -85,7 +85,7 @@ final class ShortageGuard {
     case .act(let step):
       guard let pod = host.pods[step.pod] else { return Self.pause }
       let given = await pod.giveUpMemory(step)
-      if let unit = pod.generation?.unit { looks.forget(unit) }
+      if let unit = pod.scope?.unit { looks.forget(unit) }
       freed += given
       return Self.pause
     }

@@ -104,38 +104,37 @@ final class ShortageLooks {
     files = files.filter { $0.value.at + Self.fileAge > now }
     guard lookForEnded(maxAge: Self.endedAge) else { return [] }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
-      guard pod.state == .ready || pod.state == .frozen, pod.beside == nil, let generation = pod.generation,
-        let tier = pod.own?.tier, let current = generation.number(InterfaceFile.memoryCurrent)
+      guard pod.state == .ready || pod.state == .frozen, pod.other == nil, let scope = pod.scope,
+        let tier = pod.current?.tier, let current = scope.number(InterfaceFile.memoryCurrent)
       else { return nil }
       pod.noteActivity(
-        cpuUSec: generation.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
+        cpuUSec: scope.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
       var candidate = Shortage.Candidate(pod: pod.name, rank: tier.rank)
       candidate.isFrozen = pod.state == .frozen
       candidate.current = current
-      candidate.file = file(of: generation, now)
+      candidate.file = file(of: scope, now)
       candidate.memoryLow = max(tier.memoryLow, tier.memoryMin)
-      candidate.swapLeft = min(swapFree, Self.swapLeft(generation, tier))
+      candidate.swapLeft = min(swapFree, Self.swapLeft(scope, tier))
       candidate.idleSince = pod.idleSince
       return candidate
     }
   }
 
-  private func file(of generation: RunningScope, _ now: UInt64) -> UInt64 {
-    if let known = files[generation.unit] { return known.bytes }
-    let bytes = generation.read(InterfaceFile.memoryStat).map(Self.cache) ?? 0
-    files[generation.unit] = (now, bytes)
+  private func file(of scope: RunningScope, _ now: UInt64) -> UInt64 {
+    if let known = files[scope.unit] { return known.bytes }
+    let bytes = scope.read(InterfaceFile.memoryStat).map(Self.cache) ?? 0
+    files[scope.unit] = (now, bytes)
     return bytes
   }
 
   /// Something was taken from it: what is known is no longer true.
   func forget(_ unit: UnitName) { files[unit] = nil }
 
-  private static func swapLeft(_ generation: RunningScope, _ tier: Tier) -> UInt64 {
-    guard let text = generation.read(InterfaceFile.memorySwapMax), let limit = try? CgroupFiles.limit(text)
-    else {
+  private static func swapLeft(_ scope: RunningScope, _ tier: Tier) -> UInt64 {
+    guard let text = scope.read(InterfaceFile.memorySwapMax), let limit = try? CgroupFiles.limit(text) else {
       // A kernel without swap accounting, or `max`: the tier knows the difference.
-      return tier.memorySwapMax == nil && generation.read(InterfaceFile.memorySwapMax) != nil ? .max : 0
+      return tier.memorySwapMax == nil && scope.read(InterfaceFile.memorySwapMax) != nil ? .max : 0
     }
-    return limit - min(limit, generation.number(InterfaceFile.memorySwapCurrent) ?? limit)
+    return limit - min(limit, scope.number(InterfaceFile.memorySwapCurrent) ?? limit)
   }
 }

@@ -17,7 +17,7 @@ final class StallWatch {
   private var treated: [(pod: PodName, at: UInt64)] = []
 
   private struct Suspect {
-    weak var run: Generation?
+    weak var generation: Generation?
     var stall: Stall
   }
 
@@ -29,17 +29,18 @@ final class StallWatch {
   /// A pod's own trigger says that nothing of it could run for a fifth of the time.
   func suspect(_ pod: Pod) {
     // One whose successor is on its way is cured of it by that.
-    guard let run = pod.own, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
-      host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.run !== run, let look = look(run)
+    guard let generation = pod.current, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
+      host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.generation !== generation,
+      let look = look(generation)
     else { return }
-    suspects[pod.name] = Suspect(run: run, stall: Stall(look))
+    suspects[pod.name] = Suspect(generation: generation, stall: Stall(look))
     arm()
   }
 
   /// A slice's trigger, where pods have none of their own: whoever is at their limit.
   func suspect(slice: String) {
     for pod in host.pods.values
-    where pod.generation.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
+    where pod.scope.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
       suspect(pod)
     }
   }
@@ -50,8 +51,8 @@ final class StallWatch {
     return (since, stall.share)
   }
 
-  private func look(_ run: Generation) -> Stall.Look? {
-    run.generation?.look { cgroup throws(CgroupError) in
+  private func look(_ generation: Generation) -> Stall.Look? {
+    generation.scope?.withCgroup { cgroup throws(CgroupError) in
       let high = try reader.number(InterfaceFile.memoryHigh, cgroup)
       let max = try reader.number(InterfaceFile.memoryMax, cgroup)
       return Stall.Look(
@@ -79,8 +80,9 @@ final class StallWatch {
     treated.removeAll { $0.at.after(3_600_000_000) <= now }
     var due: [(Pod, Generation, Stall)] = []
     for (name, suspect) in suspects {
-      guard let pod = host.pods[name], let run = suspect.run, pod.own === run, pod.state == .ready,
-        let look = look(run)
+      guard let pod = host.pods[name], let generation = suspect.generation, pod.current === generation,
+        pod.state == .ready,
+        let look = look(generation)
       else {
         suspects[name] = nil
         continue
@@ -97,11 +99,13 @@ final class StallWatch {
       case .over:
         suspects[name] = nil
         if stall.since != nil { Log.notice("\(name) stalls no longer at its memory limit.") }
-      case .treat: due.append((pod, run, stall))
+      case .treat: due.append((pod, generation, stall))
       }
     }
     // The worst first: what has been able to run least.
-    for (pod, run, stall) in due.sorted(by: { $0.2.share > $1.2.share }) { treat(pod, run, stall, now) }
+    for (pod, generation, stall) in due.sorted(by: { $0.2.share > $1.2.share }) {
+      treat(pod, generation, stall, now)
+    }
   }
 
   private func fields(_ pod: Pod, _ stall: Stall, _ now: UInt64) -> [(String, String)] {
@@ -120,12 +124,12 @@ final class StallWatch {
     Log.event(.podStalls, text, priority: .warning, fields(pod, stall, EventLoop.main.now()))
   }
 
-  private func treat(_ pod: Pod, _ run: Generation, _ stall: Stall, _ now: UInt64) {
+  private func treat(_ pod: Pod, _ generation: Generation, _ stall: Stall, _ now: UInt64) {
     guard host.memory.hindrance(pod) == nil else { return }
     let stalled = now - min(stall.since ?? now, now)
     treated.append((pod.name, now))
     suspects[pod.name] = nil
-    run.memory?.treatedStallUSec = stalled
+    generation.memory?.treatedStallUSec = stalled
     let text =
       "\(pod.name) has stalled at its memory limit for \(stalled / 1_000_000) s, in the end for "
       + "\(Int(stall.share * 100)) % of the time, and is recycled."

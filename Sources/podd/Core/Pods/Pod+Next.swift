@@ -16,19 +16,20 @@ extension Pod {
     case .crashLoop: ("it is held until 'podctl reset \(name)'", 0)
     case .backoff: ("it is launched again", lifecycle.backoffUntil.map(Self.realtime) ?? 0)
     case .starting:
-      ("it says that it is ready, or is stopped as too slow", deadline(own?.workload?.timeoutStartUSec))
-    case .draining: ("it is stopped when its connections are gone", deadline(own?.workload?.timeoutDrainUSec))
-    case .stopping: ("it ends, or is killed", deadline(own?.workload?.timeoutStopUSec))
+      ("it says that it is ready, or is stopped as too slow", deadline(current?.workload?.timeoutStartUSec))
+    case .draining:
+      ("it is stopped when its connections are gone", deadline(current?.workload?.timeoutDrainUSec))
+    case .stopping: ("it ends, or is killed", deadline(current?.workload?.timeoutStopUSec))
     case .frozen: ("it is thawed by a request or by hand", 0)
     case .ready:
       switch lifecycle.beside {
       case .successor, .failing:
         (
           "its successor is ready, or given up",
-          deadline(beside?.workload?.timeoutStartUSec, since: beside?.begunAt)
+          deadline(other?.workload?.timeoutStartUSec, since: other?.begunAt)
         )
       case .predecessor: ("its predecessor ends, or is killed", 0)
-      case nil: own?.liveness == nil ? ("none", 0) : ("it is asked whether it is alive", 0)
+      case nil: current?.liveness == nil ? ("none", 0) : ("it is asked whether it is alive", 0)
       }
     }
   }

@@ -14,7 +14,7 @@ extension Pod {
   func checkUsersTold() async {
     let name = name
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
-    own?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
+    current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
     tellStaleUsers()
   }
 
@@ -30,21 +30,21 @@ extension Pod {
   }
 
   func refresh() async -> UsersFile.Failure? {
-    own?.usersAreStale = true
+    current?.usersAreStale = true
     // It may have read the file already.
-    beside?.usersAreStale = true
+    other?.usersAreStale = true
     do throws(UsersFile.Failure) {
       try await writeUsersFile()
     } catch {
       return error
     }
-    guard state == .ready, let run = own, let generation, let workload else { return nil }
+    guard state == .ready, let generation = current, let scope, let workload else { return nil }
     let users = usersWritten
     if let signal = workload.reloadSignal {
-      await reload(generation, signal)
-    } else if !workload.execReload.isEmpty, let request = request(run, generation.unit) {
+      await reload(scope, signal)
+    } else if !workload.execReload.isEmpty, let request = request(generation, scope.unit) {
       do throws(LaunchFailure) {
-        try await host.launcher.reload(request, in: generation)
+        try await host.launcher.reload(request, in: scope)
       } catch {
         Log.warning("\(name): ExecReload= failed (\(error.reason)), restarting it instead")
         return await restartForUsers()
@@ -53,8 +53,8 @@ extension Pod {
       return await restartForUsers()
     }
     // Another generation has read the file as it started.
-    if run === own, run.generation != nil {
-      run.usersAreStale = false
+    if generation === current, generation.scope != nil {
+      generation.usersAreStale = false
       DeliveredUsers.record(users, of: name)
     }
     return nil
@@ -62,15 +62,15 @@ extension Pod {
 
   /// systemd's Type=notify-reload: READY=1 after the signal says that the new file is in force. A program
   /// that does not speak the protocol is given a second, once.
-  func reload(_ generation: RunningScope, _ signal: Int32) async {
-    generation.signal(signal)
-    own?.workers?.signal(signal)
-    guard workload?.type == .notify, generation.answersReload else { return }
+  func reload(_ scope: RunningScope, _ signal: Int32) async {
+    scope.signal(signal)
+    current?.workers?.signal(signal)
+    guard workload?.type == .notify, scope.answersReload else { return }
     let timeout: EventSource?
     timeout = try? EventSource.timer(EventLoop.main, after: 1_000_000) { [weak self] in
       LoopActor.assumeIsolated {
         guard let self, let waiting = self.reloadAnswered else { return }
-        generation.answersReload = false
+        scope.answersReload = false
         self.reloadAnswered = nil
         waiting.resume()
       }
@@ -104,10 +104,10 @@ extension Pod {
     } catch {
       throw .io(Errno(EIO, error.description))
     }
-    try writeUsersFile(users, for: own)
+    try writeUsersFile(users, for: current)
   }
 
-  func writeUsersFile(_ users: [UserRecord], for run: Generation?) throws(UsersFile.Failure) {
+  func writeUsersFile(_ users: [UserRecord], for generation: Generation?) throws(UsersFile.Failure) {
     for user in users {
       do throws(Errno) {
         try UserData.ensure(user, in: name, uid: record.uid)
@@ -116,7 +116,8 @@ extension Pod {
       }
     }
     try UsersFile.write(
-      users, pod: name, uid: record.uid, dataMax: run?.tier?.dataMax, template: run?.workload?.usersTemplate)
+      users, pod: name, uid: record.uid, dataMax: generation?.tier?.dataMax,
+      template: generation?.workload?.usersTemplate)
     usersWritten = users
   }
 }

@@ -13,8 +13,8 @@ final class Pod {
   var record: PodRecord
   private(set) var lifecycle: Lifecycle
   /// The generation that is the pod, and a second one on its way in or out.
-  private(set) var own: Generation?
-  private(set) var beside: Generation?
+  private(set) var current: Generation?
+  private(set) var other: Generation?
   /// CLOCK_REALTIME, microseconds: when the state was entered.
   private(set) var since: UInt64
   var usersWritten: [UserRecord] = []
@@ -32,7 +32,7 @@ final class Pod {
   var probePort: UInt16? {
     didSet {
       guard let probePort else { return }
-      let patience = own?.workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
+      let patience = current?.workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
       probePorts.add(probePort, at: EventLoop.main.now(), patience: patience)
     }
   }
@@ -43,7 +43,7 @@ final class Pod {
 
   private var timer: EventSource?
   private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
-  private var waitingForSecond: [UnsafeContinuation<Void, Never>] = []
+  private var waitingForOther: [UnsafeContinuation<Void, Never>] = []
   private var isForgotten = false
   /// The provision that made it failed, when others were already placed on it. PodHost's to write.
   var wasMadeInVain = false
@@ -59,11 +59,11 @@ final class Pod {
   }
 
   var state: PodState { lifecycle.state }
-  var generation: RunningScope? { own?.generation }
-  var workload: Workload? { own?.workload }
-  var usersAreStale: Bool { own?.usersAreStale ?? false }
+  var scope: RunningScope? { current?.scope }
+  var workload: Workload? { current?.workload }
+  var usersAreStale: Bool { current?.usersAreStale ?? false }
   /// Generations that were begun in the store and have no end there yet.
-  var openUnits: [UnitName] { [own?.unit, beside?.unit].compactMap { $0 } }
+  var openUnits: [UnitName] { [current?.unit, other?.unit].compactMap { $0 } }
 
   /// What the store says now: the number of users changes with every provision.
   func update(_ record: PodRecord) { self.record = record }
@@ -93,7 +93,7 @@ final class Pod {
     let effects = lifecycle.handle(
       event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
     if lifecycle.state != before.state || effects.contains(.promote) { since = time }
-    if lifecycle.state != before.state || lifecycle.beside?.kind != before.beside {
+    if lifecycle.state != before.state || lifecycle.beside?.kind != before.other {
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(from: before, event, to: lifecycle)]
     }
     for effect in effects { perform(effect) }
@@ -103,45 +103,45 @@ final class Pod {
 
   /// An event of one generation, whichever of the pod's two it is by now.
   func handle(
-    _ run: Generation, own event: Lifecycle.Event, beside other: Lifecycle.Event,
+    _ generation: Generation, own event: Lifecycle.Event, beside otherEvent: Lifecycle.Event,
     at time: UInt64 = realtimeNow()
   ) {
-    if run === own {
+    if generation === current {
       handle(event, at: time)
-    } else if run === beside {
-      handle(other, at: time)
+    } else if generation === other {
+      handle(otherEvent, at: time)
     }
   }
 
   private func perform(_ effect: Lifecycle.Effect) {
     switch effect {
-    case .launch: own = launching()
-    case .launchSuccessor: beside = launching()
+    case .launch: current = launching()
+    case .launchSuccessor: other = launching()
     case .promote:
-      swap(&own, &beside)
+      swap(&current, &other)
       sample = nil
     case .cancelTimer:
       timer = nil
-      own?.timer = nil
-      beside?.timer = nil
+      current?.timer = nil
+      other?.timer = nil
     case .drain:
-      if let own {
-        recordStopCause(own)
-        loopTask { await self.drain(own) }
+      if let current {
+        recordStopCause(current)
+        loopTask { await self.drain(current) }
       }
     case .release: loopTask { await self.release() }
-    case .stopScope: if let own { stop(own) }
-    case .stopBeside: stopSecond()
+    case .stopScope: if let current { stop(current) }
+    case .stopBeside: stopOther()
     case .freezeScope: freezing = loopTask { await self.freeze() }
     case .thawScope: loopTask { await self.thaw() }
     case .recordEnd(let reason):
-      if let own { recordEnd(own, reason) }
-      own = nil
+      if let current { recordEnd(current, reason) }
+      current = nil
     case .recordBesideEnd(let reason):
-      if let beside { recordEnd(beside, reason) }
-      beside = nil
-      let waiting = waitingForSecond
-      waitingForSecond = []
+      if let other { recordEnd(other, reason) }
+      other = nil
+      let waiting = waitingForOther
+      waitingForOther = []
       for continuation in waiting { continuation.resume() }
     case .armBackoff(let delay): armBackoff(delay)
     case .persist(let wanted):
@@ -169,9 +169,9 @@ final class Pod {
   }
 
   private func launching() -> Generation {
-    let run = Generation()
-    loopTask { await self.launch(run) }
-    return run
+    let generation = Generation()
+    loopTask { await self.launch(generation) }
+    return generation
   }
 
   private func holdCrashLoop(_ held: Bool) {
@@ -180,7 +180,7 @@ final class Pod {
     if isForgotten { return }
     if held {
       // Nothing of a pod that is held goes on.
-      if let beside { stop(beside) }
+      if let other { stop(other) }
       let reason = PodHost.text(lifecycle.lastEnd)
       let text =
         "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'."
@@ -206,16 +206,16 @@ final class Pod {
   // MARK: What podd finds at its start
 
   /// A scope found running: podd was restarted.
-  func adopt(_ run: Generation, ready: Bool, since: UInt64?) {
-    own = run
+  func adopt(_ generation: Generation, ready: Bool, since: UInt64?) {
+    current = generation
     lifecycle.adopt(ready: ready, since: EventLoop.main.now())
     self.since = since ?? realtimeNow()
   }
 
   /// An older one, found running beside it: podd ended in the middle of a handover.
-  func adoptPredecessor(_ run: Generation) {
-    beside = run
-    lifecycle.adoptPredecessor(run.stopCause ?? .unknownAdopted)
+  func adoptPredecessor(_ generation: Generation) {
+    other = generation
+    lifecycle.adoptPredecessor(generation.stopCause ?? .unknownAdopted)
   }
 
   /// The generation on record ended while podd was away.
@@ -250,8 +250,8 @@ final class Pod {
   }
 
   /// Returns when a second generation has ended.
-  func waitForSecondsEnd() async {
-    await withUnsafeContinuation { waitingForSecond.append($0) }
+  func waitForOthersEnd() async {
+    await withUnsafeContinuation { waitingForOther.append($0) }
   }
 
   func resolve(_ reason: EndReason?) {
@@ -265,7 +265,7 @@ final class Pod {
   /// The scope's memory, at most `maxAge` microseconds old: memory.stat costs the kernel a walk over all
   /// CPUs, so it is not read for every question.
   func memory(maxAge: UInt64) -> MemorySample? {
-    if let sample, generation != nil, sample.at.after(maxAge) > EventLoop.main.now() { return sample }
+    if let sample, scope != nil, sample.at.after(maxAge) > EventLoop.main.now() { return sample }
     return host.memory.sample(self)
   }
 

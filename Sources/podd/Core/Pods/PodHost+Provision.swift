@@ -113,7 +113,7 @@ extension PodHost {
 
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
     // Who connects meanwhile must not wake what is about to go.
-    pod.wakeOnConnect.isLocked += 1
+    pod.wakeOnConnect.lockCount += 1
     defer { pod.wakeOnConnect.unlock() }
     if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
       // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
@@ -167,7 +167,7 @@ extension PodHost {
   private func placement(_ placed: Provisioned, _ pod: Pod, created: Bool) -> Placement {
     Placement(
       user: placed.user.name, tier: placed.user.tier, pod: pod.name.description,
-      unit: pod.generation?.unit.description, address: placed.pod.address,
+      unit: pod.scope?.unit.description, address: placed.pod.address,
       frontAddress: placed.pod.frontAddress, port: UInt16(clamping: placed.pod.port),
       state: pod.state.rawValue, created: created)
   }

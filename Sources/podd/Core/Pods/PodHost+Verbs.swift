@@ -131,7 +131,7 @@ extension PodHost {
   }
 
   private static func plan(of pod: Pod, replacing: Bool) -> String {
-    let unit = pod.generation?.unit.description ?? pod.name.description
+    let unit = pod.scope?.unit.description ?? pod.name.description
     let end = replacing ? "stopped and started anew" : "stopped; the next request wakes it"
     switch pod.handover {
     case .overlap where replacing:

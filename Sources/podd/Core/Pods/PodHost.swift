@@ -24,7 +24,8 @@ final class PodHost {
   private(set) lazy var memoryHistory = MemoryHistory(host: self)
   private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
-  private(set) var launchSlots: AsyncSemaphore
+  /// LaunchesMax= of podd.conf(5).
+  let launchSlots: AsyncSemaphore
   private(set) var pods: [PodName: Pod] = [:]
   private(set) var systemd: SystemdManager
   /// Called for every change of a pod's state.
@@ -79,6 +80,7 @@ final class PodHost {
 
   func reloadSettings() throws(Configuration.Failure) {
     settings = try configuration.podd()
+    launchSlots.count = settings.launchesMax
     memory.settingsChanged()
     // A file that did not parse may have been mended, or a workload listen in another way.
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }

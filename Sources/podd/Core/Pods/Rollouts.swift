@@ -91,8 +91,8 @@ final class Rollouts {
     switch mode {
     case .restart: return all
     case .resume:
-      return all.filter { Int64(clamping: $0.own?.begunAt ?? 0) < startedAt || $0.state != .ready }
-    case .revert: return all.filter { $0.own?.source?.version != source.version || $0.state != .ready }
+      return all.filter { Int64(clamping: $0.current?.begunAt ?? 0) < startedAt || $0.state != .ready }
+    case .revert: return all.filter { $0.current?.source?.version != source.version || $0.state != .ready }
     }
   }
 
@@ -111,10 +111,10 @@ final class Rollouts {
 
   /// All of them stay the same ready generation.
   private func prove(_ pods: [Pod], _ healthyUSec: UInt64) async throws(Failure) {
-    let units = pods.map { $0.own?.unit }
+    let units = pods.map { $0.current?.unit }
     let deadline = EventLoop.main.now().after(healthyUSec)
     while true {
-      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.own?.unit != unit {
+      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.current?.unit != unit {
         // Replaced or stopped because somebody wanted it: that says nothing against it. While it is being stopped, its
         // last end is still the one before.
         let cause = pod.lifecycle.stopCause ?? pod.lifecycle.lastEnd

@@ -9,15 +9,15 @@ struct Transition {
   /// A state, and what a second generation was then.
   struct Place {
     let state: PodState
-    let beside: Lifecycle.Beside.Kind?
+    let other: Lifecycle.Beside.Kind?
 
     init(_ lifecycle: Lifecycle) {
       state = lifecycle.state
-      beside = lifecycle.beside?.kind
+      other = lifecycle.beside?.kind
     }
 
     /// As docs/lifecycle.md calls it.
-    var name: String { beside.map { "\(state.rawValue), \($0.rawValue)" } ?? state.rawValue }
+    var name: String { other.map { "\(state.rawValue), \($0.rawValue)" } ?? state.rawValue }
   }
 
   /// CLOCK_REALTIME, microseconds.

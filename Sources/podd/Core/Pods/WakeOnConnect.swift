@@ -31,7 +31,7 @@ final class WakeOnConnect {
   func update() {
     guard host.doorsAreOpen else { return }
     let before = wakePolicy
-    wakePolicy = before.next(pod.state, users: isLocked > 0 ? 0 : pod.record.users)
+    wakePolicy = before.next(pod.state, users: lockCount > 0 ? 0 : pod.record.users)
     isWaking = false
     watch = nil
     retry = nil
@@ -56,10 +56,10 @@ final class WakeOnConnect {
   }
 
   /// While it is above 0, nobody wakes the pod.
-  var isLocked = 0
+  var lockCount = 0
 
   func unlock() {
-    isLocked -= 1
+    lockCount -= 1
     if pod.state == .cold, host.pods[pod.name] === pod { update() }
   }
 

@@ -28,7 +28,7 @@ final class Workers {
 
   // Owned: a launch may be under way when the generation ends. The run lets go of its workers then.
   private let pod: Pod
-  private let run: Generation
+  private let generation: Generation
   private let wanted: Int
   private var workers: [Worker] = []
   /// Told to stop, and kept until they have: nobody else would take their exit status.
@@ -40,11 +40,11 @@ final class Workers {
   private var delay: UInt64 = 0
 
   /// Nil for a workload with one process.
-  init?(_ run: Generation, of pod: Pod) {
-    let wanted = run.workload?.workers.count(cpus: run.tier?.cpuCount ?? Self.cpus) ?? 1
+  init?(_ generation: Generation, of pod: Pod) {
+    let wanted = generation.workload?.workers.count(cpus: generation.tier?.cpuCount ?? Self.cpus) ?? 1
     guard wanted > 1 else { return nil }
     self.wanted = wanted - 1
-    self.run = run
+    self.generation = generation
     self.pod = pod
   }
 
@@ -71,20 +71,22 @@ final class Workers {
     loopTask {
       while self.workers.count < self.wanted && self.isNeeded {
         if self.delay > 0 { await EventLoop.main.sleep(self.delay) }
-        guard self.isNeeded, let generation = self.run.generation,
-          let request = self.pod.request(self.run, generation.unit), await self.pod.scopeIsActive(generation)
+        guard self.isNeeded, let scope = self.generation.scope,
+          let request = self.pod.request(self.generation, scope.unit), await self.pod.scopeIsActive(scope)
         else { break }
-        if await self.launch(request, into: generation) { self.pod.beside?.workers?.dismissOne() }
+        if await self.launch(request, into: scope) { self.pod.other?.workers?.dismissOne() }
       }
       self.isFilling = false
-      self.pod.crewIsComplete(self.run)
+      self.pod.workersAreComplete(self.generation)
     }
   }
 
-  private var isNeeded: Bool { pod.own === run && !run.isStopping && run.generation != nil }
+  private var isNeeded: Bool {
+    pod.current === generation && !generation.isStopping && generation.scope != nil
+  }
 
   /// Returns whether it serves.
-  private func launch(_ request: Launcher.Request, into generation: RunningScope) async -> Bool {
+  private func launch(_ request: Launcher.Request, into scope: RunningScope) async -> Bool {
     do throws(LaunchFailure) {
       let process = try pod.host.launcher.spawnWorker(request)
       let worker = Worker(
@@ -93,7 +95,7 @@ final class Workers {
       // It may say READY=1 before podd hears that it runs.
       coming = worker
       defer { coming = nil }
-      try await pod.host.launcher.enter(process, generation, patience: request.workload.timeoutStartUSec)
+      try await pod.host.launcher.enter(process, scope, patience: request.workload.timeoutStartUSec)
       add(worker)
       // Type=exec: nobody tells, and the others serve.
       if request.workload.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
@@ -123,7 +125,7 @@ final class Workers {
   /// Returns when it says READY=1, has ended, or has had its time to.
   private func readiness(of worker: Worker) async {
     guard !worker.isReady else { return }
-    let patience = run.workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
+    let patience = generation.workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
     let timer = try? EventSource.timer(EventLoop.main, after: patience) { [weak worker] in
       LoopActor.assumeIsolated { Self.goOn(worker) }
     }
@@ -164,7 +166,7 @@ final class Workers {
     dismissed.removeAll { $0 === worker }
     workers.removeAll { $0 === worker }
     Self.goOn(worker)
-    let reason = RunningScope.exit(of: worker.pid).map { EndReason($0) } ?? .unknownAdopted
+    let reason = RunningScope.reap(worker.pid).map { EndReason($0) } ?? .unknownAdopted
     if !wasDismissed { oneEnded(worker.pid, reason) }
   }
 
@@ -199,7 +201,7 @@ final class Workers {
   /// One fewer: its successor serves.
   func dismissOne() {
     guard let worker = workers.popLast() else { return }
-    _ = linux_pidfd_send_signal(worker.pidfd.raw, run.workload?.killSignal ?? SIGTERM)
+    _ = linux_pidfd_send_signal(worker.pidfd.raw, generation.workload?.killSignal ?? SIGTERM)
     dismissed.append(worker)
   }
 

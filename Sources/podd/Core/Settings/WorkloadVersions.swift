@@ -24,11 +24,11 @@ final class WorkloadVersions {
   }
 
   /// A generation is ready. Whether its version is any good shows in a while.
-  func served(_ run: Generation, of pod: Pod) {
-    guard let source = run.source, noted[source.workload.name] != source.version else { return }
+  func served(_ generation: Generation, of pod: Pod) {
+    guard let source = generation.source, noted[source.workload.name] != source.version else { return }
     loopTask { [weak pod] in
       await EventLoop.main.sleep(Self.proof)
-      guard let pod, pod.own === run, pod.state == .ready else { return }
+      guard let pod, pod.current === generation, pod.state == .ready else { return }
       self.note(source)
     }
   }

@@ -1,28 +1,37 @@
 import Systemd
 
-/// A bounded number of places, given out in the order of asking.
+/// At most `count` callers at a time; the others wait in the order of their arrival.
 @LoopActor
 final class AsyncSemaphore {
-  private var free: Int
+  /// May change at any time. A higher number admits callers who wait; a lower one takes nothing away from callers who
+  /// are in.
+  var count: Int {
+    didSet { admit() }
+  }
+  private var taken = 0
   private var waiters: [UnsafeContinuation<Void, Never>] = []
 
   init(_ count: Int) {
-    free = count
+    self.count = count
   }
 
   func acquire() async {
-    if free > 0 {
-      free -= 1
+    if taken < count {
+      taken += 1
       return
     }
     await withUnsafeContinuation { waiters.append($0) }
   }
 
   func release() {
-    guard !waiters.isEmpty else {
-      free += 1
-      return
+    taken -= 1
+    admit()
+  }
+
+  private func admit() {
+    while taken < count, !waiters.isEmpty {
+      taken += 1
+      waiters.removeFirst().resume()
     }
-    waiters.removeFirst().resume()
   }
 }

@@ -1,0 +1,87 @@
+import Cgroup
+import Glibc
+import PodModel
+import PodStore
+import Systemd
+
+/// Processes of pod-launch: a generation's first one, its workers, and the command of ExecReload=.
+extension Launcher {
+  func plan(_ request: Request) -> LaunchPlan {
+    let expanded = request.workload.expand(request.placeholders)
+    return LaunchPlan.compose(
+      unit: request.unit, tier: request.tier, workload: request.workload, uid: request.record.uid,
+      command: expanded.execStart, environment: expanded.environment, names: request.placeholders,
+      host: Self.hostLayout)
+  }
+
+  /// Another process of the same program, which holds until it may ``enter(_:_:patience:)`` the scope.
+  func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
+    let record = request.record
+    let listening = try sockets.socket(
+      for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
+    return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
+  }
+
+  /// Lets it begin in a scope that runs. On failure nothing is left of it.
+  func enter(
+    _ process: LaunchProcess, _ scope: RunningScope, patience: UInt64
+  ) async throws(LaunchFailure) {
+    do throws(LaunchFailure) {
+      do throws(CgroupError) {
+        try scope.attach(process.pid)
+      } catch {
+        throw LaunchFailure(stage: "cgroup", error: "EIO")
+      }
+      try await begin(process, patience: patience)
+    } catch {
+      await abandon(process)
+      throw error
+    }
+  }
+
+  func begin(_ process: LaunchProcess, patience: UInt64) async throws(LaunchFailure) {
+    do throws(LaunchFailure) {
+      try process.release()
+    } catch {
+      // It has ended before: its own words say why.
+      try await process.waitForProgram(timeoutUSec: 1_000_000)
+      throw error
+    }
+    try await process.waitForProgram(timeoutUSec: patience)
+  }
+
+  /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
+  /// at most TimeoutStartSec=, as with systemd.
+  func reload(_ request: Request, in scope: RunningScope) async throws(LaunchFailure) {
+    var request = request
+    request = Request(
+      unit: scope.unit, record: request.record, tier: request.tier, workload: request.workload)
+    let expanded = request.workload.expand(request.placeholders)
+    var workload = request.workload
+    workload.listen = .port
+    let plan = LaunchPlan.compose(
+      unit: scope.unit, tier: request.tier, workload: workload, uid: request.record.uid,
+      command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
+      host: Self.hostLayout)
+    let patience = request.workload.timeoutStartUSec
+    let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
+    try await enter(process, scope, patience: patience)
+    let reason = await end(of: process, timeoutUSec: patience)
+    if reason != .exited(0) {
+      throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
+    }
+  }
+
+  /// How a command ended, which no zombie outlives; nil when it had to be killed for taking too long.
+  func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
+    let inTime = await EventLoop.main.wait(
+      descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
+    if inTime == 0 {
+      process.cancel()
+      _ = await EventLoop.main.wait(
+        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: nil)
+    }
+    guard let exit = RunningScope.reap(process.pid), inTime != 0 else { return nil }
+    return EndReason(exit)
+  }
+}

@@ -1,0 +1,38 @@
+import LoopThread
+import Systemd
+import Testing
+
+@testable import PoddCore
+
+@Suite(.timeLimit(.minutes(10))) struct KeyedLockTests {
+  @Test func oneCallerPerKeyIsInAndTheOthersFollowInOrder() async throws {
+    try await onLoop {
+      let lock = KeyedLock()
+      var entered: [String] = []
+      for (key, name) in [("alice", "first"), ("alice", "second"), ("bob", "other"), ("alice", "third")] {
+        loopTask {
+          await lock.take(key)
+          entered.append(name)
+        }
+      }
+      await EventLoop.main.sleep(1_000)
+      #expect(entered == ["first", "other"])
+      lock.end("alice")
+      await EventLoop.main.sleep(1_000)
+      #expect(entered == ["first", "other", "second"])
+      lock.end("alice")
+      await EventLoop.main.sleep(1_000)
+      #expect(entered == ["first", "other", "second", "third"])
+    }
+  }
+
+  @Test func aKeyIsFreeAgainAfterItsLastCaller() async throws {
+    try await onLoop {
+      let lock = KeyedLock()
+      await lock.take("alice")
+      lock.end("alice")
+      await lock.take("alice")
+      lock.end("alice")
+    }
+  }
+}
