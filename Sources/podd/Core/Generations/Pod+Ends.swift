@@ -176,7 +176,7 @@ extension Pod {
     let detail = evidence?.sentence.map { " (\($0))" } ?? ""
     let fields =
       journalFields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)]
-      + (evidence?.journalFields ?? [])
+      + (evidence?.journalFields.named ?? [])
     let message = "\(unit) ended: \(reason)\(detail)."
     Log.event(.podEnded, message, priority: reason.isWanted ? .info : .warning, fields)
     host.write("the end of \(unit)") { store throws(StoreError) in

@@ -104,33 +104,19 @@ final class LeakWatch {
     recycles.append((pod.name, now))
     memory.beginsHandover(at: now)
     memory.treatedLeak = finding
-    let text = "\(pod.name) leaks memory and is recycled, because \(reason.clause): \(finding.reason)"
-    let fields = pod.journalFields + [("POD_REASON", EndReason.leak.description)] + finding.journalFields
-    Log.event(.podLeakRecycled, text, priority: .notice, fields)
-    host.alerts.raise(.leak, [("MESSAGE", text)] + fields)
+    host.report(.leakRecycled(pod.subject, finding, because: reason.clause))
     host.memory.replace(pod, .leak)
   }
 
   private func tell(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
     guard memory.told.insert(clause).inserted else { return }
-    let finding = memory.finding
-    let text = "\(pod.name) leaks memory; \(clause). \(finding.reason)"
-    let fields = pod.journalFields + finding.journalFields
-    Log.event(.podLeaks, text, priority: isAlert ? .warning : .notice, fields)
-    if isAlert { host.alerts.raise(.leak, [("MESSAGE", text)] + fields) }
+    host.report(.leaks(pod.subject, memory.finding, clause, isAlert: isAlert))
   }
 
   private func tellVersion(_ pod: Pod, _ generation: Generation, _ memory: RunMemory) {
     guard let source = generation.source, toldVersions.insert(source.version).inserted else { return }
-    let finding = memory.finding
-    let text =
-      "The pods of workload \(source.workload.name) leak memory alike, \(pod.name) first; none is recycled, because "
-      + "that would cure none of them. \(finding.reason)"
-    let fields =
-      pod.journalFields
-      + [("POD_WORKLOAD", source.workload.name), ("POD_WORKLOAD_VERSION", source.version)]
-      + finding.journalFields
-    Log.event(.versionLeaks, text, priority: .warning, fields)
-    host.alerts.raise(.leakVersion, [("MESSAGE", text)] + fields)
+    host.report(
+      .versionLeaks(
+        pod.subject, memory.finding, workload: source.workload.name, version: source.version))
   }
 }

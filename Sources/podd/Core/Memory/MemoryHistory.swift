@@ -38,10 +38,7 @@ final class MemoryHistory {
     var limits = HistoryStore.Limits()
     limits.bytes = host.settings.historyMaxUse
     let store = HistoryStore(file: Self.file, limits: limits) { cause, aside in
-      Log.event(
-        .historySetAside,
-        "The memory history was unusable and is begun anew; what there was is now \(aside). \(cause)",
-        priority: .warning)
+      PodEvent.historySetAside(aside, cause: cause.description).log()
     }
     worker = limits.bytes == 0 ? nil : HistoryWorker(store, limit: 256)
   }

@@ -78,22 +78,12 @@ extension Pod {
       freed = before
       text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
     }
-    tell(step, idleUSec: step.idleUSec + (EventLoop.main.now() - begun), freed, text)
+    let idle = step.idleUSec + (EventLoop.main.now() - begun)
+    let event = PodEvent.gaveMemory(subject, step, idleUSec: idle, freed: freed, text)
+    // As a clause of `podctl explain`, without the full stop.
+    givenUp = GivenUp(at: realtimeNow(), sentence: String(event.sentence.dropLast()))
+    host.report(event)
     return freed
-  }
-
-  private func tell(_ step: Shortage.Step, idleUSec: UInt64, _ freed: UInt64, _ what: String) {
-    let idle = idleUSec / 1_000_000
-    let text =
-      "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
-    let fields =
-      journalFields + ShortageGuard.fields(step.host) + [
-        ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),
-        ("POD_IDLE_USEC", String(idleUSec)), ("POD_MEMORY_FREED", String(freed)),
-      ]
-    givenUp = GivenUp(at: realtimeNow(), sentence: text)
-    Log.event(.podGaveMemory, text + ".", fields)
-    if step.act == .stop { host.alerts.raise(.pressure, [("MESSAGE", text)] + fields) }
   }
 
   /// Reclaims in steps, off the loop.

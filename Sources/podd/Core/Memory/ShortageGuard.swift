@@ -68,16 +68,20 @@ final class ShortageGuard {
     let verdict = shortage.next(
       host: level, pods: pods, candidates: looks.candidates, policy: host.settings.shortage,
       now: EventLoop.main.now())
-    if !wasShort && shortage.since != nil { tellBegin(level) }
+    if !wasShort && shortage.since != nil {
+      freed = 0
+      hasToldStuck = false
+      host.report(.memoryShort(level))
+    }
     switch verdict {
     case .calm: return nil
     case .over(let acts, let lasted):
-      tellEnd(acts, lasted, level)
+      host.report(.memoryEased(level, acts: acts, lastedUSec: lasted, freed: freed))
       return nil
     case .watch(let isStuck):
       if isStuck && !hasToldStuck {
         Log.warning(
-          "Memory is short, and no pod has any to give up: all are busy, within their MemoryLow=, or have given it. \(Self.words(level))"
+          "Memory is short, and no pod has any to give up: all are busy, within their MemoryLow=, or have given it. \(level.words)"
         )
       }
       hasToldStuck = hasToldStuck || isStuck
@@ -89,34 +93,5 @@ final class ShortageGuard {
       freed += given
       return Self.pause
     }
-  }
-
-  // MARK: What is told
-
-  private func tellBegin(_ level: Shortage.Level) {
-    freed = 0
-    hasToldStuck = false
-    Log.event(
-      .memoryShort, "Memory is short: \(Self.words(level)). Idle pods give some up.", priority: .warning,
-      Self.fields(level))
-  }
-
-  private func tellEnd(_ acts: Int, _ lasted: UInt64, _ level: Shortage.Level) {
-    Log.event(
-      .memoryEased,
-      "Memory is no longer short after \(lasted / 1_000_000) s; \(acts) acts freed \(freed >> 20) MiB. \(Self.words(level)).",
-      Self.fields(level) + [("POD_ACTS", String(acts)), ("POD_MEMORY_FREED", String(freed))])
-  }
-
-  static func words(_ level: Shortage.Level) -> String {
-    "some task waited for memory \(Int((level.stall * 100).rounded())) % of the time, \(level.available >> 20) of \(level.total >> 20) MiB are available"
-  }
-
-  static func fields(_ level: Shortage.Level) -> [(String, String)] {
-    [
-      ("POD_REASON", EndReason.pressure.description),
-      ("POD_PRESSURE_PERCENT", String(Int((level.stall * 100).rounded()))),
-      ("POD_MEMORY_AVAILABLE", String(level.available)), ("POD_MEMORY_TOTAL", String(level.total)),
-    ]
   }
 }

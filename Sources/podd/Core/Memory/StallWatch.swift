@@ -45,12 +45,6 @@ final class StallWatch {
     }
   }
 
-  /// Since when the pod stalls, by the loop's clock, and for which part of the time.
-  func standing(of pod: Pod) -> (since: UInt64, share: Double)? {
-    guard let stall = suspects[pod.name]?.stall, let since = stall.since else { return nil }
-    return (since, stall.share)
-  }
-
   private func look(_ generation: Generation) -> Stall.Look? {
     generation.scope?.withCgroup { cgroup throws(CgroupError) in
       let high = try reader.number(InterfaceFile.memoryHigh, cgroup)
@@ -92,7 +86,7 @@ final class StallWatch {
       let verdict = stall.look(look, timeout: timeout, treatedBefore: before)
       suspects[name]?.stall = stall
       if stall.since != nil, suspect.stall.since == nil {
-        tell(pod, stall, patience: Stall.patience(timeout, before))
+        host.report(.stalls(pod.subject, stall, now: now, patienceUSec: Stall.patience(timeout, before)))
       }
       switch verdict {
       case .watched: break
@@ -108,34 +102,13 @@ final class StallWatch {
     }
   }
 
-  private func fields(_ pod: Pod, _ stall: Stall, _ now: UInt64) -> [(String, String)] {
-    pod.journalFields + [
-      ("POD_STALL_USEC", String(now - min(stall.since ?? now, now))),
-      ("POD_STALL_PERCENT", String(Int(stall.share * 100))),
-      ("POD_MEMORY_CURRENT", String(stall.last.current)),
-      ("POD_MEMORY_LIMIT", stall.last.limit.map { String($0) } ?? ""),
-    ]
-  }
-
-  private func tell(_ pod: Pod, _ stall: Stall, patience: UInt64) {
-    let text =
-      "\(pod.name) stalls at its memory limit: for \(Int(stall.share * 100)) % of the time nothing of it can run. Unless "
-      + "that passes, it is recycled after \(patience / 1_000_000) s."
-    Log.event(.podStalls, text, priority: .warning, fields(pod, stall, EventLoop.main.now()))
-  }
-
   private func treat(_ pod: Pod, _ generation: Generation, _ stall: Stall, _ now: UInt64) {
     guard host.memory.hindrance(pod) == nil else { return }
     let stalled = now - min(stall.since ?? now, now)
     treated.append((pod.name, now))
     suspects[pod.name] = nil
     generation.memory?.treatedStallUSec = stalled
-    let text =
-      "\(pod.name) has stalled at its memory limit for \(stalled / 1_000_000) s, in the end for "
-      + "\(Int(stall.share * 100)) % of the time, and is recycled."
-    let fields = fields(pod, stall, now) + [("POD_REASON", EndReason.pressure.description)]
-    Log.event(.podStallTreated, text, priority: .warning, fields)
-    host.alerts.raise(.stall, [("MESSAGE", text)] + fields)
+    host.report(.stallTreated(pod.subject, stall, now: now))
     host.memory.replace(pod, .pressure)
   }
 }

@@ -158,9 +158,7 @@ final class Firewall {
       var hasTold = false
       while !(await Self.isLoaded()) {
         if !hasTold {
-          let text = "The packet filter rules for pods are gone; loading them again."
-          Log.event(.firewallLost, text, priority: .warning)
-          self.host.alerts.raise(.firewallLost, [("MESSAGE", text)])
+          self.host.report(.firewallLost())
           hasTold = true
         }
         await self.host.busConnected()
