@@ -123,7 +123,7 @@ public func loopTask<Value: Sendable>(
   Task(executorPreference: EventLoop.main) { await body() }
 }
 
-/// Everything of podd that talks to systemd, a timer or a pod lives here, on the loop's thread.
+/// The isolation of everything that touches the loop, a bus connection or an event source: the loop's thread.
 @globalActor
 public actor LoopActor {
   public static let shared = LoopActor()

@@ -78,7 +78,7 @@ import Testing
   @Test func aLeakIsSeenInTheTrend() throws {
     // 1 MB a minute for ten hours.
     let leak = (840..<1440).map { minute($0, held: UInt64($0 - 830) << 20) }
-    let trend = MemoryTrend(leak, now: Self.now)
+    let trend = MemoryCourse(leak, now: Self.now)
     let hour = try #require(trend.hour)
     #expect(abs(hour.perHour - Double(60 << 20)) < 1)
     #expect(hour.to == 609 << 20)
@@ -94,12 +94,12 @@ import Testing
   }
 
   @Test func whatStaysIsSteadyAndWhatIsShortIsLeftOut() {
-    let flat = MemoryTrend((0..<1440).map { minute($0) }, now: Self.now)
+    let flat = MemoryCourse((0..<1440).map { minute($0) }, now: Self.now)
     #expect(flat.lines(terminal(unicode: false)).allSatisfy { $0.text.hasSuffix("steady") })
     // Ten minutes are no day of their own.
-    let young = MemoryTrend((1430..<1440).map { minute($0) }, now: Self.now)
+    let young = MemoryCourse((1430..<1440).map { minute($0) }, now: Self.now)
     #expect(young.hour != nil && young.day == nil)
-    let none = MemoryTrend([minute(1439)], now: Self.now)
+    let none = MemoryCourse([minute(1439)], now: Self.now)
     #expect(none.hour == nil && none.day == nil)
     #expect(none.json.text == #"{"hour":null,"day":null}"#)
   }
@@ -107,15 +107,15 @@ import Testing
   @Test func onlyTheLastGenerationCounts() throws {
     let minutes =
       (1380..<1410).map { minute($0, held: 90 << 20) } + (1410..<1440).map { minute($0, generation: 2) }
-    #expect(try #require(MemoryTrend(minutes, now: Self.now).hour).from == 10 << 20)
+    #expect(try #require(MemoryCourse(minutes, now: Self.now).hour).from == 10 << 20)
   }
 
   @Test func aCurveRisesFromItsLeastToItsMost() {
-    #expect(MemoryTrend.sparkline([1000, 1500, nil, 2000]) == "▁▄ █")
-    #expect(MemoryTrend.sparkline([1000, 1001, 1000]) == "▁▁▁")
-    #expect(MemoryTrend.sparkline([nil, nil]) == "")
-    #expect(MemoryTrend.sparkline([0, 0]) == "▁▁")
-    #expect(MemoryTrend.sparkline([.max, 0]).count == 2)
+    #expect(MemoryCourse.sparkline([1000, 1500, nil, 2000]) == "▁▄ █")
+    #expect(MemoryCourse.sparkline([1000, 1001, 1000]) == "▁▁▁")
+    #expect(MemoryCourse.sparkline([nil, nil]) == "")
+    #expect(MemoryCourse.sparkline([0, 0]) == "▁▁")
+    #expect(MemoryCourse.sparkline([.max, 0]).count == 2)
   }
 
   // MARK: Time

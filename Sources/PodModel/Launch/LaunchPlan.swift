@@ -53,10 +53,8 @@ public struct LaunchPlan: Sendable, Equatable {
     self.operations = operations
   }
 
-  /// pod-launch refuses a longer one (`plan E2BIG`).
-  public static let highestByteCount = 1 << 20
-
-  /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings.
+  /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings. pod-launch
+  /// refuses more than a mebibyte (`plan E2BIG`).
   /// A string that holds a NUL ends there, so that no value can turn into an operation.
   public func encode() -> [UInt8] {
     var body: [UInt8] = []

@@ -26,10 +26,10 @@ struct Explanation {
   /// The last one first.
   let generations: [Generation]
   /// Nil where podd keeps no history.
-  let trend: MemoryTrend?
+  let trend: MemoryCourse?
 
   /// Nil when what makes a pod a pod is not there.
-  init?(_ properties: Properties, trend: MemoryTrend? = nil) {
+  init?(_ properties: Properties, trend: MemoryCourse? = nil) {
     guard let row = PodRow(properties) else { return nil }
     self.row = row
     self.properties = properties

@@ -3,7 +3,7 @@ internal import PodAPI
 /// What `status` prints.
 enum StatusPage {
   static func pod(
-    _ row: PodRow, _ properties: Properties, trend: MemoryTrend? = nil, log: [String], _ style: Style
+    _ row: PodRow, _ properties: Properties, trend: MemoryCourse? = nil, log: [String], _ style: Style
   ) -> String {
     var page = Page(style)
     page.title(row.state, "\(row.pod) - \(row.tier) pod")

@@ -38,7 +38,7 @@ final class Daemon {
     try checkHost()
     do throws(Errno) {
       try EventLoop.main.enableWatchdog()
-      try UserData.ensureBase()
+      try UserFiles.ensureBase()
       signals = [
         SignalWatch(
           try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
@@ -158,9 +158,9 @@ final class Daemon {
     for user in unsettled {
       do throws(Errno) {
         if let pod = user.pod.flatMap({ host.pods[$0] }) {
-          try UserData.ensure(user, in: pod.name, uid: pod.record.uid)
+          try await host.userFiles.ensure([user], in: pod.name, uid: pod.record.uid)
         } else if let from = user.keptFrom {
-          try UserData.putAside(user.name, from: from)
+          try await host.userFiles.putAside(user.name, from: from)
         }
         let name = user.name
         host.write("the data of \(name)") { store throws(StoreError) in try store.dataSettled(user: name) }

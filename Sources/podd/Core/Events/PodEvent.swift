@@ -27,7 +27,7 @@ struct PodEvent {
 
   /// Writes the journal entry alone: before there is a host, or from another thread.
   func log() {
-    Journal.send(sentence, priority: priority, messageID: id.rawValue, fields: fields.named)
+    Log.event(id, sentence, priority: priority, fields.named)
   }
 
   /// What an event says of the pod that it concerns.

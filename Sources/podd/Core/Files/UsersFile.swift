@@ -33,7 +33,7 @@ enum UsersFile {
   ) throws(Failure) {
     let entries = users.filter { $0.status == .active }.compactMap { user in
       user.token.map {
-        Entry(user: user.name, token: $0, directory: UserData.directory(of: user.name, in: pod))
+        Entry(user: user.name, token: $0, directory: UserFiles.directory(of: user.name, in: pod))
       }
     }
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }

@@ -22,7 +22,7 @@ struct Launcher {
     var placeholders: Placeholders {
       Placeholders(
         address: record.address, port: record.port, pod: unit.pod,
-        usersFile: UsersFile.path(of: unit.pod), stateDirectory: UserData.directory(of: unit.pod))
+        usersFile: UsersFile.path(of: unit.pod), stateDirectory: UserFiles.directory(of: unit.pod))
     }
   }
 
@@ -31,7 +31,7 @@ struct Launcher {
   func park(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     do throws(Errno) {
-      try UserData.ensure(request.unit.pod, uid: record.uid)
+      try UserFiles.ensureDirectory(of: request.unit.pod, uid: record.uid)
       try NSSRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
       try UsersFile.ensureDirectory(of: request.unit.pod)
     } catch {
@@ -51,17 +51,21 @@ struct Launcher {
   /// Has systemd make the scope around the parked process. `files` writes what must be in place before the program runs;
   /// systemd works on the scope meanwhile. Returns when both are done.
   func startScope(
-    _ request: Request, _ process: LaunchProcess, files: @escaping @LoopActor () throws(LaunchFailure) -> Void
+    _ request: Request, _ process: LaunchProcess,
+    files: @escaping @LoopActor () async throws(LaunchFailure) -> Void
   ) async throws(LaunchFailure) -> RunningScope {
     let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
-    let writing = loopTask {
-      Result { () throws(LaunchFailure) in
+    let writing = loopTask { () -> Result<Void, LaunchFailure> in
+      do throws(LaunchFailure) {
         do throws(Errno) {
           try ScopeJournalFields.publish(request)
         } catch {
           throw LaunchFailure(stage: "files", error)
         }
-        try files()
+        try await files()
+        return .success(())
+      } catch {
+        return .failure(error)
       }
     }
     let started: Result<Void, LaunchFailure>

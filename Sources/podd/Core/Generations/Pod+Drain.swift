@@ -100,12 +100,12 @@ extension Pod {
   }
 
   /// The pod's connections, whichever of its generations they belong to, but for podd's own question.
-  func usersConnections() throws(Errno) -> [Connection] {
+  func usersConnections() throws(Errno) -> [PodConnection] {
     try Connections.of(address: record.address, port: record.port).filter(isUsers)
   }
 
   /// An earlier question of podd's, which it has given up, waits like a user's until the program takes it.
-  func isUsers(_ connection: Connection) -> Bool {
+  func isUsers(_ connection: PodConnection) -> Bool {
     connection.remotePort != probePort
       && (connection.isAccepted || !probePorts.contains(connection.remotePort))
   }

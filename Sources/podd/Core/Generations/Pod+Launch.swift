@@ -106,8 +106,8 @@ extension Pod {
     }
     armStartTimeout(generation, workload.timeoutStartUSec)
     do throws(LaunchFailure) {
-      let scope = try await launcher.startScope(expected, process) { () throws(LaunchFailure) in
-        try self.writeUsersFile(users, asLaunching: generation)
+      let scope = try await launcher.startScope(expected, process) { () async throws(LaunchFailure) in
+        try await self.writeUsersFile(users, asLaunching: generation)
       }
       try launcher.verifyLimits(of: scope, expected)
       try await launcher.release(expected, process)
@@ -120,9 +120,9 @@ extension Pod {
 
   private func writeUsersFile(
     _ users: [UserRecord], asLaunching generation: Generation
-  ) throws(LaunchFailure) {
+  ) async throws(LaunchFailure) {
     do throws(UsersFile.Failure) {
-      try writeUsersFile(users, for: generation)
+      try await writeUsersFile(users, for: generation)
     } catch {
       Log.error("\(name): \(error)")
       if case .io(let errno) = error { throw LaunchFailure(stage: "users", errno) }

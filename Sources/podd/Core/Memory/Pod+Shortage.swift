@@ -23,7 +23,7 @@ extension Pod {
   /// - Parameters:
   ///   - cpuUSec: What its generation has used; nil when that cannot be read.
   ///   - connections: Nil when nobody has counted them.
-  func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
+  func noteActivity(cpuUSec: UInt64?, connections: [PodConnection]? = nil) {
     guard state == .ready || state == .frozen, let unit = scope?.unit else {
       idleness = nil
       return

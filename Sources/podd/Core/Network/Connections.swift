@@ -3,7 +3,7 @@ import Glibc
 import PodModel
 import Systemd
 
-extension Connection {
+extension PodConnection {
   fileprivate init(_ found: linux_tcp_connection) {
     self.init(inode: found.inode, remotePort: found.remote_port, delivered: found.delivered)
   }
@@ -16,17 +16,18 @@ enum Connections {
 
   /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
   /// kernel's connection table.
-  static func of(address: String, port: Int) throws(Errno) -> [Connection] {
+  static func of(address: String, port: Int) throws(Errno) -> [PodConnection] {
     guard let port = UInt16(exactly: port), let binary = ipv4(address) else {
       throw Errno(EINVAL, "count connections to \(address):\(port)")
     }
-    var found: [Connection] = []
+    var found: [PodConnection] = []
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
         binary, 32, port,
         { list, connection in
           guard let connection else { return }
-          list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(connection.pointee))
+          list?.assumingMemoryBound(to: [PodConnection].self).pointee.append(
+            PodConnection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count connections to \(address):\(port)") }
@@ -34,16 +35,16 @@ enum Connections {
   }
 
   /// The same for all pods in one walk, by the port, of which no two pods have the same.
-  static func ofAllPods() throws(Errno) -> [UInt16: [Connection]] {
+  static func ofAllPods() throws(Errno) -> [UInt16: [PodConnection]] {
     guard let network = podNetwork else { return [:] }
-    var found: [UInt16: [Connection]] = [:]
+    var found: [UInt16: [PodConnection]] = [:]
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
         network, 16, 0,
         { list, connection in
           guard let connection else { return }
-          list?.assumingMemoryBound(to: [UInt16: [Connection]].self)
-            .pointee[connection.pointee.local_port, default: []].append(Connection(connection.pointee))
+          list?.assumingMemoryBound(to: [UInt16: [PodConnection]].self)
+            .pointee[connection.pointee.local_port, default: []].append(PodConnection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count the pods' connections") }
@@ -77,7 +78,7 @@ enum Connections {
 
   /// Those that were accepted by the holders of `sockets`: the old generation's, where its successor listens at
   /// the same address. What nobody has accepted yet is left out.
-  static func owned(_ connections: [Connection], by sockets: Set<UInt32>) -> [Connection] {
+  static func owned(_ connections: [PodConnection], by sockets: Set<UInt32>) -> [PodConnection] {
     connections.filter { $0.isAccepted && sockets.contains($0.inode) }
   }
 

@@ -69,7 +69,7 @@ extension PodHost {
   /// The user's directory, with the data of an earlier life if there is some.
   private func settle(_ placed: Provisioned) async throws(Refusal) {
     do throws(Errno) {
-      try UserData.ensure(placed.user, in: placed.pod.name, uid: placed.pod.uid)
+      try await userFiles.ensure([placed.user], in: placed.pod.name, uid: placed.pod.uid)
     } catch {
       throw Refusal(error)
     }
@@ -123,9 +123,9 @@ extension PodHost {
     if placed.createdUser {
       do throws(Errno) {
         if placed.revived == nil {
-          try UserData.remove(placed.user.name, from: pod.name)
+          try await userFiles.remove(placed.user.name, from: pod.name)
         } else {
-          try UserData.putAside(placed.user.name, from: pod.name)
+          try await userFiles.putAside(placed.user.name, from: pod.name)
         }
       } catch {
         Log.warning("\(placed.user.name): \(error)")

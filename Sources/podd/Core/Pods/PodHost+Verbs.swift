@@ -40,13 +40,10 @@ extension PodHost {
       }
     }
     do throws(Errno) {
-      // A tenant's files may be a million.
-      try await BackgroundThread.run { () throws(Errno) in
-        if purge {
-          try UserData.remove(user, from: source)
-        } else if let source {
-          try UserData.putAside(user, from: source)
-        }
+      if purge {
+        try await userFiles.remove(user, from: source)
+      } else if let source {
+        try await userFiles.putAside(user, from: source)
       }
     } catch {
       throw Refusal(error)

@@ -13,6 +13,7 @@ final class PodHost {
   let sliceOOMs = SliceOOMs()
   /// Calls about one user come one after the other: the first may have to take back what a second was told.
   let userTurns = KeyedLock()
+  let userFiles = UserFiles()
   private(set) lazy var firewall = Firewall(host: self)
   let frontDoors = FrontDoors()
   private(set) lazy var workloadVersions = WorkloadVersions(host: self)
@@ -111,7 +112,7 @@ final class PodHost {
     unlink(UsersFile.path(of: pod.name))
     DeliveredUsers.forget(pod.name)
     rmdir(UsersFile.directory(of: pod.name))
-    rmdir(UserData.directory(of: pod.name))
+    rmdir(UserFiles.directory(of: pod.name))
   }
 
   func pod(uid: uid_t) -> Pod? {

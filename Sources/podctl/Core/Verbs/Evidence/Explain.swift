@@ -14,7 +14,7 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let client = try globals.context.client()
-    guard let explanation = Explanation(try client.pod(pod), trend: MemoryTrend.ask(client, pod)) else {
+    guard let explanation = Explanation(try client.pod(pod), trend: MemoryCourse.ask(client, pod)) else {
       throw Failure("podd's answer about \(pod) lacks its name or state; are podctl and podd of one version?")
     }
     globals.context.present(json: explanation.json) { explanation.page($0) }

@@ -35,7 +35,7 @@ struct Status: ParsableCommand {
     guard let row = PodRow(properties) else { throw Self.incomplete(pod) }
     let query = JournalQuery.pod(pod)
     let members = row.jsonMembers
-    let trend = MemoryTrend.ask(client, pod)
+    let trend = MemoryCourse.ask(client, pod)
     globals.context.present(
       json: .object(
         members + properties.jsonMembers(excluding: Set(members.map(\.key)))

@@ -3,7 +3,7 @@ internal import PodAPI
 internal import PodModel
 
 /// How a pod's memory went in the last hour and the last day: anon and swap, which is what grows when a program leaks.
-struct MemoryTrend {
+struct MemoryCourse {
   /// One generation over some time.
   struct Span: Equatable {
     /// How long, microseconds.
@@ -36,10 +36,10 @@ struct MemoryTrend {
   }
 
   /// Nil when podd has none to give: an older one, or one whose history cannot be read. Nothing else fails for that.
-  static func ask(_ client: Client, _ pod: String) -> MemoryTrend? {
+  static func ask(_ client: Client, _ pod: String) -> MemoryCourse? {
     let now = realtimeNow()
     guard let minutes = try? client.history(ofPod: pod, since: now - min(now, dayLength)) else { return nil }
-    return MemoryTrend(minutes, now: now)
+    return MemoryCourse(minutes, now: now)
   }
 
   private static func span(_ all: [MemoryMinute], now: UInt64, _ length: UInt64) -> Span? {
