@@ -63,7 +63,7 @@ extension PodEvent {
   static func historySetAside(_ aside: String, cause: String) -> PodEvent {
     PodEvent(
       .historySetAside,
-      "The memory history was unusable and is begun anew; what there was is now \(aside). \(cause)",
+      "The memory history was unusable and is begun again; the old file is now \(aside). \(cause)",
       priority: .warning)
   }
 }
