@@ -2,18 +2,18 @@ import Cgroup
 import PodModel
 import Systemd
 
-/// Looks after pods that stall at their memory limit, from the kernel's first word until they have recovered or are
-/// replaced. Without such a pod it does nothing.
+/// Watches pods that stall at their memory limit, from the kernel's first event until they have recovered or are replaced.
+/// Without such a pod it does nothing.
 @LoopActor
 final class StallWatch {
-  /// Between two looks at most, microseconds.
+  /// The longest pause between two samples, microseconds.
   private static let longestPause: UInt64 = 5_000_000
 
   private unowned let host: PodHost
   private let reader: MemoryReader
   private var suspects: [PodName: Suspect] = [:]
   private var timer: EventSource?
-  /// When which pod was replaced for a stall within the last hour.
+  /// The pods that were replaced for a stall within the last hour, and when.
   private var treated: [(pod: PodName, at: UInt64)] = []
 
   private struct Suspect {
@@ -26,9 +26,9 @@ final class StallWatch {
     self.reader = reader
   }
 
-  /// A pod's own trigger says that nothing of it could run for a fifth of the time.
+  /// To be called when a pod's own trigger reports that nothing of it could run for a fifth of the time.
   func suspect(_ pod: Pod) {
-    // One whose successor is on its way is cured of it by that.
+    // A pod that is being replaced needs no treatment.
     guard let generation = pod.current, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
       host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.generation !== generation,
       let look = look(generation)
@@ -37,7 +37,7 @@ final class StallWatch {
     arm()
   }
 
-  /// A slice's trigger, where pods have none of their own: whoever is at their limit.
+  /// To be called for a slice's trigger, where pods have none of their own: any pod in it may be at its limit.
   func suspect(slice: String) {
     for pod in host.pods.values
     where pod.scope.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
@@ -92,11 +92,11 @@ final class StallWatch {
       case .watched: break
       case .over:
         suspects[name] = nil
-        if stall.since != nil { Log.notice("\(name) stalls no longer at its memory limit.") }
+        if stall.since != nil { Log.notice("\(name) no longer stalls at its memory limit.") }
       case .treat: due.append((pod, generation, stall))
       }
     }
-    // The worst first: what has been able to run least.
+    // The worst first: the pod that could run least.
     for (pod, generation, stall) in due.sorted(by: { $0.2.share > $1.2.share }) {
       treat(pod, generation, stall, now)
     }
