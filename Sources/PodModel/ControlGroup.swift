@@ -1,4 +1,5 @@
-/// Where pods live in the cgroup tree, as paths below its root: `/pods.slice/pods-free.slice/pod-001-1.scope`.
+/// Where pods live in the cgroup tree, as paths below its root:
+/// `/pods.slice/pods-free.slice/pod-001-1.scope`.
 public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
   public let path: String
 
@@ -19,8 +20,8 @@ public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
 
   public static let podsSlice = "pods.slice"
 
-  /// The name of a tier's slice unit. systemd puts a slice whose name has a dash below the one named before the dash
-  /// (systemd.slice(5)).
+  /// The name of a tier's slice unit. systemd puts a slice whose name has a dash below the one named before
+  /// the dash (systemd.slice(5)).
   public static func slice(ofTier name: String) -> String { "pods-\(name).slice" }
 
   /// Whether `path` lies in a slice of that name.

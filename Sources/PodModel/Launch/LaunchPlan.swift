@@ -1,8 +1,9 @@
-/// What podd tells pod-launch to do, in order (docs/architecture.md, "pod-launch: the protocol").
+/// The operations that pod-launch performs for podd, in order (docs/architecture.md, "pod-launch: the
+/// protocol").
 public struct LaunchPlan: Sendable, Equatable {
   /// One operation. Paths are absolute, without `.`, `..`, doubled or trailing slashes.
   public enum Operation: Sendable, Equatable {
-    /// What `/proc/self/cgroup` must say after the release.
+    /// The path that `/proc/self/cgroup` must show after the release.
     case cgroup(String)
     /// The syslog identifier of the pod's journal stream.
     case ident(String)
@@ -53,9 +54,9 @@ public struct LaunchPlan: Sendable, Equatable {
     self.operations = operations
   }
 
-  /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings. pod-launch
-  /// refuses more than a mebibyte (`plan E2BIG`).
-  /// A string that holds a NUL ends there, so that no value can turn into an operation.
+  /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings.
+  /// pod-launch refuses more than a mebibyte (`plan E2BIG`). A string that holds a NUL ends there, so that no
+  /// value can turn into an operation.
   public func encode() -> [UInt8] {
     var body: [UInt8] = []
     for operation in operations {

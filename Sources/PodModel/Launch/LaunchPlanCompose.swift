@@ -4,8 +4,8 @@ extension LaunchPlan {
   /// - Parameters:
   ///   - uid: the pod's user and group.
   ///   - command: `ExecStart=` with its placeholders replaced; the first word is an absolute path.
-  ///   - environment: the workload's `Environment=`, replaced likewise. It wins over what every pod gets,
-  ///     except over what podd and the program talk through (`reservedVariables`).
+  ///   - environment: the workload's `Environment=`, replaced likewise. It overrides the variables of
+  ///     every pod, except those through which podd and the program communicate (`reservedVariables`).
   ///   - names: the values of the placeholders, which every pod gets as variables too.
   ///   - host: what podd found in the host's root directory.
   public static func compose(
@@ -29,14 +29,15 @@ extension LaunchPlan {
     return LaunchPlan(operations)
   }
 
-  /// RLIMIT_NOFILE: enough for a server's connections; a program that closes every possible descriptor
-  /// one by one is through in a millisecond or two.
+  /// RLIMIT_NOFILE: enough for a server's connections, and few enough that a program can close every possible
+  /// descriptor one by one in a millisecond or two.
   public static let openFiles: UInt32 = 16384
 
-  /// What a workload file cannot set: how the program and podd, or pod-launch, understand each other.
+  /// The variables that a workload file cannot set, because podd, pod-launch and the program communicate
+  /// through them.
   static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
 
-  /// One assignment a name: getenv(3) would find the first of two.
+  /// One assignment for each name, because getenv(3) would find the first of two.
   private static func variables(_ own: [String], names: Placeholders) -> [String] {
     let pod = names.pod.description
     var all = [

@@ -1,11 +1,11 @@
 /// What podd found in the host's root directory, where distributions differ.
 public struct HostLayout: Sendable, Equatable {
-  /// The names to look at.
+  /// The names that podd checks.
   public static let names = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 
-  /// Those that are symbolic links, with what they hold: `"/bin": "usr/bin"`.
+  /// The names that are symbolic links, with their targets: `"/bin": "usr/bin"`.
   public var links: [String: String]
-  /// Those that are directories.
+  /// The names that are directories.
   public var directories: [String]
 
   public init(links: [String: String], directories: [String] = []) {
@@ -14,7 +14,7 @@ public struct HostLayout: Sendable, Equatable {
   }
 }
 
-/// The pod's files: which of the host's it sees, and how.
+/// The host's files that a pod sees, and how it sees them.
 struct LaunchView {
   private var links: [String: String]
   /// By target: a later entry for the same path replaces an earlier one.
@@ -24,7 +24,7 @@ struct LaunchView {
     links = host.links
     links["/var/run"] = "/run"
     for path in ["/usr"] + host.directories { bind([.recursive, .exec], path) }
-    // Configuration is not a place for programs; what is run from there is named by the workload.
+    // Configuration is no place for programs; the workload names a program that is run from there.
     bind([.recursive], "/etc")
     for path in ["/opt", "/srv"] { bind([.optional, .recursive, .exec], path) }
     mounts["/dev"] = .dev("/dev")
@@ -33,12 +33,12 @@ struct LaunchView {
     for path in ["/tmp", "/var/tmp"] {
       mounts[path] = .tmpfs(path: path, mode: 0o1777, options: Self.temporaryOptions(tier))
     }
-    // Directories, so that a socket or file that is replaced by a new one is seen. Connecting to a socket
-    // is allowed on a read-only mount.
+    // Directories, so that the pod sees a socket or file that replaces another. Connecting to a socket is
+    // allowed on a read-only mount.
     bind([], "/run/systemd/journal")
     bind([], "/run/podctl/notify")
     bind([], Self.parent(of: names.usersFile))
-    // What a pod writes it does not run: noexec, as on /tmp.
+    // A pod must not run what it writes: noexec, as on /tmp.
     bind([.writable], names.stateDirectory)
     for path in workload.readOnlyPaths { bindNamed([.recursive, .exec], path) }
     for path in workload.readWritePaths { bindNamed([.writable, .recursive, .exec], path) }
@@ -52,7 +52,7 @@ struct LaunchView {
       .map(\.value)
   }
 
-  /// The pages are charged to the pod, so a size of its own only keeps `/tmp` from eating all of it.
+  /// The pages are charged to the pod, so the size only keeps `/tmp` from using all of its memory.
   private static func temporaryOptions(_ tier: Tier) -> String {
     let size = tier.memoryMax.map { max($0 / 4, 1 << 20) } ?? 64 << 20
     return "size=\(size),nr_inodes=16k,noexec"
@@ -71,8 +71,8 @@ struct LaunchView {
     bind(isOptional ? flags.union(.optional) : flags, path)
   }
 
-  /// A program outside what can be executed in the pod comes along alone. Optional, so that a missing one
-  /// fails at `exec`, as a user expects.
+  /// A program outside the pod's executable directories is mounted alone. It is optional, so that a missing
+  /// program fails at `exec`, as a user expects.
   private mutating func show(program: String) {
     let path = resolve(program)
     let holder = mounts.keys.filter { Self.components(path).starts(with: Self.components($0)) }

@@ -2,8 +2,8 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The alerts of one kind that wait for the service that handles them: one numbered file each, which the service removes.
-/// A directory is needed because a unit instance receives nothing but its name.
+/// The alerts of one kind that wait for the service that handles them: one numbered file each, which the
+/// service removes. A directory is needed because a unit instance receives nothing but its name.
 struct AlertSpool {
   private static let root = "/run/podctl/alerts"
   /// A service that removes nothing must not fill the host's memory.

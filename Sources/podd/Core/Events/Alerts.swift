@@ -2,8 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 
-/// Starts `podctl-alert@KIND.service` on an event, where there is such a unit (podctl-alert(7)). A failure of the service
-/// is logged and affects nothing else.
+/// Starts `podctl-alert@KIND.service` on an event, where there is such a unit (podctl-alert(7)). A failure of
+/// the service is logged and affects nothing else.
 @LoopActor
 final class Alerts {
   private unowned let host: PodHost
@@ -25,10 +25,12 @@ final class Alerts {
   }
 }
 
-/// The service of one kind of alert. One start handles all alerts that wait; alerts that come meanwhile need another.
+/// The service of one kind of alert. One start handles all alerts that wait; alerts that come meanwhile need
+/// another.
 @LoopActor
 private final class AlertHook {
-  /// How long it is remembered whether the unit exists, and the shortest time between two starts; microseconds.
+  /// How long it is remembered whether the unit exists, and the shortest time between two starts;
+  /// microseconds.
   private static let answerHolds: UInt64 = 5_000_000
   private static let pause: UInt64 = 1_000_000
   /// How long an alert waits so that supervision comes first, microseconds.
@@ -113,8 +115,8 @@ private final class AlertHook {
     loopTask {
       while self.hasMore {
         self.hasMore = false
-        // Alerts that came meanwhile need another start, also after a failure. Alerts that the service left wait for the
-        // next one.
+        // Alerts that came meanwhile need another start, also after a failure. Alerts that the service left
+        // wait for the next one.
         await self.startUnit()
         if self.hasMore { await EventLoop.main.sleep(Self.pause) }
       }

@@ -1,5 +1,5 @@
-/// The message ids of podd's journal entries. They never change. units/podctl.catalog has a text for each, which
-/// `journalctl -x` shows (podctl-journal(7)).
+/// The message ids of podd's journal entries. They never change. units/podctl.catalog has a text for each,
+/// which `journalctl -x` shows (podctl-journal(7)).
 enum MessageID: String, CaseIterable {
   /// A user was placed.
   case userProvisioned = "1f98b129e8e34f86a231610506c8caaa"

@@ -2,8 +2,9 @@ import PodModel
 import PodStore
 import Systemd
 
-/// One event that podd reports: its journal entry, and the alert that it raises. The functions that make one are in the
-/// extensions, by subject; each has an event's message id, alert, priority, fields and sentence in one place.
+/// One event that podd reports: its journal entry, and the alert that it raises. The functions that make one
+/// are in the extensions, by subject; each has an event's message id, alert, priority, fields and sentence in
+/// one place.
 struct PodEvent {
   typealias Fields = [(JournalField, String)]
 

@@ -3,13 +3,14 @@ import PodModel
 import PodStore
 import Systemd
 
-/// The users that a running pod's program knows, kept in a file next to its users file. When podd ends between placing a
-/// user and notifying the pod, the next podd finds the difference here and notifies the pod; otherwise it leaves the pod
-/// alone.
+/// The users that a running pod's program knows, kept in a file next to its users file. When podd ends
+/// between placing a user and notifying the pod, the next podd finds the difference here and notifies the
+/// pod; otherwise it leaves the pod alone.
 enum DeliveredUsers {
   private static func path(of pod: PodName) -> String { UsersFile.directory(of: pod) + "/told" }
 
-  /// An epoch rises with every change of a placement, so names and epochs identify the content of the users file.
+  /// An epoch rises with every change of a placement, so names and epochs identify the content of the users
+  /// file.
   private static func text(_ users: [UserRecord]) -> String {
     users.filter { $0.status == .active }.map { "\($0.name) \($0.epoch)\n" }.sorted().joined()
   }

@@ -21,7 +21,8 @@ final class LeakWatch {
     let since = Int64(clamping: real) - Int64(LeakPolicy.day)
     do throws(StoreError) {
       let ends = try await host.store.run { store throws(StoreError) in try store.ends(.leak, since: since) }
-      // The loop's clock begins with the boot, and so does every pod: from before the boot, the last hour counts.
+      // The loop's clock begins with the boot, and so does every pod: from before the boot, the last hour
+      // counts.
       recycles = ends.compactMap { pod, at in
         let ago = real - min(UInt64(max(0, at)), real)
         return ago > now && ago >= LeakPolicy.hour ? nil : (pod, now - min(ago, now))

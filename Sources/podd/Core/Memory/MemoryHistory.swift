@@ -4,8 +4,8 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Records the memory of every pod minute by minute and keeps it for 30 days. Nothing else waits for it or depends on it
-/// (docs/decisions/0016).
+/// Records the memory of every pod minute by minute and keeps it for 30 days. Nothing else waits for it or
+/// depends on it (docs/decisions/0016).
 @LoopActor
 final class MemoryHistory {
   private static let file = "/var/lib/podctl/history.db"

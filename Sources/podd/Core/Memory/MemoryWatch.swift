@@ -3,13 +3,14 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Samples all running pods from one timer and passes the samples to the leak, stall and shortage rules. The timer is off
-/// while no pod runs.
+/// Samples all running pods from one timer and passes the samples to the leak, stall and shortage rules. The
+/// timer is off while no pod runs.
 @LoopActor
 final class MemoryWatch {
   /// How many pods are sampled before other events have their turn.
   private static let batch = 16
-  /// How much of a generation's history is read after a start of podd, microseconds: as many minutes as one reply has.
+  /// How much of a generation's history is read after a start of podd, microseconds: as many minutes as one
+  /// reply has.
   private static let remembered: UInt64 = 5000 * 60_000_000
 
   private unowned let host: PodHost
@@ -20,8 +21,8 @@ final class MemoryWatch {
   private var isSampling = false
   /// Pods that podd is replacing because of their memory.
   private var replacing: Set<PodName> = []
-  /// Generations whose history is yet to be read, because they were taken over or their limit has changed. They are read
-  /// one after the other, because a host has hundreds.
+  /// Generations whose history is yet to be read, because they were taken over or their limit has changed.
+  /// They are read one after the other, because a host has hundreds.
   private var toRemember: [(memory: RunMemory, scope: RunningScope, since: UInt64)] = []
   private var isRemembering = false
 
@@ -66,7 +67,8 @@ final class MemoryWatch {
     }
   }
 
-  /// Feeds the recorded minutes of a generation to its detector: a leak may have begun before this podd or this limit.
+  /// Feeds the recorded minutes of a generation to its detector: a leak may have begun before this podd or
+  /// this limit.
   private func remember(_ memory: RunMemory, _ scope: RunningScope, since begunAt: UInt64) async {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     let since = max(begunAt, real - min(Self.remembered, real))
@@ -163,8 +165,8 @@ final class MemoryWatch {
 
   // MARK: Replacing
 
-  /// How many pods are replaced at once because of their memory. The number is small, because launches for which users
-  /// wait come first.
+  /// How many pods are replaced at once because of their memory. The number is small, because launches for
+  /// which users wait come first.
   private var replacementsMax: Int { max(1, host.settings.launchesMax / 2) }
 
   /// Nil when this pod can be replaced now, else why not.

@@ -13,7 +13,8 @@ extension Pod {
     let sentence: String
   }
 
-  /// Bytes for one write to memory.reclaim, which returns when the kernel has reclaimed them or finds no more.
+  /// Bytes for one write to memory.reclaim, which returns when the kernel has reclaimed them or finds no
+  /// more.
   private static let reclaimStep: UInt64 = 16 << 20
   /// How long podd waits for a stop before it turns to other pods, microseconds.
   private static let patience: UInt64 = 5_000_000

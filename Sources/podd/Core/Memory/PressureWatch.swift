@@ -3,8 +3,8 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Reports memory pressure of the host, of all pods, of a tier's pods, or of one pod, as soon as the kernel notices it. podd
-/// sleeps until then (docs/decisions/0015-pressure-without-threads.md).
+/// Reports memory pressure of the host, of all pods, of a tier's pods, or of one pod, as soon as the kernel
+/// notices it. podd sleeps until then (docs/decisions/0015-pressure-without-threads.md).
 @LoopActor
 final class PressureWatch {
   enum Source {
@@ -18,8 +18,9 @@ final class PressureWatch {
   typealias Pressure = PressureTrigger.Reading
   typealias Handler = @LoopActor (Source, Pressure) -> Void
 
-  /// Microseconds stalled within a window. podd acts at once on pressure of the host and slices, so theirs is the shortest
-  /// window that needs no kernel thread. A pod may stall for a moment; a fifth of the time is too much.
+  /// Microseconds stalled within a window. podd acts at once on pressure of the host and slices, so theirs is
+  /// the shortest window that needs no kernel thread. A pod may stall for a moment; a fifth of the time is
+  /// too much.
   private static let shared = Bounds(kind: .some, stallUSec: 200_000, windowUSec: 2_000_000)
   private static let ofPod = Bounds(kind: .full, stallUSec: 2_000_000, windowUSec: 10_000_000)
 
@@ -35,8 +36,8 @@ final class PressureWatch {
   private var handlers: [Handler] = []
   private var armedHost: Armed?
   private var armedSlices: [String: Armed] = [:]
-  /// Whether this kernel arms triggers that need no thread. If not, pods have no triggers of their own, and those of their
-  /// slices, which are few, serve instead.
+  /// Whether this kernel arms triggers that need no thread. If not, pods have no triggers of their own, and
+  /// those of their slices, which are few, serve instead.
   private(set) var podsHaveTriggers = true
   private var hasComplained = false
 
@@ -44,8 +45,8 @@ final class PressureWatch {
     self.host = host
   }
 
-  /// Calls `handler` at every event that the totals bear out, again and again for as long as the pressure lasts, but at most
-  /// once per window: 2 s for the host and slices, 10 s for a pod.
+  /// Calls `handler` at every event that the totals bear out, again and again for as long as the pressure
+  /// lasts, but at most once per window: 2 s for the host and slices, 10 s for a pod.
   func onPressure(_ handler: @escaping Handler) {
     handlers.append(handler)
   }
@@ -75,8 +76,8 @@ final class PressureWatch {
         tell(source, $0)
       }
     } catch .io(_, EPERM) {
-      // An older kernel; Linux 6.4 brought triggers without a thread, and Debian's 6.1 has them, too. One thread for each
-      // of a few slices is acceptable, one for each pod is not.
+      // An older kernel; Linux 6.4 brought triggers without a thread, and Debian's 6.1 has them, too. One
+      // thread for each of a few slices is acceptable, one for each pod is not.
       guard case .pod = source else { return armWithThread(source, path) }
       podsHaveTriggers = false
       return nil
@@ -131,8 +132,8 @@ final class PressureWatch {
   private var leftToClose: [CInt] = []
   private var isClosing = false
 
-  /// Ends a trigger off the loop: the last close of it, or the removal of its cgroup, waits for an RCU grace period of
-  /// about 20 ms (psi_trigger_destroy).
+  /// Ends a trigger off the loop: the last close of it, or the removal of its cgroup, waits for an RCU grace
+  /// period of about 20 ms (psi_trigger_destroy).
   fileprivate func close(_ descriptor: CInt) {
     leftToClose.append(descriptor)
     guard !isClosing else { return }
@@ -179,8 +180,8 @@ final class PressureWatch {
       }
     }
 
-    /// Ends all reports. To be called before the pod's processes are stopped, so that systemd need not wait for the kernel
-    /// when it removes their cgroup.
+    /// Ends all reports. To be called before the pod's processes are stopped, so that systemd need not wait
+    /// for the kernel when it removes their cgroup.
     func disarm() {
       source = nil
       guard let ending = trigger.take() else { return }

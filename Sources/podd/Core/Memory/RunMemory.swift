@@ -41,8 +41,8 @@ final class RunMemory {
     for sample in past { detector.add(sample) }
   }
 
-  /// Whether the limits have changed, by systemctl set-property or otherwise; the detector then starts again. Checked once
-  /// a minute.
+  /// Whether the limits have changed, by systemctl set-property or otherwise; the detector then starts again.
+  /// Checked once a minute.
   func limitsChanged(of scope: RunningScope, now: UInt64) -> Bool {
     guard now >= limitsReadAt.after(60_000_000) else { return false }
     limitsReadAt = now

@@ -3,8 +3,8 @@ import PodAPI
 import PodModel
 import Systemd
 
-/// Makes idle pods give up memory while the host is short of it: asks ``Shortage`` for the next action, performs it, and
-/// measures again. Without pressure it reads two small files now and then.
+/// Makes idle pods give up memory while the host is short of it: asks ``Shortage`` for the next action,
+/// performs it, and measures again. Without pressure it reads two small files now and then.
 @LoopActor
 final class ShortageGuard {
   /// The pause between an action and the next measurement, because the pressure figures lag; microseconds.
@@ -12,7 +12,8 @@ final class ShortageGuard {
   /// The pause between measurements while no pod can give up memory, microseconds.
   private static let patience: UInt64 = 1_000_000
 
-  /// The kernel remembers ended connections for a minute; this is less by the timer's inaccuracy, microseconds.
+  /// The kernel remembers ended connections for a minute; this is less by the timer's inaccuracy,
+  /// microseconds.
   private static let remembered: UInt64 = 55_000_000
 
   enum Place { case host, pods }
@@ -43,8 +44,8 @@ final class ShortageGuard {
     }
   }
 
-  /// Measures whether memory is short, and makes pods give some up for as long as it is. MemoryWatch calls this with each
-  /// of its rounds.
+  /// Measures whether memory is short, and makes pods give some up for as long as it is. MemoryWatch calls
+  /// this with each of its rounds.
   func look(felt place: Place? = nil) {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }

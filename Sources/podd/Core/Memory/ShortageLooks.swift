@@ -75,7 +75,8 @@ final class ShortageLooks {
 
   // MARK: Pods
 
-  /// Notes the connections that ended recently; the kernel remembers them for a minute. False when they cannot be read.
+  /// Notes the connections that ended recently; the kernel remembers them for a minute. False when they
+  /// cannot be read.
   ///
   /// - Parameter maxAge: an earlier result that is no older is good enough, microseconds.
   @discardableResult

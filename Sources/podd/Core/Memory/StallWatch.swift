@@ -2,8 +2,8 @@ import Cgroup
 import PodModel
 import Systemd
 
-/// Watches pods that stall at their memory limit, from the kernel's first event until they have recovered or are replaced.
-/// Without such a pod it does nothing.
+/// Watches pods that stall at their memory limit, from the kernel's first event until they have recovered or
+/// are replaced. Without such a pod it does nothing.
 @LoopActor
 final class StallWatch {
   /// The longest pause between two samples, microseconds.
@@ -37,7 +37,8 @@ final class StallWatch {
     arm()
   }
 
-  /// To be called for a slice's trigger, where pods have none of their own: any pod in it may be at its limit.
+  /// To be called for a slice's trigger, where pods have none of their own: any pod in it may be at its
+  /// limit.
   func suspect(slice: String) {
     for pod in host.pods.values
     where pod.scope.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {

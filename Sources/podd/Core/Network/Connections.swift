@@ -14,7 +14,8 @@ enum Connections {
   /// The network of all pods' addresses, by its first 16 bits.
   private static let podNetwork = ipv4("127.77.0.0")
 
-  /// All connections to a pod, of all its generations, in no order. One walk of the kernel's connection table.
+  /// All connections to a pod, of all its generations, in no order. One walk of the kernel's connection
+  /// table.
   static func of(address: String, port: Int) throws(Errno) -> [PodConnection] {
     guard let port = UInt16(exactly: port), let binary = ipv4(address) else {
       throw Errno(EINVAL, "count connections to \(address):\(port)")
@@ -50,8 +51,8 @@ enum Connections {
     return found
   }
 
-  /// How many milliseconds ago the last connection to each pod ended, by the pod's port, within the last minute. This
-  /// walks the table four times, for both families and both ends.
+  /// How many milliseconds ago the last connection to each pod ended, by the pod's port, within the last
+  /// minute. This walks the table four times, for both families and both ends.
   ///
   /// - Parameter isOwn: whether a connection is podd's own, by the pod's port and the other end's port.
   static func lastEndsOfAllPods(
@@ -75,8 +76,8 @@ enum Connections {
     return walk.ago
   }
 
-  /// The connections that the holders of `sockets` accepted. This tells the two generations of a pod apart, which listen
-  /// at the same address. Connections that nobody has accepted yet are left out.
+  /// The connections that the holders of `sockets` accepted. This tells the two generations of a pod apart,
+  /// which listen at the same address. Connections that nobody has accepted yet are left out.
   static func owned(_ connections: [PodConnection], by sockets: Set<UInt32>) -> [PodConnection] {
     connections.filter { $0.isAccepted && sockets.contains($0.inode) }
   }

@@ -3,9 +3,9 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them. podd makes sure that
-/// they stay loaded, and fills in the addresses that workloads open with `IPAddressAllow=` and the pods whose new
-/// connections are held.
+/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them. podd makes
+/// sure that they stay loaded, and fills in the addresses that workloads open with `IPAddressAllow=` and the
+/// pods whose new connections are held.
 @LoopActor
 final class Firewall {
   private static let nft = "/usr/sbin/nft"
@@ -34,8 +34,8 @@ final class Firewall {
   private var isReloading = false
   /// Callers that come while a transaction is under way share the next one.
   private lazy var filling = Coalesced { [unowned self] in
-    // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no member may be
-    // missing in between.
+    // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no
+    // member may be missing in between.
     await EventLoop.main.sleep(1)
     return await self.write()
   }
@@ -82,9 +82,9 @@ final class Firewall {
 
   // MARK: Held connections
 
-  /// Holds new connections to the pod in ``HeldConnections``; open connections continue. Returns true when the kernel
-  /// has the rule, and false when it has not and nothing is held. The hold ends at ``release(_:)``, or by itself after
-  /// `timeoutUSec` (at most an hour), also when podd has ended.
+  /// Holds new connections to the pod in ``HeldConnections``; open connections continue. Returns true when
+  /// the kernel has the rule, and false when it has not and nothing is held. The hold ends at
+  /// ``release(_:)``, or by itself after `timeoutUSec` (at most an hour), also when podd has ended.
   func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
     let timeout = min(timeoutUSec, Self.longestHoldUSec)
     held[pod] = PacketFilter.Hold(
@@ -104,9 +104,9 @@ final class Firewall {
     if !(await filling.run()) { reloadRules() }
   }
 
-  /// Holds new connections to a sleeping pod until ``endSleep(_:)``, also across a restart of podd. `knock` is called for
-  /// each connection, also for those that are held already. Returns true when the kernel has the rule. False: podd would
-  /// not learn of connections, so the kernel refuses them.
+  /// Holds new connections to a sleeping pod until ``endSleep(_:)``, also across a restart of podd. `knock`
+  /// is called for each connection, also for those that are held already. Returns true when the kernel has
+  /// the rule. False: podd would not learn of connections, so the kernel refuses them.
   func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool
   {
     guard heldConnections.sleep(address: address, port: port, knock: knock) else { return false }
@@ -150,8 +150,8 @@ final class Firewall {
 
   // MARK: When the rules go
 
-  /// Reloads the rules until that succeeds. Another firewall's flush removes them all at once; until they are back, each
-  /// scope's own IPAddressDeny= holds.
+  /// Reloads the rules until that succeeds. Another firewall's flush removes them all at once; until they are
+  /// back, each scope's own IPAddressDeny= holds.
   private func reloadRules() {
     guard !isReloading else { return }
     isReloading = true

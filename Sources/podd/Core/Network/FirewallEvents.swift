@@ -3,8 +3,8 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The kernel's events about the table `inet podctl`, from the netlink group to which `nft monitor` listens. There are
-/// none while the ruleset does not change.
+/// The kernel's events about the table `inet podctl`, from the netlink group to which `nft monitor` listens.
+/// There are none while the ruleset does not change.
 @LoopActor
 final class FirewallEvents {
   private let socket: FileDescriptor
@@ -22,8 +22,8 @@ final class FirewallEvents {
     }
   }
 
-  /// The last pending event: in a reload the table vanishes and appears, and only the result matters. Bounded, so that
-  /// another program's endless changes do not block the loop.
+  /// The last pending event: in a reload the table vanishes and appears, and only the result matters.
+  /// Bounded, so that another program's endless changes do not block the loop.
   private static func drain(_ raw: CInt) -> PacketFilter.Event? {
     var last: PacketFilter.Event?
     var buffer = [UInt8](repeating: 0, count: 32_768)
@@ -32,7 +32,8 @@ final class FirewallEvents {
       if got > 0 {
         last = PacketFilter.events(in: buffer[0..<got]).last ?? last
       } else if got < 0 && errno == ENOBUFS {
-        // There were more changes than the socket holds. An event of our table may be lost, so the rules are checked.
+        // There were more changes than the socket holds. An event of our table may be lost, so the rules are
+        // checked.
         last = .vanished
       } else {
         break

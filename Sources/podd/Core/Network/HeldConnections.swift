@@ -3,17 +3,17 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Connection attempts to pods whose new connections are held. Their SYNs wait in the kernel's queue until the release, so
-/// that a client waits exactly as long as the hold lasts. Without the queue, or when podd ends, the kernel drops the SYNs,
-/// and TCP sends them again when its timer expires.
+/// Connection attempts to pods whose new connections are held. Their SYNs wait in the kernel's queue until
+/// the release, so that a client waits exactly as long as the hold lasts. Without the queue, or when podd
+/// ends, the kernel drops the SYNs, and TCP sends them again when its timer expires.
 @LoopActor
 final class HeldConnections {
   /// How many SYNs may wait; the kernel keeps about a kilobyte for each.
   private static let capacity: UInt32 = 4096
   /// A flood to one pod must leave room for others.
   private static let capacityPerPod = 1024
-  /// How long the queue stays open after the last release, so that the next hold of a rollout finds it open. By then nft
-  /// has removed the pod from its set.
+  /// How long the queue stays open after the last release, so that the next hold of a rollout finds it open.
+  /// By then nft has removed the pod from its set.
   private static let lingerUSec: UInt64 = 15_000_000
 
   /// The address in network byte order, the port in host byte order, as the queue has them.
@@ -36,8 +36,8 @@ final class HeldConnections {
   private var closing: EventSource?
   private var hasReported = false
 
-  /// To be called before the kernel has the rule, so that no SYN reaches a queue without a reader. SYNs that already wait
-  /// for the pod stay.
+  /// To be called before the kernel has the rule, so that no SYN reaches a queue without a reader. SYNs that
+  /// already wait for the pod stay.
   func hold(address: String, port: Int, timeoutUSec: UInt64) {
     guard let place = Self.endpoint(address, port), isOpen() else { return }
     closing = nil
@@ -47,8 +47,8 @@ final class HeldConnections {
     waiting.expiry = Self.timer(after: timeoutUSec) { [weak self] in self?.release(place) }
   }
 
-  /// Holds until the release. Calls `knock` for each SYN, and soon also for those that already wait. False: the queue
-  /// cannot be read, so podd would not learn of connections.
+  /// Holds until the release. Calls `knock` for each SYN, and soon also for those that already wait. False:
+  /// the queue cannot be read, so podd would not learn of connections.
   func sleep(address: String, port: Int, knock: @escaping @LoopActor () -> Void) -> Bool {
     guard let place = Self.endpoint(address, port), isOpen() else { return false }
     closing = nil
@@ -60,8 +60,8 @@ final class HeldConnections {
     return true
   }
 
-  /// Releases queued SYNs in order of arrival. SYNs that still reach the queue before the kernel's set is updated are
-  /// accepted at once.
+  /// Releases queued SYNs in order of arrival. SYNs that still reach the queue before the kernel's set is
+  /// updated are accepted at once.
   func release(address: String, port: Int) {
     if let place = Self.endpoint(address, port) { release(place) }
   }
@@ -107,8 +107,8 @@ final class HeldConnections {
     let client = Endpoint(address: packet.source, port: packet.source_port)
     defer { waiting.knock?() }
     if let older = waiting.packets[client] {
-      // The client sent its SYN again. The newer SYN has the newer time stamp, and may belong to another connection from
-      // the same port.
+      // The client sent its SYN again. The newer SYN has the newer time stamp, and may belong to another
+      // connection from the same port.
       queue?.drop(older)
     } else if waiting.packets.count >= Self.capacityPerPod {
       queue?.drop(packet.id)

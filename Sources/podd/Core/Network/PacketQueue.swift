@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import Systemd
 
-/// The kernel's queue of packets that `queue num N` in units/podctl.nft hands over. Each packet waits in the kernel until
-/// it is accepted or dropped. When this object goes, the kernel drops all packets that wait.
+/// The kernel's queue of packets that `queue num N` in units/podctl.nft hands over. Each packet waits in the
+/// kernel until it is accepted or dropped. When this object goes, the kernel drops all packets that wait.
 @LoopActor
 final class PacketQueue {
   private let number: UInt16
@@ -11,7 +11,8 @@ final class PacketQueue {
   private var source: EventSource?
   private let socket: FileDescriptor
 
-  /// Calls `handler` with each packet, which is to be accepted or dropped, now or later. At most `capacity` packets wait.
+  /// Calls `handler` with each packet, which is to be accepted or dropped, now or later. At most `capacity`
+  /// packets wait.
   init(
     number: UInt16, capacity: UInt32, _ handler: @escaping @LoopActor (linux_queued_packet) -> Void
   ) throws(Errno) {

@@ -1,6 +1,7 @@
 import Systemd
 
-/// Work whose result many callers share: calls that come while it is under way are served together by one more run.
+/// Work whose result many callers share: calls that come while it is under way are served together by one
+/// more run.
 @LoopActor
 final class Coalesced<Result> {
   private let work: @LoopActor () async -> Result
