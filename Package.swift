@@ -125,7 +125,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "PoddTests",
-      dependencies: ["PoddCore", "LoopThread", "Systemd", "Cgroup", "PodStore", "PodAPI", "PodModel"],
+      dependencies: [
+        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel",
+      ],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(

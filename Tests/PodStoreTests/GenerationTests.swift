@@ -69,7 +69,7 @@ import Testing
   @Test func `every reason comes back as it was written`() throws {
     let reasons: [EndReason] = [
       .exited(0), .signal("SEGV"), .oomOwnLimit, .oomBystander, .leak, .pressure, .health, .startTimeout,
-      .launchFailed(stage: "exec", error: "ENOENT"), .operator, .idle, .unknownAdopted,
+      .launchFailed(stage: .exec, error: "ENOENT"), .operator, .idle, .unknownAdopted,
     ]
     for reason in reasons { try store.endGeneration(try begin(now: 1), reason: reason, now: 2) }
     #expect(try store.generations(ofPod: pod(1), limit: 100).reversed().map(\.reason) == reasons)

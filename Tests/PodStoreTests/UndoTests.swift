@@ -21,7 +21,7 @@ import Testing
   @Test func `a pod whose number comes back goes on with the next generation`() throws {
     let done = try store.place("alice", run: true)
     let unit = UnitName(pod: pod(1), generation: try store.beginGeneration(pod: pod(1), now: 2))
-    try store.endGeneration(unit, reason: .launchFailed(stage: "exec", error: "ENOENT"), now: 3)
+    try store.endGeneration(unit, reason: .launchFailed(stage: .exec, error: "ENOENT"), now: 3)
     #expect(try store.undoProvision(done))
     #expect(try store.place("bob").pod.name == pod(1))
     #expect(try store.beginGeneration(pod: pod(1), now: 4) == 2)

@@ -27,11 +27,11 @@ import Testing
 
   @Test func `a launch that failed names its reason and its alert`() {
     let reason = EndReason.unknownAdopted
-    let event = PodEvent.launchFailed(subject, unit: nil, reason: reason, limitsDiffer: true)
+    let event = PodEvent.launchFailed(subject, unit: nil, reason: reason, stage: .limits)
     #expect(event.sentence == "pod-001 could not be launched: \(reason)")
     #expect(event.alert == .limitsMismatch && event.priority == .error)
     #expect(
-      PodEvent.launchFailed(subject, unit: nil, reason: reason, limitsDiffer: false).alert == .launchFailed)
+      PodEvent.launchFailed(subject, unit: nil, reason: reason, stage: .scope).alert == .launchFailed)
   }
 
   @Test func `a sentence counts what it names`() {

@@ -23,30 +23,37 @@ extension Simulation {
     // 4: no scope without a row, no row without a scope.
     for unit in populated { try check(openRows.contains(unit), "\(unit) runs and is not on record") }
     for unit in openRows where !lostEnds.contains(unit) {
-      let isKnown = podd.pods[unit.pod]?.openUnits.contains(unit) ?? false
-      let isEnding = podd.jobs.contains { if case .end(unit, _) = $0 { true } else { false } }
+      let isKnown = podd.pods[unit.pod]?.machine.openUnits.contains(unit) ?? false
+      let isEnding = podd.isRecordingEnd(of: unit)
       try check(isKnown || isEnding, "\(unit) is open on record and podd does not know it")
     }
     // 7: nobody waits for what cannot come; what comes back by itself does so ever more slowly.
     var waiting: Set<Int> = []
     for pod in podd.pods.values {
       try check(
-        pod.waiters.isEmpty || [.starting, .stopping, .draining, .frozen].contains(pod.state)
+        !podd.work.isEmpty || pod.waiters.isEmpty
+          || [.starting, .stopping, .draining, .frozen].contains(pod.state)
           || pod.lifecycle.isBeingReplaced,
         "\(pod.waiters.count) wait for \(pod.name), which is \(pod.state)")
       waiting.formUnion(pod.waiters)
-      let policy = Lifecycle.Policy()
       let recent = pod.relaunches.filter { $0 + policy.burstInterval > world.now }
       try check(
         recent.count < policy.burst, "\(pod.name) was launched again \(recent.count) times in a minute")
-      let isUnderWay = pod.own != nil || pod.state == .stopping && pod.beside != nil
+      let other = pod.machine.other
+      let isUnderWay = pod.machine.current != nil || pod.state == .stopping && other != nil
       try check(
-        (pod.lifecycle.beside != nil) == (pod.beside != nil),
-        "\(pod.name) has \(pod.beside == nil ? "no" : "a") second generation, decided is otherwise")
+        (pod.lifecycle.other != nil) == (other != nil),
+        "\(pod.name) has \(other == nil ? "no" : "an") other generation, decided is otherwise")
+      // While there are effects to be performed, podd's own list of them lags behind.
+      let lives = Set(pod.machine.generations.map(\.id))
+      try check(
+        !podd.work.isEmpty || lives == Set(pod.generations.keys),
+        "\(pod.name) has \(lives), podd holds \(pod.generations.keys)")
       try check(
         pod.state.hasScope == isUnderWay,
         "\(pod.name) is \(pod.state), but \(isUnderWay ? "something" : "nothing") is under way")
     }
+    for case .call(let call?, _) in podd.work { waiting.insert(call) }
     for job in podd.jobs { if case .provision(let call, _, _, _) = job { waiting.insert(call) } }
     for call in podd.calls.keys { try check(waiting.contains(call), "call \(call) is forgotten") }
   }
@@ -70,6 +77,7 @@ extension Simulation {
     guard let podd else { return try check(false, "no podd") }
     try checkStore()
     try check(podd.calls.isEmpty && podd.turns.isEmpty, "\(podd.calls.count) calls are not answered")
+    try check(podd.launchSlots == SimulatedPodd.launchesMax, "\(podd.launchSlots) launch slots are left")
     var expected: Set<UnitName> = []
     for pod in podd.pods.values.sorted(by: { $0.name < $1.name }) {
       let record = try store.pod(pod.name)
@@ -82,8 +90,8 @@ extension Simulation {
       switch pod.state {
       case .ready, .frozen:
         try check(pod.lifecycle.wanted == .run, "\(pod.name) runs and nobody wants it")
-        try check(pod.beside == nil, "\(pod.name) still has a second generation")
-        let unit = pod.own?.running?.unit
+        try check(pod.machine.other == nil, "\(pod.name) still has another generation")
+        let unit = pod.machine.current?.unit
         if let unit { expected.insert(unit) }
         let isFrozen = unit.map { world.frozenUnits.contains($0) } ?? false
         try check(isFrozen == (pod.state == .frozen), "\(pod.name) is \(pod.state), but its scope is not")
@@ -103,6 +111,9 @@ extension Simulation {
           pod.lifecycle.wanted == .stopped, "\(pod.name) is stopped and shall be \(pod.lifecycle.wanted)")
       default: try check(false, "\(pod.name) is still \(pod.state)")
       }
+      try check(
+        pod.isFirewallOpen == pod.state.hasScope,
+        "the firewall of \(pod.name), which is \(pod.state), is \(pod.isFirewallOpen ? "open" : "closed")")
     }
     try check(Set(world.populated) == expected, "\(world.populated) run, expected are \(expected)")
     try check(openRows.subtracting(lostEnds) == expected, "open are \(openRows), expected are \(expected)")
@@ -130,5 +141,15 @@ extension Simulation {
     try check(again.pods.mapValues(\.state) == states, "a restart of podd changed the pods' states")
     lostEnds = []
     try checkRest()
+  }
+}
+
+extension SimulatedPodd {
+  /// Whether its end is on its way to the disk.
+  func isRecordingEnd(of unit: UnitName) -> Bool {
+    jobs.contains { if case .end(unit, _) = $0 { true } else { false } }
+      || work.contains {
+        if case .effect(_, .generation(_, .recordEnd(unit, _, _))) = $0 { true } else { false }
+      }
   }
 }

@@ -11,12 +11,13 @@ struct Violation: Error, CustomStringConvertible {
 }
 
 /// One seeded world: PID 1, processes, users, a disk, and a podd that may die between any two effects. The
-/// decisions are podd's own (`Lifecycle`, `Reconcile`, `PlacementStore`); what is simulated is its hands.
+/// decisions are podd's own (`PodMachine`, `Reconcile`, `PlacementStore`); what performs them is simulated.
 final class Simulation {
   static let usersPerPod = ["free": 3, "solo": 1]
 
   let seed: UInt64
   let store: PlacementStore
+  private(set) var policy = Lifecycle.Policy()
   var random: SeededGenerator
   var world = World()
   var podd: SimulatedPodd?
@@ -45,11 +46,16 @@ final class Simulation {
     self.store = store
     self.isTracing = isTracing
     random = SeededGenerator(state: seed)
+    // With RestartSec=0 a pod is launched again in the same turn of podd's loop.
+    if seed % 5 == 0 { policy.firstDelay = 0 }
   }
 
   func note(_ text: @autoclosure () -> String) {
     guard isTracing else { return }
-    let plain = ["PodModel.", "Lifecycle.", "Effect.", "AfterStop.", "Wanted."].reduce(text()) {
+    let plain = [
+      "PodModel.", "PodMachine.", "GenerationLife.", "Lifecycle.", "Effect.", "Event.", "AfterStop.",
+      "Wanted.",
+    ].reduce(text()) {
       $0.replacing($1, with: "")
     }
     trace.append("\(step)\t\(Double(world.now / 1000) / 1000) s\t\(plain)")
@@ -82,7 +88,7 @@ final class Simulation {
       if let podd { _ = try podd.step() } else { try startPodd() }
     case ..<72: processDoesSomething()
     case ..<82: try requestComesOrGoes()
-    case ..<92: try somebodyWantsSomething()
+    case ..<92: somebodyWantsSomething()
     case ..<97: environmentChanges()
     default: crash()
     }
@@ -101,18 +107,18 @@ final class Simulation {
     podd = try SimulatedPodd(self)
   }
 
-  private func somebodyWantsSomething() throws {
+  private func somebodyWantsSomething() {
     guard let podd, podd.isServing else { return }
     let user = "user\(random.below(9))"
     let pod = random.pick(podd.pods.keys.sorted())
     switch random.below(100) {
     case ..<45: podd.provision(user, tier: random.chance(75) ? "free" : "solo", cold: random.chance(20))
     case ..<55: podd.deprovision(user)
-    case ..<67: if let pod { try podd.start(pod) }
-    case ..<77: if let pod { try podd.stop(pod) }
-    case ..<91: if let pod { try podd.restart(pod) }
-    case ..<94: if let pod { try podd.freeze(pod) }
-    default: if let pod { try podd.reset(pod) }
+    case ..<67: if let pod { podd.start(pod) }
+    case ..<77: if let pod { podd.stop(pod) }
+    case ..<91: if let pod { podd.restart(pod) }
+    case ..<94: if let pod { podd.freeze(pod) }
+    default: if let pod { podd.reset(pod) }
     }
   }
 
@@ -136,7 +142,7 @@ final class Simulation {
     case ..<11:
       if let pod = random.pick(podd?.pods.keys.sorted() ?? []) {
         if brokenPods.remove(pod) == nil { brokenPods.insert(pod) }
-        note("\(pod)'s program is \(brokenPods.contains(pod) ? "broken" : "mended")")
+        note("\(pod)'s program is \(brokenPods.contains(pod) ? "broken" : "fixed")")
       }
     case ..<13:
       isDiskFull.toggle()
@@ -238,7 +244,7 @@ final class Simulation {
   /// Somebody's request is in a program's hands, or at the door of one that serves.
   private func somebodyWaits(_ podd: SimulatedPodd) -> Bool {
     podd.pods.values.contains { pod in
-      guard pod.state == .ready, let unit = pod.own?.unit else { return false }
+      guard pod.state == .ready, let unit = pod.machine.current?.unit else { return false }
       return world.requests(in: unit) > 0 || world.doors[pod.name].map { $0.waiting > 0 } ?? false
     }
   }

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """The guest's end of the harness: runs commands that the host sends over a virtio-serial port.
 
-One JSON object a line, both ways. Requests: {"id", "run", "user", "environment", "input", "cwd"} and
-{"id", "signal"}. Answers: {"hello"} at start, {"id", "stdout"|"stderr"} for each piece of output as it
+One JSON object a line, both ways. Requests: {"id", "run", "user", "environment", "input", "cwd"},
+{"id", "signal"} and, on a machine that was restored, {"id", "now", "seed"}. Answers: {"hello"} at start, {"id", "stdout"|"stderr"} for each piece of output as it
 comes (base64), {"id", "exit"} at the end. Commands run side by side. It needs neither the bus nor PID 1,
 so that tests may restart both.
 """
 
 import base64
+import fcntl
 import json
 import os
 import pwd
@@ -23,6 +24,9 @@ PORT = "agent"
 #: How long output may go on after the command itself has ended: a command that leaves something in the
 #: background must not hold up its own answer.
 AFTERWARDS = 1.0
+
+#: linux/random.h: what was written to the device counts from now on.
+RNDRESEEDCRNG = 0x5207
 
 #: What a pipe holds, in bytes (pipe(7)).
 PIPE = 1 << 16
@@ -137,6 +141,14 @@ class Command:
             pass
 
 
+def wake_up(now, seed):
+    """After the machine was restored: sets the clock, and makes its random numbers differ from its siblings'."""
+    with open("/dev/urandom", "wb", buffering=0) as device:
+        device.write(base64.b64decode(seed))
+        fcntl.ioctl(device, RNDRESEEDCRNG)
+    time.clock_settime(time.CLOCK_REALTIME, now)
+
+
 def main():
     # A shell that a test stops must not take the agent along.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -161,6 +173,9 @@ def main():
         request = json.loads(line)
         if "run" in request:
             threading.Thread(target=serve, args=(request,), daemon=True).start()
+        elif "now" in request:
+            wake_up(request["now"], request["seed"])
+            port.send(id=request["id"], exit=0)
         elif command := commands.get(request["id"]):
             command.signal(request["signal"])
 

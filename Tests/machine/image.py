@@ -5,6 +5,7 @@ its own. Its name in the cache holds a hash of this file, of initrd.py and of th
 changed recipe makes a new image and an old one is simply not found any more.
 """
 
+import concurrent.futures
 import fcntl
 import hashlib
 import os
@@ -261,6 +262,8 @@ rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/dpkg/dpkg
 
 
 if __name__ == "__main__":
-    for requested in sys.argv[1:] or CODENAMES:
-        suite_name, _, flavour_name = requested.partition("-")
-        print(image(suite_name, flavour_name or "plain").disk)
+    # Several at the same time: most of it is waiting for the mirror.
+    with concurrent.futures.ThreadPoolExecutor() as at_once:
+        wanted = [requested.partition("-") for requested in sys.argv[1:] or CODENAMES]
+        for made in at_once.map(lambda each: image(each[0], each[2] or "plain"), wanted):
+            print(made.disk)

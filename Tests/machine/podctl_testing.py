@@ -1,12 +1,12 @@
 """What the cases under cases/ are written with.
 
-A case is a function whose name is a sentence, and which takes a booted Machine:
+A case is a function whose name is a sentence, and which takes a booted Machine of its own:
 
     @case()
     def a_second_provision_changes_nothing(machine): ...
 
-    @case(fresh=True)
-    def a_power_cut_loses_no_confirmed_user(machine): ...
+    @case(memory=1024)
+    def a_hog_makes_idle_pods_go_first(machine): ...
 
 A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
 """
@@ -14,6 +14,7 @@ A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` 
 import json
 import re
 import shlex
+import threading
 import time
 from typing import Callable, NamedTuple
 
@@ -24,7 +25,6 @@ UNITS = ("podd.service", "pod-*.scope", "pods.slice", "podctl-firewall.service")
 class Case(NamedTuple):
     name: str
     run: Callable
-    fresh: bool
     package: bool
     suites: tuple
     once: str
@@ -35,36 +35,44 @@ class Case(NamedTuple):
 CASES = []
 
 
-def case(fresh=False, package=True, suites=("12", "13"), once=None, units=UNITS, **options):
+#: Seconds that the thread's case has spent in `wait_until`.
+WAITED = threading.local()
+
+
+def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
     """Declares a case.
 
-    `fresh`: it needs a machine of its own (reboot, power cut, full disk, upgrade, removal); others share
-    one, and each starts from a clean slate there. `package`: podctl is installed when it starts.
-    `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what takes minutes
-    or depends on neither kernel nor systemd, and was seen on both, is enough on one of them in each run. `units`: whose journal to show when it fails. `options` go to the machine
-    (memory=MiB, cpus=N, append="kernel parameters"); they need `fresh`."""
-    assert fresh or not options, "machine options need a machine of one's own: fresh=True"
+    Its machine is its own, and has just booted; it was restored from one that was saved then, or, with `options`, which go
+    to the machine (memory=MiB, cpus=N, append="kernel parameters"), it was really booted. `package`: podctl is installed
+    when it starts. `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what
+    takes minutes or depends on neither kernel nor systemd, and was seen on both, is enough on one of them in each run.
+    `units`: whose journal to show when it fails."""
 
     def declare(function):
         name = function.__name__.replace("_", " ")
-        CASES.append(Case(name, function, fresh, package, tuple(suites), once, tuple(units), options))
+        CASES.append(Case(name, function, package, tuple(suites), once, tuple(units), options))
         return function
 
     return declare
 
 
-def wait_until(condition, timeout=30, interval=0.2, what=""):
-    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT
-    seconds: a TimeoutError that names WHAT was awaited and the last answer."""
-    deadline = time.monotonic() + timeout
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            described = what or getattr(condition, "__name__", "condition")
-            raise TimeoutError(f"not within {timeout} s: {described} (last answer: {answer!r})")
-        time.sleep(interval)
+def wait_until(condition, timeout=30, interval=None, what=""):
+    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT seconds: a
+    TimeoutError that names WHAT was awaited and the last answer. Unless INTERVAL says otherwise, pauses grow to a tenth
+    of what was waited, at most to a second: an answer costs an emulated machine as much as a pause at first."""
+    started = time.monotonic()
+    try:
+        while True:
+            answer = condition()
+            if answer:
+                return answer
+            waited = time.monotonic() - started
+            if waited > timeout:
+                described = what or getattr(condition, "__name__", "condition")
+                raise TimeoutError(f"not within {timeout} s: {described} (last answer: {answer!r})")
+            time.sleep(interval or min(1.0, max(0.2, waited / 10)))
+    finally:
+        WAITED.seconds = getattr(WAITED, "seconds", 0.0) + time.monotonic() - started
 
 
 def expect(actual, wanted, what=""):
@@ -180,26 +188,6 @@ Components: main
 Signed-By: /payload/{name}/podctl-archive-keyring.gpg
 """)
     machine.succeed("apt-get -q update", timeout=120)
-
-
-def clean_slate(machine):
-    """Puts the host back to where the package's installation left it: no users, no pods, no settings."""
-    machine.succeed("""
-        set -e
-        command -v podctl > /dev/null || exit 0
-        systemctl stop podd.service
-        # Nobody waits for those that mind no SIGTERM. A scope may end by itself between the look and the stop: what counts
-        # is that none runs afterwards.
-        systemctl kill --signal=KILL 'pod-*.scope' 2> /dev/null || true
-        systemctl stop 'pod-*.scope' || true
-        systemctl reset-failed
-        [[ -z $(systemctl list-units --plain --no-legend --state=active,deactivating 'pod-*.scope') ]]
-        rm -rf /var/lib/podctl /run/podctl /run/userdb/pod-* /run/userdb/19000* /etc/podctl
-        rm -f /run/systemd/units/log-extra-fields:pod-*
-        mkdir -p /etc/podctl/{podd.conf.d,tiers,workloads}
-        systemd-tmpfiles --create podctl.conf
-        systemctl start podd.service
-    """, timeout=180)
 
 
 #: What systemd says about a podd that a test killed, for `complaints`.

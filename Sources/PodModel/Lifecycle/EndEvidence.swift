@@ -79,6 +79,19 @@ public struct EndEvidence: Sendable, Equatable {
       + (leak?.journalFields ?? [])
   }
 
+  /// Whether the slice's counters are worth reading: podd was not the parent, or the scope's counters went with its
+  /// cgroup, as they do whenever systemd is faster.
+  public var needsSlice: Bool {
+    oomKills > 0 || (exit.map { $0 == .signal("KILL") && countersAreLost } ?? true)
+  }
+
+  /// Whether systemd is worth asking for its `Result`.
+  ///
+  /// - Parameter sliceHasKilled: whether something in its slice was killed for memory lately; nil: not known.
+  public func needsUnitResult(sliceHasKilled: Bool?) -> Bool {
+    needsSlice && (oomKills > 0 || exit == nil || sliceHasKilled ?? true)
+  }
+
   /// The typed reason.
   public var reason: EndReason {
     if oomdKills > 0 { return .oomd }

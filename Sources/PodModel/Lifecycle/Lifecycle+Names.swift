@@ -1,12 +1,12 @@
 extension Lifecycle.Event {
-  /// As docs/lifecycle.md calls it.
+  /// The name in docs/lifecycle.md, which `explain` shows.
   public var name: String {
     switch self {
     case .start: "start"
-    case .launchFailed: "launch failed"
-    case .ready: "ready"
-    case .ended: "ended"
-    case .startTimeout: "start timeout"
+    case .launchFailed(_, of: .current): "launch failed"
+    case .ready(of: .current): "ready"
+    case .ended(_, of: .current): "ended"
+    case .startTimeout(of: .current): "start timeout"
     case .failed: "failed"
     case .stop(_, _, let drains): drains ? "stop, draining" : "stop"
     case .restart(_, let handover): "restart, \(handover.rawValue)"
@@ -16,31 +16,31 @@ extension Lifecycle.Event {
     case .freeze: "freeze"
     case .frozen: "frozen"
     case .thawed: "thawed"
-    case .successorReady: "successor ready"
-    case .successorTimeout: "successor timeout"
-    case .besideEnded: "second ended"
+    case .ready(of: .other): "successor ready"
+    case .startTimeout(of: .other): "successor timeout"
+    case .ended(_, of: .other), .launchFailed(_, of: .other): "second ended"
     }
   }
 
   /// The reason that it brings along, if it has one.
   public var reason: EndReason? {
     switch self {
-    case .launchFailed(let reason), .ended(let reason), .failed(let reason), .stop(let reason, _, _),
-      .restart(let reason, _),
-      .besideEnded(let reason):
+    case .launchFailed(let reason, _), .ended(let reason, _), .failed(let reason), .stop(let reason, _, _),
+      .restart(let reason, _):
       reason
-    case .startTimeout, .successorTimeout: .startTimeout
-    case .start, .ready, .drained, .backoffElapsed, .reset, .freeze, .frozen, .thawed, .successorReady: nil
+    case .startTimeout: .startTimeout
+    case .start, .ready, .drained, .backoffElapsed, .reset, .freeze, .frozen, .thawed: nil
     }
   }
 }
 
-extension Lifecycle.Beside {
-  /// As docs/lifecycle.md calls them.
+extension Lifecycle.Other {
+  /// The name in docs/lifecycle.md.
   public enum Kind: String, Sendable {
     case successor, failing, predecessor
   }
 
+  /// Without the cause.
   public var kind: Kind {
     switch self {
     case .successor: .successor

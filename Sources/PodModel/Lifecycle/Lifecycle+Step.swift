@@ -21,43 +21,43 @@ extension Lifecycle {
       (.cold, .restart), (.stopped, .restart), (.backoff, .restart):
       return launch(now, extra: [.cancelTimer])
     case (.crashLoop, .restart), (.crashLoop, .reset):
-      recentEnds = []
-      delay = 0
-      return launch(now, extra: [.holdCrashLoop(false)])
+      startLimit.reset()
+      backoff.reset()
+      return launch(now, extra: [.recordStartLimitHit(false)])
     case (.backoff, .backoffElapsed):
       restarts += 1
       return launch(now)
-    case (.starting, .ready):
+    case (.starting, .ready(of: .current)):
       enter(.ready, now)
       return [.cancelTimer, .resolveReady, .announce]
 
     // Dying.
-    case (.starting, .launchFailed(let reason)), (.starting, .ended(let reason)):
+    case (.starting, .launchFailed(let reason, of: .current)), (.starting, .ended(let reason, of: .current)):
       return [.recordEnd(reason), .cancelTimer] + died(reason, now, random, policy)
-    case (.ready, .ended(let reason)), (.frozen, .ended(let reason)):
+    case (.ready, .ended(let reason, of: .current)), (.frozen, .ended(let reason, of: .current)):
       forgiveEarlierEnds(now, policy)
       return [.recordEnd(reason)] + (inherit(reason, now, policy) ?? died(reason, now, random, policy))
-    case (.draining, .ended(let reason)):
-      // Of itself: nobody has told it to stop yet.
+    case (.draining, .ended(let reason, of: .current)):
+      // By itself: nobody has asked it to stop yet.
       stopCause = reason
       return [.cancelTimer] + stopped(reason, now, random, policy)
-    case (.stopping, .ended(let reason)), (.stopping, .launchFailed(let reason)):
+    case (.stopping, .ended(let reason, of: .current)), (.stopping, .launchFailed(let reason, of: .current)):
       return stopped(reason, now, random, policy)
 
     // Being stopped.
-    case (.starting, .startTimeout):
+    case (.starting, .startTimeout(of: .current)):
       return stopScope(.startTimeout, then: .backoff, now)
     case (.ready, .failed(let reason)):
       forgiveEarlierEnds(now, policy)
       return stopScope(reason, then: .backoff, now)
-    case (.ready, .stop(let cause, let next, drains: true)) where beside == nil:
+    case (.ready, .stop(let cause, let next, drains: true)) where other == nil:
       return drain(cause, then: next, now) + want(next)
-    case (.starting, .stop(let cause, let next, drains: true)) where beside == nil:
+    case (.starting, .stop(let cause, let next, drains: true)) where other == nil:
       // It may serve already, without podd having heard of it.
       return [.cancelTimer] + drain(cause, then: next, now) + [.resolveFailed(cause)] + want(next)
     case (.starting, .stop(let cause, let next, _)), (.ready, .stop(let cause, let next, _)):
       return stopScope(cause, then: next, now) + want(next)
-    case (.frozen, .stop(let cause, let next, drains: true)) where beside == nil:
+    case (.frozen, .stop(let cause, let next, drains: true)) where other == nil:
       return [.thawScope] + drain(cause, then: next, now) + want(next)
     case (.frozen, .stop(let cause, let next, _)):
       return [.thawScope] + stopScope(cause, then: next, now) + want(next)
@@ -69,37 +69,37 @@ extension Lifecycle {
       return want(next)
     case (.stopping, .start) where afterStop == .backoff:
       return []
-    case (.stopping, .start) where awaitsBeside, (.stopping, .restart) where awaitsBeside:
-      awaitsBeside = false
+    case (.stopping, .start) where awaitsOther, (.stopping, .restart) where awaitsOther:
+      awaitsOther = false
       return launch(now)
     case (.draining, .start), (.draining, .restart), (.stopping, .start), (.stopping, .restart):
       afterStop = .launch
       return want(.launch)
     case (.cold, .stop(_, let next, _)), (.backoff, .stop(_, let next, _)),
       (.crashLoop, .stop(_, let next, _)):
-      let extra = state == .crashLoop ? [Effect.holdCrashLoop(false)] : []
+      let extra = state == .crashLoop ? [Effect.recordStartLimitHit(false)] : []
       return [.cancelTimer] + extra + want(next) + rest(next, now)
 
     // Being replaced.
     case (.ready, .restart(let cause, let handover)):
       return replace(cause, handover, now)
-    case (.frozen, .restart(let cause, .drain)) where beside == nil:
+    case (.frozen, .restart(let cause, .drain)) where other == nil:
       return [.thawScope] + drain(cause, then: .launch, now) + want(.launch)
     case (.frozen, .restart(let cause, _)):
       return [.thawScope] + stopScope(cause, then: .launch, now) + want(.launch)
-    case (.ready, .successorReady):
-      guard case .successor(let cause) = beside else { return [] }
-      beside = .predecessor(cause)
+    case (.ready, .ready(of: .other)):
+      guard case .successor(let cause) = other else { return [] }
+      other = .predecessor(cause)
       lastEnd = cause
       enter(.ready, now)
-      return [.cancelTimer, .promote, .stopBeside, .resolveReady, .announce]
-    case (.ready, .successorTimeout):
-      guard case .successor = beside else { return [] }
-      beside = .failing(.startTimeout)
+      return [.cancelTimer, .promote, .stopOther, .resolveReady, .announce]
+    case (.ready, .startTimeout(of: .other)):
+      guard case .successor = other else { return [] }
+      other = .failing(.startTimeout)
       lastEnd = .startTimeout
-      return [.stopBeside, .resolveFailed(.startTimeout)]
-    case (_, .besideEnded(let reason)):
-      return besideEnded(reason, now)
+      return [.stopOther, .resolveFailed(.startTimeout)]
+    case (_, .ended(let reason, of: .other)), (_, .launchFailed(let reason, of: .other)):
+      return otherEnded(reason, now)
 
     // Sleeping.
     case (.ready, .freeze) where !isReplacing: return [.freezeScope]
@@ -127,8 +127,8 @@ extension Lifecycle {
     let isAwaited = state == .starting || isReplacing || queuedRestart != nil
     var stops: [Effect] = [.cancelTimer, .stopScope]
     if isReplacing {
-      beside = .failing(cause)
-      stops.append(.stopBeside)
+      other = .failing(cause)
+      stops.append(.stopOther)
     }
     stopCause = cause
     afterStop = next
@@ -149,7 +149,7 @@ extension Lifecycle {
   private mutating func stopped(
     _ observed: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
   ) -> [Effect] {
-    if awaitsBeside { return [] }
+    if awaitsOther { return [] }
     let reason = stopCause ?? observed
     stopCause = nil
     lastEnd = reason
@@ -165,13 +165,13 @@ extension Lifecycle {
   private mutating func rest(_ next: AfterStop, _ now: UInt64) -> [Effect] {
     queuedRestart = nil
     backoffUntil = nil
-    if beside != nil {
+    if other != nil {
       afterStop = next
-      awaitsBeside = true
+      awaitsOther = true
       if state != .stopping { enter(.stopping, now) }
-      return [.stopBeside, .announce]
+      return [.stopOther, .announce]
     }
-    awaitsBeside = false
+    awaitsOther = false
     enter(next == .stopped ? .stopped : .cold, now)
     return [.announce]
   }
@@ -180,41 +180,41 @@ extension Lifecycle {
 
   /// Whether a successor is on its way.
   private var isReplacing: Bool {
-    if case .successor = beside { true } else { false }
+    if case .successor = other { true } else { false }
   }
 
   private mutating func replace(_ cause: EndReason, _ handover: Handover, _ now: UInt64) -> [Effect] {
-    switch (beside, handover) {
+    switch (other, handover) {
     case (.successor, _): return []
     case (.predecessor, _), (.failing, _):
       // Never three: it waits for its turn.
       queuedRestart = Restart(cause: cause, handover: handover)
       return []
     case (nil, .overlap):
-      beside = .successor(cause)
+      other = .successor(cause)
       return want(.launch) + [.announce, .launchSuccessor]
     case (nil, .queue): return stopScope(cause, then: .launch, now) + want(.launch)
     case (nil, .drain): return drain(cause, then: .launch, now) + want(.launch)
     }
   }
 
-  private mutating func besideEnded(_ observed: EndReason, _ now: UInt64) -> [Effect] {
-    guard let ended = beside else { return [] }
-    beside = nil
+  private mutating func otherEnded(_ observed: EndReason, _ now: UInt64) -> [Effect] {
+    guard let ended = other else { return [] }
+    other = nil
     switch ended {
     case .successor:
       lastEnd = observed
-      return [.cancelTimer, .recordBesideEnd(observed), .resolveFailed(observed), .announce] + next(now)
+      return [.cancelTimer, .recordOtherEnd(observed), .resolveFailed(observed), .announce] + next(now)
     // Whoever waited for it was answered when it was given up.
-    case .failing(let reason): return [.recordBesideEnd(reason), .announce] + next(now)
+    case .failing(let reason): return [.recordOtherEnd(reason), .announce] + next(now)
     case .predecessor(let cause):
-      return [.recordBesideEnd(cause == .unknownAdopted ? observed : cause)] + next(now)
+      return [.recordOtherEnd(cause == .unknownAdopted ? observed : cause)] + next(now)
     }
   }
 
   /// What waited for the second generation to be gone.
   private mutating func next(_ now: UInt64) -> [Effect] {
-    if awaitsBeside && state == .stopping { return rest(afterStop, now) }
+    if awaitsOther && state == .stopping { return rest(afterStop, now) }
     guard state == .ready, let queued = queuedRestart else { return [] }
     queuedRestart = nil
     return replace(queued.cause, queued.handover, now)
@@ -222,15 +222,15 @@ extension Lifecycle {
 
   /// The one that serves has died while its successor was on its way: the successor is the pod now.
   private mutating func inherit(_ reason: EndReason, _ now: UInt64, _ policy: Policy) -> [Effect]? {
-    switch beside {
+    switch other {
     case .successor:
-      beside = nil
+      other = nil
       count(reason, now, policy)
       enter(.starting, now)
       return [.promote, .announce]
     case .failing(let cause):
       // Its end brings the next launch.
-      beside = nil
+      other = nil
       stopCause = cause
       afterStop = .backoff
       count(reason, now, policy)
@@ -244,36 +244,33 @@ extension Lifecycle {
 
   private mutating func count(_ reason: EndReason, _ now: UInt64, _ policy: Policy) {
     lastEnd = reason
-    recentEnds = recentEnds.filter { $0 + policy.burstInterval > now }
-    // A disk that is full, or a bus that is away, is no fault of the pod's.
-    if !reason.isOfHost { recentEnds.append(now) }
+    startLimit.count(at: now, policy, isOfHost: reason.isOfHost)
   }
 
   /// A generation that has been ready for long enough proves that the program works.
   private mutating func forgiveEarlierEnds(_ now: UInt64, _ policy: Policy) {
     guard now >= since + policy.stableAfter else { return }
-    delay = 0
-    recentEnds = []
+    backoff.reset()
+    startLimit.reset()
   }
 
-  /// Exponential backoff with jitter, until too many ends fall into one interval.
+  /// A pause before the next launch, until too many ends fall into one interval.
   private mutating func died(
     _ reason: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
   ) -> [Effect] {
     count(reason, now, policy)
     queuedRestart = nil
     let failed: [Effect] = [.resolveFailed(reason)]
-    // Its stop was under way when podd died, and the next one found it running still.
+    // podd ended while it stopped the pod, and the next podd found it still running.
     if wanted != .run { return failed + rest(wanted == .stopped ? .stopped : .cold, now) }
-    if recentEnds.count >= policy.burst {
+    if startLimit.isHit(policy) {
       enter(.crashLoop, now)
-      return failed + [.holdCrashLoop(true), .announce]
+      return failed + [.recordStartLimitHit(true), .announce]
     }
-    delay = delay == 0 ? policy.firstDelay : min(delay * 2, policy.maxDelay)
+    let pause = backoff.next(policy, random: random)
     enter(.backoff, now)
-    let jittered = delay + UInt64(Double(delay) * 0.25 * min(max(random, 0), 1))
-    backoffUntil = now + jittered
-    return failed + [.armBackoff(jittered), .announce]
+    backoffUntil = now + pause
+    return failed + [.armBackoff(pause), .announce]
   }
 
   private mutating func want(_ next: AfterStop) -> [Effect] {

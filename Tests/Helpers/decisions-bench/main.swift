@@ -18,14 +18,15 @@ if CommandLine.arguments.dropFirst().first == "detector" {
 }
 
 let events: [Lifecycle.Event] = [
-  .start, .ready, .restart(.operator, .overlap), .successorReady, .besideEnded(.exited(0)),
-  .restart(.operator, .drain), .drained, .ended(.exited(0)), .ready, .failed(.health),
+  .start, .ready(of: .current), .restart(.operator, .overlap), .ready(of: .other),
+  .ended(.exited(0), of: .other),
+  .restart(.operator, .drain), .drained, .ended(.exited(0)), .ready(of: .current), .failed(.health),
   .ended(.signal("KILL")),
-  .backoffElapsed, .ready, .stop(.operator, then: .cold), .ended(.exited(0)),
+  .backoffElapsed, .ready(of: .current), .stop(.operator, then: .cold), .ended(.exited(0)),
 ]
 var policy = Lifecycle.Policy()
 policy.burst = .max
-var pod = Lifecycle(wanted: .cold, crashLoop: false, lastEnd: nil, restarts: 0, now: 0)
+var pod = Lifecycle(wanted: .cold, startLimitHit: false, lastEnd: nil, restarts: 0, now: 0)
 var now: UInt64 = 0
 var effects = 0
 let rounds = 200_000

@@ -82,7 +82,7 @@ import Testing
   @Test func everyReasonReadsBackAsItPrints() {
     let reasons: [EndReason] = [
       .exited(0), .exited(-1), .signal("KILL"), .signal("34"), .oomOwnLimit, .oomBystander, .leak, .pressure,
-      .health, .startTimeout, .launchFailed(stage: "exec", error: "ENOENT"), .operator, .idle,
+      .health, .startTimeout, .launchFailed(stage: .exec, error: "ENOENT"), .operator, .idle,
       .unknownAdopted,
     ]
     for reason in reasons { #expect(EndReason(reason.description) == reason, "\(reason)") }

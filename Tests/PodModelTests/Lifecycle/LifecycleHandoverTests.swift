@@ -10,33 +10,33 @@ import Testing
     #expect(driver.pod.state == .ready)
     #expect(driver.effects.contains(.launchSuccessor))
     #expect(!driver.effects.contains(.stopScope))
-    driver.send(.successorReady)
+    driver.send(.ready(of: .other))
     #expect(driver.effects.contains(.promote))
-    #expect(driver.effects.contains(.stopBeside))
+    #expect(driver.effects.contains(.stopOther))
     #expect(driver.effects.contains(.resolveReady))
-    driver.send(.besideEnded(.exited(0)))
-    #expect(driver.effects == [.recordBesideEnd(.operator)])
+    driver.send(.ended(.exited(0), of: .other))
+    #expect(driver.effects == [.recordOtherEnd(.operator)])
     #expect(driver.pod.lastEnd == .operator)
     #expect(driver.pod.state == .ready)
   }
 
   @Test func aSuccessorThatFailsLeavesTheFirstAlone() {
     var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap))
-    let reason = EndReason.launchFailed(stage: "exec", error: "ENOENT")
-    driver.send(.besideEnded(reason))
+    let reason = EndReason.launchFailed(stage: .exec, error: "ENOENT")
+    driver.send(.ended(reason, of: .other))
     #expect(driver.pod.state == .ready)
-    #expect(driver.pod.beside == nil)
+    #expect(driver.pod.other == nil)
     #expect(driver.effects.contains(.resolveFailed(reason)))
     #expect(!driver.effects.contains(.stopScope))
   }
 
   @Test func aSuccessorThatIsTooSlowIsTakenAway() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorTimeout)
-    #expect(driver.effects == [.stopBeside, .resolveFailed(.startTimeout)])
-    driver.send(.successorReady)
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .startTimeout(of: .other))
+    #expect(driver.effects == [.stopOther, .resolveFailed(.startTimeout)])
+    driver.send(.ready(of: .other))
     #expect(driver.effects.isEmpty)
-    driver.send(.besideEnded(.signal("TERM")))
-    #expect(driver.effects == [.recordBesideEnd(.startTimeout), .announce])
+    driver.send(.ended(.signal("TERM"), of: .other))
+    #expect(driver.effects == [.recordOtherEnd(.startTimeout), .announce])
     #expect(driver.pod.state == .ready)
   }
 
@@ -50,37 +50,37 @@ import Testing
   }
 
   @Test func aRestartThatWaitsIsNotAnsweredForTheOneBefore() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorTimeout)
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .startTimeout(of: .other))
     driver.send(.restart(.operator, .overlap))
-    driver.send(.besideEnded(.signal("TERM")))
-    #expect(driver.effects == [.recordBesideEnd(.startTimeout), .announce, .announce, .launchSuccessor])
-    driver.send(.successorReady)
+    driver.send(.ended(.signal("TERM"), of: .other))
+    #expect(driver.effects == [.recordOtherEnd(.startTimeout), .announce, .announce, .launchSuccessor])
+    driver.send(.ready(of: .other))
     #expect(driver.effects.contains(.resolveReady))
   }
 
   @Test func neverThreeAtOnce() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorReady)
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other))
     driver.send(.restart(.leak, .overlap))
     #expect(driver.effects.isEmpty)
-    driver.send(.besideEnded(.exited(0)))
+    driver.send(.ended(.exited(0), of: .other))
     #expect(driver.effects.contains(.launchSuccessor))
-    #expect(driver.pod.beside == .successor(.leak))
+    #expect(driver.pod.other == .successor(.leak))
   }
 
   @Test func whoWaitsForAQueuedRestartHearsOfAStop() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorReady)
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other))
     driver.send(.restart(.operator, .overlap))
     driver.send(.stop(.operator, then: .stopped))
     #expect(driver.effects.contains(.resolveFailed(.operator)))
-    driver.send(.besideEnded(.exited(0)))
+    driver.send(.ended(.exited(0), of: .other))
     #expect(!driver.effects.contains(.launchSuccessor))
   }
 
   @Test func aStopWaitsForBoth() {
     for order in [[0, 1], [1, 0]] {
-      var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorReady)
+      var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other))
       driver.send(.stop(.operator, then: .stopped))
-      let ends: [Lifecycle.Event] = [.ended(.exited(0)), .besideEnded(.exited(0))]
+      let ends: [Lifecycle.Event] = [.ended(.exited(0)), .ended(.exited(0), of: .other)]
       driver.send(ends[order[0]])
       #expect(driver.pod.state == .stopping)
       driver.send(ends[order[1]])
@@ -89,11 +89,11 @@ import Testing
   }
 
   @Test func aCrashDoesNotWaitForThePredecessor() {
-    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorReady)
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other))
     driver.send(.ended(Self.crash))
     #expect(driver.pod.state == .backoff)
-    driver.send(.besideEnded(.exited(0)))
-    #expect(driver.effects == [.recordBesideEnd(.operator)])
+    driver.send(.ended(.exited(0), of: .other))
+    #expect(driver.effects == [.recordOtherEnd(.operator)])
     #expect(driver.pod.state == .backoff)
     #expect(driver.pod.lastEnd == Self.crash)
   }
@@ -145,7 +145,7 @@ import Testing
   @Test func aFullDiskIsNoCrashLoop() {
     var driver = LifecycleDriver(.start)
     for _ in 0..<50 {
-      driver.send(.launchFailed(.launchFailed(stage: "store", error: "EIO")))
+      driver.send(.launchFailed(.launchFailed(stage: .store, error: "EIO")))
       #expect(driver.pod.state == .backoff)
       driver.send(.backoffElapsed)
     }

@@ -51,7 +51,7 @@ import Testing
 
   @Test func aFailedLaunchBacksOffLikeACrash() {
     var driver = LifecycleDriver(.start)
-    let reason = EndReason.launchFailed(stage: "exec", error: "ENOENT")
+    let reason = EndReason.launchFailed(stage: .exec, error: "ENOENT")
     driver.send(.launchFailed(reason))
     #expect(driver.pod.state == .backoff)
     #expect(driver.pod.lastEnd == reason)
@@ -83,7 +83,7 @@ import Testing
     }
     driver.send(.ended(Self.crash))
     #expect(driver.pod.state == .crashLoop)
-    #expect(driver.effects.contains(.holdCrashLoop(true)))
+    #expect(driver.effects.contains(.recordStartLimitHit(true)))
     #expect(driver.effects.contains(.resolveFailed(Self.crash)))
     #expect(driver.backoff == nil)
   }
@@ -114,7 +114,7 @@ import Testing
   }
 
   @Test func onlyAPersonEndsACrashLoop() {
-    var driver = LifecycleDriver(wanted: .run, crashLoop: true)
+    var driver = LifecycleDriver(wanted: .run, startLimitHit: true)
     for event in [Lifecycle.Event.start, .ready, .ended(Self.crash), .startTimeout, .backoffElapsed] {
       driver.send(event)
       #expect(driver.pod.state == .crashLoop)
@@ -127,10 +127,10 @@ import Testing
   }
 
   @Test func aStopEndsTheHoldToo() {
-    var driver = LifecycleDriver(wanted: .run, crashLoop: true)
+    var driver = LifecycleDriver(wanted: .run, startLimitHit: true)
     driver.send(.stop(.operator, then: .cold))
     #expect(driver.pod.state == .cold)
-    #expect(driver.effects.contains(.holdCrashLoop(false)))
+    #expect(driver.effects.contains(.recordStartLimitHit(false)))
   }
 
   // MARK: Stops and starts that meet
@@ -141,7 +141,7 @@ import Testing
     #expect(driver.effects.contains(.resolveFailed(.operator)))
     driver.send(.ready)
     #expect(driver.pod.state == .stopping)
-    driver.send(.launchFailed(.launchFailed(stage: "release", error: "EPIPE")))
+    driver.send(.launchFailed(.launchFailed(stage: .release, error: "EPIPE")))
     #expect(driver.pod.state == .stopped)
     #expect(driver.pod.lastEnd == .operator)
   }
@@ -206,7 +206,7 @@ import Testing
   // MARK: What podd finds at its start
 
   @Test func anAdoptedPodGoesOnWhereItWas() {
-    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 3, now: 5)
+    var pod = Lifecycle(wanted: .run, startLimitHit: false, lastEnd: nil, restarts: 3, now: 5)
     pod.adopt(ready: true, since: 7)
     #expect(pod.state == .ready)
     #expect(pod.restarts == 3)
@@ -218,7 +218,7 @@ import Testing
   @Test(arguments: [(Lifecycle.Wanted.stopped, PodState.stopped), (.cold, .cold)])
   func aPodFoundOnItsWayOutIsNotLaunchedAgain(_ wanted: Lifecycle.Wanted, _ state: PodState) {
     // Its stop was written down; its scope ended before the new podd came to repeat that.
-    var pod = Lifecycle(wanted: wanted, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    var pod = Lifecycle(wanted: wanted, startLimitHit: false, lastEnd: nil, restarts: 0, now: 5)
     pod.adopt(ready: true, since: 7)
     let effects = pod.handle(.ended(.unknownAdopted), now: 8, random: 0, policy: Lifecycle.Policy())
     #expect(pod.state == state)
@@ -235,14 +235,14 @@ import Testing
   }
 
   @Test func anAdoptedPodThatIsNotReadyMayStillTimeOut() {
-    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    var pod = Lifecycle(wanted: .run, startLimitHit: false, lastEnd: nil, restarts: 0, now: 5)
     pod.adopt(ready: false, since: 7)
     #expect(pod.state == .starting)
     #expect(pod.handle(.startTimeout, now: 8, random: 0, policy: Lifecycle.Policy()).contains(.stopScope))
   }
 
   @Test func anEndThatNobodySawIsRemembered() {
-    var pod = Lifecycle(wanted: .run, crashLoop: false, lastEnd: nil, restarts: 0, now: 5)
+    var pod = Lifecycle(wanted: .run, startLimitHit: false, lastEnd: nil, restarts: 0, now: 5)
     pod.endedUnseen(.unknownAdopted)
     #expect(pod.state == .cold)
     #expect(pod.lastEnd == .unknownAdopted)

@@ -4,7 +4,7 @@ import Testing
 
 /// The table in docs/lifecycle.md is the machine: every row does what it says, and what has no row does nothing.
 ///
-/// After a change, `LIFECYCLE_TABLE=1 swift test --filter LifecycleTableTests` prints the table anew, to be read
+/// After a change, `LIFECYCLE_TABLE=1 swift test --filter LifecycleTableTests` prints the new table, to be read
 /// before it is put there.
 @Suite struct LifecycleTableTests {
   static let crash = EndReason.exited(1)
@@ -18,24 +18,24 @@ import Testing
     ("ready, successor", LifecycleDriver(.start, .ready, .restart(.operator, .overlap)).pod),
     (
       "ready, failing",
-      LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorTimeout).pod
+      LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .startTimeout(of: .other)).pod
     ),
     (
       "ready, predecessor",
-      LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .successorReady).pod
+      LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other)).pod
     ),
     ("draining", LifecycleDriver(.start, .ready, .restart(.operator, .drain)).pod),
     ("stopping", LifecycleDriver(.start, .ready, .restart(.operator, .queue)).pod),
     (
       "stopping, predecessor",
       LifecycleDriver(
-        .start, .ready, .restart(.operator, .overlap), .successorReady, .stop(.operator, then: .cold),
+        .start, .ready, .restart(.operator, .overlap), .ready(of: .other), .stop(.operator, then: .cold),
         .ended(crash)
       ).pod
     ),
     ("frozen", LifecycleDriver(.start, .ready, .frozen).pod),
     ("backoff", LifecycleDriver(.start, .ended(crash)).pod),
-    ("crash-loop", LifecycleDriver(wanted: .run, crashLoop: true).pod),
+    ("crash-loop", LifecycleDriver(wanted: .run, startLimitHit: true).pod),
   ]
 
   static let events: [(name: String, event: Lifecycle.Event)] = [
@@ -46,8 +46,9 @@ import Testing
     ("restart, overlap", .restart(.operator, .overlap)), ("restart, queue", .restart(.operator, .queue)),
     ("restart, drain", .restart(.operator, .drain)), ("drained", .drained),
     ("backoff elapsed", .backoffElapsed), ("reset", .reset), ("freeze", .freeze), ("frozen", .frozen),
-    ("thawed", .thawed), ("successor ready", .successorReady), ("successor timeout", .successorTimeout),
-    ("second ended", .besideEnded(crash)),
+    ("thawed", .thawed), ("successor ready", .ready(of: .other)),
+    ("successor timeout", .startTimeout(of: .other)),
+    ("second ended", .ended(crash, of: .other)),
   ]
 
   /// What one event makes of one situation, as a row has it: the next situation and the effects.
@@ -59,26 +60,26 @@ import Testing
   }
 
   static func describe(_ pod: Lifecycle) -> String {
-    let beside: String? =
-      switch pod.beside {
+    let other: String? =
+      switch pod.other {
       case .successor: "successor"
       case .failing: "failing"
       case .predecessor: "predecessor"
       case nil: nil
       }
-    return pod.state.rawValue + (beside.map { ", " + $0 } ?? "")
+    return pod.state.rawValue + (other.map { ", " + $0 } ?? "")
   }
 
   /// `recordEnd(exited:1)` as `record end exited:1`.
   static func describe(_ effect: Lifecycle.Effect) -> String {
     switch effect {
     case .recordEnd(let reason): "record end \(reason)"
-    case .recordBesideEnd(let reason): "record second's end \(reason)"
+    case .recordOtherEnd(let reason): "record other's end \(reason)"
     case .resolveFailed(let reason): "answer \(reason)"
     case .resolveReady: "answer ready"
     case .armBackoff: "arm backoff"
     case .persist(let wanted): "persist \(wanted.rawValue)"
-    case .holdCrashLoop(let held): held ? "hold" : "end hold"
+    case .recordStartLimitHit(let isHit): isHit ? "record start limit hit" : "clear start limit hit"
     default:
       String(describing: effect).reduce(into: "") {
         $0 += $1.isUppercase ? " " + $1.lowercased() : String($1)
@@ -100,7 +101,8 @@ import Testing
     if ProcessInfo.processInfo.environment["LIFECYCLE_TABLE"] != nil {
       print(Self.rows().joined(separator: "\n"))
     }
-    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../docs/lifecycle.md")
+    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(
+      path: "../../../docs/lifecycle.md")
     let text = try String(contentsOf: file, encoding: .utf8)
     let documented = text.split(separator: "\n").map(String.init).filter { line in
       Self.situations.contains { line.hasPrefix("| \($0.name) |") }
@@ -128,17 +130,25 @@ import Testing
   }
 
   @Test func aSecondGenerationsEndIsRecordedOnce() {
-    for (name, pod) in Self.situations where pod.beside != nil {
+    for (name, pod) in Self.situations where pod.other != nil {
       var after = pod
-      let first = after.handle(.besideEnded(Self.crash), now: 1_000, random: 0, policy: Lifecycle.Policy())
-      #expect(first.contains { if case .recordBesideEnd = $0 { true } else { false } }, "\(name)")
-      let second = after.handle(.besideEnded(Self.crash), now: 1_001, random: 0, policy: Lifecycle.Policy())
+      let first = after.handle(
+        .ended(Self.crash, of: .other), now: 1_000, random: 0, policy: Lifecycle.Policy())
+      #expect(first.contains { if case .recordOtherEnd = $0 { true } else { false } }, "\(name)")
+      let second = after.handle(
+        .ended(Self.crash, of: .other), now: 1_001, random: 0, policy: Lifecycle.Policy())
       #expect(second.isEmpty, "\(name)")
     }
   }
 }
 
-/// Feeds events to one pod, a microsecond apart unless told, and keeps what came of the last.
+extension Lifecycle.Event {
+  /// Of the current generation.
+  static var ready: Self { .ready(of: .current) }
+  static var startTimeout: Self { .startTimeout(of: .current) }
+}
+
+/// Feeds events to one pod, a microsecond apart unless another time is given, and keeps what came of the last.
 struct LifecycleDriver {
   var pod: Lifecycle
   var policy = Lifecycle.Policy()
@@ -146,8 +156,8 @@ struct LifecycleDriver {
   var now: UInt64 = 0
   private(set) var effects: [Lifecycle.Effect] = []
 
-  init(wanted: Lifecycle.Wanted, crashLoop: Bool = false) {
-    pod = Lifecycle(wanted: wanted, crashLoop: crashLoop, lastEnd: nil, restarts: 0, now: 0)
+  init(wanted: Lifecycle.Wanted, startLimitHit: Bool = false) {
+    pod = Lifecycle(wanted: wanted, startLimitHit: startLimitHit, lastEnd: nil, restarts: 0, now: 0)
   }
 
   init(_ events: Lifecycle.Event...) {

@@ -38,7 +38,7 @@ def commands_run_side_by_side_and_as_ordinary_users(machine):
     expect(waiting.wait(30), (0, "through\n", ""))
 
 
-@case(fresh=True, package=False, once="12")
+@case(package=False, once="12")
 def a_reboot_keeps_everything_and_a_power_cut_what_was_flushed(machine):
     first = machine.boot_id
     machine.succeed("echo written > /root/written")
@@ -52,7 +52,7 @@ def a_reboot_keeps_everything_and_a_power_cut_what_was_flushed(machine):
     assert machine.run("grep -q lost /root/lost").status != 0, "what was not flushed survived a power cut"
 
 
-@case(fresh=True, package=False, memory=512, cpus=1, once="13")
+@case(package=False, memory=512, cpus=1, once="13")
 def the_bus_and_systemd_may_be_restarted_under_the_harness(machine):
     machine.succeed("systemctl daemon-reexec")
     wait_until(lambda: machine.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), 60)

@@ -326,11 +326,11 @@ def doctor_and_podd_say_the_same(machine, check, word):
     refused(machine, "podctl pods", 69, timeout=180)
 
 
-@case(fresh=True, append="psi=0")
+@case(append="psi=0")
 def a_host_without_pressure_figures_is_told_how_to_get_them_by_doctor_and_podd_alike(machine):
     doctor_and_podd_say_the_same(machine, "psi", "psi=1")
 
 
-@case(fresh=True, append="systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
+@case(append="systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
 def a_host_with_the_old_cgroup_tree_is_told_how_to_leave_it_by_doctor_and_podd_alike(machine):
     doctor_and_podd_say_the_same(machine, "cgroup-v2", "systemd.unified_cgroup_hierarchy=1")

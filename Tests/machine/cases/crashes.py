@@ -82,7 +82,7 @@ def podd_killed_at_any_moment_of_thirty_provisions_leaves_no_half(machine):
     ]), [])
 
 
-@case(fresh=True, once="13")
+@case(once="13")
 def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
     machine.put("/etc/podctl/tiers/free.conf.d/narrow.conf", NARROW)
     machine.put("/etc/podctl/podd.conf.d/few.conf", "[Podd]\nLaunchesMax=2\n")
@@ -146,7 +146,7 @@ def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
         assert under_way <= 2, f"{under_way} launches at a time: {launches}"
 
 
-@case(fresh=True, once="12")
+@case(once="12")
 def a_power_cut_amid_200_provisions_loses_no_confirmed_user(machine):
     chance = random.Random()
     users = [f"user{number}@example.com" for number in range(200)]

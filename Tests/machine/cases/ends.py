@@ -398,7 +398,7 @@ while kills() == before:
 """
 
 
-@case(fresh=True, memory=700, once="12")
+@case(memory=700, once="12")
 def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_limit(machine):
     put_programs(machine, "misbehaving")
     # podd would make room first (cases/memory_shortage.py): here it is what happens without.

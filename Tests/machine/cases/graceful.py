@@ -41,7 +41,7 @@ def twenty_pods_with_podserve_are_restarted_under_load_and_no_request_fails(mach
     restarts_of_all_lose_nothing(machine, place(machine, "many", PODS))
 
 
-@case(fresh=True, memory=3072, once="12")
+@case(memory=3072, once="12")
 def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(machine):
     tier(machine, "many", "gunicorn")
     machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
@@ -342,7 +342,7 @@ def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
     expect(pods(machine)[pod["pod"]]["restarts"], 5)
 
 
-@case(fresh=True, once="12")
+@case(once="12")
 def a_stop_by_hand_and_a_crash_loop_stay_across_a_reboot_and_a_restart_of_podd(machine):
     workload(machine, "plain", "Type=notify\nListen=socket\n")
     running, stopped, looping, empty = place(machine, "plain", 4)

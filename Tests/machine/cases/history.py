@@ -103,7 +103,7 @@ def rows(machine, pod="pod-001"):
     return podctl(machine, f"history {pod} --since @0 --all-generations")
 
 
-@case(fresh=True, once="13")
+@case(once="13")
 def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(machine):
     machine.put("/etc/podctl/podd.conf.d/50-history.conf", "[Podd]\nMemorySampleSec=1s\n")
     machine.succeed("systemctl stop podd.service")

@@ -133,7 +133,7 @@ def a_pod_that_stalls_at_its_memory_limit_is_replaced(machine):
     machine.succeed("systemctl start podd.service")
 
 
-@case(fresh=True, memory=3072, once="13")
+@case(memory=3072, once="13")
 def a_hundred_pods_whose_events_come_at_once_cost_podd_next_to_nothing(machine):
     machine.put("/etc/podctl/podd.conf.d/50-memory.conf", PODD.format(stall="10s"))
     machine.put("/etc/podctl/tiers/small.conf", "[Tier]\nUsersPerPod=1\nMemoryMax=64M\n")

@@ -60,7 +60,7 @@ def kills(machine):
     return int(machine.succeed("grep '^oom_kill ' /proc/vmstat").split()[1])
 
 
-@case(fresh=True, memory=1024, once="13")
+@case(memory=1024, once="13")
 def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_asked(machine):
     machine.put(f"{PROGRAMS}/holder", HOLDER, mode=0o755)
     machine.put("/etc/podctl/podd.conf.d/shortage.conf", "[Podd]\nMemorySampleSec=2s\n")
@@ -124,7 +124,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
     invariants_hold(machine)
 
 
-@case(fresh=True, memory=1024)
+@case(memory=1024)
 def a_pod_that_systemd_oomd_kills_says_so(machine):
     machine.put(f"{PROGRAMS}/holder", HOLDER, mode=0o755)
     machine.put(f"{PROGRAMS}/thrasher", """#!/usr/bin/python3

@@ -26,7 +26,7 @@ def pods_log_to_the_system_journal_and_have_no_files_of_their_own(machine):
     assert not files, files
 
 
-@case(fresh=True, package=False)
+@case(package=False)
 def users_have_journal_files_of_their_own_again_after_removal(machine):
     visitor = machine.succeed("id -u visitor").strip()
 

@@ -39,7 +39,7 @@ def settled(lines):
     return {line for line in lines if not line.startswith(moving)}
 
 
-@case(fresh=True, package=False)
+@case(package=False)
 def the_package_comes_and_goes_and_a_purge_leaves_nothing(machine):
     if machine.run("ls /payload/repo").status != 0:
         return

@@ -162,7 +162,7 @@ def no_pod_notices_what_happens_to_podd_and_podd_goes_on_afterwards(machine):
     bystanders.client.signal()
 
 
-@case(fresh=True)
+@case()
 def no_pod_notices_an_upgrade(machine):
     bystanders = Bystanders(machine)
     since = moment(machine)

@@ -131,7 +131,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
     invariants_hold(machine)
 
 
-@case(fresh=True, once="13")
+@case(once="13")
 def a_reboot_changes_nothing_for_who_wakes_a_pod_and_a_broken_one_is_not_launched_for_ever(machine):
     workloads(machine)
     kinds = [podctl(machine, f"provision {listen}-user --tier {listen}", timeout=120) for listen in ("socket", "port")]

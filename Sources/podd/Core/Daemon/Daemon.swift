@@ -1,5 +1,6 @@
 import Glibc
 import HostCheck
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -67,7 +68,7 @@ final class Daemon {
     let fatal = HostCheck().findings().filter { $0.severity == .fatal }
     guard let first = fatal.first else { return }
     for finding in fatal {
-      Log.event(.hostUnfit, finding.description, priority: .error, [("POD_CHECK", finding.id)])
+      PodEvent.hostUnfit(check: finding.id, finding.description).log()
     }
     throw Unfit(message: first.description, status: Self.mendFirst)
   }
@@ -77,7 +78,7 @@ final class Daemon {
     do throws(BusError) {
       let systemd = try SystemdManager(bus: connection.bus)
       if let host {
-        host.reconnected(systemd)
+        host.systemdConnection.restored(systemd)
         await reconnected(host)
       } else {
         try await firstConnection(systemd)
@@ -115,17 +116,15 @@ final class Daemon {
       reconciler.referenceAll()
       // Before the firewall begins anew: who was held off from a pod that is going is held off still.
       reconciler.resumeStops()
-      host.openDoors()
+      host.startWakingOnConnect()
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
-      Log.event(
-        .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
-        [("POD_USEC", String(took))])
+      host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", tookUSec: took))
       reconciler.launchWanted()
       host.shortage.start()
     } catch let error as Configuration.Failure {
-      Log.event(.settingsError, error.description, priority: .error)
+      PodEvent.settingsError(error.description).log()
       fail(error.description, status: Self.mendFirst)
     } catch let error as StoreError {
       switch error {
@@ -171,7 +170,7 @@ final class Daemon {
   }
 
   private func connectionLost() {
-    host?.connectionLost()
+    host?.systemdConnection.lost()
     host?.frontDoors.connectionLost()
     object = nil
   }
@@ -182,7 +181,7 @@ final class Daemon {
       try host.reloadSettings()
       Log.info("Settings read again.")
     } catch {
-      Log.event(.settingsError, "The old settings stay in force: \(error)", priority: .error)
+      host.report(.settingsError("The old settings stay in force: \(error)"))
     }
   }
 
@@ -190,7 +189,7 @@ final class Daemon {
   private func stop() {
     Notify.send("STOPPING=1")
     loopTask {
-      await self.host?.recordsWritten()
+      await self.host?.records.written()
       await self.host?.memoryHistory.write()
       EventLoop.main.exit(0)
     }

@@ -1,5 +1,6 @@
 import Cgroup
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
@@ -64,7 +65,7 @@ struct InvariantCheck {
   // MARK: Each
 
   private func ofRows(_ rows: Set<UnitName>, _ alive: Set<UnitName>) -> [String] {
-    let known = Set(host.pods.values.flatMap(\.openUnits))
+    let known = Set(host.pods.values.flatMap(\.machine.openUnits))
     var broken: [String] = []
     for unit in alive.subtracting(rows).sorted() {
       broken.append("\(unit) runs and is not on record")
@@ -81,12 +82,13 @@ struct InvariantCheck {
   private func ofPod(_ pod: Pod, _ alive: Set<UnitName>) -> [String] {
     var broken: [String] = []
     let live = alive.filter { $0.pod == pod.name }
-    let mayOverlap = pod.current?.overlaps(with: pod.other?.workload) ?? true
+    let mayOverlap =
+      pod.current == nil || [pod.current, pod.other].allSatisfy { $0?.workload?.handover == .overlap }
     if live.count > (pod.other == nil || !mayOverlap ? 1 : 2) {
       let names = live.map(\.description).sorted().joined(separator: ", ")
       broken.append("\(pod.name) has \(live.count) live generations: \(names)")
     }
-    for unit in live where !pod.openUnits.contains(unit) {
+    for unit in live where !pod.machine.openUnits.contains(unit) {
       broken.append("\(unit) lives, and \(pod.name) is \(pod.state.rawValue)")
     }
     switch pod.state {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Linux
 import PodAPI
 import Systemd
 

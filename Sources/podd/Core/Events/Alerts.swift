@@ -6,12 +6,12 @@ import Systemd
 /// the service is logged and affects nothing else.
 @LoopActor
 final class Alerts {
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
   private lazy var hooks = Dictionary(
-    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, host: host)) })
+    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, systemd)) })
 
-  init(host: PodHost) {
-    self.host = host
+  init(_ systemd: SystemdConnection) {
+    self.systemd = systemd
   }
 
   /// Hands over alerts that still wait, because an earlier podd left them behind or the bus was away.
@@ -19,8 +19,16 @@ final class Alerts {
     for hook in hooks.values { hook.start() }
   }
 
-  /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
-  func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
+  /// Writes the event's journal entry and raises its alert. Returns at once.
+  func report(_ event: PodEvent) {
+    event.log()
+    if let kind = event.alert {
+      raise(kind, [(JournalField.message.rawValue, event.sentence)] + event.fields.named)
+    }
+  }
+
+  /// `fields` are those of the event's journal entry, and `MESSAGE`.
+  private func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
     hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Host.name, fields: fields))
   }
 }
@@ -38,7 +46,7 @@ private final class AlertHook {
 
   private let unit: String
   private let spool: AlertSpool
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
   /// Turned into text only when their turn comes, because a launch may be waiting for the loop.
   private var raised: [Alert] = []
   private var isSpooling = false
@@ -52,10 +60,10 @@ private final class AlertHook {
     case full, spool, unit
   }
 
-  init(_ kind: AlertKind, host: PodHost) {
+  init(_ kind: AlertKind, _ systemd: SystemdConnection) {
     unit = kind.unit
     spool = AlertSpool(kind)
-    self.host = host
+    self.systemd = systemd
   }
 
   func start() {
@@ -127,7 +135,7 @@ private final class AlertHook {
   private func unitIsThere() async -> Bool {
     if let answer, EventLoop.main.now() < answer.at + Self.answerHolds { return answer.isThere }
     do throws(BusError) {
-      let isThere = try await host.systemd.loadState(unit)?.isThere ?? true
+      let isThere = try await systemd.manager.loadState(unit)?.isThere ?? true
       answer = (isThere, EventLoop.main.now())
       return isThere
     } catch {
@@ -138,7 +146,7 @@ private final class AlertHook {
 
   private func startUnit() async {
     do throws(BusError) {
-      let end = try await host.systemd.startUnit(unit)
+      let end = try await systemd.manager.startUnit(unit)
       switch end {
       case .finished(.done): complaints.remove(.unit)
       // Cancelled: somebody stopped the service.

@@ -19,11 +19,11 @@ extension PodEvent {
     PodEvent(.podReady, "\(pod.pod) is ready.", pod.fields + [(.unit, unit?.description ?? "")])
   }
 
-  static func launchFailed(_ pod: Subject, unit: UnitName?, reason: EndReason, limitsDiffer: Bool) -> PodEvent
+  static func launchFailed(_ pod: Subject, unit: UnitName?, reason: EndReason, stage: LaunchStage) -> PodEvent
   {
     PodEvent(
       .podLaunchFailed, "\(pod.pod) could not be launched: \(reason)", priority: .error,
-      alert: limitsDiffer ? .limitsMismatch : .launchFailed,
+      alert: stage == .limits ? .limitsMismatch : .launchFailed,
       pod.fields + [(.reason, reason.description)] + (unit.map { [(.unit, $0.description)] } ?? []))
   }
 
@@ -54,7 +54,7 @@ extension PodEvent {
 
   static func workerEnded(_ pod: Subject, pid: Int32, reason: EndReason) -> PodEvent {
     PodEvent(
-      .workerEnded, "A worker of \(pod.pod), process \(pid), ended: \(reason). The others serve on.",
+      .workerEnded, "A worker of \(pod.pod), process \(pid), ended: \(reason). The others still serve.",
       priority: .warning, alert: .end, pod.fields + [(.reason, reason.description)])
   }
 
@@ -90,12 +90,12 @@ extension PodEvent {
   static func woken(_ pod: Subject, sleptSeconds: UInt64) -> PodEvent {
     PodEvent(
       .podWoken,
-      "\(pod.pod) was \(pod.state.rawValue) for \(sleptSeconds) s and is woken: somebody connects to it.",
+      "\(pod.pod) was \(pod.state.rawValue) for \(sleptSeconds) s and is woken by a connection.",
       pod.fields)
   }
 
   static func stoppedByOperator(_ pod: Subject) -> PodEvent {
-    PodEvent(.podStoppedByOperator, "\(pod.pod) is stopped by hand and stays so.", pod.fields)
+    PodEvent(.podStoppedByOperator, "\(pod.pod) is stopped by hand and stays stopped.", pod.fields)
   }
 
   static func orphanStopped(_ unit: String) -> PodEvent {

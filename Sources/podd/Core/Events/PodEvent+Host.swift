@@ -14,12 +14,12 @@ extension PodEvent {
       [(.user, user), (.pod, pod?.description ?? "")])
   }
 
-  static func rolloutDone(tier: String, replaced: Int) -> PodEvent {
+  static func rolloutDone(tier: String, replaced: UInt32) -> PodEvent {
     PodEvent(.rolloutDone, "The rollout of tier \(tier) has replaced \(replaced) pods.", [(.tier, tier)])
   }
 
   static func rolloutStopped(
-    tier: String, at pod: PodName, replaced: Int, of total: Int, why: String
+    tier: String, at pod: PodName, replaced: UInt32, of total: UInt32, why: String
   ) -> PodEvent {
     PodEvent(
       .rolloutStopped,

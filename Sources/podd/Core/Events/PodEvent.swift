@@ -48,17 +48,11 @@ struct PodEvent {
 }
 
 extension PodHost {
-  /// Writes the journal entry and raises the alert.
-  func report(_ event: PodEvent) {
-    event.log()
-    if let kind = event.alert {
-      alerts.raise(kind, [(JournalField.message.rawValue, event.sentence)] + event.fields.named)
-    }
-  }
+  func report(_ event: PodEvent) { alerts.report(event) }
 }
 
 extension Pod {
   var subject: PodEvent.Subject {
-    PodEvent.Subject(pod: name, tier: record.tier, state: state, generation: record.generation)
+    PodEvent.Subject(pod: name, tier: record.tier, state: state, generation: machine.lastGeneration)
   }
 }

@@ -24,6 +24,10 @@ final class UserFiles {
   /// data back.
   private let moves = KeyedLock()
 
+  /// One writer of a pod's users file at a time, in the order of the calls. A caller that waits for a move
+  /// must not then replace a newer list of users by its older one.
+  let writers = KeyedLock()
+
   nonisolated static func ensureBase() throws(Errno) {
     try Files.makeDirectory("/var/lib/podctl", mode: 0o700)
     try Files.makeDirectory(pods, mode: 0o700)

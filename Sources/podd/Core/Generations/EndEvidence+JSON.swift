@@ -2,7 +2,7 @@ import PodAPI
 import PodModel
 
 extension EndEvidence {
-  /// What is stored with the generation.
+  /// What the store keeps with the generation.
   var json: String {
     let exitText: String? =
       switch exit {
@@ -23,7 +23,7 @@ extension EndEvidence {
       ("memory_high_events", .uint(memoryHighEvents)), ("memory_max_events", .uint(memoryMaxEvents)),
       ("stalled_seconds", stalledUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
       ("leak", leak.map(\.json) ?? .null),
-      // Filled in a moment later: PlacementStore.addLog.
+      // PlacementStore.addLog fills it in a moment later.
       ("log", .array([])),
     ]).text
   }

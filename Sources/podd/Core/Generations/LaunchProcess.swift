@@ -3,24 +3,13 @@ import Linux
 import PodModel
 import Systemd
 
-/// Why a program never ran: the stage and the errno's name, as `launch-failed:STAGE:ERRNO` shows them.
-struct LaunchFailure: Error {
-  let stage: String
-  let error: String
-
-  init(stage: String, error: String) {
-    self.stage = stage
-    self.error = error
+extension LaunchFailure {
+  init(stage: LaunchStage, _ errno: Errno) {
+    self.init(stage: stage, error: ErrnoName(rawValue: errno.name))
   }
-
-  init(stage: String, _ errno: Errno) {
-    self.init(stage: stage, error: errno.name)
-  }
-
-  var reason: EndReason { .launchFailed(stage: stage, error: error) }
 }
 
-/// A spawned pod-launch that holds until it is released (docs/architecture.md, "pod-launch: the protocol").
+/// A spawned pod-launch, parked until it is released (docs/architecture.md, "pod-launch: the protocol").
 @LoopActor
 final class LaunchProcess {
   let pid: pid_t
@@ -58,7 +47,7 @@ final class LaunchProcess {
       _ = fcntl(control.raw, F_SETFL, O_NONBLOCK)
       return LaunchProcess(child, control: control)
     } catch {
-      throw LaunchFailure(stage: "spawn", error)
+      throw LaunchFailure(stage: .spawn, error)
     }
   }
 
@@ -67,7 +56,7 @@ final class LaunchProcess {
     do throws(Errno) {
       try control.writeAll([UInt8(ascii: "G")])
     } catch {
-      throw LaunchFailure(stage: "release", error)
+      throw LaunchFailure(stage: .release, error)
     }
   }
 
@@ -76,7 +65,7 @@ final class LaunchProcess {
     PIDFD.send(SIGKILL, to: pidfd)
   }
 
-  /// Waits until the program runs, or says why it does not. `timeoutUSec` bounds a launcher that hangs.
+  /// Returns when the program runs, or throws why it does not. `timeoutUSec` bounds a pod-launch that hangs.
   func waitForProgram(timeoutUSec: UInt64) async throws(LaunchFailure) {
     var message: [UInt8] = []
     while true {
@@ -84,20 +73,22 @@ final class LaunchProcess {
       let got = chunk.withUnsafeMutableBytes { read(control.raw, $0.baseAddress, $0.count) }
       if got > 0 {
         message += chunk[0..<got]
-        guard message.count < 1024 else { throw LaunchFailure(stage: "release", error: "EPROTO") }
+        guard message.count < 1024 else { throw LaunchFailure(stage: .release, error: "EPROTO") }
       } else if got == 0 {
         break
       } else if errno == EAGAIN {
         let events = await EventLoop.main.wait(
           descriptor: control.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
-        if events == 0 { throw LaunchFailure(stage: "release", error: "ETIMEDOUT") }
+        if events == 0 { throw LaunchFailure(stage: .release, error: "ETIMEDOUT") }
       } else if errno != EINTR {
-        throw LaunchFailure(stage: "release", Errno.last())
+        throw LaunchFailure(stage: .release, Errno.last())
       }
     }
     guard !message.isEmpty else { return }
     let words = String(decoding: message, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-    guard words.count == 2 else { throw LaunchFailure(stage: "release", error: "EPROTO") }
-    throw LaunchFailure(stage: String(words[0]), error: String(words[1]))
+    guard words.count == 2, let stage = LaunchStage(rawValue: String(words[0])) else {
+      throw LaunchFailure(stage: .release, error: "EPROTO")
+    }
+    throw LaunchFailure(stage: stage, error: ErrnoName(rawValue: String(words[1])))
   }
 }

@@ -14,7 +14,7 @@ extension Launcher {
       host: Self.hostLayout)
   }
 
-  /// Another process of the same program, which holds until it may ``enter(_:_:patience:)`` the scope.
+  /// Another process of the same program, parked until it may ``enter(_:_:patience:)`` the scope.
   func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     let listening = try sockets.socket(
@@ -22,7 +22,7 @@ extension Launcher {
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 
-  /// Lets it begin in a scope that runs. On failure nothing is left of it.
+  /// Lets a parked process begin in a scope that runs. On failure nothing is left of the process.
   func enter(
     _ process: LaunchProcess, _ scope: RunningScope, patience: UInt64
   ) async throws(LaunchFailure) {
@@ -30,7 +30,7 @@ extension Launcher {
       do throws(CgroupError) {
         try scope.attach(process.pid)
       } catch {
-        throw LaunchFailure(stage: "cgroup", error: "EIO")
+        throw LaunchFailure(stage: .cgroup, error: "EIO")
       }
       try await begin(process, patience: patience)
     } catch {
@@ -43,7 +43,7 @@ extension Launcher {
     do throws(LaunchFailure) {
       try process.release()
     } catch {
-      // It has ended before: its own words say why.
+      // It has ended before, and its message says why.
       try await process.waitForProgram(timeoutUSec: 1_000_000)
       throw error
     }
@@ -68,11 +68,11 @@ extension Launcher {
     try await enter(process, scope, patience: patience)
     let reason = await end(of: process, timeoutUSec: patience)
     if reason != .exited(0) {
-      throw LaunchFailure(stage: "reload", error: reason?.description ?? "ETIMEDOUT")
+      throw LaunchFailure(stage: .reload, error: ErrnoName(rawValue: reason?.description ?? "ETIMEDOUT"))
     }
   }
 
-  /// How a command ended, which no zombie outlives; nil when it had to be killed for taking too long.
+  /// How a process ended, whose zombie goes with this call; nil when it was killed because it took too long.
   func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
     let inTime = await EventLoop.main.wait(
       descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)

@@ -1,18 +1,18 @@
 import Cgroup
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// Launches one generation, step by step (design.md, "Launch, step by step").
+/// The steps of one launch (docs/design.md, "Launch, step by step").
 @LoopActor
 struct Launcher {
   let systemd: SystemdManager
   let sockets: ListeningSockets
   let launchProgram = "/usr/lib/podctl/pod-launch"
 
-  /// All that one launch needs to know.
+  /// What a generation is launched with.
   struct Request {
     let unit: UnitName
     let record: PodRecord
@@ -35,7 +35,7 @@ struct Launcher {
       try NSSRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
       try UsersFile.ensureDirectory(of: request.unit.pod)
     } catch {
-      throw LaunchFailure(stage: "files", error)
+      throw LaunchFailure(stage: .files, error)
     }
     var listening: CInt?
     if request.workload.listen == .port {
@@ -60,7 +60,7 @@ struct Launcher {
         do throws(Errno) {
           try ScopeJournalFields.publish(request)
         } catch {
-          throw LaunchFailure(stage: "files", error)
+          throw LaunchFailure(stage: .files, error)
         }
         try await files()
         return .success(())
@@ -83,13 +83,13 @@ struct Launcher {
     do throws(CgroupError) {
       cgroup = try Cgroup(path: Self.cgroupPath(request.unit, tier: request.tier.name))
     } catch {
-      throw LaunchFailure(stage: "scope", error: "ENOENT")
+      throw LaunchFailure(stage: .scope, error: "ENOENT")
     }
     let pidfd: FileDescriptor
     do throws(Errno) {
       pidfd = try process.pidfd.duplicate()
     } catch {
-      throw LaunchFailure(stage: "scope", error)
+      throw LaunchFailure(stage: .scope, error)
     }
     return RunningScope(
       unit: request.unit, pid: process.pid, startTicks: startTicks, pidfd: pidfd, cgroup: cgroup,
@@ -101,11 +101,8 @@ struct Launcher {
   func verifyLimits(of scope: RunningScope, _ request: Request) throws(LaunchFailure) {
     let wrong = scope.limitMismatches(request.tier)
     if wrong.isEmpty { return }
-    Log.event(
-      .limitsMismatch,
-      "\(scope.unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
-      priority: .error, [("POD", scope.unit.pod.description), ("POD_UNIT", scope.unit.description)])
-    throw LaunchFailure(stage: "limits", error: "ERANGE")
+    PodEvent.limitsMismatch(scope.unit, wrong: wrong).log()
+    throw LaunchFailure(stage: .limits, error: "ERANGE")
   }
 
   /// Lets the program begin. Returns when it runs.
@@ -141,10 +138,10 @@ struct Launcher {
     do throws(BusError) {
       let result = try await systemd.startScope(scope)
       if result == .finished(.done) { return }
-      failure = LaunchFailure(stage: "scope", error: result == .finished(.timeout) ? "ETIMEDOUT" : "EIO")
+      failure = LaunchFailure(stage: .scope, error: result == .finished(.timeout) ? "ETIMEDOUT" : "EIO")
       Log.warning("\(request.unit): systemd's job for the scope ended with '\(result)'")
     } catch {
-      failure = LaunchFailure(stage: "scope", error: Errno.name(of: error.code))
+      failure = LaunchFailure(stage: .scope, error: ErrnoName(rawValue: Errno.name(of: error.code)))
       Log.warning("\(request.unit): systemd refused to start the scope: \(error.message)")
     }
     // A process that failed before its scope was up says why itself (facts 2). ECONNRESET is no such answer: the kernel
@@ -152,7 +149,7 @@ struct Launcher {
     process.cancel()
     do throws(LaunchFailure) {
       try await process.waitForProgram(timeoutUSec: 1_000_000)
-    } catch  where error.stage != "release" {
+    } catch  where error.stage != .release {
       throw error
     } catch {}
     throw failure

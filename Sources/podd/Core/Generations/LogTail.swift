@@ -1,14 +1,14 @@
 import PodModel
 import Systemd
 
-/// What a pod said last, from the journal, for the evidence of its end.
+/// The last lines that a pod wrote to the journal, for the evidence of its end.
 @LoopActor
 enum LogTail {
   private static let journalctl = "/usr/bin/journalctl"
-  /// Many pods may end at once; who waits here delays nothing but a record's last lines.
+  /// Many pods may end at once; a wait here delays only the last lines of a record.
   private static let readers = AsyncSemaphore(2)
-  /// A line that a dying process wrote may still be on its way through journald. It answers this when all that
-  /// had come is in the file (journalctl(1), --sync), except under a flood, and then it is not waited for.
+  /// A line that a process wrote as it ended may still be in journald's queue. --sync returns when everything that had
+  /// come is in the file (journalctl(1)); under a flood podd does not wait that long.
   private static let written = Coalesced {
     await Command.run(journalctl, ["journalctl", "--sync"], timeoutUSec: 2_000_000)
   }
@@ -16,8 +16,8 @@ enum LogTail {
   /// The last lines that the processes of a unit wrote, oldest first; none when the journal cannot be read.
   ///
   /// - Parameters:
-  ///   - unit: not for `journalctl --unit`, which also finds what PID 1 and others say about it.
-  ///   - since: when it was begun (CLOCK_REALTIME, microseconds): an older journal may tell of another of that
+  ///   - unit: not for `journalctl --unit`, which also finds what PID 1 and others write about it.
+  ///   - since: when it was begun (CLOCK_REALTIME, microseconds): an older journal may have lines of another unit of that
   ///     name. Not for `journalctl --since`, which before systemd 254 takes `--lines` from there.
   static func lastLines(of unit: String, since: UInt64, count: Int) async -> [String] {
     _ = await written.run()

@@ -1,28 +1,30 @@
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// Asks a ready generation again and again whether it is alive, from its readiness to its end.
+/// Probes a ready generation again and again, from its readiness to its end.
 @LoopActor
 final class Liveness {
   private(set) var health = Health()
-  /// CLOCK_REALTIME, microseconds: the last question; nil before the first.
+  /// When it was probed last: CLOCK_REALTIME, microseconds; nil before the first time.
   private(set) var askedAt: UInt64?
 
-  private unowned let pod: Pod
   private unowned let generation: Generation
   private var timer: EventSource?
 
-  /// Wake-ups of podd are shared by all probes that fall into such a part of their period.
+  /// Probes that are due within this part of their period share one wake-up of podd.
   private static let accuracy: UInt64 = 5
 
   /// Nil for a workload without a probe.
-  init?(_ generation: Generation, of pod: Pod) {
+  init?(_ generation: Generation) {
     guard generation.workload?.probe != nil else { return nil }
     self.generation = generation
-    self.pod = pod
     arm(isFirst: true)
   }
+
+  private var pod: Pod { generation.pod }
+  private var isProbed: Bool { generation.isCurrent && pod.state == .ready && !generation.isStopping }
 
   private func arm(isFirst: Bool = false) {
     guard let period = generation.workload?.probeUSec else { return }
@@ -39,9 +41,9 @@ final class Liveness {
   }
 
   private func fired() {
-    // A pod that is frozen, or on its way out, is not asked.
-    guard pod.current === generation, pod.state == .ready, !generation.isStopping else {
-      if pod.current === generation, pod.state.hasScope { arm() }
+    // A pod that is frozen, or on its way out, is not probed.
+    guard isProbed else {
+      if generation.isCurrent, pod.state.hasScope { arm() }
       return
     }
     guard let workload = generation.workload, let probe = workload.probe else { return }
@@ -60,14 +62,19 @@ final class Liveness {
     let failuresBefore = health.failures
     let limit = generation.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)
-    guard pod.current === generation, pod.state == .ready, !generation.isStopping else { return arm() }
+    guard isProbed else { return arm() }
     if case .silent(let error) = answer {
       Log.warning(
         "\(pod.name) does not answer its probe (\(health.failures) of \(limit)): \(error)")
     } else if failuresBefore > 0 {
       Log.notice("\(pod.name) answers its probe again.")
     }
-    if isHung { return pod.hung(error: health.lastError ?? "") }
+    if isHung { return hung() }
     arm()
+  }
+
+  private func hung() {
+    pod.host.report(.hung(pod.subject, error: health.lastError ?? ""))
+    generation.report(.unhealthy(.health))
   }
 }

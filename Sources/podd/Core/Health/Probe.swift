@@ -1,15 +1,16 @@
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// One question to a pod, asked from its front address: is somebody there?
+/// One probe of a pod, from its front address: does its program answer?
 @LoopActor
 enum Prober {
-  /// TCP: the program accepts the connection; the kernel alone would take it for a program that hangs. HTTP: any
+  /// TCP: the program accepts the connection; the kernel alone would also take it for a program that hangs. HTTP: any
   /// status below 500.
   ///
-  /// - Parameter asks: Told the port from which it is asked, before anybody can see it.
+  /// - Parameter asks: Gets the local port of the probe before its connection can be seen.
   static func ask(
     _ probe: Workload.Probe, _ pod: PodRecord, timeoutUSec: UInt64, asks: (UInt16) -> Void
   ) async -> Health.Answer {
@@ -23,7 +24,7 @@ enum Prober {
     }
     let mine = localPort(socket.raw)
     asks(mine)
-    // What it does for others is looked at only when podd has to wait.
+    // Other connections are read only when podd has to wait.
     var before: [PodConnection]?
     var events = await loop.wait(
       descriptor: socket.raw, events: PollEvents.output, timeoutUSec: min(timeoutUSec, promptly))
@@ -38,7 +39,7 @@ enum Prober {
     let error = pendingError(socket.raw)
     guard error == 0 else { return .silent("cannot connect: \(Errno(error, "connect").name)") }
     var answer: Health.Answer?
-    // Without, the program's queue is full, and the kernel does not answer for it.
+    // Without an event the program's queue is full, and the kernel does not answer for it.
     if events != 0 {
       switch probe {
       case .tcp: answer = await accepted(mine, pod, deadline, &before)
@@ -46,7 +47,7 @@ enum Prober {
       }
     }
     if let answer { return answer }
-    // It says nothing to podd: does it work for others?
+    // It does not answer podd: does it work for others?
     if let before, let after = try? Connections.of(address: pod.address, port: pod.port),
       PodConnection.progress(from: before, to: after, besides: mine)
     {
@@ -56,10 +57,11 @@ enum Prober {
     return .silent("\(what) within \(seconds(timeoutUSec))")
   }
 
-  /// How long an answer takes that is no reason for a closer look, microseconds.
+  /// An answer within this time needs no further check, microseconds.
   private static let promptly: UInt64 = 500_000
 
-  /// Nil: not in time.
+  /// Nil: not in time. Nothing reports that the program has accepted a connection, so the kernel is asked at growing
+  /// intervals.
   private static func accepted(
     _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [PodConnection]?
   ) async -> Health.Answer? {
@@ -71,11 +73,11 @@ enum Prober {
       await loop.sleep(min(pauses.next(), deadline - now))
       do throws(Errno) {
         let all = try Connections.of(address: pod.address, port: pod.port)
-        // Accepted, or closed by whoever accepted it.
+        // It was accepted, or closed after that.
         if all.first(where: { $0.remotePort == port })?.isAccepted ?? true { return .alive }
         before = before ?? all
       } catch {
-        // A kernel without sock_diag: that it is connected is all there is to know.
+        // A kernel without sock_diag: it is connected, and no more can be known.
         return .alive
       }
     }
@@ -128,7 +130,7 @@ enum Prober {
       AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
     guard raw >= 0 else { throw Errno.last("socket") }
     let descriptor = FileDescriptor(owning: raw)
-    // To reach a pod that is held; without CAP_NET_ADMIN it is a probe like any other.
+    // Reaches a pod whose new connections are held; without CAP_NET_ADMIN it is a connection like any other.
     var mark = PacketFilter.probeMark
     setsockopt(raw, SOL_SOCKET, SO_MARK, &mark, socklen_t(MemoryLayout<UInt32>.size))
     guard withAddress(pod.frontAddress, 0, { bind(raw, $0, $1) }) == 0 else {

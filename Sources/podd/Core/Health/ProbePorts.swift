@@ -1,7 +1,7 @@
 import PodModel
 
-/// From which local ports podd asked a pod of late: the kernel remembers a connection for a minute after its end, and
-/// nobody is to take podd's questions for users.
+/// The local ports of podd's recent probes of a pod: the kernel remembers a connection for a minute after its end, and a
+/// probe must not count as a user.
 struct ProbePorts {
   /// A little longer than TIME_WAIT lasts, microseconds.
   private static let remembered: UInt64 = 65_000_000
@@ -10,7 +10,7 @@ struct ProbePorts {
 
   /// - Parameters:
   ///   - now: By a clock that never goes back.
-  ///   - patience: How long the question may stay open, microseconds.
+  ///   - patience: How long the probe may stay open, microseconds.
   mutating func add(_ port: UInt16, at now: UInt64, patience: UInt64) {
     asked.removeAll { $0.until < now }
     asked.append((port, now.after(patience).after(Self.remembered)))

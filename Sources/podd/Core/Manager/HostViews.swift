@@ -1,3 +1,4 @@
+import Cgroup
 import Glibc
 import PodAPI
 import PodModel
@@ -36,7 +37,7 @@ struct HostViews {
     row.unit = pod.scope?.unit.description
     row.mainPID = pod.scope.map { UInt32(clamping: $0.pid) }
     row.users = UInt32(clamping: record.users)
-    row.generation = UInt64(max(0, record.generation))
+    row.generation = UInt64(max(0, pod.machine.lastGeneration))
     row.restarts = pod.lifecycle.restarts
     let memory = pod.memory(maxAge: sampleAge)
     row.memoryCurrent = memory?.current
@@ -110,7 +111,8 @@ struct HostViews {
       (try store.users(ofPod: name), try store.generations(ofPod: name, limit: 5))
     }
     var entries = row(pod, memoryMax: tier?.memoryMax).properties
-    let next = pod.nextEvent
+    let outlook = pod.outlook
+    let next = outlook.next
     let liveness = pod.current?.liveness
     let workload = pod.workload
     let scope = pod.scope
@@ -119,14 +121,14 @@ struct HostViews {
     }
     entries += [
       ("Workload", .string(workload?.name ?? tier?.workload ?? "")),
-      ("StateReason", .string(stateReason(pod))),
-      ("Wanted", .string(pod.record.wanted.rawValue)),
+      ("StateReason", .string(outlook.reason)),
+      ("Wanted", .string(pod.lifecycle.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
       ("ControlGroup", .string(scope?.cgroupPath ?? "")),
       ("DataDirectory", .string(UserFiles.directory(of: name))),
       ("MemoryHigh", .uint(tier?.memoryHigh ?? PodBus.noSize)),
-      ("MemoryPeak", .uint(number("memory.peak"))),
-      ("TasksCurrent", .uint(number("pids.current"))),
+      ("MemoryPeak", .uint(number(InterfaceFile.memoryPeak))),
+      ("TasksCurrent", .uint(number(InterfaceFile.pidsCurrent))),
       ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
       ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
       ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
@@ -147,7 +149,7 @@ struct HostViews {
       ("Listen", .string(workload?.listen.rawValue ?? "")),
       ("Workers", .uint(UInt64(scope == nil ? 0 : 1 + (pod.current?.workers?.count ?? 0)))),
     ]
-    if let text = scope?.read("memory.pressure"), let line = text.split(separator: "\n").first {
+    if let text = scope?.read(InterfaceFile.memoryPressure), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
     }
     entries += leakProperties(of: pod)
@@ -156,39 +158,11 @@ struct HostViews {
 
   private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
     [
-      ("Timestamp", .uint(transition.at)), ("From", .string(transition.from.name)),
-      ("To", .string(transition.to.name)),
-      ("Event", .string(transition.event)), ("Reason", .string(transition.reason?.description ?? "")),
+      ("Timestamp", .uint(transition.at)), ("From", .string(transition.move.from.name)),
+      ("To", .string(transition.move.to.name)),
+      ("Event", .string(transition.move.event.name)),
+      ("Reason", .string(transition.move.event.reason?.description ?? "")),
     ]
-  }
-
-  private func stateReason(_ pod: Pod) -> String {
-    switch pod.state {
-    case .ready:
-      switch pod.lifecycle.beside {
-      case .successor: "its successor \(pod.other?.unit?.description ?? "") is on its way"
-      case .failing: "its successor did not come and is being stopped"
-      case .predecessor: "its predecessor \(pod.other?.unit?.description ?? "") finishes its requests"
-      case nil: ""
-      }
-    case .draining: "its connections are waited for, to \(PodHost.text(pod.lifecycle.stopCause)) it"
-    case .stopping: "being stopped (\(PodHost.text(pod.lifecycle.stopCause)))"
-    case .frozen: "its processes are frozen: a new connection or 'podctl thaw \(pod.name)' lets them go on"
-    case .stopped: "stopped by hand"
-    case .crashLoop: "ended \(host.settings.startLimitBurst) times within the start limit's interval"
-    case .backoff: "waits before the next launch, after \(PodHost.text(pod.lifecycle.lastEnd))"
-    case .cold:
-      if pod.record.users == 0 {
-        "it has no users"
-      } else {
-        switch pod.lifecycle.lastEnd {
-        case .pressure: "stopped to give its memory to others; the next connection wakes it"
-        case nil: "nobody has needed it yet; a connection or 'podctl start \(pod.name)' launches it"
-        default: "stopped; the next connection or 'podctl start \(pod.name)' wakes it"
-        }
-      }
-    default: ""
-    }
   }
 
   private func history(_ record: GenerationRecord) -> [(key: String, value: Variant)] {

@@ -60,9 +60,12 @@ struct MethodHandler: Sendable {
     case .thawPod: MethodHandler { methods, call throws(Refusal) in try await methods.thawPod(call) }
     case .wakePod: MethodHandler { methods, call throws(Refusal) in try await methods.wakePod(call) }
     case .rollout: MethodHandler { methods, call throws(Refusal) in try await methods.rollout(call) }
-    case .checkInvariants: MethodHandler { methods, call throws(Refusal) in try await methods.checkInvariants(call) }
-    case .attachFrontDoor: MethodHandler { methods, call throws(Refusal) in try await methods.attachFrontDoor(call) }
-    case .acknowledgeHold: MethodHandler { methods, call throws(Refusal) in try await methods.acknowledgeHold(call) }
+    case .checkInvariants:
+      MethodHandler { methods, call throws(Refusal) in try await methods.checkInvariants(call) }
+    case .attachFrontDoor:
+      MethodHandler { methods, call throws(Refusal) in try await methods.attachFrontDoor(call) }
+    case .acknowledgeHold:
+      MethodHandler { methods, call throws(Refusal) in try await methods.acknowledgeHold(call) }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }
     }
   }

@@ -26,7 +26,7 @@ final class ManagerSignals {
       .podStateChanged,
       StateChange(
         pod: pod.name.description, state: pod.state.rawValue,
-        generation: UInt64(max(0, pod.record.generation)), reason: pod.lifecycle.lastEnd?.description))
+        generation: UInt64(max(0, pod.machine.lastGeneration)), reason: pod.lifecycle.lastEnd?.description))
   }
 
   /// A signal that cannot be sent is dropped: clients that missed one can call ListPods.

@@ -98,7 +98,7 @@ final class MemoryWatch {
       let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
     else { return nil }
     let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
-    pod.sample = sample
+    pod.current?.sample = sample
     return sample
   }
 
@@ -173,7 +173,7 @@ final class MemoryWatch {
   func hindrance(_ pod: Pod) -> String? {
     replacing = replacing.filter { name in
       guard let pod = host.pods[name] else { return false }
-      return pod.lifecycle.isBeingReplaced || pod.lifecycle.beside != nil
+      return pod.lifecycle.isBeingReplaced || pod.lifecycle.other != nil
         || pod.state != .ready && pod.state != .frozen && pod.state.hasScope
     }
     guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, !replacing.contains(pod.name) else {
@@ -186,7 +186,7 @@ final class MemoryWatch {
 
   func replace(_ pod: Pod, _ reason: EndReason) {
     replacing.insert(pod.name)
-    pod.handle(.restart(reason, pod.handover))
+    pod.replace(reason)
   }
 }
 

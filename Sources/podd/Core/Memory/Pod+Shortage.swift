@@ -71,7 +71,7 @@ extension Pod {
       freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
-      stopGracefully(.pressure, then: .cold)
+      handle(.stopGracefully(.pressure, then: .cold))
       let deadline = begun.after(Self.patience)
       while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
         await EventLoop.main.sleep(50_000)

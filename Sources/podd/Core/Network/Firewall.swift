@@ -24,7 +24,8 @@ final class Firewall {
     return status == 0
   }
 
-  private unowned let host: PodHost
+  private let systemd: SystemdConnection
+  private let alerts: Alerts
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
   private var held: [PodName: PacketFilter.Hold] = [:]
   /// Sleeping pods, which connections wake.
@@ -40,8 +41,9 @@ final class Firewall {
     return await self.write()
   }
 
-  init(host: PodHost) {
-    self.host = host
+  init(_ systemd: SystemdConnection, _ alerts: Alerts) {
+    self.systemd = systemd
+    self.alerts = alerts
   }
 
   /// Starts to watch the rules. To be called once, after running pods were taken over.
@@ -72,7 +74,7 @@ final class Firewall {
     opened[pod] = (uid, words)
     if await filling.run() { return }
     reloadRules()
-    throw LaunchFailure(stage: "firewall", error: "EAGAIN")
+    throw LaunchFailure(stage: .firewall, error: "EAGAIN")
   }
 
   /// Closes the addresses of a pod that has ended.
@@ -160,12 +162,12 @@ final class Firewall {
       var hasReported = false
       while !(await Self.isLoaded()) {
         if !hasReported {
-          self.host.report(.firewallLost())
+          self.alerts.report(.firewallLost())
           hasReported = true
         }
-        await self.host.busConnected()
+        await self.systemd.available()
         do throws(BusError) {
-          _ = try await self.host.systemd.reloadOrRestartUnit(Self.unit)
+          _ = try await self.systemd.manager.reloadOrRestartUnit(Self.unit)
         } catch {
           // PID 1 already has a job for the unit, because an operator stops or starts it at this moment.
           Log.debug("\(Self.unit): \(error.message)")

@@ -1,37 +1,38 @@
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// How a pod's program learns who its users are.
+/// How a pod's program is notified of its users.
 extension Pod {
-  /// Makes the pod's program know its users as they are now. Returns when it was told.
+  /// Makes the pod's program know its users as they are now. Returns when it was notified.
   func refreshUsers() async throws(UsersFile.Failure) {
     if let failure = await users.run() { throw failure }
   }
 
-  /// After podd was started again: has the program been told of everybody who was placed here?
-  func checkUsersTold() async {
+  /// After podd was started again: notifies the program, unless it knows everybody who is placed here.
+  func checkDeliveredUsers() async {
     let name = name
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
     current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
-    tellStaleUsers()
+    notifyOfStaleUsers()
   }
 
-  func tellStaleUsers() {
+  func notifyOfStaleUsers() {
     guard usersAreStale, state == .ready else { return }
     loopTask {
       do throws(UsersFile.Failure) {
         try await self.refreshUsers()
       } catch {
-        Log.error("\(self.name) cannot be told of its users: \(error)")
+        Log.error("\(self.name) cannot be notified of its users: \(error)")
       }
     }
   }
 
   func refresh() async -> UsersFile.Failure? {
     current?.usersAreStale = true
-    // It may have read the file already.
+    // The other program may have read the file already.
     other?.usersAreStale = true
     do throws(UsersFile.Failure) {
       try await writeUsersFile()
@@ -42,7 +43,7 @@ extension Pod {
     let users = usersWritten
     if let signal = workload.reloadSignal {
       await reload(scope, signal)
-    } else if !workload.execReload.isEmpty, let request = request(generation, scope.unit) {
+    } else if !workload.execReload.isEmpty, let request = generation.request(for: scope.unit) {
       do throws(LaunchFailure) {
         try await host.launcher.reload(request, in: scope)
       } catch {
@@ -52,7 +53,7 @@ extension Pod {
     } else {
       return await restartForUsers()
     }
-    // Another generation has read the file as it started.
+    // A generation that was launched meanwhile has read the file as it started.
     if generation === current, generation.scope != nil {
       generation.usersAreStale = false
       DeliveredUsers.record(users, of: name)
@@ -60,8 +61,8 @@ extension Pod {
     return nil
   }
 
-  /// systemd's Type=notify-reload: READY=1 after the signal says that the new file is in force. A program
-  /// that does not speak the protocol is given a second, once.
+  /// As with systemd's Type=notify-reload, READY=1 after the signal says that the new file is in force. podd waits a second
+  /// for it, once: a program need not implement the protocol.
   func reload(_ scope: RunningScope, _ signal: Int32) async {
     scope.signal(signal)
     current?.workers?.signal(signal)
@@ -79,15 +80,21 @@ extension Pod {
     await withUnsafeContinuation { reloadAnswered = $0 }
   }
 
-  /// Until a generation serves that has read the users as they are now; one that was on its way may have not.
+  /// The program said READY=1, which may be the answer to its reload signal.
+  func answerReload() {
+    reloadAnswered?.resume()
+    reloadAnswered = nil
+  }
+
+  /// Restarts until a generation serves that has read the users as they are now; one that was being launched may not have.
   private func restartForUsers() async -> UsersFile.Failure? {
     for _ in 0..<5 {
       guard usersAreStale, state == .ready else { return nil }
-      // Settings that do not parse must not take down what runs.
+      // Settings that do not parse must not stop what runs.
       guard nextWorkload != nil else {
         return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
       }
-      handle(.restart(.operator, handover))
+      replace(.operator)
       if let reason = await waitUntilReplaced() {
         return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
       }
@@ -95,7 +102,7 @@ extension Pod {
     return usersAreStale ? .notTold("\(name) is restarted again and again meanwhile") : nil
   }
 
-  /// Who is placed here is read from the store each time: it alone knows.
+  /// The placed users are read from the store each time: it alone knows them.
   func writeUsersFile() async throws(UsersFile.Failure) {
     let name = name
     let users: [UserRecord]
@@ -108,6 +115,8 @@ extension Pod {
   }
 
   func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
+    await host.userFiles.writers.take(name.description)
+    defer { host.userFiles.writers.end(name.description) }
     do throws(Errno) {
       try await host.userFiles.ensure(users, in: name, uid: record.uid)
     } catch {

@@ -1,227 +1,226 @@
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// One pod while podd runs: its lifecycle, its generations, and who waits for it. It performs the effects that
-/// ``Lifecycle`` decides on and feeds back what happened.
+/// One pod while podd runs: its machine, its generations, and the callers who wait for it. ``PodMachine`` decides; this
+/// performs its effects and reports back what happened.
 @LoopActor
 final class Pod {
   let name: PodName
   unowned let host: PodHost
 
-  // Pod+Launch, Pod+Users and Pod+Ends write these; to all others they are for reading.
-  var record: PodRecord
-  private(set) var lifecycle: Lifecycle
-  /// The generation that is the pod, and a second one on its way in or out.
-  private(set) var current: Generation?
-  private(set) var other: Generation?
+  /// The row as the store gave it last; what changes with every launch has its home in `machine`.
+  private(set) var record: PodRecord
+  private(set) var machine: PodMachine
+  private var generations: [GenerationLife.ID: Generation] = [:]
   /// CLOCK_REALTIME, microseconds: when the state was entered.
-  private(set) var since: UInt64
+  private(set) var since = realtimeNow()
+  private(set) var transitions: [Transition] = []
+
   var usersWritten: [UserRecord] = []
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?
-  var sample: MemorySample?
-  /// Of a freeze under way.
-  private(set) var freezing: Task<Void, Never>?
+  /// The freeze under way.
+  var freezing: Task<Void, Never>?
   private(set) lazy var wakeOnConnect = WakeOnConnect(self)
   /// Since when it has been idle, and which generation.
   var idleness: (unit: UnitName, clock: Idleness)?
-  /// What was last asked of it because memory was short.
+  /// What it did last because memory was short.
   var givenUp: GivenUp?
-  /// From which podd asked last whether it is there.
+  /// The local port of podd's last probe.
   var probePort: UInt16? {
     didSet {
       guard let probePort else { return }
-      let patience = current?.workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
+      let patience = workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
       probePorts.add(probePort, at: EventLoop.main.now(), patience: patience)
     }
   }
   private(set) var probePorts = ProbePorts()
-  /// When new connections were first held off; nil while they are not.
+  /// When new connections were first held off, by the loop's clock; nil while they are not.
   var heldSince: UInt64?
-  private(set) var transitions: [Transition] = []
-
-  private var timer: EventSource?
-  private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
-  private var waitingForOther: [UnsafeContinuation<Void, Never>] = []
-  private var isForgotten = false
-  /// The provision that made it failed, when others were already placed on it. PodHost's to write.
+  /// The provision that made it failed, when others were already placed on it. PodHost+Provision alone writes it.
   var wasMadeInVain = false
+
+  private var queue: [(event: PodMachine.Event, time: UInt64)] = []
+  private var isPerforming = false
+  private var backoffTimer: EventSource?
+  private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
 
   init(_ record: PodRecord, host: PodHost) {
     name = record.name
     self.record = record
     self.host = host
-    since = realtimeNow()
-    lifecycle = Lifecycle(
-      wanted: record.wanted, crashLoop: record.crashLoopHold, lastEnd: record.lastExitReason,
-      restarts: UInt64(max(0, record.restarts)), now: EventLoop.main.now())
+    machine = PodMachine(
+      record.name,
+      lifecycle: Lifecycle(
+        wanted: record.wanted, startLimitHit: record.crashLoopHold, lastEnd: record.lastExitReason,
+        restarts: UInt64(max(0, record.restarts)), now: EventLoop.main.now()),
+      lastGeneration: record.generation)
   }
 
-  var state: PodState { lifecycle.state }
+  var lifecycle: Lifecycle { machine.lifecycle }
+  var state: PodState { machine.lifecycle.state }
+  /// The generation that is the pod.
+  var current: Generation? { machine.current.flatMap { generations[$0.id] } }
+  /// Its successor or predecessor.
+  var other: Generation? { machine.other.flatMap { generations[$0.id] } }
   var scope: RunningScope? { current?.scope }
   var workload: Workload? { current?.workload }
   var usersAreStale: Bool { current?.usersAreStale ?? false }
-  /// Generations that were begun in the store and have no end there yet.
-  var openUnits: [UnitName] { [current?.unit, other?.unit].compactMap { $0 } }
 
   /// What the store says now: the number of users changes with every provision.
   func update(_ record: PodRecord) { self.record = record }
 
-  /// The store took back that somebody wanted the pod, because it could not serve them. Others may have come
-  /// to want it meanwhile.
+  /// The store took back that somebody wanted the pod, because it could not serve them.
   func wishTakenBack(_ record: PodRecord) {
     update(record)
-    guard record.wanted == .cold && lifecycle.wanted == .run else { return }
-    switch state {
-    case .cold, .backoff: handle(.stop(.operator, then: .cold))
-    default: perform(.persist(.run))
-    }
-  }
-
-  /// Its row is gone. It comes to its end by itself, and writes nothing about the next pod of its name.
-  func forget() {
-    isForgotten = true
-    timer = nil
+    if record.wanted == .cold { handle(.wishTakenBack) }
   }
 
   // MARK: Events
 
+  /// An event of the pod itself.
+  func handle(_ event: Lifecycle.Event) { handle(.pod(event)) }
+
+  /// Performs everything that the event leads to. An event that comes in the middle of that waits for its end.
+  ///
   /// - Parameter time: When it happened. CLOCK_REALTIME, microseconds.
-  func handle(_ event: Lifecycle.Event, at time: UInt64 = realtimeNow()) {
-    let before = Transition.Place(lifecycle)
-    let effects = lifecycle.handle(
-      event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy)
-    if lifecycle.state != before.state || effects.contains(.promote) { since = time }
-    if lifecycle.state != before.state || lifecycle.beside?.kind != before.other {
-      transitions = transitions.suffix(Transition.kept - 1) + [Transition(from: before, event, to: lifecycle)]
-    }
-    for effect in effects { perform(effect) }
-    // Whoever waits for a change that can no longer come must not wait.
-    if !state.hasScope { resolve(lifecycle.lastEnd ?? .operator) }
+  func handle(_ event: PodMachine.Event, at time: UInt64 = realtimeNow()) {
+    queue.append((event, time))
+    performQueue()
   }
 
-  /// An event of one generation, whichever of the pod's two it is by now.
-  func handle(
-    _ generation: Generation, own event: Lifecycle.Event, beside otherEvent: Lifecycle.Event,
-    at time: UInt64 = realtimeNow()
-  ) {
-    if generation === current {
-      handle(event, at: time)
-    } else if generation === other {
-      handle(otherEvent, at: time)
+  private func performQueue() {
+    guard !isPerforming else { return }
+    isPerforming = true
+    defer { isPerforming = false }
+    while !queue.isEmpty {
+      let next = queue.removeFirst()
+      perform(
+        machine.handle(
+          next.event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy),
+        at: next.time)
     }
   }
 
-  private func perform(_ effect: Lifecycle.Effect) {
+  /// One list of effects, first to last.
+  private func perform(_ effects: [PodMachine.Effect], at time: UInt64) {
+    var following: [(event: PodMachine.Event, time: UInt64)] = []
+    for effect in effects {
+      if case .then(let event) = effect {
+        following.append((event, time))
+      } else {
+        perform(effect, at: time)
+      }
+    }
+    queue = following + queue
+  }
+
+  private func perform(_ effect: PodMachine.Effect, at time: UInt64) {
     switch effect {
-    case .launch: current = launching()
-    case .launchSuccessor: other = launching()
-    case .promote:
-      swap(&current, &other)
-      sample = nil
-    case .cancelTimer:
-      timer = nil
-      current?.timer = nil
-      other?.timer = nil
-    case .drain:
-      if let current {
-        recordStopCause(current)
-        loopTask { await self.drain(current) }
-      }
-    case .release: loopTask { await self.release() }
-    case .stopScope: if let current { stop(current) }
-    case .stopBeside: stopOther()
-    case .freezeScope: freezing = loopTask { await self.freeze() }
-    case .thawScope: loopTask { await self.thaw() }
-    case .recordEnd(let reason):
-      if let current { recordEnd(current, reason) }
-      current = nil
-    case .recordBesideEnd(let reason):
-      if let other { recordEnd(other, reason) }
-      other = nil
-      let waiting = waitingForOther
-      waitingForOther = []
-      for continuation in waiting { continuation.resume() }
-    case .armBackoff(let delay): armBackoff(delay)
-    case .persist(let wanted):
-      record.wanted = wanted
-      if isForgotten { return }
-      let name = name
-      host.write("what is wanted of \(name)") { store throws(StoreError) in
-        try store.setWanted(wanted, pod: name)
-      }
-    case .holdCrashLoop(let held): holdCrashLoop(held)
+    case .generation(let id, let effect): perform(effect, of: id)
+    case .moved(let move):
+      if move.isNewState { since = time }
+      transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: realtimeNow(), move: move)]
+    case .armBackoff(let pause): armBackoff(pause)
+    case .cancelTimers:
+      backoffTimer = nil
+      for generation in generations.values { generation.startTimer = nil }
+    case .release: loopTask { await self.releaseConnections() }
+    case .persist(let wanted): persist(wanted)
+    case .recordStartLimitHit(let isHit): recordStartLimitHit(isHit)
     case .resolveReady: resolve(nil)
     case .resolveFailed(let reason): resolve(reason)
     case .announce: host.announce(self)
+    case .then: break
     }
   }
 
-  private func armBackoff(_ delay: UInt64) {
-    if delay == 0, lifecycle.lastEnd?.isLaunchFailure == false {
-      // In this turn of the loop, so that the end and the next launch wait for the disk once. Not after a launch that
-      // failed: it may have waited for nothing, and the loop would not turn any more.
-      loopTask { self.handle(.backoffElapsed) }
-    } else {
-      timer = newTimer(delay) { $0.handle(.backoffElapsed) }
+  private func perform(_ effect: GenerationLife.Effect, of id: GenerationLife.ID) {
+    switch effect {
+    case .awaitStrayScopes: generations[id] = Generation(id, of: self)
+    // It may be of a generation that has ended while it waited for its turn.
+    case .endTurn: return host.launchSlots.release()
+    case .dispose: return generations[id] = nil
+    default: break
     }
+    generations[id]?.perform(effect)
   }
 
-  private func launching() -> Generation {
-    let generation = Generation()
-    loopTask { await self.launch(generation) }
-    return generation
-  }
-
-  private func holdCrashLoop(_ held: Bool) {
-    let name = name
-    record.crashLoopHold = held
-    if isForgotten { return }
-    if held {
-      // Nothing of a pod that is held goes on.
-      if let other { stop(other) }
-      let reason = PodHost.text(lifecycle.lastEnd)
-      let text =
-        "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'."
-      Log.event(.podCrashLoop, text, priority: .error, journalFields)
-      host.alerts.raise(.crashLoop, [("MESSAGE", text)] + journalFields)
-    }
-    host.write("the crash-loop hold of \(name)") { store throws(StoreError) in
-      try store.setCrashLoopHold(held, pod: name)
-    }
-  }
-
-  func newTimer(_ after: UInt64, _ body: @escaping @LoopActor (Pod) -> Void) -> EventSource? {
+  private func armBackoff(_ pause: UInt64) {
     do throws(Errno) {
-      return try EventSource.timer(EventLoop.main, after: after) { [weak self] in
-        LoopActor.assumeIsolated { if let self { body(self) } }
+      backoffTimer = try EventSource.timer(EventLoop.main, after: pause) { [weak self] in
+        LoopActor.assumeIsolated { self?.handle(.backoffElapsed) }
       }
     } catch {
       Log.error("\(name): \(error)")
-      return nil
     }
   }
 
-  // MARK: What podd finds at its start
-
-  /// A scope found running: podd was restarted.
-  func adopt(_ generation: Generation, ready: Bool, since: UInt64?) {
-    current = generation
-    lifecycle.adopt(ready: ready, since: EventLoop.main.now())
-    self.since = since ?? realtimeNow()
+  private func persist(_ wanted: Lifecycle.Wanted) {
+    let name = name
+    host.write("what is wanted of \(name)") { store throws(StoreError) in
+      try store.setWanted(wanted, pod: name)
+    }
   }
 
-  /// An older one, found running beside it: podd ended in the middle of a handover.
-  func adoptPredecessor(_ generation: Generation) {
-    other = generation
-    lifecycle.adoptPredecessor(generation.stopCause ?? .unknownAdopted)
+  private func recordStartLimitHit(_ isHit: Bool) {
+    let name = name
+    if isHit {
+      host.report(.startLimitHit(subject, reason: PodHost.text(lifecycle.lastEnd)))
+    }
+    host.write("the start limit of \(name)") { store throws(StoreError) in
+      try store.setCrashLoopHold(isHit, pod: name)
+    }
+  }
+
+  // MARK: Adoption
+
+  /// A scope found running: podd was restarted. Returns false when the machine has no place for it.
+  func adopt(
+    _ scope: RunningScope, _ begun: GenerationRecord, as position: Lifecycle.Position, tier: Tier?,
+    source: WorkloadSource?
+  ) -> Bool {
+    let isReady = begun.readyAt != nil
+    let found = PodMachine.Found(
+      unit: scope.unit, isReady: isReady,
+      stop: begun.stopCause.map { GenerationLife.StopRecord(cause: $0, isAsked: begun.stopAsked) },
+      traits: source.map { Generation.traits(of: $0.workload, tier) })
+    guard let adopted = machine.adopt(found, as: position, now: EventLoop.main.now()) else { return false }
+    let generation = Generation(adopted.id, of: self)
+    generations[adopted.id] = generation
+    generation.adopt(scope, begun, tier: tier, source: source)
+    if position == .current {
+      host.firewall.note(name, uid: record.uid, words: source?.workload.ipAddressAllow ?? [])
+      since = begun.readyAt.map { UInt64(max(0, $0)) } ?? realtimeNow()
+    }
+    isPerforming = true
+    perform(adopted.effects, at: since)
+    isPerforming = false
+    performQueue()
+    if begun.mainPID != scope.pid { generation.recordStart() }
+    return true
   }
 
   /// The generation on record ended while podd was away.
-  func endedUnseen(_ reason: EndReason) {
-    lifecycle.endedUnseen(reason)
-    record.lastExitReason = reason
+  func endedUnseen(_ reason: EndReason) { machine.endedUnseen(reason) }
+
+  // MARK: Notifications
+
+  /// What a process of the pod said on the notify socket.
+  func notified(_ pid: Int32, _ lines: [Substring]) {
+    if lines.contains("READY=1") { speaker(pid)?.notifiedReady(pid) }
+  }
+
+  /// With two generations, the cgroup of the process tells whose it is.
+  private func speaker(_ pid: Int32) -> Generation? {
+    let both = [current, other].compactMap { $0 }
+    guard both.count > 1 else { return both.first }
+    if let exact = both.first(where: { $0.scope?.pid == pid || $0.parked?.pid == pid }) { return exact }
+    let unit = ProcessIdentity.cgroup(of: pid)?.split(separator: "/").last
+    return both.first { generation in unit.map { generation.unit?.description == String($0) } ?? false }
+      ?? both.last
   }
 
   // MARK: Waiting
@@ -249,15 +248,16 @@ final class Pod {
     }
   }
 
-  /// Returns when a second generation has ended.
-  func waitForOthersEnd() async {
-    await withUnsafeContinuation { waitingForOther.append($0) }
-  }
-
-  func resolve(_ reason: EndReason?) {
+  private func resolve(_ reason: EndReason?) {
     let waiting = waiters
     waiters = []
     for continuation in waiting { continuation.resume(returning: reason) }
+  }
+
+  /// It stays frozen: callers do not wait for it any longer, and the next connection may try again.
+  func thawFailed() {
+    resolve(lifecycle.lastEnd ?? .operator)
+    wakeOnConnect.wakeFailed()
   }
 
   // MARK: Figures
@@ -265,14 +265,19 @@ final class Pod {
   /// The scope's memory, at most `maxAge` microseconds old: memory.stat costs the kernel a walk over all
   /// CPUs, so it is not read for every question.
   func memory(maxAge: UInt64) -> MemorySample? {
-    if let sample, scope != nil, sample.at.after(maxAge) > EventLoop.main.now() { return sample }
+    if let sample = current?.sample, scope != nil, sample.at.after(maxAge) > EventLoop.main.now() {
+      return sample
+    }
     return host.memory.sample(self)
   }
+}
 
-  var journalFields: [(String, String)] {
-    [
-      ("POD", name.description), ("POD_TIER", record.tier), ("POD_STATE", state.rawValue),
-      ("POD_GENERATION", String(record.generation)),
-    ]
-  }
+/// One change in a pod's life, for `explain`. Every pod keeps some: they are small.
+struct Transition {
+  /// How many a pod keeps.
+  static let kept = 16
+
+  /// CLOCK_REALTIME, microseconds.
+  let at: UInt64
+  let move: PodMachine.Move
 }

@@ -1,11 +1,12 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore
 import Systemd
 
 extension PodHost {
-  /// Places a user and, unless `cold`, waits until their pod serves. What was placed is taken back when the
-  /// pod cannot serve, so that a failed call leaves nothing behind.
+  /// Places a user and, unless `cold`, waits until their pod serves. When it cannot serve, the placement is taken back, so
+  /// that a failed call leaves nothing behind.
   func provision(user text: String, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
     let user = try Self.userName(text)
     let tier = try resolveTier(wanted)
@@ -27,9 +28,7 @@ extension PodHost {
     }
     pod.wasMadeInVain = false
     if placed.createdUser {
-      Log.event(
-        .userProvisioned, "\(user) is placed on \(pod.name).",
-        pod.journalFields + [("POD_USER", user)])
+      report(.userProvisioned(user, pod.subject))
     }
     return placement(placed, pod, created: placed.createdUser)
   }
@@ -80,26 +79,17 @@ extension PodHost {
 
   func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
     let wasStarting = pod.state == .starting || pod.state == .frozen
-    switch pod.state {
-    case .stopped:
-      throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
-    case .crashLoop:
-      throw Refusal(
-        .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
-      )
-    case .ready:
-      if refresh || pod.usersAreStale { try await refreshUsers(pod) }
-    case .cold, .backoff, .draining, .stopping, .frozen:
+    if try admit(.serve, pod) {
       pod.handle(.start)
-    case .starting: break
+    } else if pod.state == .ready, refresh || pod.usersAreStale {
+      try await refreshUsers(pod)
     }
     if let reason = await pod.waitUntilReady() {
       throw Refusal(
         .launchFailed,
         "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
     }
-    // Its users file may have been written, and read, before this user was placed.
+    // The program may have read its users file before this user was placed.
     if refresh && wasStarting { try await refreshUsers(pod) }
   }
 
@@ -112,11 +102,11 @@ extension PodHost {
   }
 
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
-    // Who connects meanwhile must not wake what is about to go.
+    // A connection must not wake a pod that is about to be removed.
     pod.wakeOnConnect.lockCount += 1
     defer { pod.wakeOnConnect.unlock() }
     if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
-      // Nobody else is there. After a start timeout its scope is only being stopped, and would be launched anew.
+      // No other user is placed on it. After a start timeout its scope is only being stopped, and it would be launched again.
       pod.handle(.stop(.operator, then: .cold))
       await pod.waitUntilGone()
     }
@@ -136,11 +126,11 @@ extension PodHost {
     } catch {
       Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
     }
-    // The others keep their pod, without the user who came in vain.
+    // The other users keep their pod, without this user.
     if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
   }
 
-  /// Of several provisions that fail on one new pod, the last takes it along.
+  /// The last of several provisions that fail on one new pod removes the pod.
   private func undo(_ placed: Provisioned, _ pod: Pod) async throws(StoreError) {
     let name = pod.name
     var undone = placed

@@ -1,3 +1,4 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -11,7 +12,7 @@ extension PodHost {
     return pod
   }
 
-  /// Takes a user's place away; the data is kept aside, or removed with `purge`.
+  /// Ends a user's placement; the data is put aside, or removed with `purge`.
   func deprovision(user text: String, purge: Bool) async throws(Refusal) {
     let user = try Self.userName(text)
     await userTurns.take(user)
@@ -25,11 +26,11 @@ extension PodHost {
     let source = gone.user.pod ?? gone.user.keptFrom
     if let record = gone.pod {
       let pod = add(record)
-      // Nobody is left whom it would be woken for.
+      // No user is left for whom a connection would wake it.
       if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
-      // The program lets go of the user before the files move; a pod without users is not kept running.
-      if record.users == 0 && pod.state.hasScope {
-        pod.stopGracefully(.idle, then: .cold)
+      // The program must have dropped the user before the files move; a pod without users is stopped.
+      if record.users == 0 && Admission(.idle, in: pod.state) == .act {
+        pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
       } else {
         do throws(UsersFile.Failure) {
@@ -55,31 +56,20 @@ extension PodHost {
         try store.dataSettled(user: user)
       }
     }
-    Log.event(
-      .userDeprovisioned,
-      "\(user) is no longer placed\(purge ? "; the data is removed" : "; the data is kept").",
-      [("POD_USER", user), ("POD", gone.pod?.name.description ?? "")])
+    report(.userDeprovisioned(user, from: gone.pod?.name, purged: purge))
   }
 
   func start(_ pod: Pod) async throws(Refusal) {
-    switch pod.state {
-    case .crashLoop:
-      throw Refusal(
-        .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
-      )
-    case .ready, .starting: break
-    default: pod.handle(.start)
-    }
+    if try admit(.start, pod) { pod.handle(.start) }
     try await ready(pod)
   }
 
-  /// Remembered across reboots. A pod that fills the disk can be stopped too; only then is the wish not kept.
+  /// Remembered across reboots, unless the disk is full: a pod that fills it can be stopped all the same.
   func stop(_ pod: Pod) async throws(Refusal) {
-    pod.stopGracefully(.operator, then: .stopped)
+    pod.handle(.stopGracefully(.operator, then: .stopped))
     await pod.waitUntilGone()
-    // Written again, by somebody who can be told that it failed. Another start may have been asked for meanwhile.
-    let (name, wanted) = (pod.name, pod.record.wanted)
+    // Written a second time, so that the caller gets the error. Another call may want the pod to run by now.
+    let (name, wanted) = (pod.name, pod.lifecycle.wanted)
     do throws(StoreError) {
       try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
     } catch {
@@ -87,17 +77,17 @@ extension PodHost {
         Refusal(error).error,
         "\(name) is stopped, but that cannot be recorded, so a reboot would start it again: \(error)")
     }
-    Log.event(.podStoppedByOperator, "\(pod.name) is stopped by hand and stays so.", pod.journalFields)
+    report(.stoppedByOperator(pod.subject))
   }
 
-  /// Graceful where there is something to replace. Settings that do not parse leave it alone.
+  /// Graceful where there is something to replace. With settings that do not parse nothing is changed.
   func restart(_ pod: Pod) async throws(Refusal) {
     do throws(Configuration.Failure) {
       _ = try configuration.workload(of: configuration.tier(pod.record.tier).tier)
     } catch {
       throw Refusal(error)
     }
-    pod.handle(.restart(.operator, pod.handover))
+    pod.replace(.operator)
     guard let reason = await pod.waitUntilReplaced() else { return }
     try refuseStart(of: pod, reason)
   }
@@ -106,7 +96,7 @@ extension PodHost {
 
   /// Replaces what runs, gracefully. Returns what is, or with `dryRun` would be, done.
   func recycle(_ pod: Pod, dryRun: Bool) async throws(Refusal) -> String {
-    guard pod.state == .ready || pod.state == .frozen else {
+    guard Admission(.recycle, in: pod.state) == .act else {
       return "\(pod.name) is \(pod.state.rawValue): there is nothing to replace"
     }
     let plan = Self.plan(of: pod, replacing: true)
@@ -116,12 +106,12 @@ extension PodHost {
 
   /// Stops what runs, to give its memory to others; its users wake it.
   func evict(_ pod: Pod, dryRun: Bool) async -> String {
-    guard pod.state.hasScope else {
+    guard Admission(.evict, in: pod.state) == .act else {
       return "\(pod.name) is \(pod.state.rawValue): there is nothing to stop"
     }
     let plan = Self.plan(of: pod, replacing: false)
     if !dryRun {
-      pod.stopGracefully(.operator, then: .cold)
+      pod.handle(.stopGracefully(.operator, then: .cold))
       await pod.waitUntilGone()
     }
     return plan
@@ -129,10 +119,10 @@ extension PodHost {
 
   private static func plan(of pod: Pod, replacing: Bool) -> String {
     let unit = pod.scope?.unit.description ?? pod.name.description
-    let end = replacing ? "stopped and started anew" : "stopped; the next request wakes it"
+    let end = replacing ? "stopped and started again" : "stopped; the next request wakes it"
     switch pod.handover {
     case .overlap where replacing:
-      return "\(unit) is stopped once the next generation serves beside it; no connection waits"
+      return "\(unit) is stopped once the next generation serves; no connection waits"
     case .overlap, .queue:
       let queue = replacing ? "; new connections wait in its socket's queue meanwhile" : ""
       return "\(unit) finishes its requests and is \(end)\(queue)"
@@ -145,11 +135,7 @@ extension PodHost {
   }
 
   func freeze(_ pod: Pod) async throws(Refusal) {
-    if pod.state == .frozen { return }
-    guard pod.state == .ready else {
-      throw Refusal(
-        .busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")
-    }
+    guard try admit(.freeze, pod) else { return }
     pod.handle(.freeze)
     await pod.freezing?.value
     guard pod.state == .frozen else {
@@ -158,7 +144,7 @@ extension PodHost {
   }
 
   func thaw(_ pod: Pod) async throws(Refusal) {
-    guard pod.state == .frozen else { return }
+    guard try admit(.thaw, pod) else { return }
     pod.handle(.start)
     try await ready(pod)
   }
@@ -168,7 +154,7 @@ extension PodHost {
     try await serve(pod, refresh: false)
   }
 
-  /// For a rollout, which wants a new generation also of what is just starting. Nil when it is ready.
+  /// For a rollout, which replaces also a generation that is just starting. Nil when the new one is ready.
   func replace(_ pod: Pod) async -> Refusal? {
     if pod.state == .starting { _ = await pod.waitUntilReady() }
     do throws(Refusal) {
@@ -180,8 +166,27 @@ extension PodHost {
   }
 
   func reset(_ pod: Pod) async throws(Refusal) {
-    pod.handle(.reset)
+    if try admit(.reset, pod) { pod.handle(.reset) }
     if pod.state == .starting { try await ready(pod) }
+  }
+
+  /// Whether the verb's event has to be sent to the pod; false: there is nothing to do.
+  func admit(_ verb: Admission.Verb, _ pod: Pod) throws(Refusal) -> Bool {
+    switch Admission(verb, in: pod.state) {
+    case .act: return true
+    case .nothingToDo: return false
+    case .refused(.stopped):
+      throw Refusal(.launchFailed, "\(pod.name) was stopped by hand: 'podctl start \(pod.name)' starts it")
+    case .refused(.startLimitHit):
+      throw Refusal(
+        .launchFailed,
+        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+      )
+    case .refused(.notReady):
+      throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")
+    case .refused(.nothingRuns):
+      throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): there is nothing to stop")
+    }
   }
 
   private func ready(_ pod: Pod) async throws(Refusal) {

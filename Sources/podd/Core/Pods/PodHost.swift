@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -8,17 +9,21 @@ import Systemd
 @LoopActor
 final class PodHost {
   let configuration: Configuration
-  let store: StoreWorker
+  let records: Records
+  /// PID 1, which stays the same object over a loss of the bus.
+  let systemdConnection: SystemdConnection
   let sockets = ListeningSockets()
   let sliceOOMs = SliceOOMs()
-  /// Calls about one user come one after the other: the first may have to take back what a second was told.
+  /// Scopes that earlier podds left behind.
+  let strayScopes = StrayScopes()
+  /// One call about a user at a time: the first may have to take back what the second would be answered.
   let userTurns = KeyedLock()
   let userFiles = UserFiles()
-  private(set) lazy var firewall = Firewall(host: self)
+  private(set) lazy var firewall = Firewall(systemdConnection, alerts)
   let frontDoors = FrontDoors()
-  private(set) lazy var workloadVersions = WorkloadVersions(host: self)
+  private(set) lazy var workloadVersions = WorkloadVersions(configuration, records)
   private(set) lazy var rollouts = Rollouts(host: self)
-  private(set) lazy var alerts = Alerts(host: self)
+  private(set) lazy var alerts = Alerts(systemdConnection)
   private(set) lazy var shortage = ShortageGuard(host: self)
   private(set) lazy var pressure = PressureWatch(self)
   private(set) lazy var memory = MemoryWatch(self)
@@ -28,21 +33,17 @@ final class PodHost {
   /// LaunchesMax= of podd.conf(5).
   let launchSlots: AsyncSemaphore
   private(set) var pods: [PodName: Pod] = [:]
-  private(set) var systemd: SystemdManager
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
-  /// Not before all that runs has been taken over: a pod must not be launched beside itself.
-  private(set) var doorsAreOpen = false
+  /// False until everything that runs is adopted: a pod must not be launched a second time.
+  private(set) var wakesOnConnect = false
   private var byUID: [uid_t: PodName] = [:]
-  private var flushTimer: EventSource?
-  private var busIsAway = false
-  private var waitingForBus: [UnsafeContinuation<Void, Never>] = []
 
   init(configuration: Configuration, settings: PoddSettings, store: StoreWorker, systemd: SystemdManager) {
     self.configuration = configuration
     self.settings = settings
-    self.store = store
-    self.systemd = systemd
+    records = Records(store)
+    systemdConnection = SystemdConnection(systemd)
     launchSlots = AsyncSemaphore(settings.launchesMax)
   }
 
@@ -57,33 +58,14 @@ final class PodHost {
     return policy
   }
 
-  /// After the bus came back: PID 1 is spoken to over the new connection.
-  func reconnected(_ systemd: SystemdManager) {
-    self.systemd = systemd
-    busIsAway = false
-    let waiting = waitingForBus
-    waitingForBus = []
-    for continuation in waiting { continuation.resume() }
-  }
-
-  func connectionLost() {
-    busIsAway = true
-    systemd.connectionLost()
-  }
-
-  /// What earlier podds left behind.
-  let strayScopes = StrayScopes()
-
-  /// Returns at once while the bus is there.
-  func busConnected() async {
-    if busIsAway { await withUnsafeContinuation { waitingForBus.append($0) } }
-  }
+  var store: StoreWorker { records.store }
+  var systemd: SystemdManager { systemdConnection.manager }
 
   func reloadSettings() throws(Configuration.Failure) {
     settings = try configuration.podd()
     launchSlots.count = settings.launchesMax
     memory.settingsChanged()
-    // A file that did not parse may have been mended, or a workload listen in another way.
+    // A file that did not parse may have been fixed, or a workload listen in another way.
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }
   }
 
@@ -103,7 +85,7 @@ final class PodHost {
 
   /// Forgets a pod whose row is gone.
   func remove(_ pod: Pod) {
-    pod.forget()
+    pod.handle(.forget)
     pod.wakeOnConnect.remove()
     pods[pod.name] = nil
     byUID[pod.record.uid] = nil
@@ -124,55 +106,27 @@ final class PodHost {
     onChange(pod)
   }
 
-  /// Once it is known what runs: from here on who connects to a pod that sleeps wakes it.
-  func openDoors() {
-    doorsAreOpen = true
+  /// Everything that runs is adopted: from here on a connection to a sleeping pod wakes it.
+  func startWakingOnConnect() {
+    wakesOnConnect = true
     for pod in pods.values {
       pod.wakeOnConnect.update()
       pod.wakeOnConnect.keepWhileStarting()
     }
   }
 
-  /// Writes something that nobody waits for, before everything that is asked of the store later; what fails
-  /// is said once, here.
+  /// See ``Records/write(_:_:)``.
   func write(
     _ what: String, _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Void
   ) {
-    store.submit(body) { error in Log.error("Cannot record \(what): \(error)") }
-    flushSoon()
+    records.write(what, body)
   }
 
-  /// Gives what nobody waits for the time to go with what somebody waits for: a start makes five records, and
-  /// each wait for the disk costs as much as half the start.
-  private func flushSoon() {
-    guard flushTimer == nil else { return }
-    do throws(Errno) {
-      flushTimer = try EventSource.timer(EventLoop.main, after: 20_000, accuracy: 5_000) { [weak self] in
-        LoopActor.assumeIsolated {
-          guard let self else { return }
-          self.flushTimer = nil
-          if !self.store.flush() { self.flushSoon() }
-        }
-      }
-    } catch {
-      store.flush()
-    }
-  }
-
-  /// Asks the store for a caller who is told why when it cannot answer.
+  /// See ``Records/ask(_:)``.
   func ask<Answer: Sendable>(
     _ body: @escaping @Sendable (PlacementStore) throws(StoreError) -> Answer
   ) async throws(Refusal) -> Answer {
-    do throws(StoreError) {
-      return try await store.run(body)
-    } catch {
-      throw Refusal(error)
-    }
-  }
-
-  /// Returns when everything that was written is on the disk, or could not be.
-  func recordsWritten() async {
-    try? await store.run { _ throws(StoreError) in }
+    try await records.ask(body)
   }
 
   /// Tiers of higher rank first, then by number.

@@ -1,3 +1,4 @@
+import Linux
 import PodAPI
 import PodModel
 import PodStore
@@ -30,17 +31,17 @@ final class Rollouts {
     let pods = try await prepare(name, request.mode)
     let batch = request.maxParallel.map { Int($0) } ?? Self.defaultParallel
     var outcome = RolloutResult(replaced: 0, total: UInt32(clamping: pods.count))
-    func tell(_ pod: Pod, _ state: String) {
+    func report(_ pod: Pod, _ state: String) {
       progress(
         RolloutProgress(
           tier: name, done: outcome.replaced, total: outcome.total, pod: pod.name.description, state: state))
     }
     for start in stride(from: 0, to: pods.count, by: batch) {
-      // Who was stopped meanwhile, or is gone, is left alone.
+      // A pod that was stopped or removed meanwhile is left alone.
       let members = pods[start..<min(start + batch, pods.count)].filter { pod in
         host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
       }
-      for pod in members { tell(pod, "restarting") }
+      for pod in members { report(pod, "restarting") }
       do throws(Failure) {
         try await replace(members)
         try await prove(members, request.healthyUSec ?? Self.defaultHealthy)
@@ -49,7 +50,7 @@ final class Rollouts {
       }
       for pod in members {
         outcome.replaced += 1
-        tell(pod, pod.state.rawValue)
+        report(pod, pod.state.rawValue)
       }
     }
     await finish(name, outcome)
@@ -77,7 +78,7 @@ final class Rollouts {
     case .revert: try await host.workloadVersions.revert(workload: tier.workload)
     case .resume: break
     }
-    // What cannot be launched must not take down what runs.
+    // A workload that cannot be launched must not stop what runs.
     let source: WorkloadSource
     do throws(Configuration.Failure) { source = try host.configuration.workloadSource(of: tier) } catch {
       throw Refusal(error)
@@ -115,8 +116,8 @@ final class Rollouts {
     let deadline = EventLoop.main.now().after(healthyUSec)
     while true {
       for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.current?.unit != unit {
-        // Replaced or stopped because somebody wanted it: that says nothing against it. While it is being stopped, its
-        // last end is still the one before.
+        // A stop or a restart that somebody wanted says nothing against the pod. While it is being stopped, `lastEnd` is
+        // still the end before.
         let cause = pod.lifecycle.stopCause ?? pod.lifecycle.lastEnd
         if cause?.isWanted ?? false { continue }
         let reason = PodHost.text(cause)
@@ -124,6 +125,7 @@ final class Rollouts {
       }
       let now = EventLoop.main.now()
       if now >= deadline { return }
+      // Many pods are watched at once, for seconds: a few reads of memory are simpler than as many subscriptions.
       await EventLoop.main.sleep(min(250_000, deadline - now))
     }
   }
@@ -132,9 +134,7 @@ final class Rollouts {
 
   private func finish(_ name: String, _ outcome: RolloutResult) async {
     await end(name, .done, failed: nil)
-    Log.event(
-      .rolloutDone, "The rollout of tier \(name) has replaced \(outcome.replaced) pods.", [("POD_TIER", name)]
-    )
+    host.report(.rolloutDone(tier: name, replaced: outcome.replaced))
   }
 
   private func stopped(_ name: String, _ failure: Failure, _ outcome: RolloutResult) async -> Refusal {
@@ -142,9 +142,9 @@ final class Rollouts {
       "the rollout of tier \(name) stopped at \(failure.pod) after \(outcome.replaced) of \(outcome.total) pods: "
       + failure.why
     await end(name, .stopped, failed: "\(failure.pod): \(failure.why)")
-    let fields = [("POD_TIER", name), ("POD", failure.pod.description)]
-    Log.event(.rolloutStopped, "T" + text.dropFirst() + ".", priority: .error, fields)
-    host.alerts.raise(.rolloutStopped, [("MESSAGE", text)] + fields)
+    host.report(
+      .rolloutStopped(
+        tier: name, at: failure.pod, replaced: outcome.replaced, of: outcome.total, why: failure.why))
     return Refusal(.rolloutStopped, text)
   }
 

@@ -1,22 +1,22 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import PodStore
 import Systemd
 
-/// A pod's address while its program does not answer there: podd keeps whoever connects and wakes the pod. With
-/// `Listen=socket` it watches the listening socket; for a program that binds by itself, connection attempts wait in
-/// the packet filter's queue.
+/// Keeps new connections to a pod whose program does not answer, and wakes the pod for them. With `Listen=socket` podd
+/// watches the listening socket; for a program that binds by itself, connection attempts wait in the packet filter's queue.
 @LoopActor
 final class WakeOnConnect {
   private unowned let pod: Pod
   private(set) var wakePolicy = WakePolicy.closed
   private var listen: Workload.Listen?
   private var watch: EventSource?
-  /// It was told to come; who else connects need not tell it again.
+  /// The pod is being woken: further connections need not wake it.
   private var isWaking = false
-  /// Until it is tried again to open it, and whether that it failed was said.
+  /// The timer of the next attempt to open it.
   private var retry: EventSource?
+  /// Whether a failed attempt was logged.
   private var hasComplained = false
   private static let retryUSec: UInt64 = 5_000_000
 
@@ -29,7 +29,7 @@ final class WakeOnConnect {
 
   /// After every change of the pod's state or of its number of users.
   func update() {
-    guard host.doorsAreOpen else { return }
+    guard host.wakesOnConnect else { return }
     let before = wakePolicy
     wakePolicy = before.next(pod.state, users: lockCount > 0 ? 0 : pod.record.users)
     isWaking = false
@@ -41,13 +41,14 @@ final class WakeOnConnect {
     case .wakes: open()
     case .keeps: break
     }
-    // Who waited for as long as a start may take has waited enough, and the host's own faults may take longer.
+    // A connection that has waited as long as a start may take is refused, and so is one that waits because of a fault of
+    // the host's, which may take longer.
     if pod.state == .backoff, let end = pod.lifecycle.lastEnd, end == .startTimeout || end.isOfHost {
       host.sockets.turnAway(pod.name)
     }
   }
 
-  /// A pod that was found starting, after podd was restarted: somebody may have woken it and wait.
+  /// For a pod that was found starting after podd was restarted: a connection may have woken it and wait.
   func keepWhileStarting() {
     guard pod.state == .starting, wakePolicy == .closed else { return }
     wakePolicy = .keeps
@@ -55,7 +56,7 @@ final class WakeOnConnect {
     if listen == .port { holdPackets() }
   }
 
-  /// While it is above 0, nobody wakes the pod.
+  /// While it is above 0, no connection wakes the pod.
   var lockCount = 0
 
   func unlock() {
@@ -63,7 +64,7 @@ final class WakeOnConnect {
     if pod.state == .cold, host.pods[pod.name] === pod { update() }
   }
 
-  /// The pod is no more.
+  /// The pod was removed.
   func remove() {
     let before = wakePolicy
     wakePolicy = .closed
@@ -76,7 +77,7 @@ final class WakeOnConnect {
 
   private func open() {
     let before = listen
-    // As it would be launched, or as it runs. Settings that do not parse keep it from being launched.
+    // The workload as it runs, or as it would be launched; nil where the settings do not parse, so that it cannot be.
     listen = (pod.workload ?? pod.nextWorkload)?.listen
     if before == .port && listen != .port { host.firewall.endSleep(pod.name) }
     switch listen {
@@ -107,7 +108,7 @@ final class WakeOnConnect {
 
   private func tryLater(_ error: String) {
     if !hasComplained {
-      Log.warning("\(pod.name) cannot be woken by who connects, trying again every 5 s: \(error)")
+      Log.warning("\(pod.name) cannot be woken by a connection, trying again every 5 s: \(error)")
     }
     hasComplained = true
     retry = try? EventSource.timer(EventLoop.main, after: Self.retryUSec) { [weak self] in
@@ -125,7 +126,7 @@ final class WakeOnConnect {
         LoopActor.assumeIsolated { self?.readable() }
       }
     } catch {
-      throw LaunchFailure(stage: "socket", error)
+      throw LaunchFailure(stage: .socket, error)
     }
   }
 
@@ -141,14 +142,14 @@ final class WakeOnConnect {
         return
       }
       self.hasComplained = false
-      // Of a frozen program: who came before the filter was in force waits in its own queue.
+      // A connection that came before the filter was in force waits in a frozen program's own queue.
       if self.pod.state == .frozen, self.somebodyWaits { self.wake() }
     }
   }
 
-  // MARK: Who comes
+  // MARK: Connections
 
-  /// Whether somebody else than podd itself waits to be accepted. Where the kernel does not tell, somebody does.
+  /// Whether a connection that is not podd's own waits to be accepted; true where the kernel does not tell.
   private var somebodyWaits: Bool {
     (try? pod.usersConnections())?.contains { !$0.isAccepted } ?? true
   }
@@ -157,7 +158,7 @@ final class WakeOnConnect {
     watch = nil
     guard wakePolicy == .wakes, listen == .socket else { return }
     if !somebodyWaits {
-      // podd's own probe, or somebody who has gone again: taken off the queue, or it would wake for ever.
+      // podd's own probe, or a client that has gone again: taken off the queue, or the socket would stay readable.
       host.sockets.dismissOne(pod.name)
       return watchSocket()
     }
@@ -168,14 +169,11 @@ final class WakeOnConnect {
     guard wakePolicy == .wakes, !isWaking else { return }
     isWaking = true
     let sleep = (realtimeNow() - min(realtimeNow(), pod.since)) / 1_000_000
-    Log.event(
-      .podWoken,
-      "\(pod.name) was \(pod.state.rawValue) for \(sleep) s and is woken: somebody connects to it.",
-      pod.journalFields)
+    pod.host.report(.woken(pod.subject, sleptSeconds: sleep))
     pod.handle(.start)
   }
 
-  /// It could not be thawed: the next one who comes may try again.
+  /// It could not be thawed: the next connection may try again.
   func wakeFailed() {
     if pod.state == .frozen { update() }
   }

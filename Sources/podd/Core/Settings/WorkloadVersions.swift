@@ -9,18 +9,20 @@ final class WorkloadVersions {
   /// A generation that has been ready this long speaks for its version, microseconds.
   private static let proof: UInt64 = 10_000_000
 
-  private unowned let host: PodHost
+  private let configuration: Configuration
+  private let records: Records
   /// The version that was noted last, by workload.
   private var noted: [String: String] = [:]
 
-  init(host: PodHost) {
-    self.host = host
+  init(_ configuration: Configuration, _ records: Records) {
+    self.configuration = configuration
+    self.records = records
   }
 
   /// Once, at podd's start.
   func load() async throws(StoreError) {
-    let reverts = try await host.store.run { store throws(StoreError) in try store.revertedWorkloads() }
-    for revert in reverts { host.configuration.revert(revert.rejected, to: revert.good) }
+    let reverts = try await records.store.run { store throws(StoreError) in try store.revertedWorkloads() }
+    for revert in reverts { configuration.revert(revert.rejected, to: revert.good) }
   }
 
   /// A generation is ready. Whether its version is any good shows in a while.
@@ -38,22 +40,22 @@ final class WorkloadVersions {
     noted[source.workload.name] = source.version
     let record = source.record
     let now = Int64(realtimeNow())
-    host.write("the version of \(record.workload)") { store throws(StoreError) in
+    records.write("the version of \(record.workload)") { store throws(StoreError) in
       try store.workloadServed(record, now: now)
     }
   }
 
   /// Somebody wants what the files say, whether it was gone back from or not.
   func takeFiles(workload name: String) async throws(Refusal) {
-    guard host.configuration.isReverted(name) else { return }
-    try await host.ask { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }
-    host.configuration.endRevert(of: name)
+    guard configuration.isReverted(name) else { return }
+    try await records.ask { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }
+    configuration.endRevert(of: name)
   }
 
   /// Goes back to the version that served before what the files say now.
   func revert(workload name: String) async throws(Refusal) {
-    let onDisk = host.configuration.versionOnDisk(ofWorkload: name) ?? ""
-    let good = try await host.ask { store throws(StoreError) -> WorkloadVersion? in
+    let onDisk = configuration.versionOnDisk(ofWorkload: name) ?? ""
+    let good = try await records.ask { store throws(StoreError) -> WorkloadVersion? in
       guard let good = try store.workload(name, before: onDisk) else { return nil }
       try store.revertWorkload(onDisk, to: good)
       return good
@@ -63,7 +65,7 @@ final class WorkloadVersions {
         .invalidSettings,
         "no other version of the workload \(name) has served a pod here, so there is nothing to go back to")
     }
-    host.configuration.revert(onDisk, to: good)
+    configuration.revert(onDisk, to: good)
     noted[name] = nil
     Log.notice(
       "The workload \(name) is used as it was before its files were changed, until they are changed again.")

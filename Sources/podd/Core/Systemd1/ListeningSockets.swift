@@ -44,7 +44,7 @@ final class ListeningSockets {
       unkept.insert(pod)
       return raw
     } catch {
-      throw LaunchFailure(stage: "socket", error)
+      throw LaunchFailure(stage: .socket, error)
     }
   }
 

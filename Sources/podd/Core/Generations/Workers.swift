@@ -1,10 +1,10 @@
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import Systemd
 
-/// A generation's processes beyond its main one (`Workers=`): the same program on the same socket, in the same
-/// scope. One that ends is replaced while the others serve.
+/// A generation's processes beyond its main one (`Workers=`): the same program on the same socket, in the same scope. One
+/// that ends is replaced while the others serve.
 @LoopActor
 final class Workers {
   /// One such process.
@@ -23,39 +23,41 @@ final class Workers {
     }
   }
 
-  /// Of the host, for a tier without a quota.
-  private static let cpus = max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
-
-  // Owned: a launch may be under way when the generation ends. The run lets go of its workers then.
-  private let pod: Pod
+  /// Owned: a launch may be under way when the generation ends. The generation drops its workers then.
   private let generation: Generation
   private let wanted: Int
-  private var workers: [Worker] = []
-  /// Told to stop, and kept until they have: nobody else would take their exit status.
+  private var workers: [Worker] = [] {
+    didSet { if workers.count != oldValue.count { generation.report(.workers(workers.count)) } }
+  }
+  /// Asked to stop, and kept until they have: nobody else would take their exit status.
   private var dismissed: [Worker] = []
-  /// Not yet one of them: its program does not run for certain.
+  /// Not yet one of them: it is not certain that its program runs.
   private var coming: Worker?
   private var isFilling = false
-  private var recentEnds: [UInt64] = []
-  private var delay: UInt64 = 0
+  private var startLimit = StartLimit()
+  private var backoff = Backoff()
+  /// How long the next launch waits, microseconds.
+  private var pause: UInt64 = 0
 
   /// Nil for a workload with one process.
-  init?(_ generation: Generation, of pod: Pod) {
-    let wanted = generation.workload?.workers.count(cpus: generation.tier?.cpuCount ?? Self.cpus) ?? 1
-    guard wanted > 1 else { return nil }
-    self.wanted = wanted - 1
+  init?(_ generation: Generation) {
+    wanted = generation.life?.traits?.furtherProcesses ?? 0
+    guard wanted > 0 else { return nil }
     self.generation = generation
-    self.pod = pod
+    generation.report(.workers(0))
   }
+
+  private var pod: Pod { generation.pod }
 
   var count: Int { workers.count }
 
   /// Takes over what an earlier podd launched.
   func adopt(_ pids: [pid_t]) {
     for pid in pids {
-      let raw = linux_pidfd_open(pid, 0)
-      guard raw >= 0, let ticks = ProcessIdentity.startTicks(of: pid) else { continue }
-      let worker = Worker(pid: pid, startTicks: ticks, pidfd: FileDescriptor(owning: raw))
+      guard let pidfd = try? PIDFD.open(pid), let ticks = ProcessIdentity.startTicks(of: pid) else {
+        continue
+      }
+      let worker = Worker(pid: pid, startTicks: ticks, pidfd: pidfd)
       worker.isReady = true
       add(worker)
     }
@@ -63,26 +65,26 @@ final class Workers {
 
   // MARK: Filling
 
-  /// Launches what is missing, one after the other. For each that is ready, one of the predecessor's is told to
-  /// stop: a restart needs room for one process more, not for twice as many.
+  /// Launches what is missing, one after the other. For each that is ready, one of the predecessor's is stopped: a
+  /// restart needs room for one process more, not for twice as many.
   func fill() {
     guard !isFilling else { return }
     isFilling = true
     loopTask {
       while self.workers.count < self.wanted && self.isNeeded {
-        if self.delay > 0 { await EventLoop.main.sleep(self.delay) }
+        if self.pause > 0 { await EventLoop.main.sleep(self.pause) }
         guard self.isNeeded, let scope = self.generation.scope,
-          let request = self.pod.request(self.generation, scope.unit), await self.pod.scopeIsActive(scope)
+          let request = self.generation.request(for: scope.unit), await self.generation.isActive
         else { break }
         if await self.launch(request, into: scope) { self.pod.other?.workers?.dismissOne() }
       }
       self.isFilling = false
-      self.pod.workersAreComplete(self.generation)
+      self.generation.report(.workersComplete)
     }
   }
 
   private var isNeeded: Bool {
-    pod.current === generation && !generation.isStopping && generation.scope != nil
+    generation.isCurrent && !generation.isStopping && generation.scope != nil
   }
 
   /// Returns whether it serves.
@@ -92,19 +94,20 @@ final class Workers {
       let worker = Worker(
         pid: process.pid, startTicks: ProcessIdentity.startTicks(of: process.pid) ?? 0,
         pidfd: try duplicate(process.pidfd))
-      // It may say READY=1 before podd hears that it runs.
+      // It may say READY=1 before podd knows that it runs.
       coming = worker
       defer { coming = nil }
       try await pod.host.launcher.enter(process, scope, patience: request.workload.timeoutStartUSec)
       add(worker)
-      // Type=exec: nobody tells, and the others serve.
+      // Type=exec: the program does not notify, and the others serve.
       if request.workload.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
       guard worker.isReady else {
-        // Too slow: its end counts like any other.
-        _ = linux_pidfd_send_signal(worker.pidfd.raw, SIGKILL)
+        // It was too slow: its end counts like any other.
+        PIDFD.send(SIGKILL, to: worker.pidfd)
         return false
       }
-      delay = 0
+      backoff.reset()
+      pause = 0
       return true
     } catch {
       Log.error("\(pod.name): a worker could not be launched: \(error.reason)")
@@ -114,37 +117,32 @@ final class Workers {
   }
 
   private func duplicate(_ pidfd: borrowing FileDescriptor) throws(LaunchFailure) -> FileDescriptor {
-    do throws(Errno) { return try pidfd.duplicate() } catch { throw LaunchFailure(stage: "spawn", error) }
+    do throws(Errno) { return try pidfd.duplicate() } catch { throw LaunchFailure(stage: .spawn, error) }
   }
 
-  private var nextDelay: UInt64 {
-    let policy = pod.host.restartPolicy
-    return delay == 0 ? policy.firstDelay : min(delay * 2, policy.maxDelay)
-  }
-
-  /// Returns when it says READY=1, has ended, or has had its time to.
+  /// Returns when it says READY=1, has ended, or was too slow.
   private func readiness(of worker: Worker) async {
     guard !worker.isReady else { return }
     let patience = generation.workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
     let timer = try? EventSource.timer(EventLoop.main, after: patience) { [weak worker] in
-      LoopActor.assumeIsolated { Self.goOn(worker) }
+      LoopActor.assumeIsolated { Self.resume(worker) }
     }
     guard timer != nil else { return }
     await withUnsafeContinuation { worker.waiting = $0 }
   }
 
-  private static func goOn(_ worker: Worker?) {
+  private static func resume(_ worker: Worker?) {
     let waiting = worker?.waiting
     worker?.waiting = nil
     waiting?.resume()
   }
 
-  /// One of its processes said READY=1. Returns whether it is one.
+  /// The process said READY=1. Returns whether it is one of these.
   func notified(_ pid: pid_t) -> Bool {
     let all = workers + [coming].compactMap { $0 }
     guard let worker = all.first(where: { $0.pid == pid }) else { return false }
     worker.isReady = true
-    Self.goOn(worker)
+    Self.resume(worker)
     return true
   }
 
@@ -165,31 +163,30 @@ final class Workers {
     let wasDismissed = dismissed.contains { $0 === worker }
     dismissed.removeAll { $0 === worker }
     workers.removeAll { $0 === worker }
-    Self.goOn(worker)
+    Self.resume(worker)
     let reason = RunningScope.reap(worker.pid).map { EndReason($0) } ?? .unknownAdopted
     if !wasDismissed { oneEnded(worker.pid, reason) }
   }
 
-  /// A worker, or the main process whose place another has taken, ended unasked.
+  /// A worker, or the main process whose place another has taken, ended, and nobody had asked for it.
   func oneEnded(_ pid: pid_t, _ reason: EndReason) {
     guard isNeeded else { return }
-    pod.tellWorkerEnded(pid, reason)
+    generation.reportWorkerEnded(pid, reason)
     failed(reason)
     fill()
   }
 
-  /// Too often in too short a time, and it is the pod that does not work.
+  /// Too many ends in too short a time: then it is the pod that does not work.
   private func failed(_ reason: EndReason) {
     let policy = pod.host.restartPolicy
-    let now = EventLoop.main.now()
-    recentEnds = recentEnds.filter { $0 + policy.burstInterval > now } + [now]
-    delay = nextDelay
-    if recentEnds.count >= policy.burst { pod.handle(.failed(reason)) }
+    startLimit.count(at: EventLoop.main.now(), policy)
+    pause = backoff.next(policy, random: Double.random(in: 0..<1))
+    if startLimit.isHit(policy) { generation.report(.unhealthy(reason)) }
   }
 
-  /// A process to take the place of the main one that has ended; nil when there is none.
+  /// A process that can take the place of the main one; nil when there is none.
   func heir() -> Worker? {
-    // One that has ended too, and whose end has not been heard of yet, is no heir.
+    // One may have ended too without podd knowing it yet.
     guard let index = workers.firstIndex(where: { $0.isReady && !ProcessIdentity.isZombie($0.pid) }) else {
       return nil
     }
@@ -198,14 +195,14 @@ final class Workers {
     return worker
   }
 
-  /// One fewer: its successor serves.
+  /// Stops one: a process of the successor serves in its place.
   func dismissOne() {
     guard let worker = workers.popLast() else { return }
-    _ = linux_pidfd_send_signal(worker.pidfd.raw, generation.workload?.killSignal ?? SIGTERM)
+    PIDFD.send(generation.workload?.killSignal ?? SIGTERM, to: worker.pidfd)
     dismissed.append(worker)
   }
 
   func signal(_ number: CInt) {
-    for worker in workers { _ = linux_pidfd_send_signal(worker.pidfd.raw, number) }
+    for worker in workers { PIDFD.send(number, to: worker.pidfd) }
   }
 }

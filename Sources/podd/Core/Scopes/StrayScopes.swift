@@ -1,18 +1,18 @@
 import PodModel
 import Systemd
 
-/// Scopes that nobody takes over, while they are being stopped: that takes as long as their TimeoutStopSec=, and nobody
-/// waits for it but their own pods.
+/// Scopes that no pod can take over, while they are being stopped. That may take as long as their TimeoutStopSec=, and only
+/// their own pods wait for it.
 @LoopActor
 final class StrayScopes {
   private var tasks: [String: Task<Void, Never>] = [:]
 
-  /// Of pods, whether they are on record or not.
+  /// Their units, whether they are on record or not.
   var units: Set<UnitName> { Set(tasks.keys.compactMap { UnitName($0) }) }
 
   func contains(_ unit: UnitName) -> Bool { tasks[unit.description] != nil }
 
-  /// Does nothing for one that is being stopped already. `stop` returns when nothing of the unit is left.
+  /// Calls `stop`, which returns when no process of the unit is left, unless the unit is being stopped already.
   func add(_ unit: String, stop: @escaping @LoopActor () async -> Void) {
     guard tasks[unit] == nil else { return }
     tasks[unit] = loopTask {
@@ -21,7 +21,7 @@ final class StrayScopes {
     }
   }
 
-  /// Returns when nothing of the pod's is left.
+  /// Returns when no stray scope of the pod is left.
   func waitUntilGone(_ pod: PodName) async {
     while let task = tasks.first(where: { UnitName($0.key)?.pod == pod })?.value { await task.value }
   }

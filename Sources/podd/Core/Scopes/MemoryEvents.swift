@@ -1,4 +1,5 @@
 import Cgroup
+import Linux
 import PodModel
 import Systemd
 
@@ -99,9 +100,9 @@ final class MemoryEvents {
 
   /// The last known values become part of the evidence: the files go with the cgroup.
   private func readMemory() {
-    memory.current = scope.number("memory.current") ?? memory.current
-    memory.peak = scope.number("memory.peak") ?? memory.peak
-    memory.max = scope.number("memory.max") ?? memory.max
+    memory.current = scope.number(InterfaceFile.memoryCurrent) ?? memory.current
+    memory.peak = scope.number(InterfaceFile.memoryPeak) ?? memory.peak
+    memory.max = scope.number(InterfaceFile.memoryMax) ?? memory.max
   }
 
   /// Returns false when the cgroup is gone.

@@ -1,6 +1,6 @@
 import Cgroup
-import CLinux
 import Glibc
+import Linux
 import PodModel
 import Systemd
 
@@ -69,7 +69,7 @@ final class RunningScope {
     onFreeze: @escaping @LoopActor (Bool) -> Void, onEmpty: @escaping @LoopActor () -> Void
   ) {
     events.watch(onFreeze: onFreeze, onEmpty: onEmpty)
-    memoryEvents.watch(try? cgroup.open("memory.events"))
+    memoryEvents.watch(try? cgroup.open(InterfaceFile.memoryEvents))
   }
 
   /// Whether any process is left in the scope. What cannot be read counts as populated.
@@ -94,13 +94,10 @@ final class RunningScope {
 
   /// How a child of podd's has ended, whose zombie goes with this call; nil for a process that is not podd's child.
   static func reap(_ pid: pid_t) -> EndEvidence.Exit? {
-    var code: CInt = 0
-    var status: CInt = 0
-    guard linux_wait_child(pid, &code, &status) == 0 else { return nil }
-    switch code {
-    case CInt(CLD_EXITED): return .exited(status)
-    case CInt(CLD_KILLED), CInt(CLD_DUMPED): return .signal(signalName(status))
-    default: return nil
+    switch ProcessEnd(ofChild: pid) {
+    case .exited(let status): .exited(status)
+    case .killed(let signal, _): .signal(signalName(signal))
+    case nil: nil
     }
   }
 
@@ -121,22 +118,22 @@ final class RunningScope {
   var isAlive: Bool { !FileDescriptor.isReadable(pidfd.raw) }
 
   func signal(_ number: CInt) {
-    _ = linux_pidfd_send_signal(pidfd.raw, number)
+    PIDFD.send(number, to: pidfd)
   }
 
   /// SIGKILL to the whole scope at once (kernel 5.14), where systemd cannot be asked.
   func killCgroup() {
-    try? cgroup.write("cgroup.kill", "1")
+    try? cgroup.write(InterfaceFile.kill, "1")
   }
 
   /// By the kernel's own file: somebody else than systemd may have frozen it.
   func thaw() {
-    try? cgroup.write("cgroup.freeze", "0")
+    try? cgroup.write(InterfaceFile.freeze, "0")
   }
 
   /// Puts another process into the scope: a worker, or the command of ExecReload=.
   func attach(_ pid: pid_t) throws(CgroupError) {
-    try cgroup.write("cgroup.procs", String(pid))
+    try cgroup.write(InterfaceFile.processes, String(pid))
   }
 
   // MARK: Its cgroup's files

@@ -1,7 +1,7 @@
 import Glibc
 import Linux
 
-/// What tells a process from a later one with the same PID (facts 11).
+/// Distinguishes a process from a later one with the same PID (facts 11).
 enum ProcessIdentity {
   /// This boot (random(4)).
   static let bootID: String = {
@@ -27,7 +27,7 @@ enum ProcessIdentity {
     return nil
   }
 
-  /// Whether it has ended and its parent has not asked for its status.
+  /// Whether it has ended and its parent has not taken its status.
   static func isZombie(_ pid: pid_t) -> Bool {
     guard let text = readSmallFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else {
       return true

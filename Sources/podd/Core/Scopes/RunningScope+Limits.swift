@@ -1,5 +1,6 @@
 import Cgroup
 import Glibc
+import Linux
 import PodModel
 import Systemd
 
@@ -18,14 +19,14 @@ extension RunningScope {
     }
     // The kernel keeps memory limits in whole pages.
     let page = UInt64(max(sysconf(CInt(_SC_PAGESIZE)), 1))
-    expect("memory.max", tier.memoryMax, granularity: page)
-    expect("memory.high", tier.memoryHigh, granularity: page)
-    expect("pids.max", tier.tasksMax)
+    expect(InterfaceFile.memoryMax, tier.memoryMax, granularity: page)
+    expect(InterfaceFile.memoryHigh, tier.memoryHigh, granularity: page)
+    expect(InterfaceFile.pidsMax, tier.tasksMax)
     // A kernel without swap accounting has no such file, and then no swap to limit either.
-    if read("memory.swap.max") != nil {
-      expect("memory.swap.max", tier.memorySwapMax, granularity: page)
+    if read(InterfaceFile.memorySwapMax) != nil {
+      expect(InterfaceFile.memorySwapMax, tier.memorySwapMax, granularity: page)
     }
-    if let text = read("cpu.max"), let (quota, period) = try? CgroupFiles.cpuMax(text) {
+    if let text = read(InterfaceFile.cpuMax), let (quota, period) = try? CgroupFiles.cpuMax(text) {
       // Quota per period against CPU time per second, in whole percents (facts 9).
       let found = quota.map { $0 * 100 / max(period, 1) }
       let wanted = tier.cpuQuotaPerSecUSec.map { max($0 * 100 / 1_000_000, 1) }

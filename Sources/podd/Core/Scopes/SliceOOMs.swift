@@ -1,12 +1,13 @@
 import Cgroup
+import Linux
 import PodModel
 import Systemd
 
-/// What the slices of pods count of their members' OOM kills: a scope's own counters go with its cgroup, often before
-/// podd can read them, and its slice's stay.
+/// Counts the OOM kills in the slices of pods: a scope's own counters go with its cgroup, often before podd can read them,
+/// and its slice's counters stay.
 @LoopActor
 final class SliceOOMs {
-  /// What came lately.
+  /// What a slice has counted recently.
   struct Change {
     /// Whether the OOM killer took anything below the slice.
     let hasKilled: Bool
@@ -15,17 +16,17 @@ final class SliceOOMs {
   }
 
   private var slices: [String: Slice] = [:]
-  /// Several may have ended of what the slice counted at once: the first who asks leaves it for the others, for so long,
+  /// Several scopes may have ended by what the slice counted at once: each of them gets the answer for this long,
   /// microseconds.
   private static let lately: UInt64 = 10_000_000
 
-  /// A generation runs at `path`: from here on its slice is looked at.
+  /// A generation runs at `path`: from here on its slice is read.
   func begin(above path: String) {
     let name = Cgroup.parent(of: path)
     if slices[name].map({ $0.counts() == nil }) ?? true { slices[name] = Slice(name) }
   }
 
-  /// Of the slice of the scope at `path`; nil when it is not known.
+  /// The change in the slice of the scope at `path`; nil when it is not known.
   func change(above path: String) -> Change? {
     guard let slice = slices[Cgroup.parent(of: path)], let now = slice.counts() else { return nil }
     let time = EventLoop.main.now()
@@ -38,26 +39,26 @@ final class SliceOOMs {
     return Change(hasKilled: now.kills > slice.before.kills, metOwnLimit: now.members > slice.before.members)
   }
 
-  /// Its files are kept open: who opens one while systemd removes a member's cgroup may have to wait for that.
+  /// Its files are kept open: an open(2) while systemd removes a member's cgroup may have to wait for that.
   @LoopActor
   private final class Slice {
     struct Counts: Equatable {
       var kills: UInt64
-      /// `oom` is counted where the limit is and in all that is above (cgroup-v2.rst, memory.events): what the slice
-      /// counts beyond its own is its members'.
+      /// `oom` is counted where the limit is and in every cgroup above (cgroup-v2.rst, memory.events): what the slice
+      /// counts beyond its own events is its members'.
       var members: UInt64
     }
 
     private let all: CgroupFile
     private let own: CgroupFile
     var known = Counts(kills: 0, members: 0)
-    /// What `known` was before it rose last, and when that was seen.
+    /// The value of `known` before it rose last, and when podd saw it rise.
     var before = Counts(kills: 0, members: 0)
     var roseAt: UInt64 = 0
 
     init?(_ path: String) {
-      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open("memory.events"),
-        let own = try? cgroup.open("memory.events.local")
+      guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open(InterfaceFile.memoryEvents),
+        let own = try? cgroup.open(InterfaceFile.memoryEventsLocal)
       else { return nil }
       self.all = consume all
       self.own = consume own

@@ -1,0 +1,95 @@
+/// Why a generation ended (contract, `last_exit_reason`).
+public enum EndReason: Hashable, Sendable, CustomStringConvertible {
+  case exited(Int32)
+  /// The signal's name without `SIG`, as `signal:KILL` would print it.
+  case signal(String)
+  case oomOwnLimit
+  case oomBystander
+  /// systemd-oomd chose it, as the last resort.
+  case oomd
+  case leak
+  case pressure
+  case health
+  case startTimeout
+  /// Its program never ran.
+  case launchFailed(stage: LaunchStage, error: ErrnoName)
+  case `operator`
+  case idle
+  case unknownAdopted
+
+  public var description: String {
+    switch self {
+    case .exited(let status): "exited:\(status)"
+    case .signal(let name): "signal:\(name)"
+    case .oomOwnLimit: "oom-own-limit"
+    case .oomBystander: "oom-bystander"
+    case .oomd: "oomd"
+    case .leak: "leak"
+    case .pressure: "pressure"
+    case .health: "health"
+    case .startTimeout: "start-timeout"
+    case .launchFailed(let stage, let error): "launch-failed:\(stage.rawValue):\(error)"
+    case .operator: "operator"
+    case .idle: "idle"
+    case .unknownAdopted: "unknown-adopted"
+    }
+  }
+
+  /// Whether somebody, or podd for somebody, wanted the end.
+  public var isWanted: Bool {
+    switch self {
+    case .operator, .idle, .pressure, .leak: true
+    default: false
+    }
+  }
+
+  /// The kind of alert that such an end raises; nil: none, or another event has raised one.
+  public var alert: AlertKind? {
+    switch self {
+    case .exited, .signal: .end
+    case .oomOwnLimit, .oomBystander, .oomd: .oom
+    case .health: .health
+    case .startTimeout: .startTimeout
+    case .launchFailed, .leak, .pressure, .operator, .idle, .unknownAdopted: nil
+    }
+  }
+
+  /// Whether the host, not the pod, kept a launch from happening: it says nothing about the pod.
+  public var isOfHost: Bool {
+    if case .launchFailed(.store, _) = self { true } else { false }
+  }
+
+  /// Whether the program never ran.
+  public var isLaunchFailure: Bool {
+    if case .launchFailed = self { true } else { false }
+  }
+
+  /// Reads what `description` prints; nil for anything else.
+  public init?(_ text: String) {
+    switch text {
+    case "oom-own-limit": self = .oomOwnLimit
+    case "oom-bystander": self = .oomBystander
+    case "oomd": self = .oomd
+    case "leak": self = .leak
+    case "pressure": self = .pressure
+    case "health": self = .health
+    case "start-timeout": self = .startTimeout
+    case "operator": self = .operator
+    case "idle": self = .idle
+    case "unknown-adopted": self = .unknownAdopted
+    default:
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      switch (parts.first, parts.count) {
+      case ("exited", 2):
+        guard let status = Int32(parts[1]) else { return nil }
+        self = .exited(status)
+      case ("signal", 2):
+        self = .signal(String(parts[1]))
+      case ("launch-failed", 3):
+        guard let stage = LaunchStage(rawValue: String(parts[1])) else { return nil }
+        self = .launchFailed(stage: stage, error: ErrnoName(rawValue: String(parts[2])))
+      default: return nil
+      }
+    }
+  }
+}

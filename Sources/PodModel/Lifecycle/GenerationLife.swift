@@ -1,0 +1,277 @@
+/// One generation's way from the decision to launch it until its end is recorded: `(phase, event) → (phase, effects)`.
+///
+/// A caller performs the effects one after the other and reports what came of them. It may report late, and in any
+/// order: an event that the phase does not know is ignored. ``PodMachine`` holds the pod's generations and decides when
+/// one may begin and when it is stopped.
+public struct GenerationLife: Sendable, Equatable {
+  /// Serial number within the pod, in memory only: a generation has no other name before it is written down.
+  public struct ID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    let number: Int
+
+    public var description: String { "#\(number)" }
+
+    public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+  }
+
+  /// What counts of the workload that a generation was launched with.
+  public struct Traits: Sendable, Equatable {
+    /// How it gives way to the next generation, if that allows the same.
+    public var handover: Lifecycle.Handover
+    /// `Workers=` without the main process.
+    public var furtherProcesses: Int
+
+    public init(handover: Lifecycle.Handover, furtherProcesses: Int = 0) {
+      self.handover = handover
+      self.furtherProcesses = furtherProcesses
+    }
+  }
+
+  /// Why it is being stopped, as it is on record.
+  public struct StopRecord: Sendable, Equatable {
+    public var cause: EndReason
+    /// systemd was asked to stop it, by this podd or by an earlier one. This is never taken back.
+    public var isAsked: Bool
+
+    public init(cause: EndReason, isAsked: Bool) {
+      self.cause = cause
+      self.isAsked = isAsked
+    }
+  }
+
+  public enum Phase: Sendable, Equatable {
+    case waiting(Wait)
+    /// It is being written down, while pod-launch prepares itself (decision 0011).
+    case beginning(Beginning)
+    case openingFirewall
+    case startingScope
+    case verifyingLimits
+    /// pod-launch was let go, and its program does not run yet.
+    case releasing
+    /// The launch failed, or was cancelled (nil): what there is of it is being taken away.
+    case abandoning(LaunchFailure?)
+    case running
+    /// The main process has ended, and systemd is asked whether another one may take its place.
+    case seekingHeir
+    /// The main process has ended. Nil until the evidence is collected; then what it left behind is being stopped.
+    case ending(EndEvidence?)
+    case ended
+  }
+
+  /// What a generation waits for before its launch.
+  public enum Wait: Sendable, Equatable {
+    /// That no stray scope of the pod is left.
+    case strayScopes
+    /// That the other generation has ended: the two may not overlap.
+    case room
+    /// A launch slot and the bus.
+    case turn
+  }
+
+  /// Two things at once, of which both have to come to an end before it goes on.
+  public struct Beginning: Sendable, Equatable {
+    enum Outcome: Sendable, Equatable {
+      case done
+      case failed(LaunchFailure)
+    }
+
+    /// What pod-launch was prepared for.
+    let unit: UnitName
+    var writing: Outcome?
+    var parking: Outcome?
+
+    /// It is on record.
+    public var isWritten: Bool { writing == .done }
+    /// pod-launch waits for its release.
+    public var isParked: Bool { parking == .done }
+  }
+
+  /// Whether the program serves.
+  public enum Readiness: Sendable, Equatable {
+    case none
+    /// It said so before podd knew that it runs.
+    case said
+    /// A successor's is being written down.
+    case recording
+    case serving
+  }
+
+  /// What a caller reports.
+  public enum Event: Sendable, Equatable {
+    /// To `awaitStrayScopes`. `next`: what the settings allow the next generation by now; nil: they do not parse.
+    case strayScopesGone(next: Lifecycle.Handover?)
+    /// To `awaitTurn`: it has a launch slot, and the bus is there. Nil: the settings do not parse.
+    case turn(Traits?)
+    /// To `write`.
+    case written(UnitName)
+    /// To `park`: pod-launch is prepared and waits for its release.
+    case parked
+    case firewallOpened
+    /// The scope is up with pod-launch in it, and all files are written.
+    case scopeStarted
+    case limitsVerified
+    /// To `release`: exec has succeeded.
+    case programRuns
+    /// To any effect of a launch: it cannot be performed.
+    case failed(LaunchFailure)
+    /// To `abandon`: no process of it is left.
+    case abandoned
+    /// To `stop` of what was still waiting.
+    case cancelled
+    case startTimeout
+    /// The program said so, or answered its probe.
+    case ready
+    /// To `recordReadiness(isAwaited: true)`: it is on the disk, or could not be written.
+    case readinessRecorded
+    /// So many of its further processes run now.
+    case workers(Int)
+    /// All of them were launched, or it was given up.
+    case workersComplete
+    /// It does not answer its probe, or its workers end again and again.
+    case unhealthy(EndReason)
+    /// To `drain`: no connection is left, or the time is over.
+    case drained
+    case frozen
+    case thawed
+    /// `mayBeInherited`: it has further processes.
+    case mainProcessEnded(mayBeInherited: Bool)
+    /// To `askWhetherActive`: systemd is not about to stop the scope.
+    case scopeIsActive(Bool)
+    /// To `inherit`: whether another process is the main one now.
+    case inherited(Bool)
+    /// To `collectEvidence`.
+    case evidence(EndEvidence, scopeIsEmpty: Bool)
+    /// To `awaitEmptyScope`.
+    case scopeEmpty
+  }
+
+  /// What a caller has to do.
+  public enum Effect: Sendable, Equatable {
+    /// Wait until no stray scope of the pod is left.
+    case awaitStrayScopes
+    /// Wait for a launch slot, then for the bus.
+    case awaitTurn
+    /// Give the launch slot back.
+    case endTurn
+    /// Report `startTimeout` after it, instead of after what was armed before.
+    case armStartTimeout(StartTimeout)
+    /// Spawn pod-launch and give it its plan, while the generation is being written down.
+    case park(UnitName)
+    /// Write down that the generation begins. `isRestart`: it counts as a restart.
+    case write(UnitName, isRestart: Bool)
+    case openFirewall
+    /// Let systemd make the scope; meanwhile write what must be in place before the program runs.
+    case startScope
+    /// Compare the limits in force with the tier's.
+    case verifyLimits
+    /// Let pod-launch run the program.
+    case release
+    /// Watch its cgroup, its main process and its memory, from now on.
+    case watch
+    /// Write down which process it is, by which the next podd knows it again.
+    case recordStart
+    /// Report `ready` when it is: by its notification, or by its probe.
+    case awaitReadiness
+    /// Write down that it is ready. `isAwaited`: report `readinessRecorded` when that is on the disk.
+    case recordReadiness(isAwaited: Bool)
+    /// It serves from now on: log that, watch its health, launch its workers.
+    case serve
+    /// It was found serving: watch its health, take over its workers and launch what is missing.
+    case resumeService
+    /// Kill pod-launch; the launch steps under way end as they may.
+    case killParked
+    /// Take away what there is of the launch, until no process is left. `hasScope`: systemd was asked for a scope.
+    case abandon(hasScope: Bool)
+    /// Log it, and raise the alert.
+    case reportLaunchFailure(LaunchFailure)
+    /// Write down why it is being stopped, so that the next podd knows what it is in the middle of.
+    case recordStop(StopRecord)
+    /// Hold new connections off and wait until its own are gone, at most TimeoutDrainSec=; then report `drained`.
+    case drain
+    case freeze
+    case thaw
+    /// KillSignal, and SIGKILL to the whole scope after TimeoutStopSec=. A hung one is given less time.
+    case stopUnit(isHung: Bool)
+    /// Count the connections that it does not finish before that time is over.
+    case watchConnections
+    /// Ask systemd whether the scope is active.
+    case askWhetherActive
+    /// Let one of its workers take the main process's place, and watch that one.
+    case inherit
+    /// Find out how it ended, and whether anything lives on in its scope.
+    case collectEvidence
+    /// Wait until no process is left in the scope.
+    case awaitEmptyScope
+    /// Withdraw its journal fields and drop its watches and, a moment later, its unit.
+    case cleanUp
+    /// It was the pod's last generation.
+    case closeFirewall
+    /// Write down why it ended, with the evidence, and log it.
+    case recordEnd(UnitName, EndReason, EndEvidence?)
+    /// Nothing more comes of it: forget it.
+    case dispose
+  }
+
+  /// How long a launch may take.
+  public enum StartTimeout: Sendable, Equatable {
+    /// From its turn on: the default.
+    case beforeScope
+    /// From when its program may begin: the workload's.
+    case ofWorkload
+  }
+
+  public let id: ID
+  public internal(set) var phase: Phase = .waiting(.strayScopes)
+  /// Nil until it is written down.
+  public internal(set) var unit: UnitName?
+  /// Nil until it has its turn, and where its settings did not parse.
+  public internal(set) var traits: Traits?
+  public internal(set) var readiness = Readiness.none
+  /// To be stopped before its program ran.
+  public internal(set) var isCancelled = false
+  /// systemd has been asked to stop it, or its main process has ended.
+  public internal(set) var isStopping = false
+  /// As it is on record.
+  public internal(set) var stopRecord: StopRecord?
+  /// How many of its further processes run.
+  public internal(set) var workers = 0
+  /// Set when it has ended.
+  public internal(set) var evidence: EndEvidence?
+  /// What it is stopped for once its program runs, where it was cancelled on its way.
+  var cancellation: Stop?
+
+  struct Stop: Sendable, Equatable {
+    var cause: EndReason?
+    var isHung: Bool
+  }
+
+  init(id: ID) { self.id = id }
+
+  /// Whether its program runs, or has left processes behind.
+  public var hasScope: Bool {
+    switch phase {
+    case .running, .seekingHeir, .ending: true
+    default: false
+    }
+  }
+
+  /// Whether a launch slot is taken by it.
+  public var isBeingLaunched: Bool {
+    switch phase {
+    case .beginning, .openingFirewall, .startingScope, .verifyingLimits, .releasing, .abandoning: true
+    default: false
+    }
+  }
+
+  /// Nothing of it is there yet that would have to be taken away.
+  var isCancelledBeforeItsTurn: Bool {
+    if case .waiting = phase { isCancelled } else { false }
+  }
+
+  /// Why, as far as systemd was asked to stop it.
+  public var recordedStop: EndReason? { stopRecord.flatMap { $0.isAsked ? $0.cause : nil } }
+
+  /// Whether it and a generation with `next` may serve the same data for a while.
+  func mayOverlap(with next: Lifecycle.Handover?) -> Bool {
+    traits?.handover == .overlap && next == .overlap
+  }
+}

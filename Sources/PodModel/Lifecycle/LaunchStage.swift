@@ -1,0 +1,43 @@
+/// The stages at which a launch can fail: podd's own and those that pod-launch reports.
+public enum LaunchStage: String, Sendable, CaseIterable {
+  // podd's.
+  case settings, store, files, socket, spawn, firewall, scope, users, limits
+  /// Of the command of `ExecReload=`, which is launched like a program.
+  case reload
+  // Both: podd lets the program go, and moves a worker into the scope's cgroup; pod-launch waits for the one and checks
+  // the other.
+  case release, cgroup
+  // pod-launch's (Sources/pod-launch/report.c).
+  case plan, namespace, mount, journal, user, privileges, exec
+}
+
+/// An errno by its name, `ENOENT`; the number, where the C library knows no name for it.
+public struct ErrnoName: Hashable, Sendable, RawRepresentable, ExpressibleByStringLiteral,
+  CustomStringConvertible
+{
+  /// The name as it is printed.
+  public let rawValue: String
+
+  /// - Parameter rawValue: a name from errno(3), or a number.
+  public init(rawValue: String) { self.rawValue = rawValue }
+
+  public init(stringLiteral value: String) { self.init(rawValue: value) }
+
+  public var description: String { rawValue }
+}
+
+/// Why a program never ran.
+public struct LaunchFailure: Error, Hashable, Sendable {
+  /// What could not be done.
+  public let stage: LaunchStage
+  /// Why not.
+  public let error: ErrnoName
+
+  public init(stage: LaunchStage, error: ErrnoName) {
+    self.stage = stage
+    self.error = error
+  }
+
+  /// The reason that is recorded for the generation: `launch-failed:STAGE:ERRNO`.
+  public var reason: EndReason { .launchFailed(stage: stage, error: error) }
+}

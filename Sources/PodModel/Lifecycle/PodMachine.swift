@@ -1,0 +1,380 @@
+/// One pod: its ``Lifecycle`` and its generations. Pure; podd performs the effects with systemd, the simulation with a
+/// world of its own.
+///
+/// Every rule about a pod is here or in the two types that it joins: when a generation may begin, what is stopped to
+/// make room for it, why a generation was stopped or ended, and what a new podd makes of what it finds.
+public struct PodMachine: Sendable, Equatable {
+  public typealias ID = GenerationLife.ID
+
+  /// What happened to the pod, or is wanted of it.
+  public enum Event: Sendable, Equatable {
+    /// An event of the pod itself: `start`, `stop`, `restart`, `backoffElapsed`, `reset`, `freeze`. What has an address
+    /// comes from the generations.
+    case pod(Lifecycle.Event)
+    /// Stop it; a program that binds by itself is waited for first: it may be in the middle of a write.
+    case stopGracefully(EndReason, then: Lifecycle.AfterStop)
+    /// Replace what runs. `next`: what the settings allow the next generation by now; nil: they do not parse.
+    case replace(EndReason, next: Lifecycle.Handover?)
+    /// What came of an effect, or befell a generation.
+    case generation(ID, GenerationLife.Event)
+    /// After everything that runs was adopted: go on with what an earlier podd was stopping.
+    case resume
+    /// The store took back that somebody wanted the pod, because it could not serve them.
+    case wishTakenBack
+    /// Its row is gone: nothing more is written about it.
+    case forget
+  }
+
+  /// What a caller has to do. A list is performed from its first to its last.
+  public enum Effect: Sendable, Equatable {
+    /// Of one generation. The first for an unknown one is `awaitStrayScopes`, the last is `dispose`.
+    case generation(ID, GenerationLife.Effect)
+    /// The pod's situation is another one.
+    case moved(Move)
+    /// Report `backoffElapsed` after so many microseconds.
+    case armBackoff(UInt64)
+    /// The backoff's and all generations' start timers.
+    case cancelTimers
+    /// New connections need not be held off any longer.
+    case release
+    /// Write down what is wanted of the pod.
+    case persist(Lifecycle.Wanted)
+    /// Write down whether launches have stopped after a crash loop, and log it.
+    case recordStartLimitHit(Bool)
+    /// Answer those who wait for this pod: it serves.
+    case resolveReady
+    /// Answer those who wait for this pod: it does not serve, and why.
+    case resolveFailed(EndReason)
+    /// Let others see the new state.
+    case announce
+    /// Report this event when the list is done, before any other one.
+    case then(Event)
+  }
+
+  /// A state, and what the other generation is there for.
+  public struct Place: Sendable, Equatable {
+    public var state: PodState
+    public var other: Lifecycle.Other.Kind?
+
+    init(_ lifecycle: Lifecycle) {
+      state = lifecycle.state
+      other = lifecycle.other?.kind
+    }
+
+    /// The name in docs/lifecycle.md.
+    public var name: String { other.map { "\(state.rawValue), \($0.rawValue)" } ?? state.rawValue }
+  }
+
+  /// A step from one place to another.
+  public struct Move: Sendable, Equatable {
+    public var from: Place
+    public var to: Place
+    public var event: Lifecycle.Event
+    /// The state is another one, or another generation is in it.
+    public var isNewState: Bool
+  }
+
+  public let pod: PodName
+  public internal(set) var lifecycle: Lifecycle
+  /// The generation that is the pod.
+  public internal(set) var current: GenerationLife?
+  /// Its successor or predecessor.
+  public internal(set) var other: GenerationLife?
+  /// The latest launch that is on record, 0 before the first.
+  public private(set) var lastGeneration: Int
+
+  /// ``Lifecycle/restarts``, as far as they are on record.
+  private var restartsOnRecord: UInt64
+  private var isForgotten = false
+  private var lastID = 0
+
+  /// A pod as it is on record, without a generation.
+  public init(_ pod: PodName, lifecycle: Lifecycle, lastGeneration: Int) {
+    self.pod = pod
+    self.lifecycle = lifecycle
+    self.lastGeneration = lastGeneration
+    restartsOnRecord = lifecycle.restarts
+  }
+
+  /// Generations that were written down and whose end was not.
+  public var openUnits: [UnitName] { generations.compactMap(\.unit) }
+
+  /// The current one first.
+  public var generations: [GenerationLife] { [current, other].compactMap { $0 } }
+
+  /// Which of the two it is by now; nil: it has ended.
+  public func position(of id: ID) -> Lifecycle.Position? {
+    if current?.id == id { .current } else if other?.id == id { .other } else { nil }
+  }
+
+  /// Either of the two.
+  public subscript(_ position: Lifecycle.Position) -> GenerationLife? {
+    get { position == .current ? current : other }
+    set { if position == .current { current = newValue } else { other = newValue } }
+  }
+
+  /// How the current generation can be replaced by one of which the settings say `next`.
+  public func handover(next: Lifecycle.Handover?) -> Lifecycle.Handover {
+    switch current?.traits?.handover {
+    case .drain: .drain
+    case .overlap where next == .overlap: .overlap
+    default: .queue
+    }
+  }
+
+  /// One step; at most one of the lifecycle.
+  ///
+  /// - Parameters:
+  ///   - now: microseconds, in one clock for all calls.
+  ///   - random: 0..<1, for the next pause.
+  public mutating func handle(
+    _ event: Event, now: UInt64, random: Double, policy: Lifecycle.Policy
+  ) -> [Effect] {
+    let moment = Moment(now: now, random: random, policy: policy)
+    switch event {
+    case .pod(let event): return step(event, moment)
+    case .stopGracefully(let cause, let next): return step(.stop(cause, then: next, drains: drains), moment)
+    case .replace(let cause, let next): return step(.restart(cause, handover(next: next)), moment)
+    case .generation(let id, let event): return handle(event, of: id, moment)
+    case .resume: return resumeStop(moment)
+    case .wishTakenBack: return takeBackWish(moment)
+    case .forget:
+      isForgotten = true
+      return [.cancelTimers]
+    }
+  }
+
+  struct Moment {
+    var now: UInt64
+    var random: Double
+    var policy: Lifecycle.Policy
+  }
+
+  var drains: Bool { current.map { $0.hasScope && $0.traits?.handover == .drain } ?? false }
+
+  /// Others may have come to want it meanwhile.
+  private mutating func takeBackWish(_ moment: Moment) -> [Effect] {
+    guard lifecycle.wanted == .run else { return [] }
+    switch lifecycle.state {
+    case .cold, .backoff: return step(.stop(.operator, then: .cold), moment)
+    default: return persist(.run)
+    }
+  }
+
+  // MARK: The lifecycle's effects
+
+  mutating func step(_ event: Lifecycle.Event, _ moment: Moment) -> [Effect] {
+    let before = Place(lifecycle)
+    let decided = lifecycle.handle(event, now: moment.now, random: moment.random, policy: moment.policy)
+    let after = Place(lifecycle)
+    let isNewState = before.state != after.state || decided.contains(.promote)
+    var effects: [Effect] = []
+    if isNewState || before != after {
+      effects.append(.moved(Move(from: before, to: after, event: event, isNewState: isNewState)))
+    }
+    for effect in decided { effects += perform(effect) }
+    // Nobody may wait for a change that can no longer come.
+    if !lifecycle.state.hasScope { effects.append(.resolveFailed(lifecycle.lastEnd ?? .operator)) }
+    return effects
+  }
+
+  private mutating func perform(_ effect: Lifecycle.Effect) -> [Effect] {
+    switch effect {
+    case .launch: return launch(as: .current)
+    case .launchSuccessor: return launch(as: .other)
+    case .promote:
+      swap(&current, &other)
+      return []
+    case .stopScope: return stop(.current)
+    case .stopOther: return isRelievedOneByOne ? [] : stop(.other)
+    case .recordEnd(let reason): return recordEnd(of: .current, reason)
+    case .recordOtherEnd(let reason): return recordEnd(of: .other, reason) + roomIsMade()
+    case .drain: return drain()
+    case .freezeScope: return tell(.freeze)
+    case .thawScope: return tell(.thaw)
+    case .armBackoff(let pause): return armBackoff(pause)
+    case .persist(let wanted): return persist(wanted)
+    case .recordStartLimitHit(let isHit): return recordStartLimitHit(isHit)
+    case .cancelTimer: return [.cancelTimers]
+    case .release: return [.release]
+    case .resolveReady: return [.resolveReady]
+    case .resolveFailed(let reason): return [.resolveFailed(reason)]
+    case .announce: return [.announce]
+    }
+  }
+
+  private func tell(_ effect: GenerationLife.Effect) -> [Effect] {
+    current.map { [.generation($0.id, effect)] } ?? []
+  }
+
+  private mutating func launch(as position: Lifecycle.Position) -> [Effect] {
+    let life = GenerationLife(id: nextID())
+    self[position] = life
+    return [.generation(life.id, .awaitStrayScopes)]
+  }
+
+  mutating func nextID() -> ID {
+    lastID += 1
+    return ID(number: lastID)
+  }
+
+  private mutating func drain() -> [Effect] {
+    guard let id = current?.id else { return [] }
+    let recorded = current?.recordStop(lifecycle.stopCause) ?? []
+    return (recorded + [.drain]).map { .generation(id, $0) }
+  }
+
+  /// Without a pause in the same turn, so that the end and the next launch wait for the disk once. Not after a launch
+  /// that failed: it may have waited for nothing, and nothing else would have its turn any more.
+  private func armBackoff(_ pause: UInt64) -> [Effect] {
+    pause == 0 && lifecycle.lastEnd?.isLaunchFailure == false
+      ? [.then(.pod(.backoffElapsed))] : [.armBackoff(pause)]
+  }
+
+  private func persist(_ wanted: Lifecycle.Wanted) -> [Effect] {
+    isForgotten ? [] : [.persist(wanted)]
+  }
+
+  private mutating func recordStartLimitHit(_ isHit: Bool) -> [Effect] {
+    if isForgotten { return [] }
+    // Nothing goes on of a pod that is not launched any more.
+    return (isHit ? stop(.other) : []) + [.recordStartLimitHit(isHit)]
+  }
+
+  private mutating func recordEnd(of position: Lifecycle.Position, _ reason: EndReason) -> [Effect] {
+    guard let life = self[position] else { return [] }
+    self[position] = nil
+    // Of what was never written down there is nothing to record.
+    let record = life.unit.map { GenerationLife.Effect.recordEnd($0, reason, life.evidence) }
+    return [record, .dispose].compactMap { $0.map { .generation(life.id, $0) } }
+  }
+
+  // MARK: The generations' reports
+
+  private mutating func handle(
+    _ event: GenerationLife.Event, of id: ID, _ moment: Moment
+  ) -> [Effect] {
+    switch event {
+    case .strayScopesGone(let next): return makeRoom(for: id, next)
+    case .turn(let traits): return begin(id, traits)
+    default: break
+    }
+    guard let position = position(of: id), var life = self[position] else { return [] }
+    let isAlone = self[position == .current ? .other : .current] == nil
+    let step = life.handle(event, as: position, isAlone: isAlone)
+    self[position] = life
+    if case .written(let unit) = event, life.unit == unit { wasWritten(unit) }
+    return step.effects.map { .generation(id, $0) }
+      + (step.report.map { report($0, of: id, position, moment) } ?? [])
+  }
+
+  private mutating func wasWritten(_ unit: UnitName) {
+    lastGeneration = unit.generation
+    restartsOnRecord = lifecycle.restarts
+  }
+
+  private mutating func report(
+    _ report: GenerationLife.Report, of id: ID, _ position: Lifecycle.Position, _ moment: Moment
+  ) -> [Effect] {
+    switch (report, position) {
+    case (.launchFailed(let reason), _): return step(.launchFailed(reason, of: position), moment)
+    case (.ended(let reason), _): return step(.ended(reason, of: position), moment)
+    case (.startTimeout, _): return step(.startTimeout(of: position), moment)
+    case (.ready, _): return becameReady(id, position, moment)
+    case (.unhealthy(let reason), .current): return step(.failed(reason), moment)
+    case (.drained, .current): return step(.drained, moment)
+    case (.frozen, .current): return step(.frozen, moment)
+    case (.thawed, .current): return step(.thawed, moment)
+    case (.leftovers(let reason), _): return stopLeftovers(reason, of: id, position, moment)
+    case (.workersComplete, .current): return isBeingRelieved ? stop(.other) : []
+    case (.unhealthy, .other), (.drained, .other), (.frozen, .other), (.thawed, .other),
+      (.workersComplete, .other):
+      return []
+    }
+  }
+
+  private mutating func becameReady(
+    _ id: ID, _ position: Lifecycle.Position, _ moment: Moment
+  ) -> [Effect] {
+    var effects = step(.ready(of: position), moment)
+    guard lifecycle.state == .ready, let life = current, life.id == id, life.readiness != .serving else {
+      return effects
+    }
+    if life.readiness != .recording {
+      effects.append(.generation(id, .recordReadiness(isAwaited: false)))
+    }
+    effects.append(.generation(id, .serve))
+    current?.readiness = .serving
+    // Of a generation that ended before it had taken over wholly.
+    if life.traits?.furtherProcesses ?? 0 == 0, isBeingRelieved { effects += stop(.other) }
+    return effects
+  }
+
+  /// Nothing survives its scope: what the main process left behind is stopped with it.
+  private mutating func stopLeftovers(
+    _ reason: EndReason, of id: ID, _ position: Lifecycle.Position, _ moment: Moment
+  ) -> [Effect] {
+    let isHung = isHung(position)
+    // With nobody to serve it is not ready any more, however long what is left takes.
+    let isUseless = position == .current && lifecycle.state == .ready && lifecycle.other == nil
+    let failed = isUseless ? step(.failed(reason), moment) : []
+    return failed + [.generation(id, .stopUnit(isHung: isHung)), .generation(id, .awaitEmptyScope)]
+  }
+
+  // MARK: Room
+
+  /// At most one generation serves a pod's data, unless its workload says that two may, and never three: what is on its
+  /// way out is waited for.
+  private mutating func makeRoom(for id: ID, _ next: Lifecycle.Handover?) -> [Effect] {
+    guard let position = position(of: id), self[position]?.phase == .waiting(.strayScopes) else { return [] }
+    if position == .current, let other, !(other.hasScope && other.mayOverlap(with: next)) {
+      current?.phase = .waiting(.room)
+      return stop(.other)
+    }
+    self[position]?.phase = .waiting(.turn)
+    return [.generation(id, .awaitTurn)]
+  }
+
+  private mutating func roomIsMade() -> [Effect] {
+    guard let current, current.phase == .waiting(.room) else { return [] }
+    self.current?.phase = .waiting(.turn)
+    return [.generation(current.id, .awaitTurn)]
+  }
+
+  private mutating func begin(_ id: ID, _ traits: GenerationLife.Traits?) -> [Effect] {
+    guard let position = position(of: id), var life = self[position], life.phase == .waiting(.turn),
+      !life.isCancelled
+    else { return [.generation(id, .endTurn)] }
+    let unit = UnitName(pod: pod, generation: lastGeneration + 1)
+    let effects = life.begin(unit, traits, isRestart: lifecycle.restarts > restartsOnRecord)
+    self[position] = life
+    return effects.map { .generation(id, $0) }
+  }
+
+  // MARK: Stopping
+
+  mutating func stop(_ position: Lifecycle.Position) -> [Effect] {
+    guard var life = self[position] else { return [] }
+    let cause = position == .current ? lifecycle.stopCause : lifecycle.other?.cause
+    let effects = life.stop(GenerationLife.Stop(cause: cause, isHung: isHung(position)))
+    self[position] = life
+    return effects.map { .generation(life.id, $0) }
+      + (life.isCancelledBeforeItsTurn ? [.then(.generation(life.id, .cancelled))] : [])
+  }
+
+  private func isHung(_ position: Lifecycle.Position) -> Bool {
+    position == .current && lifecycle.stopCause == .health
+  }
+
+  /// The current generation replaces it.
+  private var isBeingRelieved: Bool {
+    if case .predecessor = lifecycle.other { true } else { false }
+  }
+
+  /// A predecessor with several processes gives way to its successor's one after the other, and is stopped when the
+  /// last of these runs.
+  private var isRelievedOneByOne: Bool {
+    guard isBeingRelieved, let current, let other else { return false }
+    return current.traits?.furtherProcesses ?? 0 > 0 && current.workers == 0 && other.workers > 0
+  }
+}

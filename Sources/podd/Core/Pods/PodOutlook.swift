@@ -1,0 +1,93 @@
+import PodModel
+
+/// Why a pod is in its state, and what podd waits for, in sentences for `explain`. Pure: all times are arguments.
+struct PodOutlook {
+  let name: PodName
+  let lifecycle: Lifecycle
+  let users: Int
+  /// Whether a connection launches the pod.
+  let wakesOnConnect: Bool
+  /// Whether the current generation is probed from time to time.
+  let isProbed: Bool
+  /// When the state was entered: CLOCK_REALTIME, microseconds, like all times here.
+  let since: UInt64
+  /// When the backoff ends; 0 without one.
+  let backoffUntil: UInt64
+  /// The current generation's; nil where it is not known.
+  let workload: Workload?
+  /// The other generation.
+  var otherUnit: UnitName?
+  var otherWorkload: Workload?
+  var otherBegunAt: UInt64 = 0
+  /// `StartLimitBurst=`.
+  let startLimitBurst: Int
+
+  /// The next event in the pod's life that podd acts on, and when it comes by itself; 0 where no time is known.
+  var next: (sentence: String, at: UInt64) {
+    switch lifecycle.state {
+    case .cold:
+      wakesOnConnect ? ("a connection launches it", 0) : ("it is launched when a user needs it", 0)
+    case .stopped: ("it stays stopped until 'podctl start \(name)'", 0)
+    case .crashLoop: ("it is not launched until 'podctl reset \(name)'", 0)
+    case .backoff: ("it is launched again", backoffUntil)
+    case .starting:
+      (
+        "it becomes ready, or is stopped because it takes too long",
+        deadline(workload?.timeoutStartUSec, since)
+      )
+    case .draining:
+      ("it is stopped when its connections have ended", deadline(workload?.timeoutDrainUSec, since))
+    case .stopping: ("it ends, or is killed", deadline(workload?.timeoutStopUSec, since))
+    case .frozen: ("a connection or 'podctl thaw \(name)' thaws it", 0)
+    case .ready:
+      switch lifecycle.other {
+      case .successor, .failing:
+        (
+          "its successor becomes ready, or is given up",
+          deadline(otherWorkload?.timeoutStartUSec, otherBegunAt)
+        )
+      case .predecessor: ("its predecessor ends, or is killed", 0)
+      case nil: (isProbed ? "it is probed" : "none", 0)
+      }
+    }
+  }
+
+  private func deadline(_ patience: UInt64?, _ begun: UInt64) -> UInt64 {
+    guard let patience, patience != .max else { return 0 }
+    return begun.after(patience)
+  }
+
+  /// Why it is in its state; empty where the state says it all.
+  var reason: String {
+    let other = otherUnit?.description ?? "(not on record yet)"
+    switch lifecycle.state {
+    case .starting: return ""
+    case .ready:
+      return switch lifecycle.other {
+      case .successor: "its successor \(other) is being launched"
+      case .failing: "its successor did not become ready and is being stopped"
+      case .predecessor: "its predecessor \(other) finishes its requests"
+      case nil: ""
+      }
+    case .draining:
+      return "podd waits until its connections end, and then stops it (\(text(lifecycle.stopCause)))"
+    case .stopping: return "being stopped (\(text(lifecycle.stopCause)))"
+    case .frozen: return "its processes are frozen: a new connection or 'podctl thaw \(name)' thaws them"
+    case .stopped: return "stopped by hand"
+    case .crashLoop: return "ended \(startLimitBurst) times within the start limit's interval"
+    case .backoff: return "podd waits before it launches it again, after \(text(lifecycle.lastEnd))"
+    case .cold: return coldReason
+    }
+  }
+
+  private var coldReason: String {
+    if users == 0 { return "it has no users" }
+    return switch lifecycle.lastEnd {
+    case .pressure: "stopped to give its memory to others; the next connection wakes it"
+    case nil: "nobody has needed it yet; a connection or 'podctl start \(name)' launches it"
+    default: "stopped; the next connection or 'podctl start \(name)' wakes it"
+    }
+  }
+
+  private func text(_ reason: EndReason?) -> String { reason?.description ?? "no reason on record" }
+}

@@ -1,0 +1,246 @@
+import PodModel
+import PodStore
+
+/// Clients' calls, and who waits for what.
+extension SimulatedPodd {
+  // MARK: Verbs
+
+  func provision(_ user: String, tier: String, cold: Bool) {
+    simulation.note("call: provision \(user) in \(tier)\(cold ? ", cold" : "")")
+    takeTurn(of: user) { [unowned self] in
+      let number = newCall(.provision(user: user, cold: cold))
+      jobs.append(.provision(call: number, user: user, tier: tier, cold: cold))
+    }
+  }
+
+  func deprovision(_ user: String) {
+    simulation.note("call: deprovision \(user)")
+    takeTurn(of: user) { [unowned self] in
+      simulation.confirmed[user] = nil
+      jobs.append(.deprovision(user: user))
+    }
+  }
+
+  func start(_ name: PodName) {
+    call(name, .start) { [unowned self] pod, admission in
+      wait(newCall(.start), pod, after: admission == .act ? .pod(.start) : nil)
+    }
+  }
+
+  func stop(_ name: PodName) {
+    call(name, .stop) { [unowned self] pod, _ in
+      wait(newCall(.stop), pod, after: .stopGracefully(.operator, then: .stopped))
+    }
+  }
+
+  func restart(_ name: PodName) {
+    call(name, .restart) { [unowned self] pod, _ in
+      wait(newCall(.restart), pod, after: .replace(.operator, next: simulation.handover(of: name)))
+    }
+  }
+
+  func freeze(_ name: PodName) {
+    call(name, .freeze) { [unowned self] pod, admission in
+      if admission == .act { work.append(.event(pod, .pod(.freeze))) }
+    }
+  }
+
+  func reset(_ name: PodName) {
+    call(name, .reset) { [unowned self] pod, admission in
+      if admission == .act { work.append(.event(pod, .pod(.reset))) }
+    }
+  }
+
+  /// After what podd is in the middle of.
+  private func call(
+    _ name: PodName, _ verb: Admission.Verb, _ body: @escaping (SimulatedPod, Admission) -> Void
+  ) {
+    simulation.note("call: \(verb) \(name)")
+    work.append(
+      .call(nil) { [unowned self] in
+        guard let pod = pods[name] else { return }
+        let admission = Admission(verb, in: pod.state)
+        if case .refused = admission { return }
+        body(pod, admission)
+      })
+  }
+
+  private func serve(_ call: Int, _ pod: SimulatedPod) {
+    wait(call, pod, after: Admission(.serve, in: pod.state) == .act ? .pod(.start) : nil)
+  }
+
+  // MARK: Waiting
+
+  /// Once the event has been attended to.
+  private func wait(_ call: Int, _ pod: SimulatedPod, after event: PodMachine.Event?) {
+    if let event { work.append(.event(pod, event)) }
+    work.append(.call(call) { [unowned self] in wait(call, pod) })
+  }
+
+  private func wait(_ number: Int, _ pod: SimulatedPod) {
+    guard let call = calls[number] else { return }
+    switch (call.kind, pod.state) {
+    case (.restart, .ready) where pod.lifecycle.isBeingReplaced: pod.waiters.append(number)
+    case (.stop, .stopping), (.stop, .draining): pod.waiters.append(number)
+    case (.stop, _): calls[number] = nil
+    case (_, .ready): answer(number, pod, nil)
+    case (_, .starting), (_, .stopping), (_, .draining), (_, .frozen): pod.waiters.append(number)
+    default: answer(number, pod, pod.lifecycle.lastEnd ?? .operator)
+    }
+  }
+
+  func newCall(_ kind: SimulatedCall.Kind) -> Int {
+    defer { nextCall += 1 }
+    calls[nextCall] = SimulatedCall(kind: kind, since: simulation.world.now)
+    return nextCall
+  }
+
+  func resolve(_ pod: SimulatedPod, _ reason: EndReason?) {
+    let waiting = pod.waiters
+    pod.waiters = []
+    for number in waiting { answer(number, pod, reason) }
+  }
+
+  /// Nil: the pod serves.
+  private func answer(_ number: Int, _ pod: SimulatedPod, _ reason: EndReason?) {
+    guard let call = calls[number] else { return }
+    if case .stop = call.kind, pod.state == .stopping || pod.state == .draining, pods[pod.name] === pod {
+      pod.waiters.append(number)
+      return
+    }
+    calls[number] = nil
+    guard case .provision(let user, _) = call.kind, let placed = call.placed else { return }
+    if reason == nil { confirm(user, placed) } else { takenBack.append(placed) }
+  }
+
+  private func confirm(_ user: String, _ placed: Provisioned) {
+    simulation.note("confirmed: \(user) on \(placed.pod.name)")
+    simulation.confirmed[user] = placed.pod.name
+    endTurn(of: user)
+  }
+
+  /// Calls about one user are dealt with one after the other: the first may have to take back what the
+  /// second was promised.
+  private func takeTurn(of user: String, _ body: @escaping () -> Void) {
+    if turns[user] == nil {
+      turns[user] = []
+      body()
+    } else {
+      turns[user]?.append(body)
+    }
+  }
+
+  func endTurn(of user: String) {
+    guard var waiting = turns[user], !waiting.isEmpty else {
+      turns[user] = nil
+      return
+    }
+    let next = waiting.removeFirst()
+    turns[user] = waiting
+    next()
+  }
+
+  // MARK: What a call about a user leads to
+
+  private func add(_ record: PodRecord) -> SimulatedPod {
+    let pod = pods[record.name] ?? SimulatedPod(record, now: simulation.world.now)
+    pod.record = record
+    pods[record.name] = pod
+    return pod
+  }
+
+  func placed(_ call: Int, _ user: String, _ placed: Provisioned, cold: Bool) {
+    let pod = add(placed.pod)
+    calls[call]?.placed = placed
+    if placed.createdUser && placed.user.keptFrom != nil { jobs.append(.settled(user: user)) }
+    if cold {
+      calls[call] = nil
+      confirm(user, placed)
+      if pod.state == .cold { updateDoor(pod) }
+    } else {
+      serve(call, pod)
+    }
+  }
+
+  /// What a failed provision made is undone, once nothing of a pod runs that nobody else uses.
+  func takeBack() throws {
+    let placed = takenBack.removeFirst()
+    undoing.append(placed)
+    guard let pod = pods[placed.pod.name] else { return }
+    pod.takenBack += 1
+    if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+      try handle(.pod(.stop(.operator, then: .cold)), pod)
+    }
+  }
+
+  /// Not while the pod is being stopped.
+  func canUndo(_ placed: Provisioned) -> Bool {
+    let state = pods[placed.pod.name]?.state
+    return state != .stopping && state != .draining
+  }
+
+  func undoNext() {
+    guard let index = undoing.firstIndex(where: canUndo) else { return }
+    jobs.append(.undo(undoing.remove(at: index)))
+  }
+
+  func undoEnded(_ placed: Provisioned) {
+    guard let pod = pods[placed.pod.name] else { return }
+    pod.takenBack -= 1
+    if pod.state == .cold { updateDoor(pod) }
+  }
+
+  func undone(_ placed: Provisioned, isGone: Bool) throws {
+    endTurn(of: placed.user.name)
+    guard let pod = pods[placed.pod.name] else { return }
+    if isGone { return try forget(pod) }
+    pod.record = try simulation.store.pod(pod.name)
+    undoEnded(placed)
+    if pod.record.wanted == .cold { try handle(.wishTakenBack, pod) }
+  }
+
+  private func forget(_ pod: SimulatedPod) throws {
+    let live = simulation.world.populated.filter { $0.pod == pod.name }
+    try simulation.check(live.isEmpty, "\(pod.name) is forgotten while it runs")
+    pods[pod.name] = nil
+    forgotten.append(pod)
+    try handle(.forget, pod)
+    resolve(pod, .operator)
+  }
+
+  func deprovisioned(_ gone: Deprovisioned) throws {
+    if let record = gone.pod {
+      let pod = add(record)
+      if record.users == 0 && pod.state == .cold { updateDoor(pod) }
+      if record.users == 0 && Admission(.idle, in: pod.state) == .act {
+        try handle(.stopGracefully(.idle, then: .cold), pod)
+      }
+    }
+    if gone.user.pod != nil { jobs.append(.settled(user: gone.user.name)) }
+    endTurn(of: gone.user.name)
+  }
+
+  // MARK: Doors
+
+  /// WakeOnConnect.update.
+  func updateDoor(_ pod: SimulatedPod) {
+    guard isServing else { return }
+    pod.wakePolicy = pod.wakePolicy.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.users)
+    if !pod.wakePolicy.needsSocket(pod.state) { simulation.turnAway(pod.name) }
+    switch pod.wakePolicy {
+    case .closed: simulation.world.doors[pod.name]?.isAsleep = false
+    case .wakes:
+      let handover = pod.machine.current?.traits?.handover ?? simulation.handover(of: pod.name)
+      if handover == .drain {
+        simulation.world.doors[pod.name, default: World.Door()].isAsleep = true
+      } else {
+        simulation.world.doors[pod.name, default: World.Door()].isListening = true
+      }
+    case .keeps: break
+    }
+  }
+
+  func sleepsForSomebody(_ pod: SimulatedPod) -> Bool {
+    pod.state == .cold && pod.record.users > 0 && pod.takenBack == 0
+  }
+}
