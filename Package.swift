@@ -48,7 +48,7 @@ let package = Package(
     .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux"], swiftSettings: strict),
     .target(name: "Cgroup", dependencies: ["CLinux", "Linux"], swiftSettings: strict),
-    .target(name: "HostCheck", swiftSettings: strict),
+    .target(name: "HostCheck", dependencies: ["PodModel"], swiftSettings: strict),
     .target(name: "PodModel", swiftSettings: simulated),
     .target(
       name: "PodStore",

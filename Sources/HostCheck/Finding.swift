@@ -1,10 +1,10 @@
-/// One thing that a host lacks: what, and how to mend it. podd refuses to start with the same words
-/// that `podctl doctor` prints.
+/// One thing that is wrong with a host, and how to fix it. podd refuses to start with the same words that
+/// `podctl doctor` prints.
 public struct Finding: Sendable, Equatable, CustomStringConvertible {
   public enum Severity: String, Sendable {
-    /// podd refuses to start.
+    /// podd does not start, or some pods cannot be launched.
     case fatal
-    /// Pods run, but something that an administrator would miss does not work.
+    /// Pods run, but something that an administrator expects does not work.
     case advice
   }
 
@@ -14,21 +14,21 @@ public struct Finding: Sendable, Equatable, CustomStringConvertible {
   /// One sentence: what is missing, with its full stop.
   public let what: String
   /// One sentence: what to do about it, with its full stop.
-  public let mend: String
+  public let fix: String
 
-  public init(id: String, severity: Severity, what: String, mend: String) {
+  public init(id: String, severity: Severity, what: String, fix: String) {
     self.id = id
     self.severity = severity
     self.what = what
-    self.mend = mend
+    self.fix = fix
   }
 
-  public var description: String { "\(what) \(mend)" }
+  public var description: String { "\(what) \(fix)" }
 }
 
-/// One question put to the host, and the answer: nil when nothing is missing.
+/// One check of a host, and its result: nil when nothing is wrong.
 public struct Check: Sendable, Equatable {
-  /// The same as its finding's.
+  /// The id of its finding.
   public let id: String
   /// What a passed check says, e.g. `cgroup v2 (unified hierarchy)`.
   public let title: String

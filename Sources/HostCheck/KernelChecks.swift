@@ -12,14 +12,14 @@ extension HostCheck {
         : legacy
           ? "The host runs cgroup v1; pods need the unified hierarchy, cgroup v2."
           : "cgroup v2 is not mounted: /sys/fs/cgroup/cgroup.controllers is missing."
-      finding = Finding(id: id, severity: .fatal, what: what, mend: Self.boot(with: parameter, tree))
+      finding = Finding(id: id, severity: .fatal, what: what, fix: Self.boot(with: parameter, tree))
     }
     return Check(id: id, title: "cgroup v2 (unified hierarchy)", finding: finding)
   }
 
   func checkControllers(_ tree: Tree) -> [Check] {
     let available = tree.words("sys/fs/cgroup/cgroup.controllers") ?? []
-    let handedDown = tree.words("sys/fs/cgroup/cgroup.subtree_control") ?? []
+    let enabled = tree.words("sys/fs/cgroup/cgroup.subtree_control") ?? []
     return [
       ("memory", Finding.Severity.fatal, "pods could not be held inside MemoryMax="),
       ("pids", .fatal, "pods could not be held inside TasksMax="),
@@ -32,21 +32,21 @@ extension HostCheck {
         finding = Finding(
           id: id, severity: severity,
           what: "The \(name) controller is not in /sys/fs/cgroup/cgroup.controllers, so \(consequence).",
-          mend: Self.mendController(name, tree))
-      } else if name == "memory" && !handedDown.contains("memory") {
-        // systemd hands it down with the first limit, unless a setting forbids it.
+          fix: Self.fixController(name, tree))
+      } else if name == "memory" && !enabled.contains("memory") {
+        // systemd enables it with the first limit, unless a setting forbids it.
         finding = Finding(
           id: id, severity: .advice,
-          what: "The memory controller is not handed down: /sys/fs/cgroup/cgroup.subtree_control"
+          what: "The memory controller is not enabled: /sys/fs/cgroup/cgroup.subtree_control"
             + " does not name it.",
-          mend: "systemd does so with the first pod, unless DisableControllers= forbids it:"
+          fix: "systemd enables it with the first pod, unless DisableControllers= forbids it:"
             + " see systemctl show -p DisableControllers -- -.slice.")
       }
       return Check(id: id, title: "\(name) controller", finding: finding)
     }
   }
 
-  private static func mendController(_ name: String, _ tree: Tree) -> String {
+  private static func fixController(_ name: String, _ tree: Tree) -> String {
     let words = tree.words("proc/cmdline") ?? []
     for word in words where word.hasPrefix("cgroup_disable=") {
       if word.dropFirst(15).split(separator: ",").contains(where: { $0 == name }) {
@@ -65,7 +65,7 @@ extension HostCheck {
       finding = Finding(
         id: id, severity: .fatal,
         what: "The kernel does not measure pressure (PSI): /proc/pressure/memory cannot be read.",
-        mend: Self.boot(with: "psi=1", tree))
+        fix: Self.boot(with: "psi=1", tree))
     }
     return Check(id: id, title: "pressure stall information (PSI)", finding: finding)
   }
@@ -78,12 +78,12 @@ extension HostCheck {
         id: id, severity: .advice,
         what: "nft is not installed, so nothing keeps pods from reaching services of this host"
           + " that listen on 0.0.0.0.",
-        mend: "Install it: apt install nftables.")
+        fix: "Install it: apt install nftables.")
     }
     return Check(id: id, title: "nftables", finding: finding)
   }
 
-  /// How to add a kernel parameter; a contrary one that is in force has to go first.
+  /// How to add a kernel parameter, or to replace the opposite one that is in force.
   private static func boot(with parameter: String, _ tree: Tree) -> String {
     let key = parameter.prefix { $0 != "=" } + "="
     let contrary = (tree.words("proc/cmdline") ?? []).last { $0.hasPrefix(key) && $0 != parameter }

@@ -1,7 +1,7 @@
 extension HostCheck {
   func checkManager(_ tree: Tree) -> Check {
     let id = "systemd"
-    // The first is sd_booted(3)'s question; the second tells a container whose host runs systemd.
+    // The directory is what sd_booted(3) checks. In a container it may come from the host, so PID 1 is checked too.
     let first = tree.read("proc/1/comm")?.split(separator: "\n").first.map(String.init)
     var finding: Finding?
     if !tree.exists("run/systemd/system") || (first != nil && first != "systemd") {
@@ -9,7 +9,7 @@ extension HostCheck {
         id: id, severity: .fatal,
         what: "systemd is not running as PID 1"
           + (first.flatMap { $0 == "systemd" ? nil : " (\($0) is)." } ?? "."),
-        mend: "Boot the host with systemd: apt install systemd-sysv, then reboot.")
+        fix: "Boot the host with systemd: apt install systemd-sysv, then reboot.")
     }
     return Check(id: id, title: "systemd is PID 1", finding: finding)
   }
@@ -22,7 +22,7 @@ extension HostCheck {
       finding = Finding(
         id: id, severity: .fatal,
         what: "systemd is version \(version); pods need \(Self.oldestSystemd) or newer.",
-        mend: "Upgrade to Debian 12 or newer.")
+        fix: "Upgrade to Debian 12 or newer.")
     }
     return Check(
       id: id, title: "systemd \(version.map(String.init) ?? "(version unknown)")", finding: finding)
@@ -50,7 +50,7 @@ extension HostCheck {
       finding = Finding(
         id: id, severity: .fatal,
         what: "There is no D-Bus system bus: /run/dbus/system_bus_socket is missing.",
-        mend: "Install and start it: apt install dbus, then systemctl start dbus.socket.")
+        fix: "Install and start it: apt install dbus, then systemctl start dbus.socket.")
     }
     return Check(id: id, title: "D-Bus system bus", finding: finding)
   }
@@ -62,16 +62,16 @@ extension HostCheck {
     if !tree.exists("usr/\(file)") && !tree.exists("usr/local/\(file)") {
       finding = Finding(
         id: id, severity: .fatal,
-        what: "polkit is not installed, so podd could not tell who may do what.",
-        mend: "Install it: apt install polkitd.")
+        what: "polkit is not installed, so podd could not decide who may do what.",
+        fix: "Install it: apt install polkitd.")
     } else if tree.exists("etc/systemd/system/polkit.service")
       && tree.read("etc/systemd/system/polkit.service")?.isEmpty == true
     {
-      // A masked unit is a link to /dev/null: it can be read, and is empty.
+      // A masked unit is a link to /dev/null, which reads as an empty file.
       finding = Finding(
         id: id, severity: .fatal,
-        what: "polkit.service is masked, so podd could not tell who may do what.",
-        mend: "Unmask it: systemctl unmask polkit.service.")
+        what: "polkit.service is masked, so podd could not decide who may do what.",
+        fix: "Unmask it: systemctl unmask polkit.service.")
     }
     return Check(id: id, title: "polkit", finding: finding)
   }
@@ -86,13 +86,13 @@ extension HostCheck {
       finding = Finding(
         id: id, severity: .advice,
         what: "libnss-systemd is not installed, so ps and ls show pods' uids as numbers.",
-        mend: "Install it: apt install libnss-systemd.")
+        fix: "Install it: apt install libnss-systemd.")
     } else if !Self.passwdAsksSystemd(tree.read("etc/nsswitch.conf") ?? "") {
       finding = Finding(
         id: id, severity: .advice,
         what: "The passwd line of /etc/nsswitch.conf does not name systemd,"
           + " so ps and ls show pods' uids as numbers.",
-        mend: "Make it \"passwd: files systemd\", and the group line likewise.")
+        fix: "Make it \"passwd: files systemd\", and the group line likewise.")
     }
     return Check(id: id, title: "pods' uids have names (libnss-systemd)", finding: finding)
   }

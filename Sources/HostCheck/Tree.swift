@@ -1,6 +1,7 @@
 internal import Glibc
+internal import PodModel
 
-/// The host's files below a root that a test may choose.
+/// The host's files below a root, which a test may choose.
 struct Tree {
   let root: String
 
@@ -12,22 +13,33 @@ struct Tree {
 
   func exists(_ path: String) -> Bool { access(absolute(path), F_OK) == 0 }
 
-  /// The first 64 KiB of a file; nil when it cannot be opened or read. A switched-off PSI file of an
-  /// older kernel can be opened and fails on read, so reading is part of the question.
+  /// The first 64 KiB of a file; nil when it cannot be opened or read. A PSI file of an older kernel can be opened
+  /// although PSI is off, and only the read fails.
   func read(_ path: String) -> String? {
+    guard case .bytes(let content) = content(path, limit: 65_536) else { return nil }
+    return String(decoding: content, as: UTF8.self)
+  }
+
+  /// What a file holds, or at least the first `limit` bytes.
+  func content(_ path: String, limit: Int) -> SettingsFiles.Content {
     let file = open(absolute(path), O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
+    guard file >= 0 else { return Self.failure() }
     defer { close(file) }
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
-    while content.count < 65_536 {
+    while content.count < limit {
       let got = Glibc.read(file, &chunk, chunk.count)
       if got < 0 && errno == EINTR { continue }
-      if got < 0 { return nil }
+      if got < 0 { return Self.failure() }
       if got == 0 { break }
       content.append(contentsOf: chunk[..<got])
     }
-    return String(decoding: content, as: UTF8.self)
+    return .bytes(content)
+  }
+
+  private static func failure() -> SettingsFiles.Content {
+    let code = errno
+    return code == ENOENT ? .missing : .unreadable(String(cString: strerror(code)))
   }
 
   /// The words of a file such as `cgroup.controllers`; nil when it cannot be read.

@@ -1,6 +1,6 @@
 public import Systemd
 
-/// A call that failed, with what podctl prints and exits with.
+/// A failed call: what podctl prints, and its exit status.
 public struct CallError: Error, Sendable, CustomStringConvertible {
   /// The error's D-Bus name.
   public let name: String
@@ -16,21 +16,21 @@ public struct CallError: Error, Sendable, CustomStringConvertible {
 
   public var description: String { message }
 
-  /// Whether the bus was there and answered, be it that podd is not: the connection is still good.
+  /// Whether the bus replied, even if podd did not: the connection can be used again.
   public var isAnswer: Bool {
     !name.hasPrefix("System.Error.") && name != "org.freedesktop.DBus.Error.Disconnected"
   }
 
-  /// The error of a call; adds the way out where podd is not there to name it.
+  /// Adds what to do about it where the error does not come from podd, which would say it.
   public init(_ error: BusError, host: String? = nil) {
-    // ssh connects in the background: that it failed is told by the first call.
+    // ssh connects in the background, so only the first call reports that it failed.
     if host != nil && error.name.hasPrefix("System.Error.") {
       self = .connecting(error, host: host)
       return
     }
     var text = error.message.split(separator: "\n").joined(separator: " ")
     let status = SysExit(errorName: error.name)
-    // polkit and the bus speak in sentences; ours goes on.
+    // polkit and the bus send a sentence; podctl continues it.
     if status == .denied && text.hasSuffix(".") { text.removeLast() }
     let message =
       switch status {

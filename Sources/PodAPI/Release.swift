@@ -1,4 +1,4 @@
-/// The release, as `podctl --version`, podd and the package say it.
+/// The version that podctl, podd and the package have.
 public enum Release {
   public static let version = "0.1.0"
 }

@@ -20,11 +20,10 @@ public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
 
   public static let podsSlice = "pods.slice"
 
-  /// The name of a tier's slice unit. systemd puts a slice whose name has a dash below the one named before
-  /// the dash (systemd.slice(5)).
+  /// The name of a tier's slice unit. The part before the dash is the parent slice (systemd.slice(5)).
   public static func slice(ofTier name: String) -> String { "pods-\(name).slice" }
 
-  /// Whether `path` lies in a slice of that name.
+  /// Whether `path` lies in the slice with this name.
   public static func isIn(slice: String, path: String) -> Bool {
     path.split(separator: "/").dropLast().contains { $0 == slice }
   }

@@ -1,4 +1,4 @@
-/// Pauses between attempts: the first is `first`, each further one twice as long, up to `longest`.
+/// Pauses between attempts, in microseconds: first `first`, then twice as long each time, up to `longest`.
 public struct DoublingPause: Sendable {
   private var pause: UInt64
   private let longest: UInt64

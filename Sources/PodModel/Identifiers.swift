@@ -1,4 +1,4 @@
-/// A pod's name: `pod-001`, `pod-002` … (at least three digits; contract, "Files").
+/// A pod's name: `pod-001`, `pod-002` … (at least three digits; podctl(1)).
 public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The pod's number on this host, from 1.
   public let number: Int
@@ -7,7 +7,7 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
     self.number = number
   }
 
-  /// Reads `pod-NNN`; nil for anything that this type would not itself print.
+  /// Parses `pod-NNN`; nil for anything that `description` would not print.
   public init?(_ text: some StringProtocol) {
     guard text.hasPrefix("pod-") else { return nil }
     let digits = text.dropFirst(4)
@@ -25,11 +25,11 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 }
 
-/// One launch of a pod. Its scope is never started twice, because a failed unit keeps its name
-/// loaded (facts 1): `pod-001-3.scope` is pod-001's third launch.
+/// The scope of one generation: `pod-001-3.scope` is the third launch of pod-001. A name is never used again, because
+/// a failed unit stays loaded under its name (facts 1).
 public struct UnitName: Hashable, Sendable, Comparable, CustomStringConvertible {
   public let pod: PodName
-  /// The pod's n-th launch, from 1.
+  /// Counts the pod's launches, from 1.
   public let generation: Int
 
   public init(pod: PodName, generation: Int) {
@@ -37,7 +37,7 @@ public struct UnitName: Hashable, Sendable, Comparable, CustomStringConvertible 
     self.generation = generation
   }
 
-  /// Reads `pod-NNN-G.scope`; nil for anything that this type would not itself print.
+  /// Parses `pod-NNN-G.scope`; nil for anything that `description` would not print.
   public init?(_ text: some StringProtocol) {
     guard text.hasSuffix(".scope") else { return nil }
     let stem = text.dropLast(6)
@@ -56,12 +56,12 @@ public struct UnitName: Hashable, Sendable, Comparable, CustomStringConvertible 
   }
 }
 
-/// What a pod's own numbers are derived from, so that two pods can never share one.
+/// The addresses of a pod, derived from its number, so that no two pods share one.
 public enum PodAddress {
   /// The listening address of the pod with this number: 127.77.a.b, never ending in 0 or 255.
   public static func listening(number: Int) -> String { "127.77.\(suffix(number))" }
 
-  /// The only address the pod answers to: 127.76.a.b (contract, "Files").
+  /// The only address from which the pod accepts connections: 127.76.a.b (podctl(1)).
   public static func front(number: Int) -> String { "127.76.\(suffix(number))" }
 
   /// The highest pod number that has an address: 256 blocks of 254.

@@ -12,6 +12,11 @@ public enum JournalField: String, Sendable, CaseIterable {
   case workload = "POD_WORKLOAD"
   case workloadVersion = "POD_WORKLOAD_VERSION"
 
+  // systemd's own names (log_syntax() of systemd).
+  case configFile = "CONFIG_FILE"
+  case configLine = "CONFIG_LINE"
+  case configKey = "CONFIG_KEY"
+
   case check = "POD_CHECK"
   case connections = "POD_CONNECTIONS"
   case gap = "POD_GAP_USEC"

@@ -1,5 +1,5 @@
-/// A named policy (contract, "Default tiers"). Sizes are bytes, durations microseconds, as in systemd's
-/// own D-Bus properties; nil means systemd's `infinity`, which for a limit is "none".
+/// A named policy (podctl-tier(5)). Sizes are in bytes, durations in microseconds, as in systemd's D-Bus properties;
+/// nil means `infinity`, which is no limit.
 public struct Tier: Sendable, Equatable {
   public var name: String
   /// How many users share one pod of this tier.
@@ -17,17 +17,17 @@ public struct Tier: Sendable, Equatable {
   public var cpuWeight: UInt64?
   public var ioWeight: UInt64?
   public var tasksMax: UInt64?
-  /// What is done about a pod that leaks; nil: what podd.conf says.
+  /// What podd does about a pod that leaks; nil means the setting of podd.conf(5).
   public var leakAction: LeakAction?
   public var workload: String = "podserve"
-  /// Zero: never.
+  /// Zero means never.
   public var idleFreezeUSec: UInt64 = 0
-  /// Zero: never.
+  /// Zero means never.
   public var idleStopUSec: UInt64 = 0
-  /// Tiers with a higher rank start first after a boot and are given up last.
+  /// Pods of a tier with a higher rank start first after a boot, and lose memory last in a shortage.
   public var rank: Int = 0
 
-  /// The CPUs that the quota is worth, at least one; nil without a quota.
+  /// The quota in whole CPUs, rounded up; nil without a quota.
   public var cpuCount: Int? {
     cpuQuotaPerSecUSec.map { max(1, Int(clamping: ($0 + 999_999) / 1_000_000)) }
   }

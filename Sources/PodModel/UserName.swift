@@ -1,6 +1,5 @@
-/// A user's name as everything past the front doors may rely on it: 1–254 bytes of `[a-z0-9._%+@-]`,
-/// not starting with `.` or `-` (contract, "Bad input"). So it is a safe file name, a safe argument and
-/// safe in a log line.
+/// A valid user name (podctl(1)): 1–254 bytes of `[a-z0-9._%+@-]`, not starting with `.` or `-`. So it is safe as a
+/// file name, as an argument and in a log line.
 public struct UserName: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The longest name, in bytes: one less than NAME_MAX, which leaves room for a suffix byte.
   public static let maximumBytes = 254
@@ -13,7 +12,7 @@ public struct UserName: Hashable, Sendable, Comparable, CustomStringConvertible 
     try self.init(validating: text.utf8)
   }
 
-  /// The same for raw bytes, such as an argument that need not be UTF-8.
+  /// Checks raw bytes, which need not be UTF-8.
   public init(validating bytes: some Collection<UInt8>) throws(UserNameError) {
     guard let first = bytes.first else { throw .empty }
     let count = bytes.count
@@ -44,7 +43,7 @@ public struct UserName: Hashable, Sendable, Comparable, CustomStringConvertible 
   }
 }
 
-/// Why a user name is refused. The text never repeats the name, which may be long or hold control bytes.
+/// Why a user name is refused. The text never repeats the name, which may be long or contain control bytes.
 public enum UserNameError: Error, Hashable, Sendable, CustomStringConvertible {
   case empty
   case tooLong(bytes: Int)

@@ -1,5 +1,5 @@
-/// How a pod's program is started, probed, reloaded and stopped (contract, "Workload files").
-/// Durations are microseconds, as in systemd's D-Bus properties.
+/// How a pod's program is started, probed, reloaded and stopped (podctl-workload(5)).
+/// Durations are in microseconds, as in systemd's D-Bus properties.
 public struct Workload: Sendable, Equatable {
   public enum Listen: String, Sendable, CaseIterable { case socket, port }
   public enum StartType: String, Sendable, CaseIterable { case notify, exec }
@@ -9,7 +9,7 @@ public struct Workload: Sendable, Equatable {
     case http(path: String)
   }
 
-  /// As systemd's DefaultTimeoutStartSec= and DefaultTimeoutStopSec=.
+  /// The default of DefaultTimeoutStartSec= and DefaultTimeoutStopSec= in systemd.
   public static let defaultTimeoutUSec: UInt64 = 90_000_000
   public static let defaultDrainUSec: UInt64 = 30_000_000
 
@@ -28,7 +28,7 @@ public struct Workload: Sendable, Equatable {
   }
 
   public var name: String
-  /// Program and arguments as written, placeholders not yet replaced. Never empty once parsed.
+  /// The program and its arguments, with placeholders. Never empty after parsing.
   public var execStart: [String] = []
   public var listen: Listen = .socket
   public var type: StartType = .notify
@@ -41,20 +41,20 @@ public struct Workload: Sendable, Equatable {
   public var execReload: [String] = []
   /// Signal number, or nil.
   public var reloadSignal: Int32?
-  /// Signal number; SIGTERM unless told otherwise.
+  /// Signal number; SIGTERM by default.
   public var killSignal: Int32 = 15
   public var timeoutStartUSec = Self.defaultTimeoutUSec
   public var timeoutStopUSec = Self.defaultTimeoutUSec
-  /// How long a program that binds by itself is waited for until its connections are gone.
+  /// How long podd waits until a program with Listen=port has closed its connections.
   public var timeoutDrainUSec = Self.defaultDrainUSec
-  /// May two generations serve the same data for the length of a drain?
+  /// Whether two generations may serve the same data during a drain.
   public var overlap: Bool = false
   public var workers = Workers.fixed(1)
   /// `KEY=VALUE`, in order.
   public var environment: [String] = []
-  /// Addresses or prefixes, or systemd's words (`any`, `localhost`, `link-local`, `multicast`).
+  /// Addresses, prefixes, or systemd's names (`any`, `localhost`, `link-local`, `multicast`).
   public var ipAddressAllow: [String] = []
-  /// Paths with systemd's optional `-` prefix: absent ones are skipped.
+  /// Paths; a prefix `-`, as in systemd, means that a missing path is skipped.
   public var readWritePaths: [String] = []
   public var readOnlyPaths: [String] = []
 

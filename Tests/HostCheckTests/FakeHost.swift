@@ -1,9 +1,9 @@
 import Glibc
 
-/// A directory that looks like a host; gone when the test lets go of it.
+/// A directory that looks like a host. It is removed with this object.
 final class FakeHost {
   let root: String
-  /// In the order of their making, so that going backwards empties directories first.
+  /// In the order of creation; removing them in the reverse order empties directories first.
   private var created: [String] = []
 
   init() {

@@ -22,7 +22,7 @@ import Testing
     #expect(found.map(\.id) == ["cgroup-v2"])
     #expect(found.first?.severity == .fatal)
     #expect(found.first?.what.contains("cgroup v1") == true)
-    #expect(found.first?.mend.contains("systemd.unified_cgroup_hierarchy=1") == true)
+    #expect(found.first?.fix.contains("systemd.unified_cgroup_hierarchy=1") == true)
   }
 
   @Test func hybridHierarchyIsNamedAndItsParameterReplaced() {
@@ -32,7 +32,7 @@ import Testing
     host.write("proc/cmdline", "root=/dev/vda systemd.unified_cgroup_hierarchy=0 quiet\n")
     let found = findings(host)
     #expect(found.first?.what.contains("hybrid") == true)
-    #expect(found.first?.mend.contains("instead of systemd.unified_cgroup_hierarchy=0") == true)
+    #expect(found.first?.fix.contains("instead of systemd.unified_cgroup_hierarchy=0") == true)
   }
 
   @Test(arguments: ["", "Operation not supported"])
@@ -41,15 +41,15 @@ import Testing
     host.write("proc/pressure/memory", content)
     let found = findings(host)
     #expect(found.map(\.id) == ["psi"])
-    #expect(found.first?.mend.contains("psi=1") == true)
-    #expect(found.first?.mend.contains("update-grub") == true)
+    #expect(found.first?.fix.contains("psi=1") == true)
+    #expect(found.first?.fix.contains("update-grub") == true)
   }
 
   @Test func pressureSwitchedOffOnTheCommandLineIsNamed() {
     let host = FakeHost.debian12()
     host.remove("proc/pressure/memory")
     host.write("proc/cmdline", "root=/dev/vda psi=0\n")
-    #expect(findings(host).first?.mend.contains("psi=1 instead of psi=0") == true)
+    #expect(findings(host).first?.fix.contains("psi=1 instead of psi=0") == true)
   }
 
   @Test(arguments: ["memory", "pids", "cpu"])
@@ -66,7 +66,7 @@ import Testing
     let host = FakeHost.debian12()
     host.write("sys/fs/cgroup/cgroup.controllers", "cpu io pids\n")
     host.write("proc/cmdline", "root=/dev/vda cgroup_disable=memory,hugetlb quiet\n")
-    #expect(findings(host).first?.mend.contains("Take cgroup_disable=memory,hugetlb off") == true)
+    #expect(findings(host).first?.fix.contains("Take cgroup_disable=memory,hugetlb off") == true)
   }
 
   @Test func cpusetIsNotTakenForCpu() {
@@ -87,7 +87,7 @@ import Testing
     let found = findings(host)
     #expect(found.map(\.id) == ["polkit"])
     #expect(found.first?.severity == .fatal)
-    #expect(found.first?.mend.contains("apt install polkitd") == true)
+    #expect(found.first?.fix.contains("apt install polkitd") == true)
   }
 
   @Test func anotherInitIsNamed() {
@@ -119,7 +119,7 @@ import Testing
 
   @Test func everySentenceEndsAndSaysWhatToDo() {
     for finding in findings(FakeHost()) {
-      #expect(finding.what.hasSuffix(".") && finding.mend.hasSuffix("."))
+      #expect(finding.what.hasSuffix(".") && finding.fix.hasSuffix("."))
       #expect(!finding.description.contains("\n"))
     }
   }

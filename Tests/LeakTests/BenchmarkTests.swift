@@ -2,7 +2,7 @@ import LeakBench
 import PodModel
 import Testing
 
-/// A small part of what docs/leak-benchmark.md tells, on a seed that nobody tunes on.
+/// A small part of the benchmark of docs/leak-benchmark.md, on a seed that is not used for tuning.
 @Suite struct BenchmarkTests {
   static let score = {
     var score = Score(name: "podctl")
@@ -10,7 +10,7 @@ import Testing
     return score
   }()
 
-  @Test func whoIsRecycledLeaks() {
+  @Test func recycledPodsLeak() {
     #expect(Self.score.precision >= 0.95, "\(Report.wrong(Self.score))")
   }
 

@@ -21,8 +21,8 @@ import Testing
     /// Knows no more of XML than the file uses: tags, attributes in double quotes, comments.
     init(_ xml: String) throws {
       var text = xml[...]
-      while let start = text.range(of: "<!--") {
-        let end = try #require(text.range(of: "-->", after: start.upperBound))
+      while let start = text.firstRange(of: "<!--") {
+        let end = try #require(text[start.upperBound...].firstRange(of: "-->"))
         text.removeSubrange(start.lowerBound..<end.upperBound)
       }
       var inMethod = false
@@ -95,19 +95,5 @@ import Testing
         .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
         .checkInvariants, .attachFrontDoor, .acknowledgeHold,
       ])
-  }
-}
-
-extension Substring {
-  /// Without Foundation, which the programs do not link either.
-  fileprivate func range(of text: String, after start: Index? = nil) -> Range<Index>? {
-    var index = start ?? startIndex
-    while index < endIndex {
-      if self[index...].hasPrefix(text) {
-        return index..<self.index(index, offsetBy: text.count)
-      }
-      index = self.index(after: index)
-    }
-    return nil
   }
 }

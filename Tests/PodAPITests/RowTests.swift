@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Systemd
 import Testing
 
@@ -50,6 +51,19 @@ import Testing
       placement.json.text
         == #"{"user":"a","tier":"free","pod":"pod-001","unit":null,"address":"127.77.0.1","#
         + #""front_address":"127.76.0.1","port":10001,"state":"cold","created":true}"#)
+  }
+
+  @Test func aSettingsMistakeSurvivesItsProperties() {
+    let mistakes = [
+      SettingsMistake(.podd, SettingsError(file: "/p", message: "a")),
+      SettingsMistake(.tier("free"), SettingsError(file: "/f", line: 3, key: "Max", message: "b")),
+      SettingsMistake(.workload("app"), SettingsError(file: "/w", line: 1, message: "c")),
+    ]
+    let status = Properties([
+      ("SettingsMistakes", .array(mistakes.map { .dictionary($0.properties) } + [.dictionary([])]))
+    ])
+    #expect(status.settingsMistakes == mistakes)
+    #expect(Properties([]).settingsMistakes == [])
   }
 
   @Test func aRowSurvivesItsProperties() {

@@ -90,12 +90,14 @@ import Testing
     #expect(Listing.plain(["status"]) == nil)
   }
 
-  @Test func aPodsNameIsThePodEvenIfAUserCouldBeCalledSo() throws {
+  @Test func aPodsNameMeansThePodEvenIfItIsAValidUserName() throws {
     guard case .pod("pod-001") = try Target("pod-001") else { throw Failure("not a pod") }
-    guard case .user(let user) = try Target("Pod-1"), user.text == "pod-1" else { throw Failure("not a user") }
+    guard case .user(let user) = try Target("Pod-1"), user.text == "pod-1" else {
+      throw Failure("not a user")
+    }
   }
 
-  @Test func strangersTextIsShortAndHarmlessInMessages() {
+  @Test func untrustedTextIsShortAndHarmlessInMessages() {
     #expect(quoted("a\u{1B}[31mb\n") == "\"a?[31mb?\"")
     #expect(quoted(String(repeating: "x", count: 100)).count == 43)
   }

@@ -9,7 +9,7 @@ import Testing
     try ProvisionFile.parse(Array(text.utf8), name: "users.txt", defaultTier: tier)
   }
 
-  @Test func aLineIsAUserAndPerhapsATier() throws {
+  @Test func aLineIsAUserAndOptionallyATier() throws {
     let items = try parse("# list\nAlice@Example.com\r\n\n bob\tpro \ncarol", tier: "basic")
     #expect(items.map(\.user.text) == ["alice@example.com", "bob", "carol"])
     #expect(items.map(\.tier) == ["basic", "pro", "basic"])
@@ -21,7 +21,7 @@ import Testing
     ("a b c\n", "users.txt:1: a line is USER [TIER], nothing more"),
     ("a\nü\n-b\n", "users.txt:2: the user name has 0xC3 at byte 1"),
   ])
-  func oneBadLineRefusesTheFileAndIsNamed(text: String, expected: String) {
+  func aFileWithABadLineIsRefusedAndTheLineIsNamed(text: String, expected: String) {
     let failure = #expect(throws: Failure.self) { try parse(text) }
     #expect(failure?.status == .usage)
     #expect(failure?.message.hasPrefix(expected) == true)

@@ -3,10 +3,10 @@ import Testing
 
 @testable import PodctlCore
 
-/// Runs the generated script in a real bash, with a `podctl` that knows three names.
+/// Runs the generated script in a real bash, with a `podctl` that returns a few names.
 @Suite(.enabled(if: access("/bin/bash", X_OK) == 0)) struct CompletionTests {
-  /// What Tab offers for a command line, whose words are given as bash splits them; readline replaces the
-  /// last one, or more when that follows an "@".
+  /// The completions of a command line, which is given also in the words into which bash splits it. readline replaces
+  /// the last word, or more if it follows an "@".
   private func offered(_ words: [String], line: String, replaced: String? = nil) throws -> [String] {
     let harness = """
       podctl() {
@@ -49,7 +49,7 @@ import Testing
     )
   }
 
-  @Test func aNameGoesOnBehindItsAt() throws {
+  @Test func aNameContinuesAfterItsAt() throws {
     #expect(
       try offered(
         ["podctl", "deprovision", "alice", "@", "ex"], line: "podctl deprovision alice@ex", replaced: "@ex")

@@ -10,7 +10,7 @@ import Testing
     Check(id: "cgroup-v2", title: "cgroup v2", finding: nil),
     Check(
       id: "psi", title: "PSI",
-      finding: Finding(id: "psi", severity: .fatal, what: "No pressure.", mend: "Boot with psi=1.")),
+      finding: Finding(id: "psi", severity: .fatal, what: "No pressure.", fix: "Boot with psi=1.")),
   ]
 
   @Test func oneLineACheckWithTheWayOut() {
@@ -24,7 +24,7 @@ import Testing
         + #"{"id":"psi","status":"fatal","what":"No pressure.","mend":"Boot with psi=1."}]}"#)
   }
 
-  @Test func aViolationIsALineAndATerminalHearsThatThereIsNone() {
+  @Test func aViolationIsALineAndATerminalShowsThatThereIsNone() {
     #expect(Diagnosis.page(violations: ["pod-001 is \u{1B}odd", "b"], Style()) == "pod-001 is ?odd\nb\n")
     #expect(Diagnosis.page(violations: [], Style()) == "")
     var terminal = Style()
@@ -37,7 +37,7 @@ import Testing
     let silent = Diagnosis.service { () throws(CallError) in
       throw CallError(name: "org.freedesktop.DBus.Error.ServiceUnknown", message: "", status: .unreachable)
     }
-    #expect(silent.first?.finding?.mend.contains("systemctl status podd.service") == true)
+    #expect(silent.first?.finding?.fix.contains("systemctl status podd.service") == true)
     let unloaded = Diagnosis.service { () throws(CallError) in Properties([("FirewallLoaded", .bool(false))])
     }
     #expect(unloaded.map { $0.finding?.id } == [nil, "firewall"])

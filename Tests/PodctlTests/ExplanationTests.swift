@@ -73,7 +73,7 @@ import Testing
         + #""next":{"event":"launches generation 3","at":"1970-01-01T00:02:05Z"}}"#)
   }
 
-  @Test func whatAnOlderPoddDoesNotSayIsNull() throws {
+  @Test func valuesThatAnOlderPoddLacksAreNull() throws {
     #expect(
       try #require(Explanation(pod([]))).json.text
         == #"{"pod":"pod-001","state":"backoff","since":null,"why":null,"probe":{"failures":null,"#
@@ -83,7 +83,7 @@ import Testing
     #expect(Explanation(Properties([("Pod", .string("pod-001"))])) == nil)
   }
 
-  @Test func peopleGetWordsAndNothingThatMovesTheCursor() throws {
+  @Test func thePageIsTextWithoutControlCharacters() throws {
     var style = Style()
     style.now = 120 * Self.second
     let page = try #require(Explanation(full())).page(style)
@@ -102,7 +102,7 @@ import Testing
     #expect(page.contains(" ready backoff ended -\n"))
   }
 
-  @Test func aLeakIsToldWithItsFigures() throws {
+  @Test func aLeakIsShownWithItsFigures() throws {
     var style = Style()
     style.now = 120 * Self.second
     let leak: [(key: String, value: Variant)] = [
@@ -126,22 +126,22 @@ import Testing
       !(try #require(Explanation(pod([("LeakVerdict", .string("none"))]))).page(style).contains("Leak")))
   }
 
-  @Test func evidenceLeavesOutWhatDidNotHappenAndWhatTheReasonSays() throws {
-    func told(_ text: String, _ reason: String?) -> String? {
-      Evidence(text)?.words(besides: reason).joined(separator: "; ")
+  @Test func evidenceLeavesOutZeroCountsAndTheReason() throws {
+    func phrases(_ text: String, _ reason: String?) -> String? {
+      RecordedEvidence(text)?.phrases(excluding: reason).joined(separator: "; ")
     }
     #expect(
-      told(
+      phrases(
         #"{"exit":"signal:KILL","oom_kills":1,"own_limit_ooms":3,"unit_result":"oom-kill","adopted":true}"#,
         "oom-own-limit") == "signal:KILL; oom kills 1; own limit ooms 3; unit result oom-kill; adopted")
     let left = #"{"exit":"exited:3","oom_kills":0,"own_limit_ooms":0,"unit_result":null,"adopted":false}"#
-    #expect(told(left, "exited:3") == "")
-    #expect(told(left, "operator") == "exited:3")
+    #expect(phrases(left, "exited:3") == "")
+    #expect(phrases(left, "operator") == "exited:3")
     #expect(
-      told(#"{"probe_error":"no answer, thrice","cut_connections":1,"log":["a","b"]}"#, "health")
+      phrases(#"{"probe_error":"no answer, thrice","cut_connections":1,"log":["a","b"]}"#, "health")
         == "probe: no answer, thrice; 1 connection cut")
-    #expect(told(#"{"leak":{"slope":5.0,"reason":"it grows"}}"#, "leak") == "it grows")
-    #expect(told(#"{"leak":null}"#, "leak") == "")
-    #expect(told("status 1", nil) == nil)
+    #expect(phrases(#"{"leak":{"slope":5.0,"reason":"it grows"}}"#, "leak") == "it grows")
+    #expect(phrases(#"{"leak":null}"#, "leak") == "")
+    #expect(phrases("status 1", nil) == nil)
   }
 }

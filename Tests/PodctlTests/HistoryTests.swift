@@ -25,7 +25,7 @@ import Testing
 
   // MARK: Trace
 
-  @Test func aTraceIsTheContracts() {
+  @Test func aTraceHasTheDocumentedColumns() {
     let trace = HistoryTable.trace([minute(0), minute(1), minute(5, held: 11 << 20)])
     #expect(
       String(decoding: trace, as: UTF8.self) == """
@@ -38,7 +38,7 @@ import Testing
     #expect(HistoryTable.trace([]).count == 43)
   }
 
-  @Test func aTraceHasNoRestartInIt() {
+  @Test func aTraceIsOfOneGeneration() {
     let all = [minute(0), minute(1), minute(1, generation: 2), minute(2, generation: 2)]
     #expect(HistoryTable.lastGeneration(all).map(\.generation) == [2, 2])
     #expect(HistoryTable.lastGeneration([]).isEmpty)
@@ -46,7 +46,7 @@ import Testing
 
   // MARK: Table
 
-  @Test func anHourIsALineAMinuteAndAMonthADayALine() {
+  @Test func anHourHasALinePerMinuteAndLongTimesHaveFewLines() {
     #expect(HistoryTable.step(of: 60) == 1)
     #expect(HistoryTable.step(of: 43_200) == 720)
     for length in [Int64(73), 1440, 10_080, 43_200, 100_000] {
@@ -54,8 +54,8 @@ import Testing
     }
   }
 
-  @Test func aLineHasTheLeastThatWasHeldAndTheMostThatWasUsed() {
-    // Aligned to the step, and never across a restart.
+  @Test func aLineHasTheLeastUnreclaimableMemoryAndTheHighestTotal() {
+    // Groups are aligned to the step and never contain two generations.
     let groups = HistoryTable.grouped(
       [minute(0), minute(1, held: 5 << 20), minute(4), minute(5), minute(6, generation: 2)], step: 5)
     #expect(groups.map(\.count) == [3, 1, 1])
@@ -73,33 +73,33 @@ import Testing
     #expect(HistoryTable.page([], terminal(unicode: true)).contains("No minutes"))
   }
 
-  // MARK: Trend
+  // MARK: Recent memory
 
-  @Test func aLeakIsSeenInTheTrend() throws {
+  @Test func aLeakShowsAsGrowth() throws {
     // 1 MB a minute for ten hours.
     let leak = (840..<1440).map { minute($0, held: UInt64($0 - 830) << 20) }
-    let trend = MemoryCourse(leak, now: Self.now)
-    let hour = try #require(trend.hour)
+    let recent = RecentMemory(leak, now: Self.now)
+    let hour = try #require(recent.hour)
     #expect(abs(hour.perHour - Double(60 << 20)) < 1)
     #expect(hour.to == 609 << 20)
-    let day = try #require(trend.day)
+    let day = try #require(recent.day)
     #expect(day.from == 10 << 20)
     #expect(abs(day.perHour - Double(60 << 20)) < 1)
-    let lines = trend.lines(terminal(unicode: true)).map(\.text)
+    let lines = recent.lines(terminal(unicode: true)).map(\.text)
     #expect(lines.count == 2)
     #expect(lines[0].contains("+60M an hour"))
     #expect(lines[1].contains("10M to 609M held in 10h"))
     #expect(lines[1].hasPrefix("          "))
-    #expect(!trend.lines(terminal(unicode: false)).contains { !$0.text.utf8.allSatisfy { $0 < 0x80 } })
+    #expect(!recent.lines(terminal(unicode: false)).contains { !$0.text.utf8.allSatisfy { $0 < 0x80 } })
   }
 
-  @Test func whatStaysIsSteadyAndWhatIsShortIsLeftOut() {
-    let flat = MemoryCourse((0..<1440).map { minute($0) }, now: Self.now)
+  @Test func constantMemoryIsSteadyAndAShortDayIsLeftOut() {
+    let flat = RecentMemory((0..<1440).map { minute($0) }, now: Self.now)
     #expect(flat.lines(terminal(unicode: false)).allSatisfy { $0.text.hasSuffix("steady") })
-    // Ten minutes are no day of their own.
-    let young = MemoryCourse((1430..<1440).map { minute($0) }, now: Self.now)
+    // Ten minutes give no separate line for the day.
+    let young = RecentMemory((1430..<1440).map { minute($0) }, now: Self.now)
     #expect(young.hour != nil && young.day == nil)
-    let none = MemoryCourse([minute(1439)], now: Self.now)
+    let none = RecentMemory([minute(1439)], now: Self.now)
     #expect(none.hour == nil && none.day == nil)
     #expect(none.json.text == #"{"hour":null,"day":null}"#)
   }
@@ -107,15 +107,15 @@ import Testing
   @Test func onlyTheLastGenerationCounts() throws {
     let minutes =
       (1380..<1410).map { minute($0, held: 90 << 20) } + (1410..<1440).map { minute($0, generation: 2) }
-    #expect(try #require(MemoryCourse(minutes, now: Self.now).hour).from == 10 << 20)
+    #expect(try #require(RecentMemory(minutes, now: Self.now).hour).from == 10 << 20)
   }
 
-  @Test func aCurveRisesFromItsLeastToItsMost() {
-    #expect(MemoryCourse.sparkline([1000, 1500, nil, 2000]) == "▁▄ █")
-    #expect(MemoryCourse.sparkline([1000, 1001, 1000]) == "▁▁▁")
-    #expect(MemoryCourse.sparkline([nil, nil]) == "")
-    #expect(MemoryCourse.sparkline([0, 0]) == "▁▁")
-    #expect(MemoryCourse.sparkline([.max, 0]).count == 2)
+  @Test func aCurveIsScaledFromItsLeastToItsGreatestValue() {
+    #expect(RecentMemory.sparkline([1000, 1500, nil, 2000]) == "▁▄ █")
+    #expect(RecentMemory.sparkline([1000, 1001, 1000]) == "▁▁▁")
+    #expect(RecentMemory.sparkline([nil, nil]) == "")
+    #expect(RecentMemory.sparkline([0, 0]) == "▁▁")
+    #expect(RecentMemory.sparkline([.max, 0]).count == 2)
   }
 
   // MARK: Time
@@ -124,11 +124,11 @@ import Testing
     "", "x", "-", "-x", "ago", "x ago", "2026-13-01", "2026-02-30", "25:00", "10:0x", "@", "@-1",
     "2026-11-22 10:00 x", "2026-11-22T10:00", "10", "1:2:3:4", "99999-01-01",
   ])
-  func whatIsNoTimeIsRefused(text: String) {
+  func anInvalidTimeIsRefused(text: String) {
     #expect(throws: ValueError.self) { try TimeArgument.parse(text, now: Self.now) }
   }
 
-  @Test func timesAreSystemds() throws {
+  @Test func timesHaveSystemdsFormat() throws {
     func parse(_ text: String) throws -> UInt64 { try TimeArgument.parse(text, now: Self.now) }
     #expect(try parse("now") == Self.now)
     #expect(try parse("-2h") == Self.now - 7_200_000_000)

@@ -22,11 +22,11 @@ import Testing
       [0x41, 0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x0A], [0x41, 0x0A, 1, 0], [0x0A, 0x0A],
       [0x41], [],
     ] as [[UInt8]])
-  func whatIsCutOffOrWrongIsDropped(bytes: [UInt8]) {
+  func incompleteAndMalformedEntriesAreDropped(bytes: [UInt8]) {
     #expect(JournalEntry.parse(export: bytes).isEmpty)
   }
 
-  @Test func anEventTellsWhatBecameOfWhichPod() {
+  @Test func anEventNamesThePodAndTheReason() {
     let entry = JournalEntry.parse(
       export: Array("POD=pod-001\nPOD_REASON=oom-own-limit\nPOD_GENERATION=3\nMESSAGE=x\n\n".utf8))
     #expect(entry.first?.eventJSON.text.contains(#""pod":"pod-001","user":null"#) == true)
@@ -34,7 +34,7 @@ import Testing
       entry.first?.eventJSON.text.contains(#""generation":3,"state":null,"reason":"oom-own-limit""#) == true)
   }
 
-  @Test func commandsAreJournalctls() {
+  @Test func commandsRunJournalctl() {
     var query = JournalQuery.user("alice@example.com", pod: "pod-001")
     query.follow = true
     query.lines = 5

@@ -6,7 +6,7 @@ import Testing
 @testable import PodctlCore
 
 @Suite struct LeakReplayTests {
-  /// A file that is gone when the test is.
+  /// A temporary file, removed at the end of the test.
   private final class File {
     let path: String
 
@@ -25,7 +25,7 @@ import Testing
 
   private static let header = "time_s,anon,swap,file,current,active_users\n"
 
-  /// A row every ten seconds of what `held` says, in bytes.
+  /// A trace with a row every ten seconds; `held` returns the bytes of each row.
   private func trace(_ rows: Int, _ held: (Int) -> Int) -> String {
     Self.header + (0..<rows).map { "\($0 * 10),\(held($0)),0,0,\(held($0)),5\n" }.joined()
   }
@@ -37,8 +37,8 @@ import Testing
     return replay
   }
 
-  @Test func aLeakIsToldWithWhenAndHowFast() throws {
-    // Ten megabytes, and 40 kB more with every sample: 96 MB after 2254 of them.
+  @Test func aLeakIsReportedWithItsTimeAndRate() throws {
+    // 10 MiB, growing by 40 kB with every sample: 96 MiB after 2254 samples.
     let replay = try replay(trace(2254) { 10 << 20 + $0 * 40_000 })
     let json = replay.json
     #expect(json["verdict"]?.text == "\"leak\"")
@@ -62,7 +62,7 @@ import Testing
     #expect(replay.page(Style()).hasPrefix("ok: no steady growth: 50M of 96M held\n"))
   }
 
-  /// Lines are found wherever the chunks of the file end.
+  /// Lines may cross the ends of the chunks in which the file is read.
   @Test func aLongTraceIsReadWhole() throws {
     #expect(try replay(trace(30_000) { _ in 50 << 20 }).samples == 30_000)
   }

@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Systemd
 import Testing
 
@@ -71,7 +72,43 @@ import Testing
     #expect(text.split(separator: "\n").last == "a@b  free -   -        - deleted")
   }
 
-  @Test func statusIsLaidOutAsSystemctls() {
+  @Test func aTierWithAMistakeIsMarkedAndTheMistakeNamedBelow() {
+    var free = TierRow(tier: "free", usersPerPod: 20, workload: "podserve", pods: 1, users: 3)
+    free.source = "/usr/lib/podctl/tiers/free.conf"
+    let gold = TierRow(tier: "gold", usersPerPod: 0, workload: "", pods: 0, users: 0)
+    let mistakes = [
+      SettingsMistake(
+        .tier("gold"), SettingsError(file: "/g.conf", line: 3, key: "Max", message: "unknown key")),
+      SettingsMistake(.workload("other"), SettingsError(file: "/o.conf", line: 1, message: "is\u{1B} odd")),
+    ]
+    let lines = Listing.tiers([free, gold], mistakes: mistakes, Style()).split(
+      separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0].hasSuffix(" MISTAKES"))
+    #expect(lines[1].hasPrefix("free ") && lines[1].hasSuffix(" -"))
+    #expect(lines[2].hasPrefix("gold         - ") && lines[2].hasSuffix(" 1"))
+    #expect(lines[3...] == ["", "/g.conf:3: Max=: unknown key", "/o.conf:1: is? odd", ""])
+    var plain = Style()
+    plain.legend = false
+    #expect(Listing.tiers([free, gold], mistakes: mistakes, plain).split(separator: "\n").count == 2)
+    #expect(!Listing.tiers([free], mistakes: [], Style()).contains("\n\n"))
+  }
+
+  @Test func jsonOfATierHasItsMistakesAndThoseOfItsWorkload() {
+    let free = TierRow(tier: "free", usersPerPod: 20, workload: "podserve", pods: 0, users: 0)
+    let gold = TierRow(tier: "gold", usersPerPod: 0, workload: "", pods: 0, users: 0)
+    let mistakes = [
+      SettingsMistake(.tier("gold"), SettingsError(file: "/g", line: 3, message: "a")),
+      SettingsMistake(.tier("gold"), SettingsError(file: "/g", line: 4, message: "b")),
+      SettingsMistake(.workload("podserve"), SettingsError(file: "/p", line: 1, message: "c")),
+    ]
+    #expect(free.json(mistakes: []).text.hasSuffix(#","source":null,"mistake":null}"#))
+    #expect(free.json(mistakes: free.mistakes(among: mistakes)).text.hasSuffix(#""mistake":"/p:1: c"}"#))
+    let text = gold.json(mistakes: gold.mistakes(among: mistakes)).text
+    #expect(text.hasSuffix(#""mistake":"/g:3: a\n/g:4: b"}"#))
+    #expect(text.hasPrefix(#"{"tier":"gold","users_per_pod":null,"#) && text.contains(#""workload":null"#))
+  }
+
+  @Test func statusIsLaidOutLikeSystemctls() {
     var row = rows()[0]
     row.mainPID = 4242
     row.generation = 1
@@ -118,6 +155,12 @@ import Testing
     #expect(
       page.contains("pod-1000 is in crash-loop after launch-failed:exec:ENOENT; see podctl explain pod-1000"))
     #expect(page.contains("Pods: 2 (1 crash-loop, 1 ready)"))
+    #expect(!page.contains("Settings:"))
+    let mistake = SettingsMistake(.tier("free"), SettingsError(file: "/f", line: 3, message: "b"))
+    let status = Properties([("SettingsMistakes", .array([.dictionary(mistake.properties)]))])
+    #expect(
+      StatusPage.host(name: "web1", status, pods: [], users: 0, Style())
+        .contains("Settings: 1 mistake in settings files; see podctl doctor"))
   }
 }
 

@@ -13,7 +13,7 @@ import Testing
     #expect(Remote.shellQuoted("'\u{301}") == "''\\''\u{301}'")
   }
 
-  @Test func aPortIsGivenTheWaySshWantsIt() {
+  @Test func aPortIsPassedAsSshExpectsIt() {
     #expect(
       Remote.command(host: "root@web1:2222", arguments: ["doctor"], terminal: true)
         == ["ssh", "-xt", "-p", "2222", "--", "root@web1", "podctl doctor"])

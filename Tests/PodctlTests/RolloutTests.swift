@@ -9,7 +9,7 @@ import Testing
     try #require(try Podctl.parseAsRoot(["rollout", "--tier", "free"] + arguments) as? Rollout).request()
   }
 
-  @Test func whatIsLeftOutIsPoddsToDecide() throws {
+  @Test func missingOptionsAreLeftToPodd() throws {
     #expect(try request() == RolloutRequest(tier: "free"))
   }
 
@@ -23,7 +23,7 @@ import Testing
     #expect(try request("--healthy-sec", "2.5").healthyUSec == 2_500_000)
   }
 
-  @Test func aStoppedRolloutSaysHowToGoOn() {
+  @Test func aStoppedRolloutSaysHowToContinue() {
     let stopped = Rollout.failure(
       CallError(
         name: "org.podctl1.Error.RolloutStopped", message: "pod-002 did not come back: exited:3",
@@ -38,7 +38,7 @@ import Testing
     #expect(Rollout.failure(busy, tier: "free").status == .temporary)
   }
 
-  @Test func onlyATerminalHearsThatItWentWell() {
+  @Test func successIsPrintedOnATerminalOnly() {
     let result = RolloutResult(replaced: 1, total: 1)
     #expect(Rollout.json(result, tier: "free").text == #"{"tier":"free","replaced":1,"total":1}"#)
     #expect(Rollout.sentence(result, tier: "free", Style()) == "")

@@ -16,7 +16,7 @@ import Testing
       (["TERM": "xterm", "SYSTEMD_COLORS": "0"], true, false),
       (["SYSTEMD_COLORS": "1"], false, true),
     ] as [([String: String], Bool, Bool)])
-  func coloursAreForTerminalsThatWantThem(environment: [String: String], terminal: Bool, expected: Bool) {
+  func coloursAreForTerminalsThatSupportThem(environment: [String: String], terminal: Bool, expected: Bool) {
     #expect(style(environment, terminal: terminal).colours == expected)
   }
 
@@ -31,7 +31,7 @@ import Testing
       (nil, "-"), (0, "0B"), (1023, "1023B"), (1024, "1K"), (4_300_000, "4.1M"), (96 << 20, "96M"),
       (UInt64(3) << 30, "3G"), (43_201_331, "41.1M"), (UInt64.max - 1, "15.9E"),
     ] as [(UInt64?, String)])
-  func sizesAreSystemds(bytes: UInt64?, expected: String) {
+  func sizesHaveSystemdsFormat(bytes: UInt64?, expected: String) {
     #expect(Units.size(bytes) == expected)
   }
 
@@ -41,7 +41,7 @@ import Testing
     (93_600_000_000, "1 day 2h ago"), (259_200_000_000, "3 days ago"), (777_600_000_000, "1 week 2 days ago"),
     (5_400_000_000_000, "2 months 1 day ago"),
   ])
-  func timesAreRelativeAsSystemctlSaysThem(distance: UInt64, expected: String) {
+  func relativeTimesHaveSystemctlsFormat(distance: UInt64, expected: String) {
     let now: UInt64 = 1_800_000_000_000_000
     #expect(Units.relative(now - distance, now: now) == expected)
   }
@@ -68,7 +68,7 @@ import Testing
     #expect(line.prefix { $0 != "]" } == other.prefix { $0 != "]" })
   }
 
-  @Test func aNoteIsLeftOutWhereTheBarWouldBeAStump() {
+  @Test func aNoteIsLeftOutIfTheBarWouldBeTooShort() {
     #expect(Progress.line(done: 1, total: 2, width: 30, note: "pod-001 ready").hasSuffix("50% 1/2"))
   }
 

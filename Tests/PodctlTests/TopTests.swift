@@ -4,17 +4,17 @@ import Testing
 
 @testable import PodctlCore
 
-/// What changes as it is asked, for #expect, which takes a copy of what is no class.
-private final class Asked<Value> {
+/// Holds a value with mutating methods in a class, because #expect copies structs.
+private final class Box<Value> {
   var value: Value
   init(_ value: Value) { self.value = value }
 }
 
-extension Asked<TopKeys> {
+extension Box<TopKeys> {
   fileprivate func read(_ bytes: [UInt8]) -> [TopKey] { value.read(bytes) }
 }
 
-extension Asked<TopReadings> {
+extension Box<TopReadings> {
   fileprivate func rows(_ usages: [UsageRow]) -> [TopRow] { value.rows(usages) }
 }
 
@@ -53,8 +53,8 @@ extension Asked<TopReadings> {
 
   // MARK: Keys
 
-  @Test func keysComeAsTheyArePressedAndInPieces() {
-    let keys = Asked(TopKeys())
+  @Test func keysAreDecodedAlsoFromPieces() {
+    let keys = Box(TopKeys())
     #expect(keys.read(Array("mcprunR".utf8)) == TopOrder.allCases.map { .order($0) } + [.reverse])
     #expect(keys.read(Array("q\u{3}\u{4}".utf8)) == [.quit, .quit, .quit])
     #expect(keys.read([0x1B]) == [])
@@ -63,7 +63,7 @@ extension Asked<TopReadings> {
       keys.read(Array("~\u{1B}OA\u{1B}[B\u{1B}[6~\u{1B}[H\u{1B}[F".utf8)) == [
         .pageUp, .up, .down, .pageDown, .home, .end,
       ])
-    // A lone escape, then a key; sequences that mean nothing here; bytes that are no text.
+    // A lone escape, then a key; unknown sequences; bytes that are not UTF-8.
     #expect(keys.read(Array("\u{1B}q\u{1B}[15~\u{1B}[1;5Cx".utf8) + [0xFF, 0x80]) == [.quit])
     #expect(keys.read(Array("\u{1B}[99999999999999q".utf8)).contains(.quit))
   }
@@ -74,31 +74,31 @@ extension Asked<TopReadings> {
 
   // MARK: CPU
 
-  @Test func cpuIsWhatWasUsedBetweenTwoReadings() {
-    let readings = Asked(TopReadings())
+  @Test func cpuIsTheUsageBetweenTwoSamples() {
+    let readings = Box(TopReadings())
     #expect(readings.rows([usage("pod-001", cpu: 500_000)]).first?.cpu == nil)
     let half = readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)])
     #expect(half.first?.cpu == 50)
-    // podd gave the same reading again.
+    // podd returned the same sample again.
     #expect(readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)]).first?.cpu == 50)
     #expect(readings.rows([usage("pod-001", cpu: 5_000_000, at: 4_000_000)]).first?.cpu == 200)
   }
 
-  @Test func anotherGenerationAndABackwardCounterBeginAnew() {
-    let readings = Asked(TopReadings())
+  @Test func aNewGenerationAndABackwardCounterHaveNoUsageYet() {
+    let readings = Box(TopReadings())
     _ = readings.rows([usage("pod-001", cpu: 9_000_000), usage("pod-002", cpu: 9_000_000)])
     let rows = readings.rows([
       usage("pod-001", cpu: 100, at: 2_000_000, generation: 2), usage("pod-002", cpu: 100, at: 2_000_000),
     ])
     #expect(rows.map(\.cpu) == [nil, nil])
-    // A pod that was stopped has no reading, and no figure when it is back.
+    // A stopped pod has no sample, and no usage with the first sample after its restart.
     _ = readings.rows([usage("pod-001", cpu: nil, at: nil)])
     #expect(readings.rows([usage("pod-001", cpu: 200, at: 9_000_000, generation: 2)]).first?.cpu == nil)
   }
 
   // MARK: Order
 
-  @Test func theMostComesFirstAndWhatHasNoValueLast() {
+  @Test func theLargestValueComesFirstAndAMissingValueLast() {
     let rows = TopReadings.first([
       usage("pod-001", memory: 5, users: 1, restarts: 9, pressure: 7),
       usage("pod-1000", memory: nil, pressure: nil),
@@ -127,13 +127,13 @@ extension Asked<TopReadings> {
       for lines in [1, 3, 5, 24, 400] {
         let screen = view.screen(style(columns: columns, lines: lines))
         #expect(screen.count <= lines)
-        // At its narrowest it has a name and a figure; the terminal cuts them.
+        // At least a name and a figure are left, which the terminal cuts.
         #expect(screen.allSatisfy { $0.unicodeScalars.count <= max(columns, 16) }, "\(columns)")
       }
     }
   }
 
-  @Test func aNarrowScreenKeepsWhatMattersMost() {
+  @Test func aNarrowScreenKeepsTheImportantColumns() {
     let wide = view(3).screen(style(columns: 120)).joined(separator: "\n")
     #expect(wide.contains("PRESSURE") && wide.contains("GEN") && wide.contains("[") && wide.contains("MAX"))
     let narrow = view(3).screen(style(columns: 30)).joined(separator: "\n")
@@ -154,7 +154,7 @@ extension Asked<TopReadings> {
       #expect(isHandled)
       #expect(first() == pod, "\(key)")
     }
-    // Pods that go while the last ones are shown leave no empty screen.
+    // If pods disappear while the end of the list is shown, the screen does not become empty.
     _ = view.handle(.end, lines: style.lines)
     view.rows = TopReadings.first([usage("pod-001")])
     #expect(first() == "pod-001")
@@ -166,7 +166,7 @@ extension Asked<TopReadings> {
     #expect(names() == ["pod-1003", "pod-1002", "pod-1001"])
     _ = view.handle(.reverse, lines: 24)
     #expect(names() == ["pod-1001", "pod-1002", "pod-1003"])
-    // Another column begins with the most again.
+    // Selecting another column sorts by the largest value again.
     _ = view.handle(.order(.users), lines: 24)
     #expect(!view.reverse)
     for _ in 0..<100 { _ = view.handle(.slower, lines: 24) }
@@ -179,7 +179,7 @@ extension Asked<TopReadings> {
     }
   }
 
-  @Test func troubleIsSaidAndTheFiguresStay() {
+  @Test func aFailureIsShownAndTheFiguresStay() {
     var view = view(2)
     view.trouble = "podd is not reachable: \u{1B}[2J"
     let screen = view.screen(style())
@@ -189,7 +189,7 @@ extension Asked<TopReadings> {
 
   @Test func aRowHasItsFigures() {
     var view = TopView()
-    let readings = Asked(TopReadings())
+    let readings = Box(TopReadings())
     _ = readings.rows([usage("pod-001")])
     view.rows = readings.rows([
       usage("pod-001", memory: 48 << 20, cpu: 125_000, at: 2_000_000, restarts: 3, pressure: 1250)
@@ -228,7 +228,7 @@ extension Asked<TopReadings> {
     }
   }
 
-  @Test func rightUsageIsTaken() throws {
+  @Test func validUsageIsAccepted() throws {
     for arguments in [
       ["top"], ["top", "-b", "-n", "3", "-d", "1.5"], ["top", "--order", "cpu", "--reverse", "--json"],
     ] {

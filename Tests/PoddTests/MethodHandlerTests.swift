@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Testing
 
 @testable import PoddCore
@@ -9,6 +10,13 @@ struct MethodHandlerTests {
     let handler = MethodHandler.handler(of: method)
     #expect(handler.input == method.input)
     #expect(handler.output == method.output)
+  }
+
+  @Test func aUsersNameIsParsedOnceAndInLowerCase() throws {
+    #expect(try ManagerMethods.userName("Alice@Example.com").text == "alice@example.com")
+    let refusal = #expect(throws: Refusal.self) { try ManagerMethods.userName("../x") }
+    #expect(refusal?.error == .invalidUser)
+    #expect(refusal?.message == "the user name starts with '.'; it must not start with '.' or '-'")
   }
 
   @Test func aRolloutsModeIsOneOfThree() throws {

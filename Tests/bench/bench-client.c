@@ -1,16 +1,16 @@
-/* The stopwatch of `make bench`, and its strictest yardstick: a minimal D-Bus client that starts the same
+/* Takes the times of `make bench`. It also is the strictest comparison: a minimal D-Bus client that starts the same
  * scopes as podd, with the same properties, around `sleep`. Tests/machine/bench runs it in the machine.
  *
- *   bench-client single ROUNDS POD           one scope, one pod, one scope … each alone
+ *   bench-client single ROUNDS POD           one scope and one pod in turn, each alone
  *   bench-client batch ROUNDS COUNT FLIGHT   COUNT scopes, FLIGHT of them at a time, and pods 1 … COUNT
  *   bench-client command ROUNDS NAME UNDO COMMAND…  from a command's start until the program NAME runs;
- *                                            the shell command UNDO comes before each, and after
- *   bench-client compare ROUNDS COMMAND… -- COMMAND…  two commands by turns, from start to exit
- *   bench-client scope                       one scope, until standard input ends: to look at it
+ *                                            the shell command UNDO runs before each round and at the end
+ *   bench-client compare ROUNDS COMMAND… -- COMMAND…  two commands in turn, from start to exit
+ *   bench-client scope                       one scope until standard input ends, for inspection
  *
- * Writes one JSON object of arrays, milliseconds, to standard output. That a program runs is the kernel's
- * own word: the time stamp of its execve(2) from the process connector (linux/cn_proc.h), which waits in the
- * socket until the measurement is over. */
+ * Writes one JSON object of arrays, milliseconds, to standard output. The start of a program is the kernel's time
+ * stamp of its execve(2) from the process connector (linux/cn_proc.h); the events stay in the socket until the
+ * measurement is over. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,14 +46,14 @@ static int checked(int result, const char *what) {
   return result;
 }
 
-/* CLOCK_MONOTONIC, nanoseconds: the clock of the process connector too (ktime_get_ns). */
+/* CLOCK_MONOTONIC, nanoseconds, which is also the clock of the process connector (ktime_get_ns). */
 static uint64_t now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-/* What the previous start and stop left to do must not be counted for the next. */
+/* Waits, so that work left over from the previous start and stop does not count for the next. */
 static void settle(void) {
   const struct timespec pause = {0, SETTLE_MS * 1000000L};
   nanosleep(&pause, NULL);
@@ -117,7 +117,7 @@ static void watch_programs(void) {
     die("process connector", errno);
 }
 
-/* Takes in what has happened since the last call. */
+/* Reads the events since the last call. */
 static void read_programs(void) {
   char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
   ssize_t n;
@@ -141,7 +141,7 @@ static void read_programs(void) {
     die("process connector", errno);
 }
 
-/* It may have become another program since the events were read. */
+/* Reads the events again, because the process may have executed another program since. */
 static uint64_t last_program_of(pid_t pid) {
   read_programs();
   for (size_t i = programs_count; i-- > 0;)
@@ -159,7 +159,7 @@ static void forget_programs(void) {
 /* The bus */
 
 static sd_bus *bus;
-/* Jobs that ended, whoever asks for them later; the signal may come before the reply (systemd). */
+/* Jobs that have ended. They are kept because systemd may send the signal before the reply with the job's path. */
 static struct {
   char path[64];
   bool done;
@@ -211,7 +211,7 @@ static sd_bus_message *manager_call(const char *member) {
   return call;
 }
 
-/* The yardstick: one scope around `sleep` */
+/* The comparison: one scope around `sleep` */
 
 struct scope {
   char unit[64];
@@ -266,8 +266,8 @@ static int scope_replied(sd_bus_message *reply, void *data, sd_bus_error *error)
   return 0;
 }
 
-/* The list and the values of Sources/podd/Core/Systemd1/ScopeProperties.swift for a pod of tier free with the workload
- * podserve; Tests/machine/bench compares the two units' properties as systemd tells them. */
+/* The properties of Sources/podd/Core/Systemd1/ScopeProperties.swift for a pod of tier free with the workload podserve;
+ * Tests/machine/bench compares the properties of the two units as systemd reports them. */
 static void begin_scope(struct scope *scope, unsigned number) {
   static const uint8_t zero[16], front[4] = {127, 76, 255, 254};
   char *const sleep[] = {"sleep", "infinity", NULL};
@@ -321,7 +321,7 @@ static void end_scope(struct scope *scope) {
   sd_bus_message_unref(call);
   sd_bus_message_unref(reply);
   waitpid(scope->pid, NULL, 0);
-  /* The reference of AddRef; PID 1 forgets the unit with it. */
+  /* Drops the reference of AddRef; PID 1 then unloads the unit. */
   call = manager_call("UnrefUnit");
   checked(sd_bus_message_append(call, "s", scope->unit), "UnrefUnit");
   checked(sd_bus_call(bus, call, 0, &error, NULL), "UnrefUnit");
@@ -347,7 +347,7 @@ static int pod_answered(sd_bus_message *reply, void *data, sd_bus_error *error) 
   return 0;
 }
 
-/* Calls StartPod or StopPod; the answer comes when the pod is ready, or gone. */
+/* Calls StartPod or StopPod; the reply comes when the pod is ready or has ended. */
 static void call_podd(const char *member, struct pod *pod) {
   sd_bus_message *call;
 
@@ -363,7 +363,7 @@ static void all_answered(struct pod *pods, size_t count) {
   for (size_t i = 0; i < count; i++)
     while (!pods[i].answered)
       turn();
-  /* podd's jobs, which nobody here asks for. */
+  /* Forgets podd's jobs, which are not used here. */
   jobs_count = 0;
 }
 
@@ -383,7 +383,7 @@ static uint64_t program_of(const char *pod) {
   return last_program_of(atoi(text));
 }
 
-/* What is measured */
+/* The measurements */
 
 static void single(unsigned rounds, const char *name) {
   static struct series all[] = {{.name = "scope"}, {.name = "pod_program"}, {.name = "pod_ready"}};
@@ -456,7 +456,7 @@ static void batch(unsigned rounds, unsigned count, unsigned flight) {
   print(all, 2);
 }
 
-/* Reads what comes until the command has ended. */
+/* Runs a command and reads its output until it has ended. */
 static void run(char *const *arguments, uint64_t *begun, uint64_t *ended) {
   char buffer[65536];
   int pipes[2], status;
@@ -477,7 +477,7 @@ static void run(char *const *arguments, uint64_t *begun, uint64_t *ended) {
   }
 }
 
-/* The last execve of a process that is called NAME now; 0 when there is none yet. */
+/* The last execve of a process whose name is NAME now; 0 if there is none yet. */
 static uint64_t program_called(const char *name) {
   read_programs();
   for (size_t i = programs_count; i-- > 0;) {
@@ -515,12 +515,12 @@ static void command(unsigned rounds, const char *name, char *undone, char *const
       if (now() - begun > 120000000000)
         die(name, ETIMEDOUT);
     }
-    /* A process has its new name before the event of its execve is out. */
+    /* A process has its new name before the kernel sends the event of its execve. */
     nanosleep(&pause, NULL);
     ran = program_called(name);
     add(&all[0], begun, ran);
   }
-  /* systemd-run --scope has become the program itself and ends with it; podman run -d has returned. */
+  /* systemd-run --scope has executed the program and ends with it; podman run -d has returned. */
   spawn(undo, -1);
   while (waitpid(-1, NULL, 0) > 0)
     ;

@@ -1,5 +1,5 @@
-/* stamp FILE: appends "PID MICROSECONDS" (CLOCK_MONOTONIC) as the first thing that it does, says READY=1, and waits.
- * With it, a restart is timed from the kill to the next program's first instruction. */
+/* stamp FILE: first appends "PID MICROSECONDS" (CLOCK_MONOTONIC) to FILE, then sends READY=1 and waits. It serves to
+ * measure a restart from the kill to the first instructions of the next program. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // sources: Sources/Cgroup/{CgroupFiles,CgroupError}.swift
 
-/// Any text through every parser of cgroup files. Beside not crashing: an error is one short printable
-/// line, and the two ways to read a flat keyed file agree.
+/// Passes any text to every parser of cgroup files. Nothing may crash, an error must be one short printable line, and
+/// the two ways to read a flat keyed file must agree.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzCgroup(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let text = String(decoding: UnsafeBufferPointer(start: data, count: size), as: UTF8.self)
@@ -17,7 +17,7 @@ public func fuzzCgroup(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   do throws(CgroupError) { _ = try CgroupFiles.cpuMax(text, path: "f") } catch { check(error) }
   do throws(CgroupError) {
     for (key, value) in try CgroupFiles.flatKeyed(text, path: "f") {
-      // One space and one line of that name, as the kernel writes it.
+      // Only lines as the kernel writes them: one space, and one line per key.
       let lines = text.split(separator: "\n").filter {
         $0.split(separator: " ").first.map(String.init) == key
       }

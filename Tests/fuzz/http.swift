@@ -1,6 +1,6 @@
 // sources: Sources/HTTPWire/*.swift
 
-/// A connection's bytes, whole and cut in two: the same requests, bodies and errors come out.
+/// Parses the bytes of a connection as a whole and cut in two: requests, bodies and errors must be the same.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTP(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = Array(UnsafeBufferPointer(start: data, count: size))

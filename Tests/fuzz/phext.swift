@@ -1,7 +1,7 @@
 // sources: Sources/podserve/Core/Documents/{Coordinate,PhextBreak,StorageError,ScrollReader,DocumentEdit,TableOfContents,TextCheck}.swift Sources/podserve/Core/Program/{JSONValue,UserTable}.swift
 
-/// A document and an edit: the scroll is what the edit says, every other scroll is what it was. The same
-/// bytes as a users file, a coordinate and a text: read or refused, never a crash.
+/// Applies an edit to a document: the edited scroll must have the new text, and all other scrolls must be unchanged.
+/// The same bytes are also parsed as a users file, a coordinate and a text, which must not crash.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPhext(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = Array(UnsafeBufferPointer(start: data, count: size))

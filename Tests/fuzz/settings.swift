@@ -1,29 +1,28 @@
-// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift
+// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift Sources/PodModel/Memory/Shortage*.swift Sources/PodModel/Memory/Leaks/LeakAction.swift Sources/PodModel/Formats/Padding.swift
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 
-/// Reads the input as each kind of settings file. A NUL-separated input is a main file and its drop-ins.
-/// Beside not crashing: whatever is accepted keeps the promises that podd relies on, and whatever is
-/// refused is refused in one printable line.
+/// Parses the input as each kind of settings file; NULs separate the main file and its drop-ins. Nothing may crash,
+/// accepted settings must have the properties on which podd relies, and each mistake must be one printable line.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzSettings(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = Array(UnsafeBufferPointer(start: data, count: size))
   let fragments = input.split(separator: 0, maxSplits: 3, omittingEmptySubsequences: false).enumerated().map {
     SettingsFragment(path: "fragment-\($0)", contents: Array($1))
   }
-  do throws(SettingsError) {
-    let tier = try TierFile.parse(name: "fuzz", fragments: fragments, physicalMemory: 8 << 30)
+  do throws(SettingsErrors) {
+    let tier = try TierFile.check(name: "fuzz", fragments: fragments, physicalMemory: 8 << 30).get()
     precondition((1...1000).contains(tier.usersPerPod))
     precondition(tier.memoryMax != 0 && (tier.memoryHigh ?? 0) <= (tier.memoryMax ?? .max))
   } catch {
     check(error)
   }
-  do throws(SettingsError) {
-    check(try WorkloadFile.parse(name: "fuzz", fragments: fragments))
+  do throws(SettingsErrors) {
+    check(try WorkloadFile.check(name: "fuzz", fragments: fragments).get())
   } catch {
     check(error)
   }
-  do throws(SettingsError) {
-    let settings = try PoddSettings.parse(fragments)
+  do throws(SettingsErrors) {
+    let settings = try PoddSettings.check(fragments).get()
     precondition((1...64).contains(settings.launchesMax) && settings.portRange.lowerBound >= 1024)
     precondition(settings.restartUSec <= settings.restartMaxDelayUSec)
   } catch {
@@ -51,8 +50,12 @@ private func check(_ workload: Workload) {
   }
 }
 
-private func check(_ error: SettingsError) {
-  let text = error.description
+private func check(_ errors: SettingsErrors) {
+  precondition(errors.all.first == errors.first && errors.all.count <= SettingsErrors.limit)
+  for text in errors.all.map(\.description) + [errors.description] { check(text) }
+}
+
+private func check(_ text: String) {
   precondition(text.utf8.count < 2000)
   precondition(!text.utf8.contains { $0 < 0x20 || $0 == 0x7F })
 }

@@ -1,6 +1,6 @@
 // sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason,Thresholds},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift
 
-/// Whatever is accepted is fed to the detector, which must not trap; whatever is refused is refused in one printable line.
+/// Passes accepted samples to the leak detector, which must not trap; an error must be one printable line.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzTrace(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = UnsafeBufferPointer(start: data, count: size)

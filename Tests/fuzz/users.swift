@@ -1,7 +1,6 @@
 // sources: Sources/PodModel/UserName.swift
 
-/// Whatever is accepted is a safe file name that reads back as itself; whatever is refused is refused in
-/// one short printable line.
+/// An accepted name must be a safe file name that parses to itself; an error must be one short printable line.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzUsers(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = UnsafeBufferPointer(start: data, count: size)

@@ -1,4 +1,4 @@
-"""Does with pod-launch what podd does: descriptors, plan, release, and the journal's end of the stream."""
+"""Runs pod-launch as podd does: with descriptors, a plan and a release. Stands in for journald, too."""
 
 import ctypes
 import os
@@ -53,7 +53,7 @@ def encode(operations):
 
 
 class Journal:
-    """Stands in for journald at its stream socket."""
+    """Listens on journald's stream socket in its place."""
 
     def __enter__(self):
         os.makedirs(os.path.dirname(JOURNAL), exist_ok=True)
@@ -69,7 +69,7 @@ class Journal:
         os.unlink(JOURNAL)
 
     def stream(self):
-        """The next stream's header lines and what the program wrote, once all its writers are gone."""
+        """The header lines and the content of the next stream, after all of its writers have closed it."""
         connection, _ = self.socket.accept()
         with connection, connection.makefile("rb") as reader:
             header = [reader.readline().decode().rstrip("\n") for _ in range(7)]
@@ -82,7 +82,7 @@ class Journal:
 
 
 class Launch:
-    """One pod-launch process with podd's end of its control socket."""
+    """A pod-launch process, and podd's end of its control socket."""
 
     def __init__(self, listeners=(), keep=()):
         self.control, theirs = socket.socketpair()
@@ -95,11 +95,11 @@ class Launch:
             for i, fd in enumerate(high):
                 os.dup2(fd, i)
             os.closerange(len(high), 200)
-            # What podd's event loop blocks and ignores, and its groups, must not reach the program.
+            # The program must not inherit podd's groups, nor the signals that podd's event loop blocks and ignores.
             os.setgroups([4, 24])
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            # As glibc's posix_spawn leaves its own two signals in the child; its sigaction would refuse.
+            # glibc's posix_spawn leaves its own two signals ignored in the child; its sigaction(2) refuses them.
             ignore = (ctypes.c_ulong * 4)(1)
             for number in (32, 33):
                 LIBC.syscall(RT_SIGACTION, number, ignore, None, 8)
@@ -112,14 +112,14 @@ class Launch:
         try:
             self.control.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # It gave up early, and its report is still there to be read.
+            pass  # pod-launch failed early, and its report can still be read.
         return self
 
     def release(self):
         return self.send(b"G")
 
     def report(self):
-        """What came on the control socket until it closed: empty when the program runs."""
+        """Everything that came from the control socket until it was closed; empty if the program runs."""
         text = b""
         try:
             while chunk := self.control.recv(4096):
@@ -134,14 +134,14 @@ class Launch:
 
 
 def outcome(operations, **options):
-    """Report and exit status of a launch that is released at once."""
+    """The report and the exit status of a launch that is released at once."""
     launch = Launch(**options).send(encode(operations)).release()
     report = launch.report()
     return report, launch.wait()
 
 
 def output(*program, extra=(), listeners=(), keep=(), **options):
-    """What the program wrote, run in a whole pod."""
+    """The output of a program that runs in a complete pod."""
     with Journal() as journal:
         launch = Launch(listeners, keep).send(encode(plan(*program, extra=extra, **options))).release()
         report = launch.report()

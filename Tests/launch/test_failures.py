@@ -1,4 +1,4 @@
-"""Each failure is told as `STAGE ERRNO-NAME`, status 254."""
+"""Each failure is reported as `STAGE ERRNO-NAME` with status 254."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ class Plans(unittest.TestCase):
         launch = Launch().send(data)
         self.assertEqual((launch.report(), launch.wait()), failure(text))
 
-    def test_what_is_no_plan(self):
+    def test_malformed_plans(self):
         good = encode(plan("/bin/true"))
         self.assertRefused(struct.pack("<I", 0))
         self.assertRefused(struct.pack("<I", (1 << 20) + 1), "plan E2BIG")
@@ -96,7 +96,7 @@ class Plans(unittest.TestCase):
             with self.subTest(extra):
                 self.assertRefused(encode(plan("/bin/true", extra=[extra])))
 
-    def test_what_must_not_be_missing(self):
+    def test_missing_operations(self):
         for name in ("cgroup", "ident", "uid", "arg"):
             with self.subTest(name):
                 self.assertRefused(encode(plan("/bin/true", without=[name])))
@@ -150,7 +150,7 @@ class Podd(unittest.TestCase):
 
 
 class Cgroups(unittest.TestCase):
-    """In a cgroup of its own, entered while pod-launch waits, as systemd does it."""
+    """pod-launch in its own cgroup, into which it is moved while it waits, as systemd does."""
 
     def setUp(self):
         with open("/proc/self/mounts") as mounts:

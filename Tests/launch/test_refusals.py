@@ -1,4 +1,4 @@
-"""What the program may not do, beyond what its uid forbids."""
+"""Operations that are refused to the program in addition to those that its uid forbids."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-"""What the program sees: files, mounts, identity, descriptors."""
+"""The program's view of the host: files, mounts, identity, descriptors."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ def shell(script, **options):
 
 
 class TheFilesystem(unittest.TestCase):
-    def test_the_root_holds_what_the_plan_names_and_nothing_else(self):
+    def test_the_root_has_only_the_names_in_the_plan(self):
         names = set(shell("ls -A /").split())
         self.assertEqual(names - {"bin", "sbin", "lib", "lib32", "lib64"},
                          {"usr", "etc", "dev", "proc", "sys", "tmp", "run"})
@@ -59,7 +59,7 @@ class TheFilesystem(unittest.TestCase):
         text = shell(f"cd /run/userdb && stat -c '%n %u %a' pod-001.user && cat {UID}.user")
         self.assertEqual(text, 'pod-001.user 0 644\n{"userName":"pod-001"}')
 
-    def test_binds_are_what_their_flags_say(self):
+    def test_binds_follow_their_flags(self):
         with tempfile.TemporaryDirectory() as host:
             os.chmod(host, 0o777)
             with open(host + "/program", "w") as file:
@@ -106,7 +106,7 @@ class TheProcess(unittest.TestCase):
                 self.assertNotEqual(shell(f"readlink /proc/self/ns/{name}").strip(),
                                     os.readlink(f"/proc/self/ns/{name}"))
 
-    def test_signals_limits_and_umask_are_a_services(self):
+    def test_signals_limits_and_umask_are_those_of_a_service(self):
         text = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n -H; ulimit -n -S; umask;"
                      " cat /proc/self/oom_score_adj; cut -d' ' -f5,6 /proc/$$/stat; echo $$")
         lines = text.split("\n")
@@ -134,7 +134,7 @@ class TheProcess(unittest.TestCase):
             ports = f"{one.getsockname()[1]} {two.getsockname()[1]}"
             self.assertEqual(text, f"2 one:two True\n{ports}\n3\n")
 
-    def test_no_other_descriptor_comes_along(self):
+    def test_no_other_descriptor_is_inherited(self):
         with open("/etc/hostname") as extra:
             text = output("/bin/ls", "/proc/self/fd", keep=[extra.fileno()])
         self.assertEqual(text.split(), ["0", "1", "2", "3"])  # 3 is what ls opened.

@@ -1,10 +1,10 @@
-"""Pods whose program runs what an attacker sends (files/attacker.py), for the cases about isolation.
+"""Pods whose program runs code that an attacker sends (files/attacker.py), for the cases about isolation.
 
     pods = attackers(machine, "alice", "bob")
     pods["alice"].run("print(1 + 1)")
 
-The same Python runs on the host with `on_host`, for the control that every attack needs: would it succeed
-where nothing protects against it?
+`on_host` runs the same Python code on the host. Every attack needs this control: it must succeed where nothing protects
+against it.
 """
 
 import json
@@ -16,13 +16,13 @@ from podctl_testing import podctl
 
 PROGRAM = "/usr/local/lib/podctl-test/attacker.py"
 
-#: What every piece of attacking code may use.
+#: Functions that all attacking code may use.
 PRELUDE = '''
 import ctypes, errno, json, os, resource, signal, socket, stat, struct, subprocess, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 
 def outcome(attack, *arguments):
-    """What came of an attempt: "done", or the name of the error."""
+    """The result of an attempt: "done", or the name of the error."""
     try:
         attack(*arguments)
         return "done"
@@ -32,7 +32,7 @@ def outcome(attack, *arguments):
         return errno.errorcode.get(error.errno, str(error))
 
 def call(name, *arguments):
-    """A C function of libc that must not return -1."""
+    """Calls a function of libc; -1 raises an error."""
     ctypes.set_errno(0)
     result = getattr(libc, name)(*arguments)
     if result == -1:
@@ -53,13 +53,13 @@ class Attacker(NamedTuple):
     unit: str
 
     def start(self, code, seconds=120):
-        """Begins an attack; the job's output is what it answers."""
+        """Starts an attack; the job's output is the attack's answer."""
         return self.machine.start(
             f"curl -sS --fail-with-body -m {seconds} --interface {self.front} --data-binary @- "
             f"http://{self.address}:{self.port}/", input=PRELUDE + code)
 
     def run(self, code, seconds=120):
-        """What CODE answers (the value given to `answer`), run as this pod."""
+        """Runs CODE in this pod and returns the value that it passes to `answer`."""
         status, output, errors = self.start(code, seconds).wait(seconds + 30)
         assert status == 0, f"{self.pod}: the attack itself failed ({status}): {output}{errors}"
         return json.loads(output)
@@ -79,12 +79,12 @@ class Attacker(NamedTuple):
 
 
 def on_host(machine, code, user="root", program="python3 -"):
-    """The same code as a program of the host."""
+    """Runs the same code as a program of the host."""
     return json.loads(machine.succeed(program, input=PRELUDE + code, user=user))
 
 
 def attackers(machine, *users, listen="socket", tier="", workload=""):
-    """One attacker's pod for each of USERS. `tier` and `workload` are further lines of the two files."""
+    """Creates one attacker's pod for each of USERS. `tier` and `workload` are further lines of the two files."""
     program = pathlib.Path(__file__).resolve().parent / "files" / "attacker.py"
     machine.put(PROGRAM, program.read_text(), mode=0o755)
     name = f"attack{listen}"
@@ -103,7 +103,7 @@ def attackers(machine, *users, listen="socket", tier="", workload=""):
 
 
 def requests_during(machine, pod, job, timeout=120):
-    """Asks POD again and again while JOB runs: how many requests were answered; none may fail."""
+    """Sends requests to POD while JOB runs, and returns how many were answered; none may fail."""
     answered = 0
     deadline = time.monotonic() + timeout
     while job.running and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Requests to pods while something is done to them (files/load), for the cases about supervision.
+"""Requests to pods while the pods are restarted or disturbed (files/load), for the cases about supervision.
 
     with Load(machine, targets(machine, places)) as load:
         machine.succeed("podctl restart pod-001")
@@ -15,7 +15,7 @@ from podctl_testing import expect, token, wait_until
 
 FILES = pathlib.Path(__file__).resolve().parent / "files"
 
-#: Where pods see the programs of `files`; /payload they do not see.
+#: Where pods see the programs of `files`; they do not see /payload.
 PROGRAMS = "/usr/local/lib/podctl-test"
 
 
@@ -26,14 +26,14 @@ def put_programs(machine, *names):
 
 
 def tier(machine, name, workload, **keys):
-    """A tier with one user a pod."""
+    """Writes a tier with one user per pod."""
     text = "[Tier]\n" + "".join(f"{key}={value}\n" for key, value in ({
         "Workload": workload, "UsersPerPod": 1, "MemoryMax": "192M", "CPUQuota": "200%", "TasksMax": 640} | keys).items())
     machine.put(f"/etc/podctl/tiers/{name}.conf", text)
 
 
 def workload(machine, name, text, program="misbehaving"):
-    """A workload that runs a program of files/, and a tier of the same name."""
+    """Writes a workload that runs a program of files/, and a tier of the same name."""
     put_programs(machine, program)
     machine.put(f"/etc/podctl/workloads/{name}.conf",
                 f"[Workload]\nExecStart=/usr/bin/python3 -ES {PROGRAMS}/{program}\nTimeoutStopSec=3s\n{text}")
@@ -41,20 +41,20 @@ def workload(machine, name, text, program="misbehaving"):
 
 
 def invariants_hold(machine):
-    """`podctl doctor --invariants` has nothing to say."""
+    """Expects that `podctl doctor --invariants` reports nothing."""
     result = machine.run("podctl doctor --invariants", timeout=60)
     expect((result.status, result.stdout, result.stderr), (0, "", ""), "podctl doctor --invariants")
 
 
 def targets(machine, places, path=None, tokens=True):
-    """What files/load reads: PLACES are answers of `podctl --json provision`."""
+    """The input of files/load for PLACES, which are replies of `podctl --json provision`."""
     return [{
         **{key: place[key] for key in ("pod", "address", "port", "front_address")}, "path": path,
         "token": token(machine, place["user"]) if tokens else None} for place in places]
 
 
 class Load:
-    """Connections kept on pods; ends with the `with` block, and then `figures` are the last."""
+    """Keeps connections to pods busy until the `with` block ends; after that, `figures` returns the final ones."""
 
     STATE = "/run/load.json"
 
@@ -84,7 +84,7 @@ class Load:
             self.last = self.read()
 
     def figures(self):
-        """What it has counted so far."""
+        """The current counts."""
         if self.last is not None:
             return self.last
         assert self.job.running, f"the load generator ended: {self.job.stderr}"
@@ -94,7 +94,7 @@ class Load:
         return json.loads(self.machine.run(f"cat {self.state}").stdout or "null")
 
     def goes_on(self, answers=3, timeout=120):
-        """Waits until each target has answered a few more requests, or failed some."""
+        """Waits until each target has answered or failed a few more requests."""
         before = self.figures()
 
         def asked(pod, figures):
@@ -109,17 +109,17 @@ class Load:
         wait_until(went_on, timeout, 0.5, what=f"{answers} more answers from each of {len(self.aimed_at)} pods")
 
     def window(self):
-        """Begins a new window of figures; returns its number."""
+        """Starts a new window of figures; returns its number."""
         count = len(self.figures()["windows"])
         self.job.signal(signal.SIGUSR1)
         wait_until(lambda: len(self.figures()["windows"]) > count, 30, what="a new window of figures")
         return count
 
     def lost_nothing(self):
-        """Not one request failed, and none had to be repeated."""
+        """Expects that no request failed and none had to be repeated."""
         figures = self.figures()
-        told = [f"{each['kind']} {each['connection']} {each['target']} at {each['at']:.3f}"
+        lost = [f"{each['kind']} {each['connection']} {each['target']} at {each['at']:.3f}"
                 for each in figures["failures"][:10] + figures["stale"][:10]]
-        assert not told, (f"of {figures['requests']} requests {figures['failed']} failed and "
-                          f"{len(figures['stale'])} were stale: {told}")
+        assert not lost, (f"of {figures['requests']} requests {figures['failed']} failed and "
+                          f"{len(figures['stale'])} were stale: {lost}")
         return figures

@@ -1,6 +1,6 @@
-"""What the cases under cases/ are written with.
+"""Helpers for the cases under cases/.
 
-A case is a function whose name is a sentence, and which takes a booted Machine of its own:
+A case is a function whose name is a sentence. It gets its own booted Machine:
 
     @case()
     def a_second_provision_changes_nothing(machine): ...
@@ -8,7 +8,7 @@ A case is a function whose name is a sentence, and which takes a booted Machine 
     @case(memory=1024)
     def a_hog_makes_idle_pods_go_first(machine): ...
 
-A case fails by raising: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
+A case fails by raising an error: `assert`, `machine.succeed`, `wait_until` and `expect` all say what was wrong.
 """
 
 import json
@@ -18,7 +18,7 @@ import threading
 import time
 from typing import Callable, NamedTuple
 
-#: The units whose journal a failing case shows, unless it names its own.
+#: The units whose journal is shown when a case fails, unless the case names others.
 UNITS = ("podd.service", "pod-*.scope", "pods.slice", "podctl-firewall.service")
 
 
@@ -42,11 +42,11 @@ WAITED = threading.local()
 def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
     """Declares a case.
 
-    Its machine is its own, and has just booted; it was restored from one that was saved then, or, with `options`, which go
-    to the machine (memory=MiB, cpus=N, append="kernel parameters"), it was really booted. `package`: podctl is installed
-    when it starts. `suites`: where it runs. `once`: the one of them where it runs unless it is asked for by --only; what
-    takes minutes or depends on neither kernel nor systemd, and was seen on both, is enough on one of them in each run.
-    `units`: whose journal to show when it fails."""
+    Each case has its own machine, which is restored from the state that was saved after a boot. With `options` of the
+    machine (memory=MiB, cpus=N, append="kernel parameters") it is really booted. `package`: podctl is installed.
+    `suites`: the Debian releases on which the case runs. `once`: the only one of them on which it runs without --only;
+    this suffices for cases that take minutes or depend on neither kernel nor systemd, and have passed on both. `units`:
+    the units whose journal is shown when the case fails."""
 
     def declare(function):
         name = function.__name__.replace("_", " ")
@@ -57,9 +57,9 @@ def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
 
 
 def wait_until(condition, timeout=30, interval=None, what=""):
-    """Asks again and again until CONDITION answers with something true, and returns that. After TIMEOUT seconds: a
-    TimeoutError that names WHAT was awaited and the last answer. Unless INTERVAL says otherwise, pauses grow to a tenth
-    of what was waited, at most to a second: an answer costs an emulated machine as much as a pause at first."""
+    """Calls CONDITION until it returns something true, and returns that. After TIMEOUT seconds raises a TimeoutError that
+    names WHAT was awaited and the last answer. Without INTERVAL, a pause is a tenth of the time waited, from 0.2 s to 1 s,
+    because each call costs an emulated machine much time."""
     started = time.monotonic()
     try:
         while True:
@@ -82,33 +82,33 @@ def expect(actual, wanted, what=""):
 
 
 def podctl(machine, arguments, **options):
-    """`podctl --json ARGUMENTS`, decoded. A failure raises with what it printed."""
+    """The decoded output of `podctl --json ARGUMENTS`. A failure raises an error with the output."""
     return json.loads(machine.succeed(f"podctl --json {arguments}", **options))
 
 
 def pods(machine):
-    """The pods as `podctl --json pods` tells them, by name."""
+    """The rows of `podctl --json pods`, by the pod's name."""
     return {pod["pod"]: pod for pod in podctl(machine, "pods")}
 
 
 def recorded(machine, query):
-    """What podd's database answers to QUERY, as rows by column; a copy is asked, so that nobody is disturbed."""
-    told = machine.succeed(
+    """The rows of podd's database for QUERY, by column. The query uses a copy, so that it does not disturb podd."""
+    rows = machine.succeed(
         "rm -rf /run/recorded && mkdir -m 700 /run/recorded && cp /var/lib/podctl/podctl.db* /run/recorded && "
         f"sqlite3 -json /run/recorded/podctl.db {shlex.quote(query)}")
-    return json.loads(told or "[]")
+    return json.loads(rows or "[]")
 
 
 def token(machine, user):
-    """The bearer token that podd gave to USER's pod for them, read from the pod's users file as root."""
+    """USER's bearer token, read as root from the users file of the user's pod."""
     placed = {each["user"]: each for each in podctl(machine, "users")}[user]
     listed = json.loads(machine.get(f"/run/podctl/pods/{placed['pod']}/users"))
     return {each["user"]: each["token"] for each in listed["users"]}[user]
 
 
 def refused(machine, command, status, *words, **options):
-    """COMMAND fails as the contract wants it: with STATUS, nothing on standard output, and one line on
-    standard error, which has all of WORDS in it. Returns the line."""
+    """Expects that COMMAND fails as podctl(1) describes: with STATUS, nothing on standard output, and one line on
+    standard error, which contains all of WORDS. Returns the line."""
     result = machine.run(command, **options)
     expect(result.status, status, f"exit status of {command} ({result.stderr.strip()})")
     expect(result.stdout, "", f"standard output of {command}")
@@ -119,11 +119,11 @@ def refused(machine, command, status, *words, **options):
 
 
 def placement(machine):
-    """Everything that a call which failed must have left alone: who is placed where, which pods run with
-    which main process, whose data there is, and what each pod was told about its users."""
-    # Sizes are left out of an answer that would take too long.
+    """Everything that a failed call must not change: the placements, the running pods with their main processes, the
+    data directories, and the users file of each pod."""
+    # podd leaves sizes out of a reply that would take too long.
     volatile = {"memory_current", "memory_anon", "data_bytes"}
-    tables, scopes, data, told = machine.succeed("""
+    tables, scopes, data, users_files = machine.succeed("""
         rm -rf /tmp/placement && mkdir -m 700 /tmp/placement && cp /var/lib/podctl/podctl.db* /tmp/placement
         sqlite3 /tmp/placement/podctl.db "SELECT * FROM user ORDER BY name; SELECT * FROM pod ORDER BY number"
         echo ----
@@ -134,15 +134,15 @@ def placement(machine):
         cd /run/podctl/pods 2> /dev/null && sha256sum */users || true
     """).split("----\n")
     return {
-        "tables": tables, "scopes": scopes, "data": data, "told": told,
+        "tables": tables, "scopes": scopes, "data": data, "users_files": users_files,
         **{rows: [{key: row[key] for key in row if key not in volatile} for row in podctl(machine, rows)]
            for rows in ("users", "pods")},
     }
 
 
 def curl(machine, pod, path, *options, user_token=None, source=None, timeout=60):
-    """Asks POD (anything with address, front_address and port) over HTTP as the front door does: from the
-    pod's front address, or from SOURCE. Returns (status, body); status 0: no answer."""
+    """Sends a request to POD (anything with address, front_address and port) from the pod's front address, or from
+    SOURCE. Returns (status, body); status 0 means no answer."""
     words = ["curl", "-sS", "--max-time", str(timeout), "-w", "\n%{http_code}",
              "--interface", source or pod["front_address"], *options]
     if user_token:
@@ -153,33 +153,33 @@ def curl(machine, pod, path, *options, user_token=None, source=None, timeout=60)
 
 
 def evidence(generation):
-    """What is known of an end, of one of the "generations" that podctl status shows."""
+    """The evidence of one of the "generations" that podctl status shows."""
     found = generation["evidence"]
     return found if isinstance(found, dict) else json.loads(found)
 
 
 def cgroup(machine, unit, file):
-    """One file of UNIT's cgroup, e.g. memory.max, stripped; the unit's slice is looked up."""
+    """The stripped content of a file of UNIT's cgroup, e.g. memory.max."""
     return machine.succeed(
         f'cat "/sys/fs/cgroup$(systemctl show -P ControlGroup {unit})/{file}"').strip()
 
 
 def unit(machine, name, *properties):
-    """Properties of a unit as systemd tells them."""
+    """Properties of a unit, as systemd reports them."""
     shown = machine.succeed(f"systemctl show -p {','.join(properties)} {name}")
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
 def install(machine, *packages):
-    """Plain `apt install` from the signed repository that the machine carries."""
+    """Installs packages with apt from the signed repository in the machine."""
     machine.succeed(
         "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install "
         + " ".join(packages or ("podctl",)), timeout=300)
 
 
 def use_repository(machine, name="repo"):
-    """Points apt at /payload/NAME: `repo` holds the package under test, `next` the same as a newer
-    version, for upgrades."""
+    """Makes apt use /payload/NAME: `repo` has the package under test, `next` the same package with a newer version, for
+    upgrades."""
     machine.put("/etc/apt/sources.list.d/podctl.sources", f"""\
 Types: deb
 URIs: file:/payload/{name}
@@ -190,20 +190,19 @@ Signed-By: /payload/{name}/podctl-archive-keyring.gpg
     machine.succeed("apt-get -q update", timeout=120)
 
 
-#: What systemd says about a podd that a test killed, for `complaints`.
+#: systemd's messages about a podd that a test has killed, for `complaints`.
 KILLED = (r"code=killed, status=9/KILL", r"Failed with result 'signal'", r"Failed to start podd.service")
 
 
 def moment(machine):
-    """Now, by the machine's clock, for `complaints`. Not a cursor: before systemd 254 journalctl skips the
-    first entry after it when it filters."""
+    """The time of the machine's clock, for `complaints`. Not a cursor, because before systemd 254 journalctl with a
+    filter skips the first entry after the cursor."""
     return machine.succeed("date +%s.%6N").strip()
 
 
 def complaints(machine, since, allowed=()):
-    """What podd, and systemd about podd, said since the moment SINCE at level warning or worse, and every
-    crash of a program of ours, as lines; without those in which one of the regular expressions ALLOWED is
-    found."""
+    """The journal lines of podd, and of systemd about podd, since the moment SINCE with priority warning or worse, and
+    every crash of podctl's programs; without lines that match one of the regular expressions ALLOWED."""
     entries = machine.succeed(
         f"journalctl --sync && journalctl -o json --no-pager --since=@{since} -u podd.service", timeout=120)
     wrong = []
@@ -218,8 +217,8 @@ def complaints(machine, since, allowed=()):
 
 
 def agrees(machine, timeout=90):
-    """Waits until database, systemd and kernel tell the same about every pod and user, and nothing is half
-    done (files/audit-host)."""
+    """Waits until the database, systemd and the kernel agree about every pod and user, and nothing is half done
+    (files/audit-host)."""
     problems = [None]
 
     def none_left():

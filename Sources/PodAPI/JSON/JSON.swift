@@ -1,4 +1,4 @@
-/// A JSON value to be written: keys keep their order, nothing is ever missing (contract, "JSON").
+/// A JSON value to be written. Objects keep the order of their keys (podctl(1), "JSON").
 public indirect enum JSON: Sendable {
   case null
   case bool(Bool)
@@ -9,7 +9,7 @@ public indirect enum JSON: Sendable {
   case array([JSON])
   case object([(key: String, value: JSON)])
 
-  /// The string, or null for nil and for "", which is how D-Bus says "no value".
+  /// The string; null for nil and for "", which stands for "no value" on D-Bus.
   public static func optional(_ text: String?) -> JSON {
     guard let text, !text.isEmpty else { return .null }
     return .string(text)
@@ -33,7 +33,7 @@ public indirect enum JSON: Sendable {
     case .bool(let flag): output += (flag ? "true" : "false").utf8
     case .int(let number): output += String(number).utf8
     case .uint(let number): output += String(number).utf8
-    // JSON has no word for infinity or "not a number".
+    // JSON cannot express infinity and "not a number".
     case .double(let number): output += (number.isFinite ? number.description : "null").utf8
     case .string(let text): Self.write(text, into: &output)
     case .array(let items):

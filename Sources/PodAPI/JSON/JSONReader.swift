@@ -1,13 +1,12 @@
 extension JSON {
-  /// Reads a text that is one value by RFC 8259, nested at most 32 deep; nil for anything else. A lone surrogate
-  /// becomes U+FFFD.
+  /// Parses one value (RFC 8259), nested at most 32 deep; nil for any other text. A lone surrogate becomes U+FFFD.
   public init?(parsing text: String) {
     var reader = JSONReader(bytes: Array(text.utf8))
     guard let value = reader.value(depth: 0), reader.isAtEnd() else { return nil }
     self = value
   }
 
-  /// The value of an object's member; nil where there is none, and in what is no object.
+  /// The value of an object's member; nil if there is none, or if this is not an object.
   public subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key == key }?.value
@@ -96,7 +95,7 @@ private struct JSONReader {
     case UInt8(ascii: "u"):
       guard let unit = codeUnit() else { return false }
       var units = [unit]
-      // What lies beyond U+FFFF comes as two of them.
+      // A character beyond U+FFFF is escaped as two code units.
       if UTF16.isLeadSurrogate(unit), bytes[position...].starts(with: [0x5C, 0x75]) {
         let here = position
         position += 2

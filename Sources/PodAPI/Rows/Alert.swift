@@ -1,7 +1,7 @@
 public import PodModel
 
-/// What a `podctl-alert@KIND.service` is told of an event (podctl-alert(7)): one JSON object, with the keys of
-/// `podctl events --json` where both know a thing.
+/// The description of an event that a `podctl-alert@KIND.service` reads (podctl-alert(7)): one JSON object. Keys that
+/// `podctl events --json` has too have the same names.
 public struct Alert: Sendable {
   public let kind: AlertKind
   /// CLOCK_REALTIME, microseconds.
@@ -17,7 +17,7 @@ public struct Alert: Sendable {
     self.fields = fields
   }
 
-  /// The keys that are always there, null where the event has no such thing; further fields follow them.
+  /// Keys that every alert has, with null for a missing value; further fields follow them.
   private static let always = ["pod", "user", "tier", "generation", "state", "reason", "unit", "message"]
 
   /// The object on one line, with a line end.
@@ -36,7 +36,7 @@ public struct Alert: Sendable {
     return JSON.object(members + rest.map { ($0.key, .optional($0.value)) }).text + "\n"
   }
 
-  /// `POD_REASON` is `reason`; `POD` and `MESSAGE` are themselves.
+  /// `POD_REASON` becomes `reason`, `POD` becomes `pod`.
   private static func key(_ field: String) -> String {
     let prefix = "POD_"
     return (field.hasPrefix(prefix) ? String(field.dropFirst(prefix.count)) : field).lowercased()

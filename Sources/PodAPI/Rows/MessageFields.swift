@@ -1,6 +1,6 @@
 internal import Systemd
 
-// How org.podctl1 says "no value".
+// Values of org.podctl1 that stand for "no value".
 extension Message {
   func enterStructure(_ signature: String) throws(BusError) {
     guard try enterContainer(.structure, signature) else {

@@ -1,7 +1,7 @@
 public import PodModel
 public import Systemd
 
-/// One minute as `GetHistory` gives it (MinuteRow of org.podctl1.xml).
+/// One minute in the reply of `GetHistory` (MinuteRow of org.podctl1.xml).
 extension MemoryMinute: Row {
   public static let signature = "tttttttuttt"
   private static let length: UInt64 = 60_000_000
@@ -11,7 +11,7 @@ extension MemoryMinute: Row {
     UInt64(clamping: minute).multipliedReportingOverflow(by: Self.length).partialValue
   }
 
-  /// The minute in which a point in time lies, CLOCK_REALTIME in microseconds.
+  /// The number of the minute that contains `time`: CLOCK_REALTIME, microseconds.
   public static func number(at time: UInt64) -> Int64 { Int64(time / length) }
 
   public init(reading message: borrowing Message) throws(BusError) {

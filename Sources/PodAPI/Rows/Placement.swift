@@ -1,6 +1,6 @@
 public import Systemd
 
-/// The answer of `Provision`.
+/// The reply of `Provision`.
 public struct Placement: MessageBody, Equatable {
   public static let signature = "ssssssqsb"
 
@@ -55,7 +55,7 @@ public struct Placement: MessageBody, Equatable {
     try message.append(created)
   }
 
-  /// The object of `podctl provision --json` (contract, "JSON").
+  /// The object of `podctl provision --json`.
   public var json: JSON { .object(jsonMembers) }
 
   public var jsonMembers: [(key: String, value: JSON)] {

@@ -1,6 +1,6 @@
 public import Systemd
 
-/// One pod as `ListPods` gives it (PodRow of org.podctl1.xml). Sizes are bytes, nil is "no value".
+/// One pod in the reply of `ListPods` (PodRow of org.podctl1.xml). Sizes are bytes, nil is "no value".
 public struct PodRow: Row, Equatable {
   public static let signature = "ssssussqutttttst"
 
@@ -20,7 +20,7 @@ public struct PodRow: Row, Equatable {
   public var memoryAnon: UInt64?
   public var memoryMax: UInt64?
   public var lastExitReason: String?
-  /// When it entered its state: CLOCK_REALTIME, microseconds.
+  /// When the pod entered its state: CLOCK_REALTIME, microseconds.
   public var since: UInt64?
 
   public init(
@@ -76,7 +76,7 @@ public struct PodRow: Row, Equatable {
     try message.closeContainer()
   }
 
-  /// The object of `podctl pods --json` (contract, "JSON").
+  /// The object of `podctl pods --json`.
   public var json: JSON { .object(jsonMembers) }
 
   public var jsonMembers: [(key: String, value: JSON)] {

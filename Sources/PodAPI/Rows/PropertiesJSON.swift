@@ -1,8 +1,8 @@
 internal import Systemd
 
-/// How a D-Bus property becomes a JSON member, also one that this podctl does not know yet.
+/// Converts properties to JSON members by their names, so that properties of a newer podd appear too.
 extension Properties {
-  /// All properties as members, those whose keys are in `known` left out.
+  /// All properties as members, except those whose keys are in `known`.
   public func jsonMembers(excluding known: Set<String> = []) -> [(key: String, value: JSON)] {
     entries.map { Self.member($0.key, $0.value) }.filter { !known.contains($0.key) }
   }

@@ -1,3 +1,4 @@
+public import PodModel
 public import Systemd
 
 /// One tier as `ListTiers` gives it (TierRow of org.podctl1.xml). Sizes are bytes, nil is "no limit".
@@ -58,15 +59,26 @@ public struct TierRow: Row, Equatable {
     try message.closeContainer()
   }
 
+  /// Whether the tier's settings are known. They are not when its file has a mistake and podd has no earlier settings;
+  /// podd gives 0 and "" then.
+  public var isKnown: Bool { usersPerPod > 0 }
+
   /// The object of `podctl tiers --json`; `cpu_quota` is CPU seconds per second.
-  public var json: JSON {
+  /// - Parameter mistakes: Those in the tier's files and its workload's.
+  public func json(mistakes: [SettingsMistake]) -> JSON {
     .object([
-      ("tier", .string(tier)), ("users_per_pod", .uint(UInt64(usersPerPod))),
+      ("tier", .string(tier)), ("users_per_pod", isKnown ? .uint(UInt64(usersPerPod)) : .null),
       ("data_max", .optional(dataMax)), ("memory_max", .optional(memoryMax)),
       ("memory_high", .optional(memoryHigh)),
       ("cpu_quota", cpuQuotaPerSecUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
-      ("tasks_max", .optional(tasksMax)), ("workload", .string(workload)),
+      ("tasks_max", .optional(tasksMax)), ("workload", .optional(workload)),
       ("pods", .uint(UInt64(pods))), ("users", .uint(UInt64(users))), ("source", .optional(source)),
+      ("mistake", .optional(mistakes.map(\.description).joined(separator: "\n"))),
     ])
+  }
+
+  /// The mistakes because of which this tier's pods cannot be launched with what its files say.
+  public func mistakes(among all: [SettingsMistake]) -> [SettingsMistake] {
+    all.filter { $0.subject == .tier(tier) || (isKnown && $0.subject == .workload(workload)) }
   }
 }

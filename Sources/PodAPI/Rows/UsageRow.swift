@@ -1,7 +1,7 @@
 public import Systemd
 
-/// What one pod uses, as `ListUsage` gives it (UsageRow of org.podctl1.xml). Sizes are bytes, nil is "no value" or
-/// "no limit".
+/// What one pod uses, in the reply of `ListUsage` (UsageRow of org.podctl1.xml). Sizes are bytes, nil is "no value"
+/// or "no limit".
 public struct UsageRow: Row, Equatable {
   public static let signature = "sssttttuttutt"
   /// Stands for "no value" in `pressure_some_avg10`.
@@ -15,9 +15,10 @@ public struct UsageRow: Row, Equatable {
   public var memoryAnon: UInt64?
   public var memoryMax: UInt64?
   public var memoryHigh: UInt64?
-  /// The share of the last ten seconds in which some of its processes waited for memory, in hundredths of a percent.
+  /// The share of the last ten seconds in which at least one of its processes waited for memory, in hundredths of a
+  /// percent.
   public var pressure: UInt32?
-  /// CPU time of its generation, microseconds.
+  /// CPU time of the current generation, microseconds.
   public var cpuUsage: UInt64?
   public var restarts: UInt64 = 0
   public var users: UInt32 = 0

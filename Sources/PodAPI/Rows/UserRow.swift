@@ -1,12 +1,12 @@
 public import Systemd
 
-/// One user as `ListUsers` gives it (UserRow of org.podctl1.xml).
+/// One user in the reply of `ListUsers` (UserRow of org.podctl1.xml).
 public struct UserRow: Row, Equatable {
   public static let signature = "ssssts"
 
   public var user: String
   public var tier: String
-  /// Nil for a user who is placed nowhere (deleted).
+  /// Nil for a deleted user, who is in no pod.
   public var pod: String?
   /// The pod's state.
   public var state: String?
@@ -47,7 +47,7 @@ public struct UserRow: Row, Equatable {
     try message.closeContainer()
   }
 
-  /// The object of `podctl users --json` (contract, "JSON").
+  /// The object of `podctl users --json`.
   public var json: JSON { .object(jsonMembers) }
 
   public var jsonMembers: [(key: String, value: JSON)] {

@@ -1,27 +1,27 @@
-/// A pod's standing with its liveness probe, and the rule that calls it hung.
+/// The results of a pod's liveness probe, and the rule by which the pod counts as hung.
 public struct Health: Sendable, Equatable {
   public enum Answer: Sendable, Equatable {
     case alive
-    /// It did not answer in time, but worked for others meanwhile: loaded, not hung.
+    /// No answer in time, but the pod served other clients meanwhile: it is loaded, not hung.
     case slow
-    /// One clause: what happened instead of an answer.
+    /// No answer; the clause says what happened instead.
     case silent(String)
   }
 
-  /// Probes in a row that were not answered.
+  /// The number of consecutive probes without an answer.
   public private(set) var failures = 0
-  /// What the last of them met; kept when later ones are answered.
+  /// The error of the last probe that was slow or had no answer; kept when later probes are answered.
   public private(set) var lastError: String?
 
   public init() {}
 
-  /// Returns whether the pod counts as hung now: `limit` failures in a row.
+  /// Records an answer. Returns whether the pod counts as hung now: after `limit` consecutive failures.
   public mutating func note(_ answer: Answer, limit: Int) -> Bool {
     switch answer {
     case .alive:
       failures = 0
     case .slow:
-      // Neither good nor bad: what it did for others says that it is not hung.
+      // Not a failure: the pod is not hung if it served others.
       failures = 0
       lastError = "slow: no answer in time, but others were served"
     case .silent(let error):
@@ -31,8 +31,8 @@ public struct Health: Sendable, Equatable {
     return failures >= max(1, limit)
   }
 
-  /// How long to wait for the next question, microseconds: `period` with a tenth of jitter either way, so that the
-  /// probes of many pods that started together drift apart. The first one comes within the first period.
+  /// The time until the next probe, microseconds: `period` with a jitter of 10 % either way, so that the probes of pods
+  /// that started together drift apart. The first probe comes within the first period.
   public static func pause(period: UInt64, random: Double, isFirst: Bool) -> UInt64 {
     let share = min(max(random, 0), 1)
     let factor = isFirst ? 0.1 + 0.9 * share : 0.9 + 0.2 * share

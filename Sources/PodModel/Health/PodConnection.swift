@@ -1,10 +1,10 @@
-/// A TCP connection to a pod that its program has not closed, as the kernel's table has it.
+/// A TCP connection to a pod that its program has not closed, from the kernel's table.
 public struct PodConnection: Sendable, Equatable {
-  /// Of the socket that the program accepted; 0 while nobody has.
+  /// The inode of the accepted socket; 0 until the program accepts the connection.
   public var inode: UInt32
-  /// The other end's port.
+  /// The client's port.
   public var remotePort: UInt16
-  /// Bytes that the other end has received.
+  /// How many bytes the client has received.
   public var delivered: UInt64
 
   public init(inode: UInt32, remotePort: UInt16, delivered: UInt64) {
@@ -15,23 +15,23 @@ public struct PodConnection: Sendable, Equatable {
 
   public var isAccepted: Bool { inode != 0 }
 
-  /// Whether the program did anything for anybody between two looks: it accepted a connection, finished one that
-  /// it had accepted, or sent what the other end has received. A program that does is slow at worst; one that
-  /// hangs does none of it.
+  /// Whether the program served any client between two readings of the table: it accepted a connection, closed one
+  /// that it had accepted, or sent bytes that a client has received. A program that hangs does none of these; one that
+  /// does any of them is slow at worst.
   ///
-  /// - Parameter probe: the local port of podd's own question, which does not count.
+  /// - Parameter probe: the local port of podd's own probe, which does not count.
   public static func progress(from before: [PodConnection], to after: [PodConnection], besides probe: UInt16)
     -> Bool
   {
     let now = Dictionary(after.map { ($0.remotePort, $0) }, uniquingKeysWith: { first, _ in first })
     let known = Set(before.map(\.remotePort))
-    // What came and was accepted since.
+    // A new connection was accepted.
     if after.contains(where: { $0.isAccepted && $0.remotePort != probe && !known.contains($0.remotePort) }) {
       return true
     }
     return before.contains { (earlier: PodConnection) -> Bool in
       guard earlier.remotePort != probe else { return false }
-      // Of one that was accepted: finished. One that was not may have been given up by its other end.
+      // An accepted connection that is gone was closed by the program; any other may have been given up by its client.
       guard let later = now[earlier.remotePort] else { return earlier.isAccepted }
       return later.isAccepted && !earlier.isAccepted || later.delivered > earlier.delivered
     }

@@ -1,9 +1,8 @@
-/// The operations that pod-launch performs for podd, in order (docs/architecture.md, "pod-launch: the
-/// protocol").
+/// podd's instructions to pod-launch, in order (docs/architecture.md, "pod-launch: the protocol").
 public struct LaunchPlan: Sendable, Equatable {
   /// One operation. Paths are absolute, without `.`, `..`, doubled or trailing slashes.
   public enum Operation: Sendable, Equatable {
-    /// The path that `/proc/self/cgroup` must show after the release.
+    /// The cgroup that `/proc/self/cgroup` must name after the release.
     case cgroup(String)
     /// The syslog identifier of the pod's journal stream.
     case ident(String)
@@ -17,7 +16,7 @@ public struct LaunchPlan: Sendable, Equatable {
     case symlink(content: String, path: String)
     case file(mode: UInt16, path: String, content: String)
     case readonly(String)
-    /// `names` go to LISTEN_FDNAMES, separated by colons.
+    /// `names` is the value of LISTEN_FDNAMES: names separated by colons.
     case listen(count: Int, names: String)
     case nofile(UInt32)
     case chdir(String)
@@ -32,13 +31,13 @@ public struct LaunchPlan: Sendable, Equatable {
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Without it: read-only.
+    /// Without this flag the mount is read-only.
     public static let writable = Self(rawValue: 1)
     /// A missing source is no error.
     public static let optional = Self(rawValue: 2)
-    /// With what is mounted below the source.
+    /// Includes the mounts below the source.
     public static let recursive = Self(rawValue: 4)
-    /// Without it: noexec.
+    /// Without this flag the mount is noexec.
     public static let exec = Self(rawValue: 8)
 
     var words: String {
@@ -55,8 +54,8 @@ public struct LaunchPlan: Sendable, Equatable {
   }
 
   /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings.
-  /// pod-launch refuses more than a mebibyte (`plan E2BIG`). A string that holds a NUL ends there, so that no
-  /// value can turn into an operation.
+  /// pod-launch refuses more than a mebibyte (`plan E2BIG`). A string is cut at its first NUL, so that no value
+  /// can add an operation.
   public func encode() -> [UInt8] {
     var body: [UInt8] = []
     for operation in operations {

@@ -4,10 +4,10 @@ extension LaunchPlan {
   /// - Parameters:
   ///   - uid: the pod's user and group.
   ///   - command: `ExecStart=` with its placeholders replaced; the first word is an absolute path.
-  ///   - environment: the workload's `Environment=`, replaced likewise. It overrides the variables of
-  ///     every pod, except those through which podd and the program communicate (`reservedVariables`).
-  ///   - names: the values of the placeholders, which every pod gets as variables too.
-  ///   - host: what podd found in the host's root directory.
+  ///   - environment: the workload's `Environment=` with its placeholders replaced. It takes precedence over the
+  ///     variables that every pod gets, except `reservedVariables`.
+  ///   - names: the values of the placeholders, which are also variables of every pod.
+  ///   - host: the layout of the host's root directory.
   public static func compose(
     unit: UnitName, tier: Tier, workload: Workload, uid: UInt32, command: [String],
     environment: [String], names: Placeholders, host: HostLayout
@@ -29,12 +29,11 @@ extension LaunchPlan {
     return LaunchPlan(operations)
   }
 
-  /// RLIMIT_NOFILE: enough for a server's connections, and few enough that a program can close every possible
-  /// descriptor one by one in a millisecond or two.
+  /// RLIMIT_NOFILE: enough for a server's connections, and so few that a program which closes every possible descriptor
+  /// one by one takes only a millisecond or two.
   public static let openFiles: UInt32 = 16384
 
-  /// The variables that a workload file cannot set, because podd, pod-launch and the program communicate
-  /// through them.
+  /// Variables that a workload file cannot set, because podd and pod-launch communicate with the program through them.
   static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
 
   /// One assignment for each name, because getenv(3) would find the first of two.

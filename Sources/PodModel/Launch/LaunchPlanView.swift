@@ -1,9 +1,9 @@
-/// What podd found in the host's root directory, where distributions differ.
+/// The layout of the host's root directory, which differs between distributions.
 public struct HostLayout: Sendable, Equatable {
-  /// The names that podd checks.
+  /// The names that can be a link or a directory.
   public static let names = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 
-  /// The names that are symbolic links, with their targets: `"/bin": "usr/bin"`.
+  /// The names that are symbolic links, with their content: `"/bin": "usr/bin"`.
   public var links: [String: String]
   /// The names that are directories.
   public var directories: [String]
@@ -14,7 +14,7 @@ public struct HostLayout: Sendable, Equatable {
   }
 }
 
-/// The host's files that a pod sees, and how it sees them.
+/// The pod's file system: which of the host's files the pod sees, and with which mount flags.
 struct LaunchView {
   private var links: [String: String]
   /// By target: a later entry for the same path replaces an earlier one.
@@ -24,7 +24,7 @@ struct LaunchView {
     links = host.links
     links["/var/run"] = "/run"
     for path in ["/usr"] + host.directories { bind([.recursive, .exec], path) }
-    // Configuration is no place for programs; the workload names a program that is run from there.
+    // noexec, because /etc is not a place for programs; `show` mounts the workload's program if it lies there.
     bind([.recursive], "/etc")
     for path in ["/opt", "/srv"] { bind([.optional, .recursive, .exec], path) }
     mounts["/dev"] = .dev("/dev")
@@ -33,26 +33,26 @@ struct LaunchView {
     for path in ["/tmp", "/var/tmp"] {
       mounts[path] = .tmpfs(path: path, mode: 0o1777, options: Self.temporaryOptions(tier))
     }
-    // Directories, so that the pod sees a socket or file that replaces another. Connecting to a socket is
-    // allowed on a read-only mount.
+    // Directories, so that the pod also sees sockets and files that replace earlier ones. A read-only mount allows
+    // connecting to a socket.
     bind([], "/run/systemd/journal")
     bind([], "/run/podctl/notify")
     bind([], Self.parent(of: names.usersFile))
-    // A pod must not run what it writes: noexec, as on /tmp.
+    // noexec, as on /tmp: a pod does not execute files that it has written.
     bind([.writable], names.stateDirectory)
     for path in workload.readOnlyPaths { bindNamed([.recursive, .exec], path) }
     for path in workload.readWritePaths { bindNamed([.writable, .recursive, .exec], path) }
     if let program { show(program: program) }
   }
 
-  /// Links first, then a directory before what lies in it.
+  /// Links first, then mounts, each directory before the paths below it.
   var operations: [LaunchPlan.Operation] {
     links.sorted { $0.key < $1.key }.map { .symlink(content: $0.value, path: $0.key) }
       + mounts.sorted { Self.components($0.key).lexicographicallyPrecedes(Self.components($1.key)) }
       .map(\.value)
   }
 
-  /// The pages are charged to the pod, so the size only keeps `/tmp` from using all of its memory.
+  /// The pages of a tmpfs are charged to the pod anyway; the size limit keeps `/tmp` from using all of its memory.
   private static func temporaryOptions(_ tier: Tier) -> String {
     let size = tier.memoryMax.map { max($0 / 4, 1 << 20) } ?? 64 << 20
     return "size=\(size),nr_inodes=16k,noexec"
@@ -62,8 +62,8 @@ struct LaunchView {
     mounts[path] = .bind(flags, source: path, target: path)
   }
 
-  /// A path of the workload file, with systemd's `-` when it may be absent. `/` would be the host's whole
-  /// root and is left out: no pod sees that.
+  /// Mounts a path of the workload file. A prefix `-` means that the path may be absent, as in systemd. `/` is ignored,
+  /// because no pod sees the host's whole root.
   private mutating func bindNamed(_ flags: LaunchPlan.BindFlags, _ written: String) {
     let isOptional = written.hasPrefix("-")
     let path = resolve(isOptional ? String(written.dropFirst()) : written)
@@ -71,8 +71,8 @@ struct LaunchView {
     bind(isOptional ? flags.union(.optional) : flags, path)
   }
 
-  /// A program outside the pod's executable directories is mounted alone. It is optional, so that a missing
-  /// program fails at `exec`, as a user expects.
+  /// Mounts the program alone if it does not lie in an executable mount. The mount is optional, so that a missing
+  /// program fails at the stage `exec`, as users expect.
   private mutating func show(program: String) {
     let path = resolve(program)
     let holder = mounts.keys.filter { Self.components(path).starts(with: Self.components($0)) }
@@ -81,7 +81,7 @@ struct LaunchView {
     bind([.optional, .exec], path)
   }
 
-  /// pod-launch follows no link in the pod's root: `/bin/x` is mounted at `/usr/bin/x`.
+  /// Resolves links, because pod-launch follows none in the root of the pod: `/bin/x` is mounted at `/usr/bin/x`.
   private func resolve(_ path: String) -> String {
     for (link, content) in links where path == link || path.hasPrefix(link + "/") {
       let target = content.hasPrefix("/") ? content : Self.parent(of: link) + "/" + content

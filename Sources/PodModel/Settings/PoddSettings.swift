@@ -2,15 +2,15 @@
 public struct PoddSettings: Sendable, Equatable {
   /// The tier of a user that is provisioned without one.
   public var defaultTier = "free"
-  /// Where pods' ports come from (contract, "Files"). A pod keeps its port when the range changes.
+  /// The range of pods' ports. A pod keeps its port when the range changes.
   public var portRange: ClosedRange<Int> = 10001...19999
-  /// How many launches are under way at once, 1–64: dbus-daemon allows 128 pending replies (facts 4).
+  /// How many launches may be under way at once, 1–64: dbus-daemon allows 128 pending replies (facts 4).
   public var launchesMax = 8
   /// The pause before the first restart of a pod that ended by itself; it doubles with each further one.
   public var restartUSec: UInt64 = 100_000
   /// The longest such pause.
   public var restartMaxDelayUSec: UInt64 = 60_000_000
-  /// So many starts within `startLimitIntervalUSec` are allowed; one more is a crash loop.
+  /// How many starts are allowed within `startLimitIntervalUSec`; one more is a crash loop.
   public var startLimitBurst = 5
   public var startLimitIntervalUSec: UInt64 = 60_000_000
   /// How often each pod's memory is read.
@@ -21,9 +21,9 @@ public struct PoddSettings: Sendable, Equatable {
   public var leakAction = LeakAction.recycle
   /// How many pods are recycled for a leak within an hour, on the whole host.
   public var leakRecyclesPerHour = 12
-  /// How long a pod may stall at its memory limit; the largest number: for ever.
+  /// How long a pod may stall at its memory limit; the largest number means for ever.
   public var stallTimeoutUSec: UInt64 = 60_000_000
-  /// How many bytes the minutes of all pods may take; 0 keeps none.
+  /// How many bytes the memory history of all pods may take; 0 keeps none.
   public var historyMaxUse: UInt64 = 1 << 30
 
   public init() {}
@@ -31,15 +31,24 @@ public struct PoddSettings: Sendable, Equatable {
   /// Reads podd's settings. No file at all means the defaults.
   /// - Parameter fragments: The main file if there is one, then the drop-ins in the order of
   ///   `SettingsSearch.dropIns`.
+  /// - Throws: The first mistake.
   public static func parse(_ fragments: [SettingsFragment]) throws(SettingsError) -> PoddSettings {
-    var file = PoddFile()
-    let origins = try file.read(fragments, mainFile: "podd.conf")
-    if file.settings.restartUSec > file.settings.restartMaxDelayUSec {
-      throw origins.error(
-        lastOf: .RestartSec, .RestartMaxDelaySec,
-        message: "RestartSec= is longer than RestartMaxDelaySec=; make it the shorter")
+    try check(fragments).mapError(\.first).get()
+  }
+
+  /// As `parse`, with all mistakes.
+  public static func check(_ fragments: [SettingsFragment]) -> Result<PoddSettings, SettingsErrors> {
+    Result { () throws(SettingsErrors) in
+      var file = PoddFile()
+      let origins = try file.read(fragments, mainFile: "podd.conf")
+      if file.settings.restartUSec > file.settings.restartMaxDelayUSec {
+        throw SettingsErrors(
+          origins.error(
+            lastOf: .RestartSec, .RestartMaxDelaySec,
+            message: "RestartSec= is longer than RestartMaxDelaySec=; make it the shorter"))
+      }
+      return file.settings
     }
-    return file.settings
   }
 }
 

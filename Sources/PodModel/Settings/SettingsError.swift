@@ -1,10 +1,10 @@
 /// What is wrong in a settings file, and where: `/etc/podctl/tiers/free.conf:7: MemoryMax=: …`.
 public struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
   public var file: String
-  /// Counted from 1; nil when the file as a whole is meant.
+  /// Counted from 1; nil when the error is about the file as a whole.
   public var line: Int?
   public var key: String?
-  /// A sentence: what is wrong, and the way out.
+  /// A sentence: what is wrong, and how to correct it.
   public var message: String
 
   public init(file: String, line: Int? = nil, key: String? = nil, message: String) {
@@ -22,6 +22,56 @@ public struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible 
   }
 }
 
+/// Everything that is wrong in a settings file and its drop-ins, in the order of the files and lines.
+public struct SettingsErrors: Error, Hashable, Sendable, CustomStringConvertible {
+  public let first: SettingsError
+  /// At most `limit` mistakes, beginning with `first`.
+  public let all: [SettingsError]
+
+  /// A file of another kind has a mistake in every line, and nobody reads a thousand of them.
+  public static let limit = 16
+
+  public init(_ error: SettingsError) {
+    first = error
+    all = [error]
+  }
+
+  /// Nil when there are no mistakes.
+  public init?(_ errors: [SettingsError]) {
+    guard let first = errors.first else { return nil }
+    self.first = first
+    all = Array(errors.prefix(Self.limit))
+  }
+
+  /// One line: the first mistake, and how many others there are.
+  public var description: String {
+    switch all.count {
+    case 1: first.description
+    case 2: "\(first) (podctl doctor lists 1 more mistake)"
+    case let count: "\(first) (podctl doctor lists \(count - 1) more mistakes)"
+    }
+  }
+}
+
+/// A mistake in a settings file, and what the file defines.
+public struct SettingsMistake: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Subject: Hashable, Sendable {
+    case podd
+    case tier(String)
+    case workload(String)
+  }
+
+  public var subject: Subject
+  public var error: SettingsError
+
+  public init(_ subject: Subject, _ error: SettingsError) {
+    self.subject = subject
+    self.error = error
+  }
+
+  public var description: String { error.description }
+}
+
 /// Why a single value does not parse. The parsers of values know neither file nor key.
 public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
   public var message: String
@@ -31,8 +81,8 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String { message }
 }
 
-/// Text as it may stand in an error message: in quotes, bounded, on one line, without anything that moves
-/// a terminal's cursor or turns its writing direction.
+/// Text that is safe in an error message: in quotes, of limited length, on one line, without characters that move a
+/// terminal's cursor or change its writing direction.
 func quoted(_ text: some StringProtocol) -> String {
   "\"" + displayed(text, limit: 80) + "\""
 }

@@ -9,22 +9,32 @@ protocol SettingsFile {
   mutating func assign(_ key: Key, _ value: String) throws(ValueError)
 }
 
-/// Where each key was last assigned, for errors that only show once every file is read.
+/// Where each key was last assigned, for errors that can be found only when all files are read.
 struct SettingsOrigins<Key: RawRepresentable<String> & Hashable> {
-  fileprivate var places: [Key: (file: String, line: Int, order: Int)] = [:]
-  /// The main file, to which an error about an absent key belongs.
-  fileprivate(set) var mainFile: String
+  private var places: [Key: (file: String, line: Int, order: Int)] = [:]
+  private var order = 0
+  /// The main file, in which an error about an absent key is reported.
+  let mainFile: String
+
+  init(mainFile: String) {
+    self.mainFile = mainFile
+  }
 
   func has(_ key: Key) -> Bool { places[key] != nil }
 
-  /// An error at the key's last assignment, or about the main file when it has none.
+  fileprivate mutating func note(_ key: Key, _ assignment: SettingsAssignment) {
+    order += 1
+    places[key] = (assignment.file, assignment.line, order)
+  }
+
+  /// An error at the key's last assignment, or about the main file if no file assigns it.
   func error(_ key: Key, _ message: String) -> SettingsError {
     let place = places[key]
     return SettingsError(
       file: place?.file ?? mainFile, line: place?.line, key: key.rawValue, message: message)
   }
 
-  /// An error at whichever of the keys was assigned last: that assignment broke what held before it.
+  /// An error at the last assignment of any of the keys: until then the files were correct.
   func error(lastOf keys: Key..., message: String) -> SettingsError {
     let last = keys.max { (places[$0]?.order ?? -1) < (places[$1]?.order ?? -1) }
     return last.map { error($0, message) } ?? SettingsError(file: mainFile, message: message)
@@ -33,37 +43,54 @@ struct SettingsOrigins<Key: RawRepresentable<String> & Hashable> {
 
 extension SettingsFile {
   /// Applies the fragments in order: the main file, then its drop-ins. Every assignment is checked, also
-  /// one that a later fragment overrides.
+  /// one that a later fragment overrides, and every mistake is found.
   mutating func read(
     _ fragments: [SettingsFragment], mainFile: String
-  ) throws(SettingsError) -> SettingsOrigins<Key> {
+  ) throws(SettingsErrors) -> SettingsOrigins<Key> {
     var origins = SettingsOrigins<Key>(mainFile: fragments.first?.path ?? mainFile)
-    var order = 0
-    for fragment in fragments {
-      for assignment in try SettingsParser.parse(fragment) {
-        // X- is systemd's own prefix for what other programs keep in the same file (systemd.unit(5)).
+    var mistakes: [SettingsError] = []
+    for fragment in fragments where mistakes.count < SettingsErrors.limit {
+      var (assignments, ofFragment) = SettingsParser.read(fragment)
+      // A section of another kind of file is one mistake, however many keys it has.
+      var foreign: Set<String> = []
+      for assignment in assignments where ofFragment.count < SettingsErrors.limit {
+        // systemd.unit(5) reserves the prefix X- for settings of other programs in the same file.
         if assignment.section.hasPrefix("X-") || assignment.key.hasPrefix("X-") { continue }
-        func error(_ message: String) -> SettingsError {
-          SettingsError(
-            file: assignment.file, line: assignment.line, key: assignment.key, message: message)
-        }
         guard assignment.section == Self.section else {
-          throw error("it stands in [\(clean(assignment.section))]; this file has only [\(Self.section)]")
-        }
-        guard let key = Key(rawValue: assignment.key) else {
-          let known = Key.allCases.map { $0.rawValue + "=" }.joined(separator: " ")
-          throw error("unknown key; [\(Self.section)] knows \(known)")
+          if foreign.insert(assignment.section).inserted {
+            let name = clean(assignment.section)
+            ofFragment.append(
+              assignment.error("it stands in [\(name)]; this file has only [\(Self.section)]"))
+          }
+          continue
         }
         do throws(ValueError) {
-          try assign(key, assignment.value)
-        } catch let failure {
-          throw error(failure.message)
+          try apply(assignment, &origins)
+        } catch {
+          ofFragment.append(assignment.error(error.message))
         }
-        origins.places[key] = (assignment.file, assignment.line, order)
-        order += 1
       }
+      mistakes += ofFragment.sorted { ($0.line ?? 0) < ($1.line ?? 0) }
     }
+    if let errors = SettingsErrors(mistakes) { throw errors }
     return origins
+  }
+
+  private mutating func apply(
+    _ assignment: SettingsAssignment, _ origins: inout SettingsOrigins<Key>
+  ) throws(ValueError) {
+    guard let key = Key(rawValue: assignment.key) else {
+      let known = Key.allCases.map { $0.rawValue + "=" }.joined(separator: " ")
+      throw ValueError("unknown key; [\(Self.section)] knows \(known)")
+    }
+    try assign(key, assignment.value)
+    origins.note(key, assignment)
+  }
+}
+
+extension SettingsAssignment {
+  fileprivate func error(_ message: String) -> SettingsError {
+    SettingsError(file: file, line: line, key: key, message: message)
   }
 }
 
@@ -72,7 +99,7 @@ private func clean(_ text: String) -> String {
   String(quoted(text).dropFirst().dropLast())
 }
 
-/// What `read` makes of `value`, or `fallback` when the assignment is empty.
+/// The value that `read` returns for `value`, or `fallback` when the assignment is empty.
 func parsed<Value>(
   _ value: String, else fallback: Value, _ read: (String) throws(ValueError) -> Value
 ) throws(ValueError) -> Value {

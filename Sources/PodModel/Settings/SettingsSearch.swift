@@ -1,5 +1,5 @@
-/// Where settings files are looked for and in which order they count: systemd's rules
-/// (systemd.syntax(7), `systemd-analyze cat-config podctl/podd.conf`), on listings that the caller made.
+/// Where settings files are searched and which of them takes precedence: systemd's rules
+/// (systemd.syntax(7), `systemd-analyze cat-config podctl/podd.conf`). The caller reads directories and files.
 public enum SettingsSearch {
   /// Highest priority first, as in systemd's CONF_PATHS.
   public static let directories = [
@@ -18,20 +18,20 @@ public enum SettingsSearch {
   }
 
   /// The names for which one of the directories holds `NAME.conf`, sorted: the tiers or workloads of a host.
-  /// One whose main file is a mask (`SettingsFragment.isMask`) is to be left out after reading it.
+  /// The caller leaves out those whose main file is a mask (`SettingsFragment.isMask`) when it has read it.
   public static func names(in listings: [Listing]) -> [String] {
     let names = listings.flatMap(\.fileNames).filter(isSettingsFile).map { String($0.dropLast(5)) }
     return Set(names).sorted(by: bytewise)
   }
 
-  /// The main file: the first of the listings, highest priority first, that has it. It hides the others.
+  /// The main file: the one in the first listing that has it. It hides those in later listings.
   public static func main(_ fileName: String, in listings: [Listing]) -> String? {
     listings.first { $0.fileNames.contains(fileName) }.map { $0.directory + "/" + fileName }
   }
 
-  /// The drop-ins in the order in which they are to be read after the main file: sorted by file name over
-  /// all `NAME.conf.d` directories together; of two with the same name the one of higher priority counts
-  /// alone, so that an empty one masks.
+  /// The drop-ins in the order in which they are read after the main file: sorted by file name over all
+  /// `NAME.conf.d` directories together. Of two with the same name only the one of higher priority counts, so an empty
+  /// file masks.
   public static func dropIns(in listings: [Listing]) -> [String] {
     var directories: [String: String] = [:]
     for listing in listings {
@@ -47,7 +47,7 @@ public enum SettingsSearch {
     name.utf8.count > 5 && name.hasSuffix(".conf") && !name.hasPrefix(".")
   }
 
-  /// strcmp()'s order; Swift's own compares canonically equivalent names as equal.
+  /// The order of strcmp(); Swift's own comparison treats canonically equivalent names as equal.
   private static func bytewise(_ left: String, _ right: String) -> Bool {
     left.utf8.lexicographicallyPrecedes(right.utf8)
   }

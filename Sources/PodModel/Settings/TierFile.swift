@@ -30,22 +30,44 @@ public struct TierFile: SettingsFile {
   ///   - name: The file's name without `.conf`.
   ///   - fragments: The main file, then its drop-ins in the order of `SettingsSearch.dropIns`.
   ///   - physicalMemory: The host's memory in bytes, to which percentages refer.
+  /// - Throws: The first mistake.
   public static func parse(
     name: String, fragments: [SettingsFragment], physicalMemory: UInt64
   ) throws(SettingsError) -> Tier {
-    let path = fragments.first?.path ?? "tiers/\(name).conf"
-    do throws(ValueError) {
-      _ = try SettingsValue.tierName(name)
-    } catch let failure {
-      throw SettingsError(file: path, message: failure.message + "; rename the file")
+    try check(name: name, fragments: fragments, physicalMemory: physicalMemory).mapError(\.first).get()
+  }
+
+  /// As `parse`, with all mistakes.
+  /// - Parameter hasWorkload: Whether the host has a workload of that name.
+  public static func check(
+    name: String, fragments: [SettingsFragment], physicalMemory: UInt64,
+    hasWorkload: (String) -> Bool = { _ in true }
+  ) -> Result<Tier, SettingsErrors> {
+    Result { () throws(SettingsErrors) in
+      let path = fragments.first?.path ?? "tiers/\(name).conf"
+      do throws(ValueError) {
+        _ = try SettingsValue.tierName(name)
+      } catch {
+        throw SettingsErrors(SettingsError(file: path, message: error.message + "; rename the file"))
+      }
+      guard let main = fragments.first, !main.isMask else {
+        throw SettingsErrors(
+          SettingsError(file: path, message: "it is empty, which hides the tier; write [Tier] and its keys"))
+      }
+      var file = TierFile(name: name, physicalMemory: physicalMemory)
+      let origins = try file.read(fragments, mainFile: path)
+      do throws(SettingsError) {
+        try file.checkAsAWhole(origins)
+      } catch {
+        throw SettingsErrors(error)
+      }
+      guard hasWorkload(file.tier.workload) else {
+        let workload = "workloads/\(file.tier.workload).conf"
+        throw SettingsErrors(
+          origins.error(.Workload, "there is no /etc/podctl/\(workload) or /usr/lib/podctl/\(workload)"))
+      }
+      return file.tier
     }
-    guard let main = fragments.first, !main.isMask else {
-      throw SettingsError(file: path, message: "it is empty, which hides the tier; write [Tier] and its keys")
-    }
-    var file = TierFile(name: name, physicalMemory: physicalMemory)
-    let origins = try file.read(fragments, mainFile: path)
-    try file.checkAsAWhole(origins)
-    return file.tier
   }
 
   private init(name: String, physicalMemory: UInt64) {
@@ -89,7 +111,7 @@ public struct TierFile: SettingsFile {
     try SettingsValue.memory(text, physicalMemory: physicalMemory)
   }
 
-  /// A limit of nothing starts no pod; systemd refuses it for MemoryMax= too.
+  /// No pod could start with a limit of 0; systemd refuses it for MemoryMax= too.
   private func positive(
     _ read: @escaping (String) throws(ValueError) -> UInt64?
   ) -> (String) throws(ValueError) -> UInt64? {

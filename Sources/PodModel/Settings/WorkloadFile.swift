@@ -32,25 +32,38 @@ public struct WorkloadFile: SettingsFile {
   /// - Parameters:
   ///   - name: The file's name without `.conf`.
   ///   - fragments: The main file, then its drop-ins in the order of `SettingsSearch.dropIns`.
+  /// - Throws: The first mistake.
   public static func parse(
     name: String, fragments: [SettingsFragment]
   ) throws(SettingsError) -> Workload {
-    let path = fragments.first?.path ?? "workloads/\(name).conf"
-    do throws(ValueError) {
-      _ = try SettingsValue.workloadName(name)
-    } catch let failure {
-      throw SettingsError(file: path, message: failure.message + "; rename the file")
+    try check(name: name, fragments: fragments).mapError(\.first).get()
+  }
+
+  /// As `parse`, with all mistakes.
+  public static func check(name: String, fragments: [SettingsFragment]) -> Result<Workload, SettingsErrors> {
+    Result { () throws(SettingsErrors) in
+      let path = fragments.first?.path ?? "workloads/\(name).conf"
+      do throws(ValueError) {
+        _ = try SettingsValue.workloadName(name)
+      } catch {
+        throw SettingsErrors(SettingsError(file: path, message: error.message + "; rename the file"))
+      }
+      guard let main = fragments.first, !main.isMask else {
+        throw SettingsErrors(
+          SettingsError(
+            file: path, message: "it is empty, which hides the workload; write [Workload] and its keys"))
+      }
+      var file = WorkloadFile(name: name)
+      let origins = try file.read(fragments, mainFile: path)
+      // With several workers, processes share the data anyway, so two generations may share it too.
+      if file.workload.workers != .fixed(1), !origins.has(.Overlap) { file.workload.overlap = true }
+      do throws(SettingsError) {
+        try file.checkAsAWhole(origins)
+      } catch {
+        throw SettingsErrors(error)
+      }
+      return file.workload
     }
-    guard let main = fragments.first, !main.isMask else {
-      throw SettingsError(
-        file: path, message: "it is empty, which hides the workload; write [Workload] and its keys")
-    }
-    var file = WorkloadFile(name: name)
-    let origins = try file.read(fragments, mainFile: path)
-    // Processes that share their data already may do so for the length of a restart too.
-    if file.workload.workers != .fixed(1), !origins.has(.Overlap) { file.workload.overlap = true }
-    try file.checkAsAWhole(origins)
-    return file.workload
   }
 
   private init(name: String) {
@@ -103,8 +116,8 @@ public struct WorkloadFile: SettingsFile {
     }
   }
 
-  /// A program and its arguments. As in systemd, a second command needs an empty assignment before it:
-  /// which of two was meant is not guessed.
+  /// A program and its arguments. A second command needs an empty assignment before it, as in systemd; otherwise it
+  /// would be unclear which of the two is meant.
   private func command(_ value: String, after earlier: [String]) throws(ValueError) -> [String] {
     if value.isEmpty { return [] }
     guard earlier.isEmpty else {
@@ -151,7 +164,7 @@ public struct WorkloadFile: SettingsFile {
   private func probe(_ text: String) throws(ValueError) -> Workload.Probe {
     if text == "tcp" { return .tcp }
     let path = text.utf8.dropFirst(5)
-    // The path goes into a request line: no space, no control character, ASCII only.
+    // The path becomes part of a request line: no space, no control character, ASCII only.
     guard path.first == UInt8(ascii: "/"), !path.starts(with: "//".utf8),
       text.utf8.starts(with: "http:".utf8),
       path.allSatisfy({ (0x21...0x7E).contains($0) }),

@@ -1,9 +1,9 @@
 import PodModel
 
-/// The rivals, and the parameters that each was tried with.
+/// The other rules, and the parameters with which each was tried.
 extension Candidate {
-  /// With the parameters that served each best on the tuning seeds, 1-5 with 120 traces each, by the harmonic mean of
-  /// precision and recall: `leak-bench --tune --count 120` shows them all.
+  /// Each rule with its best parameters on the tuning seeds, 1-5 with 120 traces each, by the harmonic mean of
+  /// precision and recall; `leak-bench --tune --count 120` shows all parameters.
   public static let rivals = [
     threshold(.held, hold: 60), leastSquares(window: 1, horizon: 0.5, score: 8),
     mannKendall(window: 1, horizon: 0.5, score: 8), splitAndTail(window: 3, share: 0.5),
@@ -15,7 +15,7 @@ extension Candidate {
     + forecasts.map { mannKendall(window: $0.window, horizon: $0.horizon, score: $0.score) }
     + [1, 3, 12].flatMap { window in [0.1, 0.5, 1].map { splitAndTail(window: window, share: $0) } }
 
-  /// Hours of the window, how many such windows ahead a forecast counts, and the score from which a slope does.
+  /// The window in hours, the horizon of a forecast in windows, and the score from which a slope is significant.
   private static let forecasts: [(window: Double, horizon: Double, score: Double)] =
     [1.0, 6, 24].flatMap { window in
       [0.1, 0.5, 2].flatMap { horizon in [3.0, 8].map { (window, horizon, $0) } }
@@ -28,14 +28,14 @@ extension Candidate {
   }
 
   private static func leastSquares(window: Double, horizon: Double, score: Double) -> Candidate {
-    Candidate("least squares (\(told(window, horizon)), z \(Int(score)))") {
+    Candidate("least squares (\(label(window, horizon)), z \(Int(score)))") {
       LeastSquares(
         limit: Double($0), window: window * 3600, horizon: window * horizon * 3600, score: score)
     }
   }
 
   private static func mannKendall(window: Double, horizon: Double, score: Double) -> Candidate {
-    Candidate("Mann-Kendall (\(told(window, horizon)), z \(Int(score)))") {
+    Candidate("Mann-Kendall (\(label(window, horizon)), z \(Int(score)))") {
       MannKendall(limit: Double($0), window: window * 3600, horizon: window * horizon * 3600, score: score)
     }
   }
@@ -46,7 +46,7 @@ extension Candidate {
     }
   }
 
-  private static func told(_ window: Double, _ horizon: Double) -> String {
+  private static func label(_ window: Double, _ horizon: Double) -> String {
     "\(Int(window)) h, limit within \(Int(window * horizon * 60)) min"
   }
 }

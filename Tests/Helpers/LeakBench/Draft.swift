@@ -1,26 +1,26 @@
 import Glibc
 
-/// What a pod's memory does before anybody reads it: shares of its limit at the times of its samples.
+/// A pod's memory before noise is added: shares of its limit at the times of its samples.
 struct Draft {
-  /// Seconds, regular; `Noise` makes them what a busy host's are.
+  /// Seconds, at regular intervals; `trace` makes them late, as on a busy host.
   let times: [Double]
   let spacing: Double
   var held: [Double]
-  /// Which part of `held` is in the swap.
+  /// The part of `held` that is in swap.
   var swap: [Double]
   var file: [Double]
   var users: [Int]
-  /// Standard deviation of the noise of a reading.
+  /// The standard deviation of the noise of a sample.
   var noise: Double
-  /// When it begins to leak and, where a restart of the program ends that, when; seconds.
+  /// When each leak starts, when a restart of the program ends it, if one does, and when it meets the limit; seconds.
   var leaks: [(starts: Double, ends: Double?, meetsLimit: Double?)] = []
 
-  /// How many samples a trace has at most: fourteen days, one a minute.
+  /// The highest number of samples of a trace: fourteen days, one sample per minute.
   static let most = 14.0 * 1440
 
   var end: Double { times.last ?? 0 }
 
-  /// `seconds` long, with a spacing that gives at least `atLeast` samples, and not more than `most`.
+  /// A draft of `seconds`, with a spacing that gives at least `atLeast` samples and at most `most`.
   init(
     _ random: inout Random, seconds: Double, atLeast: Double = 90,
     spacings: [Double] = [1, 2, 5, 10, 10, 10, 15, 30, 60]
@@ -38,12 +38,13 @@ struct Draft {
     noise = random.logUniform(0.0003, 0.012)
   }
 
-  /// Adds `share(seconds)` of the limit to what is held.
+  /// Adds `share(seconds)` of the limit to the memory.
   mutating func add(_ share: (Double) -> Double) {
     for index in times.indices { held[index] += share(times[index]) }
   }
 
-  /// A program that starts: fast at first, then at `level`. In three of ten traces it runs already.
+  /// Adds the memory of a program that starts: it grows fast at first, up to `level`. In three of ten traces the
+  /// program has been running for a while.
   mutating func warmUp(_ random: inout Random, to level: Double, within seconds: ClosedRange<Double>? = nil) {
     let within = seconds ?? 5...max(6, min(600, end / 20))
     let constant = random.logUniform(within.lowerBound, within.upperBound)
@@ -51,7 +52,7 @@ struct Draft {
     add { level * (1 - 0.9 * exp(-($0 + ran) / constant)) }
   }
 
-  /// Falls back to nothing, each `period` seconds or so, having grown by `amplitude`: a garbage collector.
+  /// Adds growth by `amplitude` that falls to zero about every `period` seconds, as with a garbage collector.
   mutating func sawtooth(_ random: inout Random, amplitude: Double, period: Double, jitter: Double = 0.25) {
     var begun = -period * random.unit()
     var length = period * (1 + jitter * random.uniform(-1, 1))
@@ -66,18 +67,19 @@ struct Draft {
     }
   }
 
-  /// Wanders about 0 with the standard deviation `deviation` and forgets within `memory` seconds where it was.
+  /// Adds a random walk around 0 with the standard deviation `deviation`; values more than `memory` seconds apart are
+  /// nearly independent.
   mutating func wander(_ random: inout Random, deviation: Double, memory: Double) {
     let kept = exp(-spacing / memory)
     var value = deviation * random.gaussian()
     for index in times.indices {
       value = kept * value + sqrt(1 - kept * kept) * deviation * random.gaussian()
-      // What reverts to a mean does not go anywhere.
+      // The clamp keeps the walk near its mean.
       held[index] += max(-2 * deviation, min(2 * deviation, value))
     }
   }
 
-  /// Goes up for a while now and then: `rate` times an hour, up to `height`, for about `length` seconds.
+  /// Adds bursts: `rate` times an hour, up to `height`, for about `length` seconds.
   mutating func bursts(_ random: inout Random, rate: Double, height: Double, length: Double) {
     var next = random.exponential() * 3600 / rate
     var until = 0.0
@@ -95,7 +97,7 @@ struct Draft {
     }
   }
 
-  /// Jobs that run each `period` seconds for `length` and need `height`.
+  /// Adds jobs that run every `period` seconds for `length` seconds and need `height`.
   mutating func jobs(_ random: inout Random, period: Double, height: Double, length: Double) {
     let phase = period * random.unit()
     for index in times.indices where (times[index] + phase).truncatingRemainder(dividingBy: period) < length {
@@ -103,13 +105,13 @@ struct Draft {
     }
   }
 
-  /// 0 by night, up to 1 by day; `sharp` is nearly on or off.
+  /// 0 at night, up to 1 by day; a high `sharp` makes the busy hours short.
   static func day(_ seconds: Double, phase: Double, sharp: Double = 1) -> Double {
     let wave = (1 - cos(2 * .pi * (seconds + phase) / 86_400)) / 2
     return pow(wave, sharp)
   }
 
-  /// The program starts anew at `time`: what it has held until then is gone.
+  /// Restarts the program at `time`: its memory starts at zero again.
   mutating func restart(at time: Double, to level: Double, warmUp constant: Double) {
     for index in times.indices where times[index] >= time {
       held[index] = level * (1 - 0.9 * exp(-(times[index] - time) / constant))

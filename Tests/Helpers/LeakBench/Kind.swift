@@ -1,4 +1,4 @@
-/// One way in which a pod's memory behaves.
+/// One kind of behaviour of a pod's memory.
 struct Kind: Sendable {
   let name: String
   let draw: @Sendable (inout Random) -> Draft
@@ -11,19 +11,19 @@ struct Kind: Sendable {
   /// From half an hour to two weeks.
   static func anyLength(_ random: inout Random) -> Double { random.logUniform(1800, 14 * 86_400) }
 
-  /// Those that only look like leaks, if at that.
+  /// The kinds without a leak, some of which look like one.
   static let healthy = steady + filling + breathing
 }
 
-/// The traces of one seed, in an order of their own: every second one leaks, every kind in turn.
+/// The traces of one seed: every second one leaks, and each kind comes in turn.
 public struct Traces: Sequence, IteratorProtocol {
   private let seed: UInt64
   private let count: Int
   private var index = 0
 
-  /// Seeds to choose a rule's parameters by.
+  /// Seeds for choosing the parameters of a rule.
   public static let tuningSeeds: ClosedRange<UInt64> = 1...5
-  /// Seeds from here on are for scores alone: nobody may look at their traces before.
+  /// Seeds from here on are only for scores; their traces must not be used for tuning.
   public static let heldOutFrom: UInt64 = 1001
 
   public init(seed: UInt64, count: Int) {

@@ -1,7 +1,7 @@
 import Glibc
 
 extension Kind {
-  /// Healthy, and never the same for long.
+  /// Healthy memory that goes up and down all the time.
   static let breathing = [
     Kind("collector with small teeth") { random in
       collector(&random, amplitude: 0.02...0.08, samples: 20...120)
@@ -17,7 +17,7 @@ extension Kind {
       draft.sawtooth(&random, amplitude: amplitude, period: period)
       return draft
     },
-    // gunicorn's --max-requests: each worker leaks, and is replaced in time.
+    // gunicorn's --max-requests: each worker leaks and is replaced before that matters.
     Kind("workers are recycled") { random in
       var draft = Draft(&random, seconds: anyLength(&random), atLeast: 300)
       let workers = random.integer(1...6)
@@ -37,13 +37,13 @@ extension Kind {
       let (phase, sharp) = (86_400 * random.unit(), random.uniform(0.6, 2.5))
       let weekend = random.chance(0.5) ? random.uniform(0.2, 0.7) : 1
       let most = Double(random.integer(3...20))
-      let told = random.chance(0.5)
+      let usersFollow = random.chance(0.5)
       for index in draft.times.indices {
         let time = draft.times[index]
         let weekday = time.truncatingRemainder(dividingBy: 7 * 86_400) < 5 * 86_400
         let busy = Draft.day(time, phase: phase, sharp: sharp) * (weekday ? 1 : weekend)
         draft.held[index] += height * busy
-        if told { draft.users[index] = Int((most * busy).rounded()) }
+        if usersFollow { draft.users[index] = Int((most * busy).rounded()) }
       }
       return draft
     },

@@ -1,7 +1,7 @@
 import Glibc
 
 extension Kind {
-  /// Healthy growth that ends by itself, in some of them just below the limit.
+  /// Healthy growth that ends by itself, in some kinds just below the limit.
   static let filling = [
     Kind("cache fills ever slower") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
@@ -16,7 +16,7 @@ extension Kind {
       }
       return draft
     },
-    // Redis at its maxmemory: nothing slows down before it stops.
+    // Redis with maxmemory: the growth does not slow down before it stops.
     Kind("cache fills to its cap") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
       let base = random.uniform(0.03, 0.2)
@@ -51,7 +51,7 @@ extension Kind {
       draft.add { rise * log(1 + $0 / constant) / whole }
       return draft
     },
-    // Workers share what their parent had until they write to it.
+    // Workers share the pages of their parent until they write to them.
     Kind("copies after a fork") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
       let base = random.uniform(0.15, 0.4)
@@ -65,7 +65,7 @@ extension Kind {
       }
       return draft
     },
-    // An import that is thrown away when it is done.
+    // An import whose memory is freed at its end.
     Kind("batch is kept until done") { random in
       var draft = Draft(&random, seconds: anyLength(&random))
       let base = random.uniform(0.1, 0.4)

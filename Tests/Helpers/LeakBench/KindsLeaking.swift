@@ -1,7 +1,7 @@
 import Glibc
 
 extension Kind {
-  /// Leaks, each of which meets the limit unless something is done about it.
+  /// Leaks, each of which meets the limit unless the pod is recycled.
   static let leaking = [
     Kind("slow leak") { random in Plan(&random, hours: 2...240).draft },
     Kind("fast leak") { random in
@@ -20,7 +20,7 @@ extension Kind {
       let length = random.logUniform(1200, 86_400)
       return Plan(&random, length: length, before: length * random.uniform(1, 6)).draft
     },
-    // The host is short, so what the pod does not touch is swapped out; held memory goes on.
+    // The host is short of memory and swaps out pages that the pod does not use; anon and swap together keep growing.
     Kind("leak into swap") { random in
       var plan = Plan(&random, hours: 1...96)
       let room = random.uniform(0.4, 0.8)
@@ -34,12 +34,12 @@ extension Kind {
       var plan = Plan(
         &random, length: random.uniform(2, 7) * 86_400, before: 3600, spacings: [30, 60], grows: false)
       let (phase, part) = (86_400 * random.unit(), random.uniform(0.3, 0.6))
-      let told = random.chance(0.5)
+      let usersFollow = random.chance(0.5)
       let most = random.integer(2...20)
       var grown = 0.0
       for index in plan.draft.times.indices {
         let hour = ((plan.draft.times[index] + phase) / 86_400).truncatingRemainder(dividingBy: 1)
-        if told { plan.draft.users[index] = hour < part ? most : 0 }
+        if usersFollow { plan.draft.users[index] = hour < part ? most : 0 }
         if plan.draft.times[index] >= plan.starts, hour < part {
           grown += plan.rise * plan.draft.spacing / plan.length / part
         }
@@ -53,7 +53,7 @@ extension Kind {
       plan.grow { (exp(bend * $0) - 1) / (exp(bend) - 1) }
       return plan.draft
     },
-    // What an allocator asks the kernel for comes in pieces.
+    // An allocator requests memory from the kernel in large pieces.
     Kind("leak in steps") { random in
       var plan = Plan(&random, hours: 1...96, grows: false)
       let step = random.uniform(0.005, 0.05)
@@ -64,7 +64,7 @@ extension Kind {
         moments.append(moment)
       }
       plan.grow { part in
-        // As many as have come: they are in order.
+        // The number of steps until now, by binary search.
         var (low, high) = (0, moments.count)
         while low < high {
           let middle = (low + high) / 2
@@ -140,11 +140,11 @@ extension Kind {
     },
   ]
 
-  /// The program is replaced by itself now and then, and leaks each time.
+  /// The program restarts itself once or more, and leaks each time.
   private static func leakAgainAndAgain(_ random: inout Random) -> Draft {
     let length = random.logUniform(3600, 2 * 86_400)
     let rounds = random.integer(1...3)
-    // How far each round gets; the last one gets there.
+    // The level that each round reaches; only the last round meets the limit.
     let reached = (0..<rounds).map { _ in random.uniform(0.5, 0.95) }
     var plan = Plan(&random, length: length * 4.5, before: 0, grows: false)
     plan.draft.leaks = []
@@ -173,7 +173,7 @@ private struct Plan {
   let starts: Double
   /// Seconds from the leak's start to the limit, if nothing else grew.
   let length: Double
-  /// What it has to grow by to meet the limit.
+  /// The growth that is needed to meet the limit.
   let rise: Double
 
   init(
@@ -191,7 +191,7 @@ private struct Plan {
     spacings: [Double] = [1, 2, 5, 10, 10, 10, 15, 30, 60], level: ClosedRange<Double> = 0.1...0.5,
     grows: Bool = true
   ) {
-    // Twice as long as it takes: noise and a level that wanders may put the end off.
+    // Twice the expected time, because noise and a level that wanders may delay the end.
     let atLeast = min(atLeast * 2, (before + length * 2) / (spacings.min() ?? 1))
     draft = Draft(&random, seconds: before + length * 2, atLeast: atLeast, spacings: spacings)
     self.length = length

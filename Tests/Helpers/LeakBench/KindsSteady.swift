@@ -1,7 +1,7 @@
 import Glibc
 
 extension Kind {
-  /// Healthy, and after a while as large as ever.
+  /// Healthy memory that stays at a level after a while.
   static let steady = [
     Kind("warm-up then flat") { random in
       var draft = Draft(&random, seconds: anyLength(&random))

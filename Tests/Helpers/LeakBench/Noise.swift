@@ -2,12 +2,12 @@ import Glibc
 import PodModel
 
 extension Draft {
-  /// What is read of it on a real host: noise, pages, late samples, gaps, a counter that reads 0 once. A leak's
-  /// trace ends with the sample in which held memory meets the limit; a healthy pod lives on. Nil: a leak's
-  /// readings never meet the limit, because the draft ends so soon after.
+  /// The samples of this draft on a real host: with noise, whole pages, late samples, gaps, and a counter that is 0
+  /// once. The trace of a leak ends with the sample in which unreclaimable memory meets the limit; that of a healthy
+  /// pod ends with the draft. Nil if a leak's samples never meet the limit before the draft ends.
   func trace(name: String, kind: String, random: inout Random) -> Trace? {
     let limit = (random.logUniform(64, 3072) * 256).rounded() * 4096
-    // Huge pages come and go in 2 MiB; a small pod that used them would show nothing else.
+    // Huge pages come and go in steps of 2 MiB, which would hide everything else in a small pod.
     let page = limit > 1e9 && random.chance(0.25) ? 2_097_152.0 : 4096
     let kernel = random.uniform(0.002, 0.012)
     let origin = UInt64(random.uniform(1e6, 1e12))
@@ -22,7 +22,7 @@ extension Draft {
       correlated = drift * correlated + sqrt(1 - drift * drift) * noise * random.gaussian()
       var share = max(held[index] + correlated, 0.004)
       if random.chance(spikes) { share += random.uniform(0.01, 0.05) }
-      // A healthy pod is one that its limit does not end.
+      // A healthy pod does not meet its limit.
       if leaks.isEmpty { share = min(share, 0.97) }
       let swapped = min(share, max(0, swap[index]))
       let anon = ((share - swapped) * limit / page).rounded() * page
@@ -40,7 +40,7 @@ extension Draft {
         break
       }
     }
-    let told = leaks.map { leak in
+    let labels = leaks.map { leak in
       let starts = origin + UInt64(leak.starts * 1e6)
       let ends = leak.ends.map { origin + UInt64($0 * 1e6) } ?? met ?? .max
       return Trace.Leak(
@@ -48,23 +48,23 @@ extension Draft {
         meetsLimit: leak.meetsLimit.map { origin + UInt64($0 * 1e6) } ?? met ?? .max)
     }
     guard leaks.isEmpty || met != nil else { return nil }
-    forgetSome(of: &samples, &random)
-    return Trace(name: name, kind: kind, memoryMax: UInt64(limit), samples: samples, leaks: told)
+    dropSome(of: &samples, &random)
+    return Trace(name: name, kind: kind, memoryMax: UInt64(limit), samples: samples, leaks: labels)
   }
 
-  /// An earlier leak's own peak may touch the limit; only the last one ends the trace.
+  /// The peak of an earlier leak may touch the limit; only the last leak ends the trace.
   private func isBeforeRestart(_ time: Double) -> Bool {
     leaks.contains { $0.ends.map { time < $0 } ?? false }
   }
 
-  private func forgetSome(of samples: inout [MemorySample], _ random: inout Random) {
+  private func dropSome(of samples: inout [MemorySample], _ random: inout Random) {
     if random.chance(0.15), samples.count > 20 {
       let index = random.integer(5...(samples.count - 6))
       samples[index].anon = 0
       if random.chance(0.5) { samples[index].current = 0 }
       if random.chance(0.5) { samples[index].swap = 0 }
     }
-    // Not in the last part of a leak: what nobody has seen, nobody can find.
+    // No gaps in the last part of a leak: no rule can find it without samples.
     let last = leaks.isEmpty ? samples.count : samples.count * 85 / 100
     guard random.chance(0.2), last > 40 else { return }
     for _ in 0..<random.integer(1...3) {

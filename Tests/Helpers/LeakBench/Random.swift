@@ -1,10 +1,10 @@
 import Glibc
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers from the same seed on every machine.
+/// SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same numbers on every machine.
 struct Random: RandomNumberGenerator {
   private var state: UInt64
 
-  /// The `stream`-th of the independent streams of `seed`.
+  /// The independent stream of `seed` with this number.
   init(seed: UInt64, stream: UInt64) {
     state = seed
     let first = next()
@@ -25,7 +25,7 @@ struct Random: RandomNumberGenerator {
 
   mutating func uniform(_ low: Double, _ high: Double) -> Double { low + (high - low) * unit() }
 
-  /// As likely between 1 and 10 as between 10 and 100.
+  /// Uniform in the logarithm: a value from 1 to 10 is as likely as one from 10 to 100.
   mutating func logUniform(_ low: Double, _ high: Double) -> Double {
     exp(uniform(log(low), log(high)))
   }
@@ -45,6 +45,6 @@ struct Random: RandomNumberGenerator {
     sqrt(-2 * log(1 - unit())) * cos(2 * .pi * unit())
   }
 
-  /// Mean 1: the wait for what may happen at any moment.
+  /// Mean 1: the time until the next event of a Poisson process.
   mutating func exponential() -> Double { -log(1 - unit()) }
 }

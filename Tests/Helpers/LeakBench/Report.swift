@@ -6,7 +6,7 @@ public struct Report {
   let traces: Int
   let source: String
 
-  /// - Parameter source: Where the traces are from, e.g. `seeds 1001-1010`.
+  /// - Parameter source: The origin of the traces, e.g. `seeds 1001-1010`.
   public init(_ scores: [Score], traces: Int, source: String) {
     self.scores = scores
     self.traces = traces
@@ -38,10 +38,10 @@ public struct Report {
     for kind in kinds {
       let cells = scores.map { score in
         let mistakes = score.byKind[kind] ?? Score.Mistakes()
-        let told =
+        let cell =
           mistakes.falseRecycles + mistakes.missed == 0
           ? "." : "\(mistakes.falseRecycles)+\(mistakes.missed)"
-        return right(told, 16)
+        return right(cell, 16)
       }
       let count = scores.first?.byKind[kind]?.traces ?? 0
       lines.append(padded(kind, kindWidth) + right(String(count), 8) + cells.joined())
@@ -49,7 +49,7 @@ public struct Report {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The traces that `score` was wrong about, one a line.
+  /// The traces that `score` judged wrongly, one per line.
   public static func wrong(_ score: Score) -> String {
     score.wrong.map { each in
       "\(each.trace)  \(each.kind): " + (each.at.map { "recycled after \(span($0))" } ?? "missed") + "\n"
@@ -80,15 +80,15 @@ public struct Report {
   }
 
   private func summary(_ values: [Double]) -> String {
-    func told(_ value: Double?) -> String { value.map { "\($0)" } ?? "null" }
-    return "{\"min\":\(told(values.first)),\"p10\":\(told(values.quantile(0.1))),"
-      + "\"median\":\(told(values.quantile(0.5))),\"max\":\(told(values.last))}"
+    func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "null" }
+    return "{\"min\":\(number(values.first)),\"p10\":\(number(values.quantile(0.1))),"
+      + "\"median\":\(number(values.quantile(0.5))),\"max\":\(number(values.last))}"
   }
 
   private func quoted(_ text: String) -> String { "\"\(text)\"" }
 }
 
-/// Without the parameters in parentheses.
+/// The name without the parameters in parentheses.
 private func short(_ name: String) -> String {
   String(name.prefix { $0 != "(" }.prefix(15)).split(separator: " ").joined(separator: " ")
 }

@@ -1,7 +1,7 @@
 import Glibc
 import PodModel
 
-/// PM2's way (`max_memory_restart`): above 80 % of the limit for `hold` seconds.
+/// PM2's rule (`max_memory_restart`): above 80 % of the limit for `hold` seconds.
 struct Threshold: Rule {
   enum Signal: String { case current, held }
 
@@ -75,7 +75,7 @@ struct MannKendall: Rule {
     let count = Double(points.count)
     let deviation = sqrt(count * (count - 1) * (2 * count + 5) / 18)
     guard Double(signs - 1) / deviation >= score else { return false }
-    // Sen's slope is the median of all pairs': it suffices when half of them do.
+    // Sen's slope is the median of the slopes of all pairs, so at least half of the slopes must suffice.
     let needed = (limit - last.held) / horizon
     var enough = 0
     for later in points.indices.dropFirst() {
@@ -88,8 +88,8 @@ struct MannKendall: Rule {
   }
 }
 
-/// Coroot's rule (facts 23): the series is split where it falls by half; of its longest piece the last quarter still
-/// grows at 30 % of the whole's pace or more, and the whole by 5 % of the limit an hour or more.
+/// Coroot's rule (facts 23): the series is split where it falls by half. The longest piece must grow by at least 5 % of
+/// the limit per hour, and its last quarter at no less than 30 % of the rate of the whole piece.
 struct SplitAndTail: Rule {
   let limit: Double
   let least: Double

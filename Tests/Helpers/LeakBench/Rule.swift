@@ -1,12 +1,12 @@
 public import PodModel
 
-/// What says of a pod, sample by sample, whether it leaks.
+/// Decides from the samples of a pod whether it leaks.
 public protocol Rule {
-  /// True with the sample by which it convicts.
+  /// Returns true if the pod counts as leaking from this sample on.
   mutating func add(_ sample: MemorySample) -> Bool
 }
 
-/// A rule by name; a new one of it for each generation of a pod.
+/// A rule with its name; `make` creates a new instance for each generation of a pod.
 public struct Candidate: Sendable {
   public var name: String
   public var make: @Sendable (_ memoryMax: UInt64) -> any Rule
@@ -16,11 +16,11 @@ public struct Candidate: Sendable {
     self.make = make
   }
 
-  /// What podd runs.
+  /// The rule that podd uses.
   public static let detector = Candidate("podctl") { Detector(LeakDetector(memoryMax: $0, memoryHigh: nil)) }
 }
 
-/// podd's own.
+/// podd's leak detector as a rule.
 private struct Detector: Rule {
   var detector: LeakDetector
 

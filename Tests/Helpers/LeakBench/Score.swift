@@ -1,7 +1,7 @@
 import Glibc
 import PodModel
 
-/// What a rule made of many traces.
+/// The results of a rule on many traces.
 public struct Score: Sendable {
   public struct Mistakes: Sendable {
     public var traces = 0
@@ -14,10 +14,10 @@ public struct Score: Sendable {
   public private(set) var found: [Verdict.Finding] = []
   public private(set) var missed = 0
   public private(set) var falseRecycles = 0
-  /// Time that healthy pods lived until the rule recycled them, and leaking ones until they leaked.
+  /// The time that healthy pods ran until the rule recycled them, and leaking pods until their leak started.
   public private(set) var healthySeconds = 0.0
   public private(set) var byKind: [String: Mistakes] = [:]
-  /// The traces that it was wrong about, with the seconds of a false recycle.
+  /// The traces that the rule judged wrongly, with the time of a false recycle in seconds.
   public private(set) var wrong: [(trace: String, kind: String, at: Double?)] = []
   private var samples = 0
   private var processorSeconds = 0.0
@@ -26,12 +26,12 @@ public struct Score: Sendable {
     self.name = name
   }
 
-  /// Runs `rule` over a trace and counts what came of it.
+  /// Runs `rule` over a trace and counts the result.
   public mutating func add(_ rule: Candidate, _ trace: Trace) {
     let before = processorTime()
     let verdict = Verdict.of(rule, on: trace)
     processorSeconds += processorTime() - before
-    // All of them, though a conviction ends it earlier: the figure is a bound from below, and nearly exact.
+    // All samples count, although a recycle ends the trace earlier, so the time per sample is slightly too low.
     samples += trace.samples.count
     let start = trace.samples.first?.at ?? 0
     let healthyUntil = trace.leaks.first?.starts ?? trace.samples.last?.at ?? start
@@ -47,7 +47,7 @@ public struct Score: Sendable {
       wrong.append((trace.name, trace.kind, nil))
     case .falseRecycle(let at):
       falseRecycles += 1
-      // Recycled for nothing, and the leak that came later was not told by it.
+      // The leak that started after the false recycle was not found.
       if trace.isLeak { missed += 1 }
       byKind[trace.kind, default: Mistakes()].falseRecycles += 1
       lived = min(lived, Double(at - start) / 1e6)
@@ -56,15 +56,15 @@ public struct Score: Sendable {
     healthySeconds += lived
   }
 
-  /// Of those that it recycled, how many leaked; 1 when it recycled none.
+  /// The share of recycled pods that leaked; 1 if none was recycled.
   public var precision: Double {
     found.isEmpty && falseRecycles == 0 ? 1 : Double(found.count) / Double(found.count + falseRecycles)
   }
 
-  /// Of those that leaked, how many it found before they met their limit.
+  /// The share of leaking pods that were found before they met their limit.
   public var recall: Double { leaks == 0 ? 1 : Double(found.count) / Double(leaks) }
 
-  /// Harmonic mean of the two.
+  /// The harmonic mean of precision and recall.
   public var balance: Double {
     precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall)
   }
@@ -80,7 +80,7 @@ public struct Score: Sendable {
 }
 
 extension [Double] {
-  /// Of sorted values; nil when there are none.
+  /// The values must be sorted; nil if there are none.
   func quantile(_ part: Double) -> Double? {
     isEmpty ? nil : self[Swift.min(count - 1, Int(Double(count) * part))]
   }

@@ -1,14 +1,14 @@
 public import PodModel
 
-/// The samples of one pod, and what is true about them.
+/// The samples of one pod, with the truth about its leaks.
 public struct Trace: Sendable {
-  /// A stretch of time in which the pod leaks.
+  /// A period in which the pod leaks.
   public struct Leak: Sendable {
-    /// When it begins, microseconds by the samples' clock.
+    /// The start, microseconds by the samples' clock.
     public var starts: UInt64
-    /// Its end: the limit, or a restart of the program before.
+    /// The end: when the limit is met, or when the program restarts before that.
     public var ends: UInt64
-    /// When held memory meets the limit; after `ends` where a restart came first.
+    /// When unreclaimable memory meets the limit; later than `ends` if a restart comes first.
     public var meetsLimit: UInt64
   }
 
@@ -16,11 +16,11 @@ public struct Trace: Sendable {
   public var kind: String
   public var memoryMax: UInt64
   public var samples: [MemorySample]
-  /// In order of time; none for a healthy pod.
+  /// In order of time; empty for a healthy pod.
   public var leaks: [Leak]
 
   public var isLeak: Bool { !leaks.isEmpty }
 
-  /// Held memory as a share of the limit.
+  /// Unreclaimable memory as a share of the limit.
   func share(_ sample: MemorySample) -> Double { Double(sample.held) / Double(memoryMax) }
 }

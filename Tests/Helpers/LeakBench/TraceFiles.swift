@@ -1,7 +1,7 @@
 import Glibc
 import PodModel
 
-/// Traces as CSV files beside a `labels.csv`: what `podctl leak-replay` reads, and what Tests/leak-traces has.
+/// Traces as CSV files for `podctl leak-replay`, with a `labels.csv` in the same directory, as in Tests/leak-traces.
 public enum TraceFiles {
   public struct Failure: Error, CustomStringConvertible {
     public let description: String
@@ -11,8 +11,8 @@ public enum TraceFiles {
   static let labels = "labels.csv"
   static let labelsHeader = "file,kind,label,memory_max,leak_starts_s,limit_met_s"
 
-  /// One row of labels.csv; times count from the first sample. Of several leaks one after the other the first one's
-  /// beginning, and when the last one meets the limit.
+  /// One row of labels.csv; times count from the first sample. If there are several leaks, the row has the start of the
+  /// first one and the time when the last one meets the limit.
   public static func label(_ trace: Trace) -> String {
     let start = trace.samples.first?.at ?? 0
     func seconds(_ at: UInt64?) -> String { at.map { decimal($0 - min($0, start)) } ?? "" }
@@ -66,7 +66,7 @@ public enum TraceFiles {
         let swap = UInt64(row[2]), let file = UInt64(row[3]), let current = UInt64(row[4]),
         let users = Int(row[5])
       else { throw Failure(description: "\(path):\(number + 2): not a sample") }
-      // Not 0: the first sample of a pod is not the beginning of all clocks.
+      // Not 0, because a pod's first sample is not at the start of the clock.
       let at = 1_000_000_000 + UInt64(time * 1e6)
       samples.append(
         MemorySample(at: at, anon: anon, swap: swap, file: file, current: current, activeUsers: users))

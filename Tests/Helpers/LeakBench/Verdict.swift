@@ -1,23 +1,23 @@
 import Glibc
 import PodModel
 
-/// What a rule made of a trace. A conviction is a recycle, and ends the trace for that rule.
+/// The result of a rule on a trace. The first sample for which the rule returns true is a recycle and ends the trace.
 public enum Verdict: Sendable {
-  /// Healthy, and left alone.
+  /// A healthy pod that was not recycled.
   case leftAlone
-  /// Recycled while it did not leak.
+  /// A pod that was recycled while it did not leak.
   case falseRecycle(at: UInt64)
   /// A leak that met its limit.
   case missed
-  /// A leak that was convicted before it met its limit.
+  /// A leak that was found before it met its limit.
   case found(Finding)
 
   public struct Finding: Sendable {
-    /// Of the limit, in the sample that convicted.
+    /// The free share of the limit at the time of the recycle.
     public var freeShare: Double
-    /// From there to the limit, had nothing been done.
+    /// The time from the recycle until the limit would have been met.
     public var secondsLeft: Double
-    /// Since the leak began.
+    /// The time from the start of the leak to the recycle.
     public var secondsAfter: Double
   }
 

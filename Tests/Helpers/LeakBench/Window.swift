@@ -1,7 +1,7 @@
 import PodModel
 
-/// The last `length` seconds of held memory, as means of up to 64 stretches of equal length: what a rule that looks at
-/// a window keeps of a pod. Shorter windows than `length` are looked at as they grow, in ever longer stretches.
+/// The last `length` seconds of unreclaimable memory, as means of up to 64 intervals of equal length, for rules that
+/// use a window. Before `length` seconds have passed, the window grows and so do its intervals.
 struct Window {
   struct Point {
     var seconds: Double
@@ -10,7 +10,7 @@ struct Window {
 
   private(set) var points: [Point] = []
   private let length: Double
-  private var stretch: Double
+  private var interval: Double
   private var origin: UInt64?
   private var sum = 0.0
   private var count = 0.0
@@ -18,24 +18,24 @@ struct Window {
 
   init(length: Double) {
     self.length = length
-    stretch = min(10, length / 64)
+    interval = min(10, length / 64)
     points.reserveCapacity(65)
   }
 
-  /// Takes a sample; true when a stretch is complete, and so the window has changed.
+  /// Adds a sample; returns true if an interval is complete, and so the window has changed.
   mutating func add(_ sample: MemorySample) -> Bool {
     let start = origin ?? sample.at
     if origin == nil { origin = start }
     let seconds = Double(sample.at - start) / 1e6
     var isNew = false
-    if count > 0, seconds >= begun + stretch {
+    if count > 0, seconds >= begun + interval {
       points.append(Point(seconds: begun, held: sum / count))
       (sum, count) = (0, 0)
       isNew = true
       if points.count >= 64 { shorten() }
     }
     if count == 0 { begun = seconds }
-    // A reading of 0 is none: every one of the rules may know that.
+    // A value of 0 is a failed reading; every rule may know that.
     if sample.anon > 0 {
       sum += Double(sample.held)
       count += 1
@@ -43,17 +43,17 @@ struct Window {
     return isNew
   }
 
-  /// Seconds from the first to the last stretch.
+  /// Seconds from the first to the last interval.
   var span: Double { (points.last?.seconds ?? 0) - (points.first?.seconds ?? 0) }
 
   private mutating func shorten() {
-    guard stretch < length / 64 else {
+    guard interval < length / 64 else {
       let from = (points.last?.seconds ?? 0) - length
       points.removeAll { $0.seconds < from }
       if points.count >= 64 { points.removeFirst(points.count - 63) }
       return
     }
-    stretch = min(stretch * 2, length / 64)
+    interval = min(interval * 2, length / 64)
     points = stride(from: 0, to: points.count - 1, by: 2).map {
       Point(seconds: points[$0].seconds, held: (points[$0].held + points[$0 + 1].held) / 2)
     }
@@ -63,7 +63,7 @@ struct Window {
 /// A straight line through points.
 struct Line {
   var slope: Double
-  /// What the slope is known to.
+  /// The standard error of the slope.
   var slopeError: Double
   var atEnd: Double
 

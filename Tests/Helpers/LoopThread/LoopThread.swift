@@ -2,8 +2,8 @@ internal import Glibc
 import Synchronization
 public import Systemd
 
-/// Runs `EventLoop.main` on a thread of its own, once for all test targets: they share one process. In podd the loop has
-/// the main thread; here Swift Testing has it, and the loop belongs to the thread that uses it first.
+/// Starts `EventLoop.main` on its own thread, once for all test targets, which share one process. In podd the loop runs on
+/// the main thread, which Swift Testing uses here; the loop belongs to the thread that uses it first.
 private let loopThread: Void = {
   var ends: [CInt] = [0, 0]
   guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0
@@ -25,7 +25,7 @@ private let loopThread: Void = {
 
 private let readyEnd = Mutex<CInt>(-1)
 
-/// Runs `body` on the loop's thread as podd's own code runs there.
+/// Runs `body` on the loop's thread, as podd's code does.
 public func onLoop<Value: Sendable>(
   _ body: @escaping @LoopActor () async throws -> Value
 ) async throws -> Value {
@@ -33,7 +33,7 @@ public func onLoop<Value: Sendable>(
   return try await Task(executorPreference: EventLoop.main) { try await body() }.value
 }
 
-/// What a callback brings to a task that waits for it.
+/// Passes values from a callback to a task that waits for them.
 @LoopActor
 public final class Mailbox<Value: Sendable> {
   private var values: [Value] = []
@@ -55,6 +55,6 @@ public final class Mailbox<Value: Sendable> {
     return await withCheckedContinuation { waiting = $0 }
   }
 
-  /// What came and was not taken yet.
+  /// The values that `next` has not returned yet.
   public var pending: [Value] { values }
 }

@@ -1,8 +1,8 @@
 import Glibc
 import PodModel
 
-/// What the leak detector costs: nanoseconds of processor time a sample, and bytes a pod, on a pod that holds nine
-/// tenths of its limit with some noise, for a day of samples every 10 s: there every sample is looked at.
+/// The cost of the leak detector: nanoseconds of processor time per sample, and bytes per pod. The pod uses nine tenths
+/// of its limit with some noise and is sampled every 10 s for 20 days: so near its limit, every sample is examined.
 func detectorCost() -> (nanosecondsPerSample: Int, bytesPerPod: Int) {
   var detector = LeakDetector(memoryMax: 100 << 20, memoryHigh: nil)
   var state: UInt64 = 1
@@ -19,7 +19,7 @@ func detectorCost() -> (nanosecondsPerSample: Int, bytesPerPod: Int) {
   let seconds = processorTime() - start
   precondition(!detector.finding.isLeak)
 
-  // A copy that takes a sample has a history of its own.
+  // Adding a sample to a copy allocates its own history.
   let pods = 4000
   var others = [LeakDetector](repeating: detector, count: pods)
   let last = sample(samples)

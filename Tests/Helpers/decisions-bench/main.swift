@@ -1,9 +1,9 @@
 import Glibc
 import PodModel
 
-// How many decisions a second the lifecycle makes: a pod that starts, serves, is replaced, crashes and comes back,
-// again and again. Prints one number, decisions per second of processor time. `decisions-bench detector` prints what the
-// leak detector costs instead: nanoseconds a sample and bytes a pod.
+// Prints how many decisions the lifecycle makes per second of processor time, for a pod that starts, serves, is
+// replaced, crashes and comes back, repeatedly. `decisions-bench detector` prints the cost of the leak detector instead:
+// nanoseconds per sample and bytes per pod.
 
 func processorTime() -> Double {
   var time = timespec()
@@ -38,6 +38,6 @@ for _ in 0..<rounds {
   }
 }
 let seconds = processorTime() - start
-// What was decided is used, so that it has to be.
+// Uses the results, so that the compiler cannot remove the work.
 precondition(effects > rounds)
 print(Int(Double(rounds * events.count) / seconds))

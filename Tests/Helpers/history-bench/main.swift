@@ -2,9 +2,9 @@ import Glibc
 import PodModel
 import PodStore
 
-// What the history costs: history-bench PODS MINUTES DIRECTORY writes so many minutes of so many pods, six of ten
-// idle, three at work, one short of memory, and prints what a row takes on the disk, how long a minute's write and the
-// questions take, and the processor time.
+// The cost of the memory history. history-bench PODS MINUTES DIRECTORY writes MINUTES minutes of PODS pods, of which six
+// in ten are idle, three work and one is short of memory. It prints the bytes of a row on disk, the time of a minute's
+// write and of queries, and the processor time.
 
 func now(_ clock: clockid_t) -> Double {
   var time = timespec()
@@ -23,7 +23,7 @@ struct Generator: RandomNumberGenerator {
   }
 }
 
-/// Pods that behave as pods do.
+/// Pods with realistic memory and CPU usage.
 struct World {
   private var random = Generator(state: 1)
   private var anon: [UInt64] = []

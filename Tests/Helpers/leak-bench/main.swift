@@ -1,7 +1,8 @@
 import Glibc
 import LeakBench
 
-// How well podd's detector tells leaks from growth, beside four other rules on the same traces: docs/leak-benchmark.md.
+// Measures how well podd's detector distinguishes leaks from growth, compared with four other rules on the same traces
+// (docs/leak-benchmark.md).
 
 let usage = """
   usage: leak-bench [--seed N | --seeds N-M] [--count 480] [--json] [--wrong] [--only RULE]
@@ -9,13 +10,13 @@ let usage = """
          leak-bench --real DIRECTORY [--json] [--wrong]
          leak-bench --tune [--seeds 1-5] [--count 480]
 
-    --seeds   seeds 1-5 are for tuning rules; figures are told of seeds from 1001 on, which nobody tunes on
-    --count   traces a seed
-    --wrong   name the traces that podctl's detector was wrong about
-    --only    the rules whose name has RULE in it
+    --seeds   seeds 1-5 are for tuning rules; published figures use seeds from 1001 on, which are not used for tuning
+    --count   the number of traces per seed
+    --wrong   name the traces that podctl's detector judged wrongly
+    --only    use only rules whose name contains RULE
     --write   write the traces and labels.csv, for podctl leak-replay
-    --real    score the traces of a directory with a labels.csv, as Tests/leak-traces
-    --tune    score every choice of parameters that the other rules were tried with
+    --real    score the traces of a directory with a labels.csv, such as Tests/leak-traces
+    --tune    score all parameters with which the other rules were tried
     --kinds   list the kinds of traces
 
   """
@@ -47,7 +48,7 @@ func options() -> Options {
   var options = Options()
   var arguments = CommandLine.arguments.dropFirst()
   func value(_ name: String) -> String {
-    guard let value = arguments.popFirst() else { fail("\(name) wants a value\n\(usage)", 64) }
+    guard let value = arguments.popFirst() else { fail("\(name) needs a value\n\(usage)", 64) }
     return value
   }
   while let argument = arguments.popFirst() {
@@ -67,14 +68,14 @@ func options() -> Options {
     case "--write": options.write = value(argument)
     case "--real": options.real = value(argument)
     case "--seed", "--seeds":
-      guard let range = seeds(value(argument)) else { fail("\(argument) wants N or N-M", 64) }
+      guard let range = seeds(value(argument)) else { fail("\(argument) must be N or N-M", 64) }
       options.seeds = range
     case "--count":
       guard let count = Int(value(argument)), (1...100_000).contains(count) else {
-        fail("--count wants 1 to 100000", 64)
+        fail("--count must be from 1 to 100000", 64)
       }
       options.count = count
-    default: fail("\(argument)?\n\(usage)", 64)
+    default: fail("unknown argument \(argument)\n\(usage)", 64)
     }
   }
   return options

@@ -1,10 +1,10 @@
-// What can be shown only in a process of its own: how many threads the loop needs, and what depends on the
-// environment. Started by SystemdTests, which reads what it prints.
+// Parts of the SystemdTests that need their own process: the number of threads that the loop uses, and everything that
+// depends on the environment. SystemdTests runs this program and reads its output.
 
 import Glibc
 import Systemd
 
-/// Timers, descriptors and bus calls awaited on the loop; prints how many threads that took.
+/// Awaits timers, descriptors and bus calls on the loop; prints the number of threads.
 func countThreads() throws -> CInt {
   LoopActor.assumeIsolated {
     _ = loopTask {
@@ -34,7 +34,7 @@ func countThreads() throws -> CInt {
   return try EventLoop.main.run()
 }
 
-/// Calls `Do` as podctl calls a rollout; prints the signals that come meanwhile, and the answer.
+/// Calls `Do` as podctl calls a rollout; prints the signals that arrive before the reply, and the reply.
 func listen() throws -> CInt {
   let bus = try Bus.openSystem()
   let match = try bus.match(
@@ -63,7 +63,7 @@ func threads() -> Int {
 
 func notify() throws -> CInt {
   print(Notify.send("READY=1\nSTATUS=a b"))
-  // Standard input, which the test can recognise.
+  // Stores standard input, which the test can recognise.
   try Notify.store(0, name: "pod-001")
   Notify.unstore(name: "pod-001")
   return 0

@@ -2,7 +2,7 @@ import Glibc
 import PodModel
 import Testing
 
-/// The files that the package installs under /usr/lib/podctl say what the contract says.
+/// The files that the package installs under /usr/lib/podctl say what podctl-tier(5) and podctl-workload(5) say.
 @Suite struct DefaultSettingsTests {
   private struct Row {
     var users: Int
@@ -14,7 +14,7 @@ import Testing
     var rank: Int
   }
 
-  @Test func tiersAreTheContracts() throws {
+  @Test func tiersAreThoseOfTheManual() throws {
     let megabyte: UInt64 = 1 << 20
     let table: [String: Row] = [
       "free": Row(

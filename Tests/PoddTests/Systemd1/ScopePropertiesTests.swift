@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ScopePropertiesTests {
   @Test func theSliceOfATierIsSystemdsChildOfPodsSlice() {
-    #expect(ScopeProperties.slice(ofTier: "free") == "pods-free.slice")
+    #expect(ControlGroup.slice(ofTier: "free") == "pods-free.slice")
   }
 
   /// A message that never leaves the process: sd-bus only needs a connection to make one.

@@ -1,4 +1,4 @@
-"""Does the test machine itself offer what podctl builds on? Without it no other verdict means anything."""
+"""Checks that the test machine has everything that podctl needs; otherwise no other result means anything."""
 
 from podctl_testing import case, expect, wait_until
 

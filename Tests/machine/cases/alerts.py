@@ -1,4 +1,4 @@
-"""What an admin wants run on an event is run, and is no matter to anybody else."""
+"""An event starts the service that an administrator has installed for it, which affects nothing else."""
 
 import json
 
@@ -27,15 +27,15 @@ http.server.HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
 
 
 def lose_the_firewall(machine):
-    """One event of the kind firewall-lost; returns when podd has said so."""
+    """Causes an event of the kind firewall-lost; returns when podd has logged it."""
     since = moment(machine)
     machine.succeed("nft delete table inet podctl")
     wait_until(lambda: machine.succeed(f"journalctl -o cat -u podd.service --since=@{since}").count("loaded again"),
-               60, what="podd to mend the packet filter")
+               60, what="podd to reload the packet filter")
 
 
 def received(machine):
-    """What the webhook got: (its answer, the alert)."""
+    """The alerts that the webhook has received, as pairs: its answer, the alert."""
     lines = machine.run("cat /root/received").stdout.splitlines()
     return [(line.split()[0], json.loads(line.split(None, 2)[2])) for line in lines]
 
@@ -44,7 +44,7 @@ def received(machine):
 def an_event_starts_the_service_that_an_admin_made_for_it(machine):
     start = moment(machine)
     lose_the_firewall(machine)
-    expect(machine.run(f"test -e {SPOOL}").status, 1, "status of a look for a spool that nobody asked for")
+    expect(machine.run(f"test -e {SPOOL}").status, 1, "status of `test -e` for a spool without a service")
 
     machine.put("/root/receiver.py", RECEIVER)
     machine.put("/etc/podctl/webhook", 'url = "http://127.0.0.1:8099/secret-path"\n', mode=0o600)
@@ -63,22 +63,22 @@ def an_event_starts_the_service_that_an_admin_made_for_it(machine):
         (answer, alert), *_ = wait_until(is_noticed, 120, interval=5, what="the new unit to be noticed")
         expect((answer, alert["kind"], alert["pod"]), ("200", "firewall-lost", None))
         assert "packet filter" in alert["message"], alert
-        wait_until(lambda: machine.succeed(f"ls {SPOOL}") == "", 60, what="what was accepted to be removed")
+        wait_until(lambda: machine.succeed(f"ls {SPOOL}") == "", 60, what="accepted alerts to be removed")
         expect(machine.succeed(f"stat -c '%a %U' /run/podctl/alerts {SPOOL}").split(), ["700", "root"] * 2)
 
-        # What the webhook does not take stays, is complained of once, and does not start it over and over.
+        # An alert that the webhook refuses stays, is logged once, and does not start the service repeatedly.
         machine.succeed("echo 503 > /root/answer")
         count = len(received(machine))
         since = moment(machine)
         lose_the_firewall(machine)
         wait_until(lambda: len(received(machine)) > count, 60, what="the webhook to be asked")
         lose_the_firewall(machine)
-        # systemd has the start wait for RestartSec= of the one that failed.
+        # The next start waits for RestartSec= of the failed one.
         wait_until(lambda: len(received(machine)) >= count + 3, 180, what="both to be offered")
         expect(len(machine.succeed(f"ls {SPOOL}").split()), 2)
         expect(machine.succeed(f"stat -c %a {SPOOL}/*").split(), ["600", "600"])
-        told = [line for line in complaints(machine, since) if UNIT in line]
-        expect(len(told), 1, f"complaints {told}")
+        logged = [line for line in complaints(machine, since) if UNIT in line]
+        expect(len(logged), 1, f"complaints {logged}")
 
         machine.succeed(f"echo 200 > /root/answer; systemctl stop {UNIT}; systemctl start {UNIT}")
         expect(machine.succeed(f"ls {SPOOL}"), "")

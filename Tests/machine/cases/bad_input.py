@@ -1,5 +1,5 @@
-"""What must not go wrong quietly: bad names, bad files, a full disk, programs that do not start. Each is refused
-in one line that says what and where, and everybody else's pods run on."""
+"""Bad names, bad files, a full disk, programs that do not start: each is reported in one line that says what is wrong and
+where, and all other pods keep running."""
 
 import shlex
 
@@ -8,8 +8,7 @@ from podctl_testing import (
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
-# A NUL can be in no argument of a program, and in no string of D-Bus: sd-bus refuses to send it and the bus to
-# pass it on. So it is not here.
+# There is no name with a NUL, because neither arguments of a program nor strings of D-Bus can contain one.
 BAD_NAMES = {
     "a path": "../x", "nothing": "", "a space": "a b@example.com", "a newline": "alice\n@example.com",
     "an umlaut": "jürgen@example.com", "ten kilobytes": "a" * 10_240, "255 bytes": "a" * 255,
@@ -37,7 +36,7 @@ def a_name_that_is_no_users_name_is_refused_everywhere_and_changes_nothing(machi
     refused(machine, "podctl logs ../x", 64)
     for verb in ("start", "stop", "restart", "reset"):
         refused(machine, f"podctl {verb} ../x", 64)
-    # podctl is not what keeps them out: podd does.
+    # podd itself refuses bad names, without podctl's check.
     for name in (name for name in BAD_NAMES.values() if isinstance(name, str)):
         called = machine.run(
             f"busctl call org.podctl1 /org/podctl1 org.podctl1.Manager Provision ssb -- {quoted(name)} '' false")
@@ -70,7 +69,7 @@ def an_unknown_tier_is_refused_with_the_tiers_there_are(machine):
     refused(machine, f"podctl provision --tier gold {BOB}", 64, "gold", "basic, enterprise, free, pro")
     refused(machine, f"podctl provision --tier ../free {BOB}", 64)
     refused(machine, f"podctl provision --tier '' {BOB}", 64)
-    # Not the tier that they are in: nothing is moved by the way.
+    # Another tier than the user's is an error; provisioning does not move users.
     refused(machine, f"podctl provision --tier basic {ALICE}", 1, ALICE, "free")
     expect(placement(machine), before)
 
@@ -88,7 +87,7 @@ def a_settings_file_that_does_not_parse_is_named_with_its_line(machine):
             ("[Workload]\nExecStart=/bin/true\n", 2, "[Workload]")):
         machine.put(drop_in, text)
         refused(machine, f"podctl provision --tier basic {BOB}", 1, f"{drop_in}:{line}", word)
-    # The list does not hide it either, and a tier that is whole goes on.
+    # The list of tiers reports the error, too; a valid tier still works.
     refused(machine, "podctl tiers", 1, drop_in)
     expect(placement(machine), before)
     machine.put("/etc/podctl/workloads/broken.conf", "[Workload]\nExecStart=true\n")
@@ -129,7 +128,7 @@ def when_the_ports_are_used_up_the_others_keep_theirs(machine):
 
 
 def full_disk(machine):
-    """podd's data on a small disk of its own, and a function that fills it to the last byte."""
+    """Puts podd's data on a small disk; returns a function that fills the disk to the last byte."""
     machine.succeed("""
         systemctl stop podd.service
         truncate -s 24M /root/small.img && mke2fs -q -t ext4 -O ^has_journal -m 0 /root/small.img
@@ -142,7 +141,7 @@ def full_disk(machine):
 
 
 def release_disk(machine):
-    # On Debian 13 it was seen unmounted already once podd and the pods were stopped.
+    # On Debian 13 the disk was sometimes unmounted already, after podd and the pods had been stopped.
     machine.succeed("""
         systemctl stop podd.service 'pod-*.scope'
         ! mountpoint -q /var/lib/podctl || umount --lazy /var/lib/podctl
@@ -161,17 +160,17 @@ def a_full_disk_refuses_new_users_and_harms_nobody(machine):
         before = placement(machine)
         for arguments in ("carol@example.com", "carol@example.com --cold", "carol@example.com --tier pro"):
             refused(machine, f"podctl provision {arguments}", 1, "No space left")
-            # Room for the row, and none for what comes with it.
+            # Frees room for the row in the database, but not for the user's files.
             machine.succeed("truncate --size=-8K /var/lib/podctl/ballast && sync")
         expect(placement(machine), before)
         fill()
         expect(curl(machine, pod, "/api/v2/version", user_token=secret)[0], 200)
         expect(curl(machine, pod, "/api/v2/insert?p=a&c=1.1.1/1.1.1/1.1.1&s=x", user_token=secret)[0], 507)
-        # Who has a place keeps it and is served.
+        # Users who are placed stay placed and are served.
         expect(podctl(machine, f"provision {ALICE}")["created"], False)
         machine.succeed("systemctl restart podd.service")
         expect(placement(machine) | {"pods": []}, before | {"pods": []}, "after a restart of podd")
-        # Stopped all the same, and told that a reboot would not know of it.
+        # The pod is stopped, but the command fails, because a reboot would start the pod again.
         fill()
         refused(machine, "podctl stop pod-001", 1, "pod-001 is stopped", "No space left")
         expect(pods(machine)["pod-001"]["state"], "stopped")
@@ -209,7 +208,7 @@ def a_program_that_does_not_start_takes_its_new_user_back_and_says_why(machine):
         expect(placement(machine), before, f"placement after {reason}")
         expect(machine.succeed("ls /run/podctl/pods /run/userdb | grep -c pod-002 || true").strip(), "0")
     expect(curl(machine, served, "/api/v2/version", user_token=token(machine, ALICE))[0], 200)
-    # A pod number that is given out again goes on with its generations: no unit name comes twice.
+    # When a pod number is used again, its generations continue, so that no unit name is used twice.
     workload(machine, "w0", "ExecStart=/usr/lib/podctl/podserve --users ${USERS_FILE}\nType=notify\nListen=socket")
     placed = podctl(machine, f"provision --tier w0 {BOB}")
     expect((placed["pod"], placed["created"]), ("pod-002", True))
@@ -222,9 +221,9 @@ def provisions_that_fail_together_on_a_new_pod_leave_nothing(machine):
     before = placement(machine)
     for number, reason in enumerate(("exited:3", "start-timeout", "launch-failed:exec:ENOENT")):
         workload(machine, f"w{number}", FAILURES[reason])
-        told = machine.succeed(
+        errors = machine.succeed(
             f"for i in 1 2 3; do podctl provision --tier w{number} together-$i & done 2>&1; wait", timeout=120)
-        expect(told.count(reason), 3, f"each is told {reason} in {told!r}")
+        expect(errors.count(reason), 3, f"each is told {reason} in {errors!r}")
         expect(placement(machine), before, f"placement after {reason}")
 
 
@@ -240,9 +239,9 @@ def a_place_that_stood_before_stands_when_its_program_fails_and_status_tells_the
     refused(machine, "podctl start pod-002", 1, "exited:3", "podctl logs pod-002")
     expect(podctl(machine, "status pod-002")["last_exit_reason"], "exited:3")
     assert "exited:3" in machine.succeed("podctl status pod-002")
-    wait_until(lambda: "has nothing to do" in machine.succeed("podctl logs pod-002"), 30, what="the program's words")
+    wait_until(lambda: "has nothing to do" in machine.succeed("podctl logs pod-002"), 30, what="the program's output")
     expect(pods(machine)["pod-001"]["main_pid"], main_pid)
-    # Left to itself it is held, and the hold is cleared by hand.
+    # Without help the pod hits its start limit, and `podctl reset` launches it again.
     wait_until(lambda: pods(machine)["pod-002"]["state"] == "crash-loop", 90, what="a crash loop is noticed")
     refused(machine, "podctl start pod-002", 1, "podctl reset pod-002")
     workload(machine, "odd", "ExecStart=/usr/lib/podctl/podserve --users ${USERS_FILE}\nType=notify\nListen=socket")

@@ -1,4 +1,4 @@
-"""podctl as scripts, terminals and other hosts use it."""
+"""The output and errors of podctl, for scripts, on terminals and over ssh."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
             f"deprovision --purge {ALICE}": dict}.items():
         for command in (f"podctl --json {verb}", f"podctl {verb} --json"):
             result = machine.run(command)
-            # Twice is no error, except for what is gone.
+            # A verb that is repeated succeeds, except for a user who has been removed.
             if "deprovision" in verb and command.endswith("--json"):
                 continue
             expect((result.status, result.stderr), (0, ""), command)
@@ -109,7 +109,7 @@ def doctor_finds_nothing_to_mend_on_a_good_host(machine):
 
 
 def complete(machine, line):
-    """What bash offers at the end of LINE."""
+    """bash's completions at the end of LINE."""
     words = line.split(" ")
     script = f"""
         . /usr/share/bash-completion/bash_completion
@@ -135,7 +135,7 @@ def bash_completes_verbs_users_pods_and_tiers(machine):
     expect(complete(machine, "podctl provision --tier e"), ["enterprise"])
 
 
-#: Types its argument and a tab into an interactive zsh, and prints the line that then stands there.
+#: Types its argument and a tab into an interactive zsh, and prints the resulting line.
 ZSH_LINE = r"""
 import os, pty, select, sys
 child, terminal = pty.fork()
@@ -188,7 +188,7 @@ def stop_is_remembered_when_podd_is_started_again(machine):
     stopped = pods(machine)["pod-001"]
     expect((stopped["state"], stopped["unit"], stopped["last_exit_reason"]), ("stopped", None, "operator"))
     refused(machine, f"podctl provision {ALICE}", 1, "podctl start pod-001")
-    # Nobody new is placed where nobody is served.
+    # New users are not placed in a stopped pod.
     expect(podctl(machine, f"provision {BOB}")["pod"], "pod-002")
     expect(podctl(machine, "start pod-001")["state"], "ready")
     expect(unit(machine, "pod-001-2.scope", "ActiveState"), {"ActiveState": "active"})
@@ -248,7 +248,7 @@ def deprovision_keeps_the_data_for_a_later_provision_and_purge_does_not(machine)
     expect(curl(machine, pod, f"/api/v2/select?{where}", user_token=old)[0], 401)
     expect([each["status"] for each in podctl(machine, "users")], ["deleted", "active"])
     expect(machine.succeed(f"stat -c '%U %a' /var/lib/podctl/kept/{ALICE}").split(), ["root", "700"])
-    # Again: there is nobody any more, and the data stays.
+    # A second deprovision changes nothing: the data is kept.
     machine.run(f"podctl deprovision {ALICE}")
     expect(ask(f"select?{where}"), (200, "dear"))
     assert token(machine, ALICE) != old
@@ -320,7 +320,7 @@ def doctor_and_podd_say_the_same(machine, check, word):
     assert word in finding["mend"], finding
     assert machine.run("podctl doctor", timeout=180).status == 1
     wait_until(lambda: machine.run("systemctl is-failed --quiet podd.service").status == 0, 60,
-               what="podd gives up instead of trying for ever")
+               what="podd fails instead of retrying forever")
     said = machine.succeed("journalctl -b -u podd.service -o cat")
     assert f"{finding['what']} {finding['mend']}" in said, (finding, said)
     refused(machine, "podctl pods", 69, timeout=180)

@@ -1,5 +1,5 @@
-"""podd is killed while it works, the machine is switched off, the power goes: what was confirmed is there
-afterwards, and nothing is half done."""
+"""podd is killed while it works, the machine is rebooted, the power fails: everything that was confirmed survives, and
+nothing is half done."""
 
 import collections
 import random
@@ -8,10 +8,10 @@ import shlex
 from podctl_testing import (
     KILLED, agrees, case, complaints, curl, expect, moment, pods, podctl, recorded, token, wait_until)
 
-#: Many pods for few users.
+#: One user per pod, so that few users make many pods.
 NARROW = "[Tier]\nUsersPerPod=3\n"
 
-#: Provisions each user of standard input, some at a time, and prints who was confirmed.
+#: Provisions each user of standard input, some at a time, and prints the users that were confirmed.
 PROVISION = """xargs -P {at_once} -I USER sh -c \
 'podctl --json provision USER > /dev/null 2>> /run/refused && echo USER'"""
 
@@ -31,7 +31,7 @@ def answered(machine, pod, request, secret):
 
 
 def expect_placed(machine, users):
-    """Each of USERS is on record, once."""
+    """Expects that each of USERS is on record exactly once."""
     counted = collections.Counter(row["user"] for row in podctl(machine, "users"))
     expect({user: counted[user] for user in users}, dict.fromkeys(users, 1), "confirmed users on record")
 
@@ -44,7 +44,7 @@ def podd_killed_at_any_moment_of_thirty_provisions_leaves_no_half(machine):
     users = [f"user{number}@example.com" for number in range(30)]
     sure = set()
     since = moment(machine)
-    # One provision in flight ends with its podd: as long as any is left, killing goes on.
+    # Provisions in progress fail when podd dies; podd is killed until none is left.
     for attempt in range(40):
         missing = [user for user in users if user not in sure]
         if not missing:
@@ -61,7 +61,7 @@ def podd_killed_at_any_moment_of_thirty_provisions_leaves_no_half(machine):
             agrees(machine, 180)
             expect_placed(machine, sure)
         if attempt >= 2:
-            # Left in peace, podd must manage the rest at once.
+            # When it is not killed any more, podd must complete the rest without errors.
             job = provision_many(machine, [user for user in users if user not in sure])
             job.wait(300)
             sure |= {line.strip() for line in confirmed(job)}
@@ -124,7 +124,7 @@ def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
                tuple(before[name][key] for key in ("address", "port", "users")), name)
     expect(answered(machine, home, "select?p=kept&c=1.1.1/1.1.1/1.1.1", secret).strip(), "before")
 
-    # Before the reboot nothing died and nothing was launched on the way down.
+    # Before the reboot no pod crashed, and none was launched during the shutdown.
     ends = machine.succeed("journalctl -b -1 -o cat MESSAGE_ID=fe075c7d43334a0d8b61865b9aee0627").splitlines()
     expect([line for line in ends if halted not in line], [], "ends recorded before the reboot")
     said = machine.succeed(f"journalctl -b -1 -o cat --since=@{down} SYSLOG_IDENTIFIER=podd")
@@ -134,7 +134,7 @@ def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
     wrong = machine.succeed("journalctl -b -o cat -p warning -u podd.service").splitlines()
     expect([line for line in wrong if line], [], "podd's warnings in the second boot")
 
-    # Launches of this boot, from the record: by rank, and two at a time.
+    # The recorded launches of this boot are ordered by rank, two at a time.
     launches = [tuple(row.values()) for row in recorded(
         machine, "SELECT tier, begun_at, started_at FROM generation JOIN pod ON pod.number = generation.pod "
         "AND pod.generation = generation.generation WHERE wanted = 'run' ORDER BY begun_at")]

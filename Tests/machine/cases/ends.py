@@ -1,8 +1,7 @@
-"""Every way in which a generation ends: the reason that is recorded, once, and what becomes of the pod.
+"""Every way in which a generation ends: the reason, which is recorded once, and the next state of the pod.
 
-`ENDS` is the table. Each of its rows happens to a real pod that runs files/misbehaving; what podd makes of it is
-looked up where users look (`podctl status`), where programs look (the journal's fields) and where it is kept (the
-table of generations).
+`ENDS` is the table. Each of its rows is carried out on a real pod that runs files/misbehaving. The result is compared with
+`podctl status`, the fields in the journal and the table of generations.
 """
 
 import fnmatch
@@ -13,7 +12,7 @@ from typing import NamedTuple
 from loading import PROGRAMS, put_programs
 from podctl_testing import agrees, case, evidence, expect, moment, podctl, wait_until
 
-#: Ends come one after the other here; none of them is to be held as a crash loop or waited for.
+#: Many ends follow each other here; they must not hit the start limit or cause long pauses.
 PODD = """\
 [Podd]
 RestartSec=50ms
@@ -21,7 +20,7 @@ RestartMaxDelaySec=500ms
 StartLimitBurst=1000
 """
 
-#: The kinds of workload that the rows happen to. A probe's patience is for an emulated machine.
+#: The workloads of the rows. The probe's timeouts suit an emulated machine.
 WORKLOADS = {
     "plain": "Type=notify\nListen=socket\n",
     "probed": "Type=notify\nListen=socket\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=3s\nProbeFailures=2\n",
@@ -36,22 +35,22 @@ TimeoutStartSec=15s
 TimeoutStopSec=2s
 """
 
-#: What the commands of the table may use, beside the variables of `Subject.environment`.
+#: Shell functions that the commands of the table may use, in addition to the variables of `Subject.environment`.
 SHELL = ". /payload/files/ends.bash; "
 
 
 class End(NamedTuple):
     name: str
-    #: Of `WORKLOADS`.
+    #: A key of `WORKLOADS`.
     workload: str
-    #: Shell: what is done.
+    #: The shell commands that end the generation.
     do: str
-    #: What may be recorded as the reason; none: the generation lives on.
+    #: The reasons that may be recorded; empty if the generation keeps running.
     reasons: tuple
-    #: The state in which it ends, once `mend` was done.
+    #: The state of the pod at the end, after `mend`.
     state: str
     mend: str = ""
-    #: False where no generation was begun, so that there is none to record an end of.
+    #: False if no generation was launched, so that no end is recorded.
     begun: bool = True
 
 
@@ -163,7 +162,7 @@ BY_HAND = (
     End("the user provisioned again", "plain", "podctl provision $OWNER --tier $TIER", (), "ready"),
 )
 
-#: Verbs that came with supervision.
+#: The verbs of supervision.
 BY_NEWER_VERBS = (
     End("podctl recycle", "plain", "podctl recycle $POD", ("operator",), "ready"),
     End("podctl evict", "plain", "podctl evict $POD", ("operator", "pressure"), "cold"),
@@ -199,27 +198,27 @@ WITHOUT_PODD = (
 
 ENDS = BY_ITSELF + FROM_OUTSIDE + HANGS + LAUNCHES + BY_HAND + BY_NEWER_VERBS + WITHOUT_PODD
 
-class Look(NamedTuple):
-    """What is known of a pod (files/look-at-pod)."""
+class Facts(NamedTuple):
+    """The recorded facts about a pod (files/look-at-pod)."""
 
-    #: As podctl shows it.
+    #: The output of podctl.
     shown: dict
-    #: Its generations, as the database has them.
+    #: The pod's generations in the database.
     rows: list
-    #: Its processes outside the scope of now.
+    #: The pod's processes outside its current scope.
     strays: str
-    #: What the journal has of ends, by unit: lists of (message id, reason).
-    told: dict
+    #: The ends in the journal, by unit: lists of (message id, reason).
+    journal: dict
 
     def __str__(self):
         rows = ", ".join(f"{row['generation']}: {row['reason']}" for row in self.rows[:4])
-        told = ", ".join(f"{unit}: {[reason for _, reason in ends[:2]]}" for unit, ends in [*self.told.items()][:4])
+        ended = ", ".join(f"{unit}: {[reason for _, reason in ends[:2]]}" for unit, ends in [*self.journal.items()][:4])
         return (f"{self.shown['state']}, last exit reason {self.shown['last_exit_reason']}, ends of generations {rows}"
-                f", in the journal {told}" + (f", outside its scope {self.strays}" if self.strays else ""))
+                f", in the journal {ended}" + (f", outside its scope {self.strays}" if self.strays else ""))
 
 
 class Subject:
-    """A pod that things happen to."""
+    """A pod on which the rows of a table are carried out."""
 
     def __init__(self, machine, workload):
         self.machine, self.workload, self.tier = machine, f"ends{workload}", f"ends{workload}"
@@ -231,16 +230,16 @@ class Subject:
         self.place = podctl(machine, f"provision {self.owner} --tier {self.tier}", timeout=120)
         self.pod = self.place["pod"]
 
-    def look(self, generation=0, since=""):
-        """What is known of the pod now; None in a moment when podd or its database cannot be read."""
+    def facts(self, generation=0, since=""):
+        """The current facts about the pod; None if podd or its database cannot be read at the moment."""
         result = self.machine.run(f"/payload/files/look-at-pod {self.pod} {generation} '{since}'")
         if result.status != 0:
             return None
-        shown, rows, strays, told = result.stdout.split("----\n")
+        shown, rows, strays, journal = result.stdout.split("----\n")
         ends = {}
-        for entry in map(json.loads, told.splitlines()):
+        for entry in map(json.loads, journal.splitlines()):
             ends.setdefault(entry.get("POD_UNIT"), []).append((entry["MESSAGE_ID"], entry["POD_REASON"]))
-        return Look(json.loads(shown), json.loads(rows or "[]"), strays.strip(), ends)
+        return Facts(json.loads(shown), json.loads(rows or "[]"), strays.strip(), ends)
 
     def environment(self, shown):
         unit = shown["unit"] or ""
@@ -257,39 +256,39 @@ def matches(reason, wanted):
 
 
 def awaited(subject, generation, since, condition, what):
-    """Looks until CONDITION holds of what is known, and returns that."""
+    """Waits until CONDITION holds for the facts, and returns them."""
     last = [None]
 
     def holds():
-        look = subject.look(generation, since)
-        last[0] = look or last[0]
-        return look if look is not None and condition(look) else None
+        facts = subject.facts(generation, since)
+        last[0] = facts or last[0]
+        return facts if facts is not None and condition(facts) else None
 
     try:
-        return wait_until(holds, 45, 0.3)
+        return wait_until(holds, 45)
     except TimeoutError:
         raise AssertionError(f"expected {what}, got {last[0]}") from None
 
 
 def happens(end, subject):
-    """Lets END happen, and sees that it is recorded as the table says."""
-    before = wait_until(subject.look, 30, what="podd shows the pod").shown
-    # A pod that does not run: only what is launched from here on can end.
+    """Carries out END, and checks that it is recorded as the table says."""
+    before = wait_until(subject.facts, 30, what="podd shows the pod").shown
+    # If the pod does not run, only a later generation can end.
     generation = before["generation"] + (0 if before["unit"] else 1)
     since = moment(subject.machine)
     words = subject.environment(before)
 
-    def concluded(look):
-        """The end is on record, or nothing ended."""
+    def concluded(facts):
+        """The end is on record, or no generation ended."""
         if not end.reasons:
             return True
-        return matches(look.shown["last_exit_reason"], end.reasons) and (
-            not end.begun or any(matches(row["reason"], end.reasons) for row in look.rows))
+        return matches(facts.shown["last_exit_reason"], end.reasons) and (
+            not end.begun or any(matches(row["reason"], end.reasons) for row in facts.rows))
 
-    def settled(look):
-        """The pod is where the row says, nothing of it is elsewhere, and the journal has it."""
-        ended = {row["unit"] for row in look.rows if row["reason"]}
-        return look.shown["state"] == end.state and not look.strays and ended <= set(look.told)
+    def settled(facts):
+        """The pod is in the state of the row, has no processes elsewhere, and the journal has the end."""
+        ended = {row["unit"] for row in facts.rows if row["reason"]}
+        return facts.shown["state"] == end.state and not facts.strays and ended <= set(facts.journal)
 
     try:
         subject.machine.succeed(SHELL + end.do, environment=words, timeout=120)
@@ -301,25 +300,25 @@ def happens(end, subject):
     wanted = f"the state {end.state}"
     if end.reasons and not end.mend:
         wanted += f" and the reason {' or '.join(end.reasons)}"
-    look = awaited(subject, generation, since,
-                   lambda look: settled(look) and (end.mend or concluded(look)), wanted)
+    facts = awaited(subject, generation, since,
+                   lambda facts: settled(facts) and (end.mend or concluded(facts)), wanted)
     if not end.reasons:
-        ended = [row for row in look.rows if row["reason"] and row["generation"] == look.shown["generation"]]
+        ended = [row for row in facts.rows if row["reason"] and row["generation"] == facts.shown["generation"]]
         expect(ended, [], "ends on record although nothing ended")
-    once(look)
+    once(facts)
 
 
-def once(look):
-    """Each end is in the journal once, with the reason that the table of generations has."""
-    for row in look.rows:
+def once(facts):
+    """Expects each end in the journal once, with the reason of the table of generations."""
+    for row in facts.rows:
         if row["reason"]:
-            told = look.told[row["unit"]]
-            expect({reason for _, reason in told}, {row["reason"]}, f"reasons of {row['unit']} in the journal")
-            expect(max(Counter(message for message, _ in told).values()), 1, f"entries of one kind about {told[:4]}")
+            entries = facts.journal[row["unit"]]
+            expect({reason for _, reason in entries}, {row["reason"]}, f"reasons of {row['unit']} in the journal")
+            expect(max(Counter(message for message, _ in entries).values()), 1, f"entries of one kind about {entries[:4]}")
 
 
 def all_happen(machine, ends):
-    """Every one of ENDS, whatever comes of the others; fails with all that was wrong."""
+    """Carries out all of ENDS, even if some fail; then fails with all problems."""
     put_programs(machine, "misbehaving")
     machine.put(f"{PROGRAMS}/no-program", "neither a program nor a script\n", mode=0o755)
     machine.put(f"{PROGRAMS}/bad.mustache", "{{#users}} never closed\n")
@@ -336,11 +335,11 @@ def all_happen(machine, ends):
             tidy(machine, subjects[end.workload])
     if not wrong:
         agrees(machine)
-    assert not wrong, f"{len(wrong)} of {len(ends)} ends are told wrong:\n" + "\n".join(wrong)
+    assert not wrong, f"{len(wrong)} of {len(ends)} ends are recorded wrongly:\n" + "\n".join(wrong)
 
 
 def tidy(machine, subject):
-    """After a row that failed: the next one finds the pod as all the others did."""
+    """Restores the pod after a row that failed, for the next row."""
     machine.run("systemctl start podd.service", timeout=60)
     for command in ("systemctl thaw 'pod-*.scope'", f"podctl provision {subject.owner} --tier {subject.tier}",
                     f"podctl reset {subject.pod}", f"podctl start {subject.pod}"):
@@ -383,7 +382,7 @@ def a_pod_that_ends_while_podd_is_away_is_on_record_and_comes_back(machine):
     all_happen(machine, WITHOUT_PODD)
 
 
-#: Takes memory until the kernel has killed somebody for it; itself it must not be the one.
+#: Allocates memory until the kernel's OOM killer kills another process; it must not be killed itself.
 HOG = r"""
 import mmap
 def kills():
@@ -401,7 +400,7 @@ while kills() == before:
 @case(memory=700, once="12")
 def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_limit(machine):
     put_programs(machine, "misbehaving")
-    # podd would make room first (cases/memory_shortage.py): here it is what happens without.
+    # podd would free memory first (cases/memory_shortage.py); this case needs a kill.
     machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD + "ShortageAction=none\n")
     machine.succeed("systemctl restart podd.service")
     neighbour = podctl(machine, "provision neighbour", timeout=120)
@@ -413,23 +412,23 @@ def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_
                 "python3 /run/hog", ("oom-bystander",), "ready"), subject)
     expect(machine.succeed("systemctl show -P MainPID podd.service"), podd, "podd's process")
     found = last_evidence(machine, subject)
-    # systemd may have been faster with the cgroup: then the slice has counted the kill, and no member's own limit.
+    # systemd may have removed the cgroup before podd read it; then only the slice's counters show the kill.
     by_slice = found["counters_lost"] and found["killed_in_slice"] is True and found["own_limit_in_slice"] is False
     assert (found["oom_kills"] >= 1 or by_slice) and found["own_limit_ooms"] == 0, found
     happens(End("own limit", "big", "tell eat", ("oom-own-limit",), "ready"), subject)
-    # Until the kernel has the memory back, whoever asks for some makes it choose once more.
+    # Until the memory is free again, any allocation may cause another kill.
     ends = {each["reason"] for each in podctl(machine, f"status {neighbour['pod']}")["generations"]}
     assert ends <= {None, "oom-bystander"}, f"the neighbour ended with {ends}"
     agrees(machine)
 
 
 def last_evidence(machine, subject):
-    """Of SUBJECT's last end."""
+    """The evidence of SUBJECT's last end."""
     generations = podctl(machine, f"status {subject.pod}")["generations"]
     return evidence(next(each for each in generations if each["reason"]))
 
 
-#: What the evidence must hold, by the row that it is about.
+#: The expected evidence, by the name of the row.
 EVIDENCE = ("exit", "oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted", "memory_current", "memory_peak",
             "memory_max", "probe_error", "cut_connections", "log")
 
@@ -440,20 +439,20 @@ def the_evidence_of_an_end_is_kept_with_it_and_shown_by_status_and_explain(machi
     machine.put("/etc/podctl/podd.conf.d/ends.conf", PODD)
     machine.succeed("systemctl restart podd.service")
     plain, probed = Subject(machine, "plain"), Subject(machine, "probed")
-    told = {}
+    found = {}
     for end, subject in ((BY_ITSELF[1], plain), (BY_ITSELF[5], plain), (HANGS[0], probed)):
         happens(end, subject)
         if end.name == "exit 3":
-            # Its last lines are read once the next generation has begun.
+            # podd reads the last lines after the next generation has been launched.
             wait_until(lambda: last_evidence(machine, subject)["log"], 30, what="the last lines in the evidence")
-        told[end.name] = last_evidence(machine, subject)
-        expect(sorted(set(EVIDENCE) - set(told[end.name])), [], f"missing in the evidence of {end.name}")
-    expect(told["exit 3"]["exit"], "exited:3")
-    assert any("told to exit_3" in str(line) for line in told["exit 3"]["log"]), told["exit 3"]
-    limit = told[BY_ITSELF[5].name]
+        found[end.name] = last_evidence(machine, subject)
+        expect(sorted(set(EVIDENCE) - set(found[end.name])), [], f"missing in the evidence of {end.name}")
+    expect(found["exit 3"]["exit"], "exited:3")
+    assert any("told to exit_3" in str(line) for line in found["exit 3"]["log"]), found["exit 3"]
+    limit = found[BY_ITSELF[5].name]
     by_slice = limit["counters_lost"] and limit["killed_in_slice"] is True and limit["own_limit_in_slice"] is True
     assert by_slice or limit["own_limit_ooms"] >= 1 and limit["oom_kills"] >= 1, limit
     expect(limit["memory_max"], 64 << 20)
-    assert told["SIGSTOP from outside"]["probe_error"], told["SIGSTOP from outside"]
+    assert found["SIGSTOP from outside"]["probe_error"], found["SIGSTOP from outside"]
     explained = machine.succeed(f"podctl explain {probed.pod}")
     assert "health" in explained and probed.pod in explained, explained

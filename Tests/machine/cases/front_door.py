@@ -1,4 +1,4 @@
-"""The seam through which a front door closes the gap of a program that binds by itself."""
+"""A front door holds requests while a pod with Listen=port is restarted (org.podctl1(5))."""
 
 from podctl_testing import case, complaints, expect, moment, podctl, pods, wait_until
 
@@ -40,7 +40,7 @@ def a_front_door_is_told_to_hold_and_to_release_and_one_that_is_silent_holds_not
     silent.signal(9)
     silent.wait(30)
 
-    # One that has left is not waited for.
+    # podd does not wait for a front door that has left.
     since = moment(machine)
     machine.succeed(f"podctl restart {pod}", timeout=180)
     expect(complaints(machine, since), [])

@@ -1,4 +1,4 @@
-"""Generations are replaced, by hand, in a rollout and because they hang, and no request is lost by it."""
+"""Generations are replaced manually, in a rollout and because they hang, and no request is lost."""
 
 import json
 
@@ -9,7 +9,7 @@ PODS = 20
 
 
 def place(machine, name, count, timeout=500):
-    """COUNT users of tier NAME, each with a pod of their own."""
+    """Provisions COUNT users of tier NAME, each with their own pod."""
     machine.put("/root/users", "".join(f"{name}{number} {name}\n" for number in range(count)))
     placed = podctl(machine, "provision --from-file /root/users", timeout=timeout)
     expect({each["state"] for each in placed}, {"ready"}, "states after provisioning")
@@ -18,7 +18,7 @@ def place(machine, name, count, timeout=500):
 
 
 def restarts_of_all_lose_nothing(machine, places, path=None, at_once=2, pause=0.02):
-    """Restarts every pod gracefully while 16 connections are busy on them."""
+    """Restarts every pod gracefully while 16 connections send requests to the pods."""
     before = pods(machine)
     names = [each["pod"] for each in places]
     with Load(machine, targets(machine, places, path), "--connections", 16, "--pause", pause, "--stay", 10) as load:
@@ -27,8 +27,8 @@ def restarts_of_all_lose_nothing(machine, places, path=None, at_once=2, pause=0.
     figures = load.lost_nothing()
     for name, row in pods(machine).items():
         if name in names:
-            told = tuple(row[key] for key in ("state", "generation", "restarts", "last_exit_reason"))
-            expect(told, ("ready", before[name]["generation"] + 1, before[name]["restarts"], "operator"), name)
+            shown = tuple(row[key] for key in ("state", "generation", "restarts", "last_exit_reason"))
+            expect(shown, ("ready", before[name]["generation"] + 1, before[name]["restarts"], "operator"), name)
             assert row["main_pid"] != before[name]["main_pid"], f"{name} is the same process"
             assert figures["targets"][name]["requests"] > 0, f"nothing was asked of {name}"
     agrees(machine)
@@ -45,8 +45,8 @@ def twenty_pods_with_podserve_are_restarted_under_load_and_no_request_fails(mach
 def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(machine):
     tier(machine, "many", "gunicorn")
     machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
-    # Its worker answers one request at a time and costs the emulated processors ten times what podserve does: with
-    # a shorter pause they have nothing left for the twenty interpreters that start.
+    # gunicorn's worker answers one request at a time and needs ten times the CPU time of podserve. With a shorter pause
+    # the emulated processors have no time left for the twenty interpreters that start.
     restarts_of_all_lose_nothing(machine, place(machine, "many", PODS), "/", pause=0.2)
 
 
@@ -59,7 +59,7 @@ def an_application_that_does_not_load_leaves_its_predecessor_serving(machine):
     command = machine.succeed("sed -n s/^ExecStart=//p /usr/lib/podctl/workloads/gunicorn.conf").strip()
     machine.put(broken, f"[Workload]\nExecStart=\nExecStart={command.replace('hello:app', 'nonesuch:app')}\n")
     with Load(machine, targets(machine, [pod], "/"), "--connections", 4, "--pause", 0.1) as load:
-        # gunicorn's own status when a worker cannot load the application.
+        # gunicorn exits with this status when a worker cannot load the application.
         refused(machine, f"podctl restart {pod['pod']}", 1, pod["pod"], "exited:3", timeout=120)
         load.goes_on()
         now = pods(machine)[pod["pod"]]
@@ -102,16 +102,17 @@ print(connection.recv(4096).decode().splitlines()[0])
 
 @case(once="12")
 def a_drain_is_bounded_and_says_what_it_cut(machine):
-    # It serves one connection at a time, so podd's own question waits behind the user's; it is not one that is cut.
+    # The program serves one connection at a time, so podd's probe waits behind the user's request; the probe does not
+    # count as a cut connection.
     workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nProbeSec=1s\nProbeTimeoutSec=2min\nTimeoutDrainSec=3s\n"
              "Environment=PATIENCE=120\n")
     pod = podctl(machine, "provision alice --tier patient")
     idle = machine.start(f"exec socat -u TCP:{pod['address']}:{pod['port']},bind={pod['front_address']} -")
     wait_until(lambda: podctl(machine, f"status {pod['pod']}")["connections"] == 1, 30, what="one connection")
     wait_until(lambda: machine.succeed(f"ss -Htn state established dst {pod['address']} | wc -l").strip() == "2", 30, 0.05,
-               what="podd's question")
+               what="podd's probe")
     machine.succeed(f"podctl restart {pod['pod']}", timeout=60)
-    # Cut, by the end of its peer.
+    # The client sees that its connection was cut.
     idle.wait(30)
     ended = next(each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"])
     found = evidence(ended)
@@ -131,12 +132,12 @@ def connections_that_end_with_a_program_that_would_not_are_told_as_cut(machine):
     idle.wait(30)
     ended = next(each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"])
     expect((ended["reason"], evidence(ended)["cut_connections"]), ("operator", 1))
-    told = machine.succeed(f"journalctl -b -o cat -t podd POD={pod['pod']} POD_CONNECTIONS=1")
-    assert "left after 3.0 s" in told, told
+    entries = machine.succeed(f"journalctl -b -o cat -t podd POD={pod['pod']} POD_CONNECTIONS=1")
+    assert "left after 3.0 s" in entries, entries
 
 
 def generations(machine, pod):
-    """The pod's launches as the database has them, the oldest first; times as seconds since the epoch."""
+    """The pod's generations in the database, oldest first; times are seconds since the epoch."""
     rows = recorded(machine, f"SELECT * FROM generation WHERE pod = {int(pod.split('-')[1])} ORDER BY generation")
     for row in rows:
         for key in ("begun_at", "started_at", "ready_at", "ended_at"):
@@ -145,8 +146,7 @@ def generations(machine, pod):
 
 
 def gaps(machine, pod):
-    """When POD was away, by what podd says of itself: from the moment in which it stops a generation until the next is
-    ready."""
+    """The gaps of POD according to podd's log: from the stop of a generation until the next one is ready."""
     found, left = [], None
     for each in podctl(machine, f"status {pod}")["transitions"]:
         at = float(machine.succeed(f"date -d {each['timestamp']} +%s.%6N"))
@@ -158,7 +158,7 @@ def gaps(machine, pod):
     return found
 
 
-#: Clocks and the way of a signal through podd: what began this long before a gap met it.
+#: A request that started this long before a gap may have met it, because of clocks and podd's reaction time.
 SLACK = 0.25
 
 
@@ -167,7 +167,7 @@ def a_program_that_truncates_files_is_restarted_under_load_without_a_damaged_one
     workload(machine, "sloppy", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=60s\n", "truncating-server")
     places = place(machine, "sloppy", 4)
     names = [each["pod"] for each in places]
-    # Pauses, so that there are moments without a connection: nobody holds requests back here.
+    # With pauses, there are moments without a connection; there is no front door that holds requests.
     with Load(machine, targets(machine, places, "/", tokens=False), "--connections", 16, "--pause", 1.0) as load:
         for _ in range(3):
             machine.succeed(f"printf '%s\\n' {' '.join(names)} | xargs -P 2 -n 1 podctl restart", timeout=300)
@@ -212,19 +212,19 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
     def releases():
         return [machine.succeed(release % each["pod"]).strip() for each in places]
 
-    # All of them, in batches, under load.
+    # All pods are replaced in batches under load.
     machine.put(file, good % 2)
     before = main_pids(machine, places)
     with Load(machine, targets(machine, places, "/", tokens=False), "--connections", 6, "--pause", 0.05) as load:
-        told = podctl(machine, "rollout --tier many --healthy-sec 1s", timeout=300)
+        result = podctl(machine, "rollout --tier many --healthy-sec 1s", timeout=300)
         load.goes_on(1)
-    expect((told["replaced"], told["total"]), (6, 6))
+    expect((result["replaced"], result["total"]), (6, 6))
     expect(set(before.items()) & set(main_pids(machine, places).items()), set(), "pods that were not replaced")
     expect(releases(), ["2"] * 6)
 
-    # The workload breaks in between: one pod does not come back, and the others stay as they are.
+    # The workload breaks during the rollout: one pod does not become ready, and the others stay as they are.
     before = main_pids(machine, places)
-    # What is gone back to is what has proved that it works.
+    # --revert returns to a version with which pods have served.
     proved = "SELECT version FROM workload_version WHERE served_at IS NOT NULL AND text LIKE '%RELEASE=2%'"
     wait_until(lambda: recorded(machine, proved), 60, what="the second version on record as one that works")
     rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 2s")
@@ -240,12 +240,12 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
     untouched = [pod for pod, pid in before.items() if rows[pod]["main_pid"] == pid]
     assert len(untouched) >= 2, f"untouched: {untouched}"
 
-    # Back to the file before: the one that was broken comes back, and nothing else is touched twice.
+    # With --revert, the broken pod becomes ready again, and no other pod is replaced twice.
     podctl(machine, "rollout --tier many --revert --healthy-sec 1s", timeout=300)
     wait_until(lambda: {pods(machine)[each["pod"]]["state"] for each in places} == {"ready"}, 60)
     expect(releases(), ["2"] * 6, "after the revert")
 
-    # Broken again from the start, then mended and resumed: only what is left is replaced.
+    # The workload is broken from the start, then fixed; --resume replaces only the remaining pods.
     machine.put(file, "[Workload]\nExecStart=/usr/bin/nonesuch\nType=notify\n")
     line = refused(machine, "podctl rollout --tier many --max-parallel 1 --healthy-sec 1s", 1, "exec:ENOENT", timeout=120)
     machine.put(file, good % 3)
@@ -265,7 +265,7 @@ def a_hung_pod_is_replaced_while_a_slow_one_under_load_is_not(machine):
     slow, hung = place(machine, "watched", 2)
     machine.succeed(f"curl -s --interface {slow['front_address']} http://{slow['address']}:{slow['port']}/do/slow")
     before = pods(machine)
-    # Half a second a request and one at a time: with six connections each waits for three seconds.
+    # A request takes half a second, one at a time; with six connections each request waits for three seconds.
     with Load(machine, targets(machine, [slow], "/", tokens=False), "--connections", 6) as load:
         for happening in ("kill -STOP {main_pid}", "curl -s --interface {front_address} http://{address}:{port}/do/busy"):
             now = pods(machine)[hung["pod"]]
@@ -303,18 +303,18 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
     load.lost_nothing()
     rows = generations(machine, pod["pod"])
     expect([row["reason"] for row in rows], ["signal:KILL"] + ["exited:3"] * (len(rows) - 1))
-    # One launch a step: as many ends as make a crash loop, one more where the launch after the last is counted.
+    # One launch per step: as many ends as make a crash loop, and one more if a launch followed the last end.
     assert burst - 1 <= len(rows) <= burst + 1, f"{len(rows)} launches"
     for step, (earlier, later) in enumerate(zip(rows, rows[1:])):
         pause, delay = later["begun_at"] - earlier["ended_at"], min(first * 2 ** step, most)
         assert pause >= delay / 2, f"launch {later['generation']} came {pause:.3f} s after an end, at a step of {delay} s"
-    # Held: nothing is launched any more, and only reset lets go of it.
+    # The start limit is hit: only reset launches the pod again.
     refused(machine, f"podctl start {pod['pod']}", 1, pod["pod"], "podctl reset")
     refused(machine, "podctl provision mallory --tier crashing", 1, pod["pod"])
     expect(len(generations(machine, pod["pod"])), len(rows), "launches of a pod that is held")
     machine.succeed(f"rm /var/lib/podctl/pods/{pod['pod']}/at-start; podctl reset {pod['pod']}", timeout=60)
     expect(pods(machine)[pod["pod"]]["state"], "ready")
-    # The neighbours kept their latency: compared in the same boot, and with room for the launches' own share.
+    # The neighbours kept their latency, compared within the same boot, with a tolerance for the CPU time of launches.
     before_it, beside, after_it = figures[during - 1:during + 2]
     alone = max(before_it["p50_ms"], after_it["p50_ms"])
     assert beside["requests"] > 50 and beside["p50_ms"] <= 3 * alone + 20, (before_it, beside, after_it)
@@ -327,7 +327,7 @@ def a_pod_that_crashes_again_and_again_costs_one_launch_a_step_and_its_neighbour
 
 @case(once="12")
 def a_pod_that_worked_long_enough_starts_its_steps_anew(machine):
-    # Ends that are far apart are no crash loop, however many they are.
+    # Ends that are far apart are not a crash loop, regardless of their number.
     machine.put("/etc/podctl/podd.conf.d/steps.conf",
                 "[Podd]\nRestartSec=100ms\nStartLimitBurst=3\nStartLimitIntervalSec=2s\n")
     machine.succeed("systemctl restart podd.service")
@@ -374,7 +374,7 @@ def a_stop_by_hand_and_a_crash_loop_stay_across_a_reboot_and_a_restart_of_podd(m
 @case(once="12")
 def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
     workload(machine, "pair", "Type=notify\nListen=socket\nWorkers=2\nOverlap=yes\n")
-    # podserve finishes what it has begun; reading, two of it do each other no harm.
+    # podserve finishes open requests; two generations that only read do not disturb each other.
     machine.put("/etc/podctl/workloads/pair.conf",
                 "[Workload]\nExecStart=/usr/lib/podctl/podserve --users ${USERS_FILE}\nType=notify\nListen=socket\n"
                 "ReloadSignal=SIGHUP\nProbe=tcp\nWorkers=2\nOverlap=yes\n")
@@ -383,7 +383,7 @@ def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
     def workers():
         return set(machine.succeed(f"pgrep -x podserve -U {pod['pod']}").split())
 
-    # The pod is ready with the first of them.
+    # The pod is ready when the first worker is.
     wait_until(lambda: len(workers()) == 2, 30, what="two workers")
     first = workers()
     least = [2]
@@ -393,7 +393,7 @@ def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
             least.append(len(workers()))
         expect(restart.wait().status, 0)
 
-        # The command is answered when the successor serves; the last of the predecessor's may be finishing still.
+        # The command returns when the successor serves; workers of the predecessor may still finish requests.
         def replaced():
             now = workers()
             least.append(len(now))
@@ -403,7 +403,7 @@ def workers_share_a_pods_socket_and_are_replaced_one_after_the_other(machine):
         load.goes_on()
     load.lost_nothing()
     assert min(least) >= 1, "there was a moment without a worker"
-    # One worker dies: the pod goes on with the other, or as another generation; either way both are there again.
+    # One worker dies: the pod continues with the other one, or as a new generation; then there are two again.
     with Load(machine, targets(machine, [pod]), "--connections", 2, "--pause", 0.2) as load:
         machine.succeed(f"kill -KILL {min(workers() - {str(pods(machine)[pod['pod']]['main_pid'])})}")
         wait_until(lambda: len(workers()) == 2 and pods(machine)[pod["pod"]]["state"] == "ready", 60, what="two workers")

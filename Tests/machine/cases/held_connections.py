@@ -1,9 +1,9 @@
-"""A program that binds its own port is replaced: who connects meanwhile waits as long as that takes."""
+"""While a pod with Listen=port is replaced, new connections wait until the next generation listens."""
 
 from loading import PROGRAMS
 from podctl_testing import case, expect, podctl, wait_until
 
-#: Binds its port once the file HOLD is gone, and greets who connects.
+#: Binds its port when the file HOLD is gone, and greets each client.
 SERVER = """#!/usr/bin/python3
 import os, socket, time
 while os.path.exists(os.environ["HOLD"]):
@@ -15,7 +15,8 @@ while True:
     connection.close()
 """
 
-#: Connects from so many threads at once; prints how many were greeted, and the longest connect(2) in seconds.
+#: Connects from as many threads at once as its argument says; prints how many were greeted, and the longest connect(2)
+#: in seconds.
 CLIENTS = """
 import concurrent.futures, socket, time
 
@@ -30,7 +31,7 @@ with concurrent.futures.ThreadPoolExecutor({clients}) as pool:
 print(waits.count(None), max(waits))
 """
 
-#: Between podd's clock and the client's, in seconds; TCP's own next attempt is a second or more away.
+#: Tolerance between podd's and the client's measurement, in seconds; TCP retries a SYN only after a second or more.
 SLACK = 0.3
 
 
@@ -44,13 +45,14 @@ def pod_of_its_own_port(machine):
 
 
 def stated_gaps(machine, pod):
-    """What podd has told of POD's times away since the boot, in microseconds."""
+    """The gaps of POD that podd has logged since the boot, in microseconds."""
     return [int(gap) for gap in machine.succeed(
         f"journalctl -b -t podd POD={pod['pod']} -o cat --output-fields=POD_GAP_USEC | grep -x '[0-9]*' || true").split()]
 
 
 def restarted_under(machine, pod, clients, meanwhile=lambda: None):
-    """How long CLIENTS waited at most that connected while POD was held, and how long that was, by podd's word."""
+    """The longest wait of CLIENTS that connected while new connections to POD were held, and the length of the gap
+    according to podd."""
     hold = f"/var/lib/podctl/pods/{pod['pod']}/hold"
     machine.succeed(f"touch {hold}")
     before = len(stated_gaps(machine, pod))
@@ -65,8 +67,8 @@ def restarted_under(machine, pod, clients, meanwhile=lambda: None):
     expect(restart.wait(90).status, 0, "exit status of the restart")
     result = connecting.wait(90)
     expect((result.status, result.stdout.split()[:1]), (0, ["0"]), f"clients ({result.stderr.strip()[-200:]})")
-    # podd tells of it once the packet filter has let everybody in.
-    gaps = wait_until(lambda: stated_gaps(machine, pod)[before:], 30, what="podd tells how long the pod was away")
+    # podd logs the gap after the packet filter has let all connections through.
+    gaps = wait_until(lambda: stated_gaps(machine, pod)[before:], 30, what="podd's log of the gap")
     return float(result.stdout.split()[1]), gaps[-1] / 1e6
 
 

@@ -1,4 +1,4 @@
-"""How memory went, and what is used now: the minutes that podd keeps, and podctl top."""
+"""The memory history that podd keeps, the leak detector on traces, and podctl top."""
 
 import math
 import random
@@ -18,7 +18,7 @@ def settling(hour, to, hours):
     return to * (1 - math.exp(-hour / hours))
 
 
-#: Per cent of the limit that is held at an hour of twelve: nothing of it is a leak.
+#: Percent of the limit in use, by the hour of twelve; none of these is a leak.
 HEALTHY = {
     "warm-up": lambda hour: 15 + settling(hour, 50, 0.4),
     "cache at nine tenths": lambda hour: min(12 + 78 * hour / 3, 90),
@@ -34,7 +34,7 @@ HEALTHY = {
 
 
 def trace(percent, *, users=lambda hour: 5, file=lambda hour: 4):
-    """Twelve hours, a sample every ten seconds, with noise."""
+    """A trace of twelve hours with a sample every ten seconds, with noise."""
     noise = random.Random(12)
     lines = [HEADER]
     for index in range(4320):
@@ -45,7 +45,8 @@ def trace(percent, *, users=lambda hour: 5, file=lambda hour: 4):
     return "\n".join(lines) + "\n"
 
 
-@case()
+# A replay is arithmetic on a file: it asks neither systemd nor the kernel for anything.
+@case(once="12")
 def twelve_hours_of_what_is_healthy_are_left_alone_and_a_leak_is_not(machine):
     def verdict(name, text):
         machine.put("/root/trace.csv", text)
@@ -62,7 +63,7 @@ def twelve_hours_of_what_is_healthy_are_left_alone_and_a_leak_is_not(machine):
     expect(said, "leak", why)
 
 
-#: What is wrong with a trace, and what podctl says of it.
+#: Errors in a trace, and podctl's message.
 BROKEN = {
     "text": (f"{HEADER}\n0,1,2,3,4,5\n10,many,2,3,4,5\n", "trace.csv:3: anon"),
     "a column that is missing": ("time_s,anon,file,current,active_users\n0,1,3,4,5\n", "trace.csv:1: missing column swap"),
@@ -76,17 +77,16 @@ BROKEN = {
 }
 
 
-@case()
+@case(once="13")
 def a_trace_that_is_none_is_refused_with_its_line_and_a_long_one_is_read(machine):
-    for text, told in BROKEN.values():
+    for text, message in BROKEN.values():
         machine.put("/root/trace.csv", text)
-        refused(machine, "podctl leak-replay /root/trace.csv --memory-max 96M", 64, told)
-    machine.succeed(f"""python3 -c '
-print("{HEADER}")
-for row in range(1_000_000):
-    print(f"{{row * 10}},{{40000000 + row % 7 * 1000}},0,0,50000000,5")
-' > /root/trace.csv""", timeout=300)
-    # Its own memory is no matter of the trace's length.
+        refused(machine, "podctl leak-replay /root/trace.csv --memory-max 96M", 64, message)
+    machine.succeed(f"""awk 'BEGIN {{
+        print "{HEADER}"
+        for (row = 0; row < 1000000; row++) print row * 10 "," 40000000 + row % 7 * 1000 ",0,0,50000000,5"
+    }}' > /root/trace.csv""", timeout=300)
+    # podctl's memory does not depend on the length of the trace.
     said = machine.run("bash -c 'ulimit -v 400000; exec podctl --json leak-replay /root/trace.csv --memory-max 96M'",
                        timeout=300)
     expect(said.status, 0, said.stderr)
@@ -94,8 +94,8 @@ for row in range(1_000_000):
 
 
 def at_the_end_of_a_minute(machine, offset="0 seconds"):
-    """Puts the clock so that podd, which arms its timer when it has its first sample, need not be waited for for a
-    minute."""
+    """Sets the clock to the end of a minute, so that the case need not wait a minute for the timer that podd arms with
+    the first sample."""
     machine.succeed(f"date -s \"$(date -d '{offset}' '+%F %H:%M'):40\"")
 
 
@@ -124,13 +124,13 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     expect(machine.succeed(f"stat -c %a {DATABASE}").strip(), "600")
     expect(machine.succeed("ls /proc/$(systemctl show -P MainPID podd.service)/task | wc -l").strip(), "1")
 
-    # A slow leak of days, as if podd had seen it.
+    # Adds a slow leak over days to the database, as if podd had recorded it.
     machine.succeed("systemctl stop podd.service")
     machine.succeed(f"""sqlite3 {DATABASE} "
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         INSERT INTO recent SELECT unixepoch() / 60 - 5000 + i, 2, 1, 10485760 + 16384 * i, 0, 2097152,
             13631488 + 16384 * i, 14680064 + 16384 * i, 20, 0, 0, 50000 FROM n" """)
-    # podd killed in between: nothing that was written is lost.
+    # Killing podd loses nothing that was written.
     machine.succeed("systemctl start podd.service && systemctl kill -s KILL podd.service && systemctl start podd.service")
     machine.succeed("podctl history pod-002 --csv > /root/trace.csv")
     trace = machine.get("/root/trace.csv").decode().splitlines()
@@ -145,7 +145,7 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     table = machine.succeed("podctl history pod-002 --since yesterday").splitlines()
     assert table[0].split()[:3] == ["TIME", "GEN", "HELD"] and 10 < len(table) < 100, table
 
-    # A damaged file, and a clock that is put on.
+    # A damaged file, and a clock that is set forward.
     machine.succeed(f"systemctl stop podd.service && dd if=/dev/urandom of={DATABASE} bs=4k count=20 conv=notrunc")
     at_the_end_of_a_minute(machine, "+1 hour")
     since = moment(machine)
@@ -157,20 +157,20 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     assert later["time"] > first["time"] and later["generation"] == 1, later
     expect(complaints(machine, since, ("begun again",)), [])
 
-    # A full disk costs the history and no placement.
+    # A full disk stops the history, but no placement is lost.
     machine.succeed("systemctl stop podd.service")
     free = int(machine.succeed("df --output=avail -k /var/lib/podctl | tail -1"))
     machine.succeed(f"fallocate -l {free - 30_000}K /var/lib/filler")
     at_the_end_of_a_minute(machine, "+1 minute")
     machine.succeed("systemctl start podd.service")
     wait_until(lambda: complaints(machine, since, ("begun again",)), 120, what="the warning")
-    told = complaints(machine, since, ("begun again",))
-    assert len(told) == 1 and "not recorded" in told[0] and DATABASE in told[0], told
+    logged = complaints(machine, since, ("begun again",))
+    assert len(logged) == 1 and "not recorded" in logged[0] and DATABASE in logged[0], logged
     expect(podctl(machine, f"provision {BOB}")["state"], "ready")
     machine.succeed("rm /var/lib/filler && systemctl stop podd.service")
     before = len(rows(machine))
     at_the_end_of_a_minute(machine, "+1 minute")
-    wait_until(lambda: len(rows(machine)) > before, 120, what="a minute after there is room again")
+    wait_until(lambda: len(rows(machine)) > before, 120, what="a new minute after the disk has room again")
     expect(pods(machine)["pod-001"]["generation"], 1)
 
 

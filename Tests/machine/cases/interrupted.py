@@ -1,10 +1,10 @@
-"""What is left when podd, or a main process, ends in the middle of something: nobody else waits for it, and nothing that
-was decided is undone."""
+"""podd or a main process ends in the middle of an operation: no other pod is delayed, and every decision that was
+recorded is carried out."""
 
 from loading import PROGRAMS, Load, invariants_hold, targets, tier, workload
 from podctl_testing import agrees, case, curl, expect, podctl, pods, refused, unit, wait_until
 
-#: Binds its port, and greets who connects. Told to stop, it takes nobody in any more and needs more time than there is.
+#: Binds its port and greets each client. After SIGTERM it accepts no connection and needs more than TimeoutStopSec=.
 LEAVING = """#!/usr/bin/python3
 import os, signal, socket, time
 
@@ -20,7 +20,7 @@ while True:
     connection.close()
 """
 
-#: Connects again and again until /run/enough is there; prints how often it was greeted, and what else happened.
+#: Connects repeatedly until /run/enough exists; prints how often it was greeted, and all other results.
 CALLER = """
 import os, socket, time
 
@@ -51,14 +51,14 @@ def row(machine, pod):
 
 
 def processes(machine, pod):
-    """The file that lists the processes of its scope."""
+    """The file that lists the processes of the pod's scope."""
     return f"/sys/fs/cgroup{unit(machine, row(machine, pod)['unit'], 'ControlGroup')['ControlGroup']}/cgroup.procs"
 
 
 def begun(machine, pod, state):
-    """Waits until podd has begun to stop POD, and has that on the disk."""
+    """Waits until podd has begun to stop POD and has recorded that on the disk."""
     wait_until(lambda: row(machine, pod)["state"] == state, 30, 0.02, what=f"{pod['pod']} is {state}")
-    # Answered by the store, which by then has written what came before.
+    # The store answers this call, after it has written everything before it.
     podctl(machine, f"status {pod['pod']}")
 
 
@@ -96,7 +96,7 @@ def a_scope_that_does_not_end_delays_nobody_but_its_own_pod(machine):
 @case()
 def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
     for verb, state in (("stop", "stopped"), ("evict", "cold")):
-        # With another one's scope to stop, the next podd finds this one running and has more to do than to stop it again.
+        # A second pod, whose scope takes long to stop, keeps the next podd busy while it adopts the first one.
         clinging = place(machine, f"clinging{verb}", "TimeoutStopSec=25s\n")
         tell(machine, clinging, "grandchildren")
         pod = place(machine, f"slow{verb}", "TimeoutStopSec=60s\n")
@@ -105,14 +105,14 @@ def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
         left = processes(machine, pod)
         asked = machine.start(f"podctl {verb} {pod['pod']}")
         begun(machine, pod, "stopping")
-        # podctl would ask again.
+        # Kills podctl, too, because it would repeat the call.
         machine.succeed(f"pkill -KILL -x podctl; {KILL_PODD}; kill -KILL {other['main_pid']}")
         asked.wait(60)
         wait_until(lambda: answers(machine), 30, what="podd is back")
         assert machine.run(f"grep -q . {left}").status == 0, "podd did not come back before the pod had ended"
         machine.succeed(f"kill -KILL {before['main_pid']}")
         wait_until(lambda: row(machine, pod)["state"] == state, 60, what=f"{pod['pod']} is {state}")
-        # Nothing is launched after it.
+        # No generation is launched afterwards.
         machine.succeed("systemctl restart podd.service", timeout=60)
         wait_until(lambda: answers(machine), 60)
         now = row(machine, pod)
@@ -204,8 +204,8 @@ def a_pod_whose_main_process_has_ended_is_not_ready_while_the_rest_of_it_is_stop
     pod = place(machine, "clinging", "TimeoutStopSec=20s\n")
     tell(machine, pod, "grandchildren")
     machine.succeed(f"kill -SEGV {row(machine, pod)['main_pid']}")
-    wait_until(lambda: row(machine, pod)["state"] == "stopping", 15, 0.05, what="it is being stopped")
-    # Whoever needs it waits for the next generation, and a stop by hand does not change what happened.
+    wait_until(lambda: row(machine, pod)["state"] == "stopping", 15, 0.05, what="the pod is being stopped")
+    # `podctl start` waits for the next generation and does not change the recorded reason.
     machine.succeed(f"podctl start {pod['pod']} || podctl start {pod['pod']}", timeout=90)
     now = row(machine, pod)
     expect((now["state"], now["generation"], now["last_exit_reason"]), ("ready", 2, "signal:SEGV"))
@@ -233,7 +233,7 @@ def a_main_process_that_is_moved_out_of_its_scope_is_ended(machine):
 
 @case(once="12")
 def a_slow_program_with_a_short_queue_is_not_taken_for_one_that_hangs(machine):
-    # Its queue takes three; a fourth client is not even connected.
+    # The accept queue has room for three; a fourth client is not even connected.
     workload(machine, "short", "Type=exec\nListen=port\nProbe=http:/\nProbeSec=1s\nProbeTimeoutSec=2s\nProbeFailures=4\n")
     pod = podctl(machine, "provision dave --tier short")
     before = row(machine, pod)
@@ -252,7 +252,7 @@ def a_rollout_stops_at_a_version_that_hangs_soon_after_it_is_ready(machine):
             "TimeoutStopSec=20s\n")
     workload(machine, "versions", text)
     placed = [podctl(machine, f"provision version{number} --tier versions") for number in range(3)]
-    # Ready, and then it answers nobody and minds no SIGTERM.
+    # The program becomes ready, then answers nobody and ignores SIGTERM.
     hangs = ("ExecStart=\nExecStart=/usr/bin/python3 -ES -c 'import signal, socket, os, time; "
              "signal.signal(15, signal.SIG_IGN); "
              "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", os.environ[\"NOTIFY_SOCKET\"]); "

@@ -1,11 +1,11 @@
-"""`podctl doctor --invariants` names what does not hold on a live host, and is silent once it does again."""
+"""`podctl doctor --invariants` names each invariant that is violated on a live host, and is silent when all hold again."""
 
 from loading import invariants_hold
 from podctl_testing import case, expect, podctl
 
 DATABASE = "sqlite3 -cmd '.timeout 20000' /var/lib/podctl/podctl.db"
 
-#: What is broken how, what doctor says of it, and how it is mended.
+#: How to violate an invariant, doctor's message, and how to restore the invariant.
 BROKEN = (
     ("a process of a pod beside its scope",
      "systemd-run -q -p Type=exec --unit=stray --uid=pod-001 sleep infinity", "of pod-001 runs in /system.slice/stray.service",

@@ -1,7 +1,7 @@
-"""No file, process or privilege is within a pod's reach that is not its own (design.md, invariant 8).
+"""A pod reaches no file, process or privilege but its own (docs/design.md, invariant 8).
 
-Every attempt is a real one, made by Python code inside the pod; the same code on the host, with the rights
-that the pod lacks, shows that it would succeed there."""
+Python code inside the pod makes every attempt. The same code on the host, with the rights that the pod lacks, shows that
+the attempt succeeds there."""
 
 import json
 
@@ -47,7 +47,7 @@ answer({{path: outcome(look, path) for path in {paths!r}}})
         assert set(paths) - readable <= {"/run/log/journal", "/dev/mem", "/proc/kcore"}, control
         found = mallory.run(attempt)
         expect([path for path, result in found.items() if result == "done"], [], "read by a pod")
-        # By name of their own, too: neither lists the others nor counts them.
+        # The parent directories show only the pod's own entries.
         expect(mallory.run("answer([os.listdir('/var/lib/podctl/pods'), os.listdir('/run/podctl/pods'),"
                            " sorted(os.listdir('/run/podctl')), os.path.exists('/home')])"),
                [[mallory.pod], [mallory.pod], ["notify", "pods"], False])
@@ -60,12 +60,12 @@ def a_pod_holds_no_descriptor_but_its_own(machine):
     mallory, _ = two_pods(machine)
     held = mallory.run("answer({number: os.readlink(f'/proc/{os.getppid()}/fd/{number}')"
                        " for number in os.listdir(f'/proc/{os.getppid()}/fd')})")
-    # Standard streams, the listening socket, what Python's server opens (its selector, the connection), the
-    # pipe of this very attack.
+    # The standard streams, the listening socket, the selector and the connection of Python's server, and the pipe of this
+    # attack.
     expect(held["0"], "/dev/null")
     kinds = sorted(link.split(":")[0] for number, link in held.items() if int(number) > 3)
     assert set(kinds) <= {"socket", "pipe", "anon_inode"} and len(kinds) <= 4, held
-    # Those that it inherited, as the kernel tells them: the journal's stream and one listening socket.
+    # The inherited descriptors according to the kernel: the journal's stream and one listening socket.
     sockets = [held[number] for number in ("1", "2", "3")]
     assert all(link.startswith("socket:") for link in sockets) and sockets[0] == sockets[1], held
 
@@ -91,18 +91,18 @@ answer([sorted(made), sorted(opened)])
 """, seconds=300)
     home = f"/var/lib/podctl/pods/{mallory.pod}"
     expect(found[0], sorted(["/dev/shm", "/tmp", "/var/tmp", home, f"{home}/mallory"]), "directories it can write")
-    # Devices without memory, and the sockets that every pod talks to.
+    # Devices that store nothing, and the sockets that every pod uses.
     expect([path for path in found[1] if not path.startswith(("/run/systemd/journal/", home))],
            ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero", "/run/podctl/notify/socket"],
            "files it can write")
-    # /tmp is its own: nothing of it is on the host's disk, and nothing written there can be run.
+    # The pod has its own /tmp: its files are not on the host's disk and cannot be executed.
     expect(mallory.run("""
 open("/tmp/mine", "w").write("#!/bin/sh\\n"); os.chmod("/tmp/mine", 0o755)
 open("mallory/mine", "w").write("#!/bin/sh\\n"); os.chmod("mallory/mine", 0o755)
 answer([outcome(os.execv, "/tmp/mine", ["x"]), outcome(os.execv, "mallory/mine", ["x"])])
 """), ["EACCES", "EACCES"])
     assert machine.run("test -e /tmp/mine").status != 0
-    # The kernel's own settings: nothing takes a write.
+    # No setting of the kernel can be written.
     expect(mallory.run("""
 taken = []
 for directory, _, files in os.walk("/proc/sys"):
@@ -131,7 +131,7 @@ def a_pod_has_no_privilege_and_gets_none(machine):
     expect(on_host(machine, setuid, user="visitor"), "0\n", "control: set-user-ID")
     expect(mallory.run(setuid), f"{uid}\n", "set-user-ID in a pod")
 
-    # Run in children of their own, since what succeeds would stay.
+    # Each attempt runs in its own child, because the effect of a successful one would stay.
     attempts = """
 def apart(attack):
     reading, writing = os.pipe()
@@ -184,9 +184,9 @@ def by_int80():
 ATTEMPTS["32-bit calls"] = by_int80
 answer({name: apart(attack) for name, attack in ATTEMPTS.items()})
 """
-    # In mounts of its own: what it mounts and unmounts there is not the host's.
+    # Runs in its own mount namespace, so that mounts and unmounts do not affect the host.
     control = on_host(machine, attempts, program="unshare --mount python3 -")
-    # swapoff of nothing says ENOENT to those who may; the rest succeeds for root.
+    # For root, swapoff of a missing file fails with ENOENT, and all others succeed.
     assert control.pop("swap") == "ENOENT", control
     expect({name: result for name, result in control.items() if result != "done"}, {}, "control: as root")
     found = mallory.run(attempts)
@@ -219,14 +219,14 @@ attacks = {{
 answer({{f"{{name}} {{pid}}": outcome(attack, pid) for name, attack in attacks.items() for pid in {[main, podd]}}})
 """
     control = on_host(machine, attempt)
-    # The address that is read does not exist: EFAULT says that reading was allowed.
+    # The address does not exist, so EFAULT means that reading was allowed.
     assert {result for name, result in control.items()} <= {"done", "EFAULT"}, control
     found = mallory.run(attempt)
     assert set(found.values()) <= {"EPERM", "ESRCH"}, found
     seen = mallory.run("answer([int(pid) for pid in os.listdir('/proc') if pid.isdigit()])")
     own = {int(pid) for pid in machine.succeed(f"pgrep -U {1900000000 + int(mallory.pod.split('-')[1])}").split()}
     assert set(seen) - own - {max(seen)} == set() and mallory.main_pid() in seen, (seen, own)
-    # Everything that it can reach with one call, for good measure: itself.
+    # kill(-1) reaches all processes that the pod may signal: only its own.
     mallory.start("os.kill(-1, signal.SIGKILL)").wait()
     assert victim.alive()
     expect((victim.main_pid(), podd_pid(machine)), (main, podd), "neighbour and podd after kill(-1)")

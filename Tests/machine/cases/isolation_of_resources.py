@@ -1,5 +1,4 @@
-"""What a pod uses up, it uses up for itself: bombs and floods end at its limits, and its neighbour, podd and the
-host do not notice."""
+"""A pod exhausts only its own limits: bombs and floods do not affect its neighbour, podd or the host."""
 
 import json
 
@@ -8,7 +7,7 @@ from podctl_testing import case, cgroup, expect, podctl, wait_until
 
 
 def untouched(machine, neighbour):
-    """What must be the same before and after: the neighbour's and podd's processes."""
+    """The neighbour's and podd's processes, which must be the same before and after."""
     return neighbour.main_pid(), machine.succeed("systemctl show -P MainPID podd.service")
 
 
@@ -55,7 +54,7 @@ while True: held.append(bytearray(os.urandom(1 << 20)))
     expect(mallory.state()["last_exit_reason"], "oom-own-limit")
     evidence = json.loads(last_generation(machine, mallory.pod)["evidence"])
     assert evidence["oom_kills"] >= 1 and evidence["own_limit_ooms"] >= 1, evidence
-    # It comes back by itself, as another generation.
+    # podd launches another generation.
     wait_until(lambda: mallory.state()["state"] == "ready", 120)
     assert mallory.alive() and mallory.state()["unit"] != mallory.unit
     expect(untouched(machine, alice), before)
@@ -92,9 +91,9 @@ def each_end_says_why(machine):
     for name, (_, reason) in ends.items():
         wait_until(lambda: pods[name].state()["last_exit_reason"], 60)
         expect(pods[name].state()["last_exit_reason"], reason, name)
-        # Up again before the workload changes under it.
+        # The pod must be ready again before its workload file changes.
         wait_until(lambda: pods[name].state()["state"] == "ready", 60)
-    # A program that says goodbye by itself.
+    # A program that exits by itself.
     machine.put("/etc/podctl/workloads/attacksocket.conf.d/exit.conf",
                 "[Workload]\nExecStart=\nExecStart=/usr/bin/python3 -c 'import os, socket, time; "
                 "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", os.environ[\"NOTIFY_SOCKET\"]); "
@@ -103,7 +102,7 @@ def each_end_says_why(machine):
     wait_until(lambda: pods["exit"].state()["last_exit_reason"] == "exited:3", 60, what="exited:3")
     text = machine.succeed(f"journalctl -b POD={pods['segv'].pod} -t podd")
     assert "signal:SEGV" in text, text
-    # It would go on ending, also while the next case clears up.
+    # Otherwise the program would keep exiting, also during the cleanup for the next case.
     machine.succeed(f"podctl stop {pods['exit'].pod}", timeout=60)
 
 
@@ -125,7 +124,7 @@ while time.monotonic() < end:
     os.write(1, b"flood " * 100 + b"\\n")
 answer(sent)
 """, seconds=240)
-    # A stream socket that podd must not take descriptors from.
+    # podd must not accept descriptors from this stream socket.
     placed = podctl(machine, "provision bob --tier attacksocket", timeout=120)
     expect(placed["state"], "ready")
     machine.succeed("podctl status", timeout=60)
@@ -134,7 +133,7 @@ answer(sent)
     assert status == 0 and int(sent) > 100 and answered > 0, (status, sent, errors, answered)
     expect(untouched(machine, alice), before)
     expect(mallory.state()["state"], "ready")
-    # Other pods' words are in the journal all the same.
+    # The output of other pods still is in the journal.
     machine.succeed(f"podctl restart {alice.pod}", timeout=120)
     wait_until(lambda: f"{alice.pod} is ready" in machine.succeed(f"journalctl -b -t podd POD={alice.pod}"), 60)
 
@@ -161,7 +160,7 @@ def a_pod_that_fills_the_disk_leaves_room_for_podd(machine):
     pods = attackers(machine, "mallory", "alice")
     mallory = pods["mallory"]
     try:
-        # ext4 keeps some blocks for root, and podd is root: what it writes down has a place.
+        # ext4 reserves blocks for root, so podd can still write its database.
         expect(mallory.run("""
 with open("mallory/fill", "wb") as file:
     size, step = 0, 1 << 28

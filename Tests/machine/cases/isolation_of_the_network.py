@@ -1,7 +1,7 @@
-"""A pod opens no connection, and answers nobody but its front address (design.md, "Addresses").
+"""A pod opens no connection, and answers only its front address (docs/design.md, "Addresses").
 
-Shown by connection attempts. Each attack also runs where nothing protects against it: on the host as an
-ordinary user, or with the packet filter's rules taken away."""
+Connection attempts show this. Each attack also runs where nothing protects against it: on the host as an ordinary user, or
+without the packet filter's rules."""
 
 import json
 import pathlib
@@ -33,7 +33,7 @@ def tries(attempts):
 
 
 class Host:
-    """What runs beside the pods and is not for them: files/listeners.py, and addresses of another interface."""
+    """Services on the host that pods must not reach: files/listeners.py, with addresses of another interface, too."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -54,10 +54,10 @@ class Host:
         self.machine.succeed("ip link del attacked")
 
     def reached_by(self):
-        """Peers seen since the last call."""
-        told = self.job.stdout.count("SETTLED")
+        """The peers that the services have seen since the last call."""
+        settled = self.job.stdout.count("SETTLED")
         self.job.signal(signal.SIGUSR1)
-        wait_until(lambda: self.job.stdout.count("SETTLED") > told, 60, what="the host's services have seen to all")
+        wait_until(lambda: self.job.stdout.count("SETTLED") > settled, 60, what="the host's services have handled everything")
         lines = [line for line in self.job.stdout.split("\n")[1:-1] if line != "SETTLED"]
         seen, self.seen = lines[getattr(self, "seen", 0):], len(lines)
         return seen
@@ -68,13 +68,13 @@ def rules_stand(machine):
 
 
 def without_rules(machine):
-    """Takes the rules away. podd would have them back at once, so it is stopped; pods run on."""
+    """Removes the rules. podd is stopped, because it would load them again at once; pods keep running."""
     machine.succeed("systemctl stop podd.service && systemctl stop podctl-firewall.service")
     assert not rules_stand(machine)
 
 
 def refused(machine, results):
-    """Fails unless every attempt came to an error of the sender's own, at once."""
+    """Fails unless every attempt failed at once with an error at the sender."""
     expect({each: result for each, result in results.items()
             if result not in ("EHOSTUNREACH", "EACCES", "EPERM", "ENETUNREACH", "EADDRNOTAVAIL", "EADDRINUSE",
                               "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EINVAL")},
@@ -86,7 +86,7 @@ def a_pod_connects_to_no_service_of_the_host_and_to_no_other_pod(machine):
     pods = attackers(machine, "mallory", "alice")
     pods |= attackers(machine, "bob", "carol", listen="port")
     targets = {name: (pod.address, pod.port) for name, pod in pods.items()}
-    # Those that bind by themselves are on 0.0.0.0, so every local address leads to them.
+    # Pods with Listen=port bind to 0.0.0.0 here, so every local address leads to them.
     for name in ("bob", "carol"):
         targets[f"{name} by 127.0.0.1"] = ("127.0.0.1", pods[name].port)
         targets[f"{name} by its front address"] = (pods[name].front, pods[name].port)
@@ -101,7 +101,7 @@ def a_pod_connects_to_no_service_of_the_host_and_to_no_other_pod(machine):
             of_host += [(*target, None) for target in HOST_TCP6]
             attempts = of_host + [(*target, source) for target in others for source in sources]
             if attacker is pods["mallory"]:
-                # To and from pods' addresses nobody gets through.
+                # Nothing gets through to or from the addresses of pods.
                 allowed = [each for each in of_host
                            if not each[0].startswith("127.77.") and not str(each[2]).startswith("127.77.")]
                 control = on_host(machine, f"{CONNECT}\nanswer(tries({allowed!r}))", user="visitor")
@@ -113,8 +113,7 @@ def a_pod_connects_to_no_service_of_the_host_and_to_no_other_pod(machine):
                 host.reached_by()
             refused(machine, attacker.run(f"{CONNECT}\nanswer(tries({attempts!r}))", 300))
             expect(host.reached_by(), [], f"what {attacker.pod} reached")
-        # Without the rules, the way that they close is open: a service on 0.0.0.0 by the one address that
-        # the scope may speak with.
+        # Without the rules, the pod can reach a service on 0.0.0.0 through the only address that its scope allows.
         mallory = pods["mallory"]
         attack = f"{CONNECT}\nanswer(tries({[(mallory.front, 7002), ('127.0.0.1', 7001)]!r}))"
         try:
@@ -157,14 +156,14 @@ answer(found)
     with Host(machine) as host:
         machine.succeed("sysctl -q -w net.ipv4.ping_group_range='0 2147483647'")
         control = on_host(machine, attack)
-        # UDP-Lite, SCTP and DCCP have no service here, or the kernel does not have them; the rest arrives.
+        # UDP-Lite, SCTP and DCCP have no service here, or the kernel lacks them; all others arrive.
         expect({each: result for each, result in control.items() if result != "done"
                 and result not in ("ECONNREFUSED", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT")
                 and each not in ("broadcast", "multicast")}, {}, "control: on the host")
         seen = []
         wait_until(lambda: seen.extend(host.reached_by()) or len(seen) > 3 * len(HOST_TCP), 30, what="datagrams")
         found = mallory.run(attack, 300)
-        # SCTP does not listen to what ICMP says; on the host it had an answer.
+        # SCTP ignores the ICMP error; on the host it gets an answer.
         sctp = f"{mallory.front} 7002 None 1 132"
         if control[sctp] == "ECONNREFUSED":
             expect(found.pop(sctp), "timeout")
@@ -185,8 +184,8 @@ answer({name: outcome(lambda: socket.socket(*arguments).close()) for name, argum
 @case()
 def a_pod_gets_nowhere_with_the_sockets_that_podd_made(machine):
     mallory = attackers(machine, "mallory")["mallory"]
-    # What was shut down, or cut loose from its peer, can be connected anew, and belongs to podd's cgroup: the
-    # listening socket, and each connection that was accepted from it (here the one the attack came by).
+    # A socket that was shut down or disconnected can be connected again, and it belongs to podd's cgroup. This applies to
+    # the listening socket and to each accepted connection, such as the one that carries the attack.
     goals = [("127.0.0.1", 7001), ("127.0.0.1", 7002), ("127.76.0.1", 7008), (mallory.front, 7002),
              ("10.9.9.1", 7005), ("127.77.200.1", 7007)]
     attack = f"""
@@ -210,7 +209,7 @@ os.rename("mallory/found.new", "mallory/found")
         machine.succeed(f"rm -f {path}")
         mallory.start(attack).wait(150)
         wait_until(lambda: machine.run(f"test -e {path}").status == 0, 60)
-        # The pod has broken its own socket; a restart gives it a whole one.
+        # The pod has broken its listening socket; a restart creates a new one.
         machine.succeed(f"podctl restart {mallory.pod}", timeout=120)
         wait_until(mallory.alive, 60)
         return json.loads(machine.get(path))
@@ -218,7 +217,7 @@ os.rename("mallory/found.new", "mallory/found")
     with Host(machine) as host:
         refused(machine, found())
         expect(host.reached_by(), [], "what the pod reached")
-        # Without those of the rules that know a pod by other signs than its cgroup, there is a way.
+        # Without the rules that recognise pods by something else than the cgroup, the attack succeeds.
         machine.succeed("nft flush chain inet podctl opening")
         try:
             opened = [each for each, result in found().items() if result == "done"]
@@ -239,16 +238,16 @@ def a_pod_answers_its_front_address_alone(machine):
             attempts = [(address, pod.port, source) for address in addresses
                         for source in (None, "127.0.0.1", other.front, other.address, "10.9.9.1", "127.76.255.1")]
             found = on_host(machine, f"{CONNECT}\nanswer(tries({attempts!r}))")
-            # Refused by the rules at once; or, at another address than the pod's own, not answered by its scope.
+            # The rules refuse it at once; or the scope drops it, at another address than the pod's.
             expect({each: result for each, result in found.items() if result not in ("EHOSTUNREACH", "timeout")}, {},
                    f"who {name} answers")
             assert all(result == "EHOSTUNREACH" for each, result in found.items() if each.startswith(pod.address)), found
         bob = pods["bob"]
-        # The control: the same sources reach a listener that is no pod's.
+        # The control: the same sources reach a listener that is not a pod.
         for source in ("127.0.0.1", bob.front, "10.9.9.1", "127.76.255.1"):
             expect(on_host(machine, f"{CONNECT}\nanswer(tries([('127.0.0.1', 7001, {source!r})]))", "visitor"),
                    {f"127.0.0.1 7001 {source}": "done"})
-        # Datagrams to a pod neither.
+        # Datagrams do not reach a pod, either.
         waiting = bob.start("""
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
     each.bind(("0.0.0.0", 7100))
@@ -284,7 +283,7 @@ answer(tries([("10.9.9.1", 7005), ("10.9.9.1", 7002), ("10.9.9.1", 7005, None, s
             refused(machine, {each: result for each, result in found.items() if result != "done"})
 
         holds()
-        # Who has not named it stays out; and what was opened goes with the generation.
+        # Pods of other workloads stay closed, and the exceptions end with the generation.
         bob = attackers(machine, "bob", listen="port")["bob"]
         refused(machine, bob.run(f"{CONNECT}\nanswer(tries([('10.9.9.1', 7005)]))"))
         elements = "nft list set inet podctl allowed4 | grep -c 10.9"
@@ -317,7 +316,7 @@ def the_rules_come_back_whatever_takes_them_away(machine):
             assert "gone; loading them again" in machine.succeed("journalctl -b -u podd.service")
             assert podd != machine.succeed("systemctl show -P MainPID podd.service")
             assert alice.alive() and mallory.alive()
-            # While podd cannot have them back, doctor says so.
+            # While podd cannot load them again, doctor reports it.
             machine.succeed("mv /usr/lib/podctl/podctl.nft /root/ && nft flush ruleset")
             doctor = machine.run("podctl doctor")
             assert doctor.status != 0 and "nftables" in doctor.stdout + doctor.stderr, doctor
@@ -351,11 +350,11 @@ with socket.socket(socket.AF_UNIX) as each:
     with Host(machine):
         code = reach.replace("NAMES", "['podctl-test', 'alice']")
         found = pods["mallory"].run(code)
-        # Landlock's ABI 6, of kernel 6.12: podctl-isolation(7) says what is left open before it.
+        # Needs Landlock ABI 6 of kernel 6.12; podctl-isolation(7) says what is open on older kernels.
         abi = on_host(machine, "answer(libc.syscall(444, None, 0, 1))")
         if abi >= 6:
             expect(set(found.values()), {"EPERM"}, "abstract sockets within reach")
-            # A pod's own are its own.
+            # A pod reaches its own abstract sockets.
             expect(pods["mallory"].run("""
 with socket.socket(socket.AF_UNIX) as mine, socket.socket(socket.AF_UNIX) as other:
     mine.bind("\\0mallory")

@@ -1,4 +1,4 @@
-"""Leaks and stalls: seen in time, told with figures, and cured without a failed request."""
+"""Leaks and stalls are found in time, reported with figures, and cured without a failed request."""
 
 import json
 
@@ -40,7 +40,7 @@ def tell(machine, place, path):
 
 
 def last_end(machine, pod):
-    """The latest generation of POD that has ended, as podctl explain tells it; None before the first."""
+    """The latest generation of POD that has ended, from podctl explain; None before the first end."""
     ended = [each for each in podctl(machine, f"explain {pod}")["generations"] if each["ended"]]
     return ended[0] if ended else None
 
@@ -70,11 +70,11 @@ def a_leak_is_cured_before_it_is_felt_and_without_podctl_it_ends_in_a_kill(machi
     leaking, blind = places[0], podctl(machine, "provision witness")
     with Load(machine, targets(machine, places[:4], path="/", tokens=False), "--connections", "4") as load:
         load.goes_on()
-        # What a leak is told from is the level before it.
+        # The detector compares a leak with the level before it.
         wait_until(lambda: podctl(machine, f"status {leaking['pod']}")["leak_verdict"] == "none", 60)
         tell(machine, leaking, "/leak/1024")
         tell(machine, blind, "/leak/1024")
-        cured = wait_until(lambda: last_end(machine, leaking["pod"]), 300, 1, what="the end of the one that leaks")
+        cured = wait_until(lambda: last_end(machine, leaking["pod"]), 300, 1, what="the end of the leaking pod")
         load.goes_on()
     load.lost_nothing()
     expect(cured["reason"], "leak", "why the leaking pod was replaced")
@@ -82,19 +82,19 @@ def a_leak_is_cured_before_it_is_felt_and_without_podctl_it_ends_in_a_kill(machi
     expect((evidence["memory_max_events"], evidence["oom_kills"]), (0, 0), "what memory.events had counted")
     leak = evidence["leak"]
     assert leak["slope_low"] <= leak["slope"] <= leak["slope_high"], leak
-    assert 300 << 10 < leak["slope"] < 3 << 20, f"1 MB a second was told as {leak['slope']} bytes a second"
+    assert 300 << 10 < leak["slope"] < 3 << 20, f"1 MB a second was reported as {leak['slope']} bytes a second"
     assert 0 < leak["time_to_limit_seconds"] < 200 and leak["memory"] < leak["limit"] == 128 << 20, leak
     assert leak["reason"] in machine.succeed(f"podctl explain {leaking['pod']}"), "explain does not say why"
-    told = entries(machine, since, MESSAGE_ID=LEAK_RECYCLED)
-    expect([entry["POD"] for entry in told], [leaking["pod"]], "who was recycled for a leak")
+    logged = entries(machine, since, MESSAGE_ID=LEAK_RECYCLED)
+    expect([entry["POD"] for entry in logged], [leaking["pod"]], "who was recycled for a leak")
     for field in ("SLOPE", "SLOPE_LOW", "SLOPE_HIGH", "TIME_TO_LIMIT_USEC", "MEMORY", "LIMIT"):
-        assert int(told[0][f"POD_LEAK_{field}"]) > 0, field
+        assert int(logged[0][f"POD_LEAK_{field}"]) > 0, field
     print(f"recycled with {100 - 100 * leak['memory'] // leak['limit']} % of the limit free: {leak['reason']}")
-    # The neighbours were left alone, and the one that nobody looked after met its limit.
-    killed = wait_until(lambda: last_end(machine, blind["pod"]), 300, 1, what="the end of the one that is not looked at")
+    # The neighbours were not replaced, and the leaking pod without a leak action met its limit.
+    killed = wait_until(lambda: last_end(machine, blind["pod"]), 300, 1, what="the end of the pod without a leak action")
     expect(killed["reason"], "oom-own-limit", "the end without the detector")
     assert killed["evidence"]["memory_max_events"] > 0, killed
-    # On record before the next generation was begun (sub-second times are lost in explain).
+    # The end was recorded before the next launch; this needs the database, because explain shows whole seconds.
     order = wait_until(lambda: recorded(machine, f"""
         SELECT first.reason, first.ended_at <= second.begun_at AS in_time FROM generation first
         JOIN generation second ON second.pod = first.pod AND second.generation = first.generation + 1
@@ -114,7 +114,7 @@ def a_pod_that_stalls_at_its_memory_limit_is_replaced(machine):
     place = podctl(machine, "provision alice --tier narrow", timeout=180)
     first = place["unit"]
     tell(machine, place, "/stall")
-    ended = wait_until(lambda: last_end(machine, place["pod"]), 180, 1, what="the end of the one that stalls")
+    ended = wait_until(lambda: last_end(machine, place["pod"]), 180, 1, what="the end of the stalling pod")
     expect((ended["unit"], ended["reason"]), (first, "pressure"), "what ended, and why")
     assert ended["evidence"]["stalled_seconds"] >= 8, ended["evidence"]
     assert ended["evidence"]["memory_high_events"] > 0 and ended["evidence"]["oom_kills"] == 0, ended["evidence"]
@@ -123,7 +123,7 @@ def a_pod_that_stalls_at_its_memory_limit_is_replaced(machine):
     assert int(treated[0]["POD_STALL_PERCENT"]) >= 20 and int(treated[0]["POD_MEMORY_LIMIT"]) == 40 << 20, treated
     now = podctl(machine, f"status {place['pod']}")
     expect((now["state"], now["generation"], now["restarts"]), ("ready", 2, 0), "the pod afterwards")
-    # The second time it is given twice as long, and status says so with the journal.
+    # At the second stall the timeout is twice as long; status and the journal say so.
     tell(machine, now, "/stall")
     wait_until(lambda: len(entries(machine, since, MESSAGE_ID=STALLS)) == 2, 120, 1, what="the second stall noticed")
     assert "after 16 s" in entries(machine, since, MESSAGE_ID=STALLS)[1]["MESSAGE"]
@@ -143,7 +143,7 @@ def a_hundred_pods_whose_events_come_at_once_cost_podd_next_to_nothing(machine):
     places = [place for place in podctl(machine, "pods")]
     since = moment(machine)
     main = machine.succeed("systemctl show -P MainPID podd.service").strip()
-    # All of them are pressed at once: none has what it needs to answer.
+    # All pods get too little memory at once and cannot answer.
     with Load(machine, targets(machine, places, path="/", tokens=False), "--connections", "100", "--timeout", "100"):
         machine.succeed("for high in /sys/fs/cgroup/pods.slice/pods-small.slice/pod-*/memory.high; do echo 256K > $high & done; wait",
                         timeout=600)
@@ -157,5 +157,5 @@ def a_hundred_pods_whose_events_come_at_once_cost_podd_next_to_nothing(machine):
         expect(shares, sorted(shares, reverse=True), "shares of time stalled, in the order of the cures")
     print(f"{len(treated)} cured first; podd has {resident} kB resident")
     assert resident < 17_500 + 16 * len(places), f"podd has {resident} kB resident with {len(places)} pods"
-    # What waits for the disk or the kernel beside the loop has an end.
+    # The background threads that wait for the disk or the kernel end.
     wait_until(lambda: machine.succeed(f"ls /proc/{main}/task").split() == [main], 60, what="one thread again")

@@ -1,4 +1,4 @@
-"""When memory runs short, those whom nobody misses give theirs up first, and are back when somebody does."""
+"""When memory is short, idle pods of a low rank lose theirs first, and the next connection wakes them."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from podctl_testing import case, curl, evidence, expect, podctl, pods, unit, wai
 
 SHORT, GAVE, EASED = "8dd7f30b3253469aa29871dc4b645b02", "2d1fc8c1080645d18106b53ffd90f73f", "01c9d7b3290f4aad9aee48fa5e4ff90d"
 
-#: Holds as many MiB as its tier says, and greets.
+#: Uses as many MiB as its tier says, and greets.
 HOLDER = """#!/usr/bin/python3
 import http.server, os, socket
 held = bytearray(os.urandom(1 << 20)) * int(os.environ["HELD"])
@@ -23,8 +23,8 @@ server.socket = socket.socket(fileno=3)
 server.serve_forever()
 """
 
-#: Outside the pods: takes what is there, down to so many MiB, and never gives it back; when pods make room it
-#: takes that too, until it has so much.
+#: Runs outside the pods: allocates memory until only the given MiB are available, and never frees it. When pods free
+#: memory it takes that, too, up to its own limit.
 HOG = """
 import mmap, sys, time
 floor, most, held = int(sys.argv[1]) << 10, int(sys.argv[2]), []
@@ -51,9 +51,9 @@ def tier(machine, name, held, **keys):
 
 
 def entries(machine, identity):
-    """podd's entries of one kind, oldest first, as their fields."""
-    told = machine.succeed(f"journalctl -b -t podd -o json --all MESSAGE_ID={identity} || true")
-    return [json.loads(line) for line in told.splitlines()]
+    """The fields of podd's journal entries with a message ID, oldest first."""
+    output = machine.succeed(f"journalctl -b -t podd -o json --all MESSAGE_ID={identity} || true")
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def kills(machine):
@@ -69,15 +69,15 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
     machine.succeed("systemctl reload podd.service")
     firm = [podctl(machine, f"provision firm{number} --tier firm", timeout=180) for number in range(2)]
     gratis = [podctl(machine, f"provision gratis{number} --tier gratis", timeout=180) for number in range(6)]
-    # The first is asked for something short now and then, and nobody sees a connection of it that is open. (Near the end
-    # of memory who asks may be stalled for long enough himself; so only the first stops are held against that.)
+    # The first pod gets short requests now and then, between which it has no open connection. Near the end of memory the
+    # client may stall for long, so only the first stops are compared with it.
     visited = gratis[0]
     visitor = machine.start(f"while sleep 5; do curl -sS -o /dev/null --interface {visited['front_address']} "
                             f"http://{visited['address']}:{visited['port']}/; done")
     before, killed = pods(machine), kills(machine)
     machine.put("/run/hog", HOG)
     available = int(machine.succeed("awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"))
-    # Room for about half of the free pods is taken; a twentieth of the machine is what podd wants to be left.
+    # The hog takes the memory of about half of the free pods; podd wants a twentieth of the machine to be available.
     hog = machine.start(f"exec python3 /run/hog 15 {available + 120}")
 
     def stopped():
@@ -92,7 +92,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
     expect({entry["POD_TIER"] for entry in stops}, {"gratis"}, "whose pods were stopped")
     assert visited["pod"] not in {entry["POD"] for entry in stops[:2]}, "one that is in use was stopped first"
     order = [int(entry["POD_ORDER"]) for entry in acts]
-    # A shortage that was over and came again counts anew.
+    # A new shortage after the first one counts from 1 again.
     assert all(later in (1, earlier + 1) for earlier, later in zip([0, *order], order)), f"the log tells the order {order}"
     began = [int(entry["__REALTIME_TIMESTAMP"]) - int(entry["POD_IDLE_USEC"]) for entry in stops]
     for earlier, later in zip(began, began[1:]):
@@ -102,7 +102,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
         assert int(entry["POD_MEMORY_AVAILABLE"]) < 70 << 20 and "POD_PRESSURE_PERCENT" in entry, entry
     for entry in stops:
         assert int(entry["POD_MEMORY_FREED"]) > 30 << 20, entry
-    # What is asked for is there again, as far as memory lets, while it is short.
+    # Requested pods come back, as far as there is memory, during the shortage.
     first = next(pod for pod in gratis if pod["pod"] == stops[0]["POD"])
     expect(curl(machine, first, "/", timeout=180)[0], 200, "a request to a stopped pod while memory is short")
     for process in (hog, visitor):
@@ -116,8 +116,8 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
         assert after[pod["pod"]]["memory_current"] >= 40 << 20, after[pod["pod"]]
     cold = [each for each in after.values() if each["state"] == "cold"]
     expect({each["last_exit_reason"] for each in cold} <= {"pressure"}, True, "why they were stopped")
-    told = machine.succeed(f"podctl explain {stops[-1]['POD']}")
-    assert "pressure" in told and re.search(r"Shortage:.*number \d+", told), told
+    output = machine.succeed(f"podctl explain {stops[-1]['POD']}")
+    assert "pressure" in output and re.search(r"Shortage:.*number \d+", output), output
     for pod in gratis + firm:
         expect(curl(machine, pod, "/", timeout=180), (200, str(40 << 20)), f"{pod['pod']} afterwards")
         expect(pods(machine)[pod["pod"]]["restarts"], 0, f"restarts of {pod['pod']}")
@@ -147,7 +147,7 @@ while True:
     machine.put("/etc/podctl/tiers/thrasher.conf",
                 "[Tier]\nWorkload=thrasher\nUsersPerPod=1\nMemoryMax=256M\nMemoryHigh=32M\n")
     tier(machine, "quiet", 8)
-    # On a host without it the settings do nothing, and harm nothing: all other cases run like that.
+    # On a host without systemd-oomd the settings have no effect; all other cases run like that.
     expect(unit(machine, "pods.slice", "ManagedOOMMemoryPressure", "ManagedOOMSwap"),
            {"ManagedOOMMemoryPressure": "kill", "ManagedOOMSwap": "kill"})
     quiet = podctl(machine, "provision bob --tier quiet", timeout=180)
@@ -157,14 +157,14 @@ while True:
     machine.put("/etc/podctl/podd.conf.d/shortage.conf", "[Podd]\nRestartSec=2s\nStallTimeoutSec=1h\nLeakAction=none\n")
     machine.succeed("systemctl unmask systemd-oomd.service systemd-oomd.socket; systemctl daemon-reload; "
                     "systemctl reload podd.service; systemctl start systemd-oomd.service")
-    wait_until(lambda: "/pods.slice" in machine.run("oomctl").stdout, 60, what="systemd-oomd looks after pods.slice")
+    wait_until(lambda: "/pods.slice" in machine.run("oomctl").stdout, 60, what="systemd-oomd monitors pods.slice")
     machine.succeed(f"printf t | socat -t 5 - TCP:{pod['address']}:{pod['port']},bind={pod['front_address']}")
 
     def ended():
         return [each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"]]
 
     first = wait_until(ended, 240, 1, "an end")[-1]
-    # The pressure outlasts the pod for some seconds: it might act again, on a neighbour.
+    # The pressure lasts some seconds longer than the pod, so systemd-oomd might kill a neighbour, too.
     machine.succeed("systemctl stop systemd-oomd.service systemd-oomd.socket")
     expect(first["reason"], "oomd", f"the reason of the end ({first})")
     found = evidence(first)

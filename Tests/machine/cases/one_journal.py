@@ -1,4 +1,4 @@
-"""journald opens a file for each ordinary user id that logs, unless told otherwise, and each pod has one."""
+"""By default journald opens a file for each ordinary user id that logs, and each pod has its own user id."""
 
 from podctl_testing import case, install, podctl, wait_until
 
@@ -6,7 +6,7 @@ TIERS = ("free", "basic", "pro", "enterprise")
 
 
 def written(machine, matches):
-    """How many entries MATCHES finds, once all that was sent is on the disk."""
+    """The number of entries that MATCHES finds, after all messages have been written to the disk."""
     machine.succeed("journalctl --sync")
     return len(machine.run(f"journalctl -b -q --no-pager -o cat {matches}").stdout.splitlines())
 
@@ -21,7 +21,7 @@ def pods_log_to_the_system_journal_and_have_no_files_of_their_own(machine):
     for tier in TIERS:
         placed = podctl(machine, f"provision someone@{tier} --tier {tier}")
         wait_until(lambda: written(machine, f"_SYSTEMD_UNIT={placed['unit']} SYSLOG_IDENTIFIER={placed['pod']}"),
-                   timeout=60, what=f"lines of {placed['pod']} itself")
+                   timeout=60, what=f"output of {placed['pod']}")
     files = journal_files(machine, "user-19*")
     assert not files, files
 

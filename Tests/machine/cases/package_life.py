@@ -1,9 +1,9 @@
-"""What apt does: install, remove, install again, purge. Purging leaves the host as it was."""
+"""apt installs, removes, installs again and purges. Purging leaves the host as it was."""
 
 from podctl_testing import (
     agrees, case, curl, expect, install, pods, podctl, token, wait_until)
 
-#: Where the package manager, the journal and the harness write for reasons of their own.
+#: Files that the package manager, the journal and the harness change.
 NOT_OURS = r"""
     /proc /sys /dev /tmp /payload /var/log /var/tmp /run/log /var/lib/dpkg /var/lib/apt /var/cache/apt
     /var/cache/debconf /var/cache/man /run/systemd/journal /run/udev /run/systemd/units
@@ -12,9 +12,9 @@ NOT_OURS = r"""
 
 
 def everything(machine):
-    """Every file of the host with kind, mode, owner and content, and what systemd, nss and nft know."""
+    """Every file of the host with kind, mode, owner and content, and the state of systemd, nss and nft."""
     pruned = " -o ".join(f"-path {path}" for path in NOT_OURS)
-    # The times of a directory tell that something was there; its list of names tells that it is gone.
+    # Without the times of directories, which change when a file in them comes and goes.
     files = machine.succeed(
         rf"find / \( {pruned} \) -prune -o \( -type f -printf '%p %y %m %U:%G %s\n' -o "
         r"-printf '%p %y %m %U:%G %l\n' \) | sort", timeout=300)
@@ -32,8 +32,8 @@ def everything(machine):
 
 
 def settled(lines):
-    """Without what differs from one moment to the next on an idle host."""
-    # ask-password-block: systemctl's own, whenever a maintainer script starts a unit on a terminal.
+    """The lines without those that change on an idle host."""
+    # ask-password-block is systemctl's, when a maintainer script starts a unit on a terminal.
     moving = ("/run/systemd/transient", "/run/systemd/ask-password-block", "/run/utmp", "/etc/group- ",
               "/etc/gshadow- ", "/etc/passwd- ", "/etc/shadow- ", "/etc/subuid- ", "/etc/subgid- ", "/etc/.pwd.lock")
     return {line for line in lines if not line.startswith(moving)}

@@ -1,4 +1,4 @@
-"""Who may do what: root, members of group podctl, and nobody else, whichever way they ask."""
+"""Only root and members of the group podctl may use podd, through podctl and through D-Bus."""
 
 import json
 
@@ -8,7 +8,7 @@ ALICE = "alice@example.com"
 ACCESS_DENIED = "45323b26edf444e09b6c45f6facd42be"
 BUSCTL = "busctl --json=short call org.podctl1 /org/podctl1 org.podctl1.Manager"
 
-#: Every verb that asks podd, and every method, with what polkit calls it.
+#: Every verb that calls podd, and every method, with its polkit action.
 VERBS = {
     f"provision {ALICE}": "provision", "provision bob@example.com --tier pro --cold": "provision",
     f"deprovision {ALICE}": "deprovision", f"deprovision --purge {ALICE}": "deprovision",
@@ -49,7 +49,7 @@ def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
     uid = machine.succeed("id -u visitor").strip()
     for verb in VERBS:
         line = refused(machine, f"podctl {verb}", 77, "podctl: not permitted", user="visitor")
-        # Neither who is here nor where.
+        # No users and no placements are revealed.
         for secret in ("carol", "pod-002", "127.77."):
             assert secret not in line, line
     refused(machine, "podctl --json users", 77, "not permitted", user="visitor")
@@ -76,7 +76,7 @@ def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
                      "start pod-001", "restart pod-001", "reset pod-001", f"deprovision {ALICE}"):
             machine.succeed(f"podctl {verb}", user="helper")
         machine.succeed(f"{BUSCTL} Reload", user="helper")
-        # Not root for all that.
+        # The member is not root.
         machine.run("podctl provision ../x", user="helper")
         assert machine.run("cat /var/lib/podctl/podctl.db", user="helper").status != 0
     finally:

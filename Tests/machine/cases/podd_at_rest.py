@@ -1,4 +1,4 @@
-"""podd with nothing to do does nothing."""
+"""podd uses no CPU time while there is nothing to do."""
 
 from podctl_testing import case, complaints, expect, moment, podctl, unit, wait_until
 
@@ -11,8 +11,8 @@ def an_idle_podd_has_one_thread_and_hardly_wakes(machine):
     process = unit(machine, "podd.service", "MainPID")["MainPID"]
     wait_until(lambda: machine.succeed(f"ls /proc/{process}/task").split() == [process], 30,
                what="one thread, when the store has no work")
-    # Counted by the guest itself, in one command: the question wakes nobody. Ten of the guest's seconds.
-    # The quietest of three times: once a minute the history is written, too, by a thread that then ends.
+    # The guest counts by itself in one command of ten seconds, so that the measurement does not wake podd. The lowest of
+    # three counts is used, because once a minute a thread writes the history and then ends.
     counted = [tuple(map(int, machine.succeed(f"""
         woken() {{ awk '/^voluntary_ctxt_switches/ {{ sum += $2 }} END {{ print sum }}' /proc/{process}/task/*/status; }}
         first=$(woken); sleep 10; echo $(( $(woken) - first )); ls /proc/{process}/task | wc -l

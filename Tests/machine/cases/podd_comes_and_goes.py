@@ -19,7 +19,7 @@ TasksMax=64
 
 
 class Bystanders:
-    """Three pods with an open connection each, and what they look like now."""
+    """Three pods with an open connection each, and their state at the start."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -35,7 +35,7 @@ class Bystanders:
         self.asked_on()
 
     def look(self):
-        """Everything about the three pods that must not change; the invocation tells a scope from another
+        """Everything about the three pods that must not change. The invocation ID distinguishes a scope from another one
         of the same name."""
         names = {place["pod"] for place in self.placed.values()}
         rows = {name: row for name, row in pods(self.machine).items() if name in names}
@@ -50,7 +50,7 @@ class Bystanders:
         return json.loads(self.machine.run(f"cat {STATE}").stdout or "{}")
 
     def asked_on(self):
-        """Waits until each connection has carried five more requests, and looks that none failed."""
+        """Waits until each connection has carried five more requests, and checks that none failed."""
         first = self.counts()
 
         def went_on():
@@ -80,14 +80,14 @@ def main_pid(machine):
 
 
 def listening_socket(machine, place):
-    """The inode of the pod's listening socket: another one would have refused connections in between."""
+    """The inode of the pod's listening socket; a new socket would mean that connections were refused in between."""
     return machine.succeed(
         f"ss -Htlne 'src {place['address']}:{place['port']}' | grep -o 'ino:[0-9]*'").strip()
 
 
 def does_everything(machine, number):
-    """What a podd must still be able to do: place a user on a running pod, replace a pod on the same socket,
-    see an adopted pod die, stop one and start it again."""
+    """Checks that podd still works: it places a user on a running pod, replaces a pod on the same socket, notices the end
+    of an adopted pod, stops a pod and starts it again."""
     user = f"user{number}@example.com"
     placed = podctl(machine, f"provision {user} --tier basic", timeout=180)
     expect(placed["state"], "ready")
@@ -120,12 +120,12 @@ def does_everything(machine, number):
     expect(machine.succeed(f"{ask}'select?p=new&c=1.1.1/1.1.1/1.1.1'").strip(), f"text{number}")
 
 
-#: What happens, whether podd is another process afterwards, and what may be said about it.
+#: The event, whether podd is another process afterwards, and the journal lines that are allowed.
 EVENTS = (
     ("kill -9 of podd", "kill -9 $(systemctl show -P MainPID podd)", True, KILLED),
     ("a restart of podd", "systemctl restart podd", True, []),
     ("a stop and a start of podd", "systemctl stop podd && systemctl start podd", True, []),
-    # The watchdog ends it (WatchdogSec=30s).
+    # The watchdog kills podd (WatchdogSec=30s).
     ("a hang of podd", "kill -STOP $(systemctl show -P MainPID podd)", True,
      ["Watchdog timeout", "Failed with result 'watchdog'", "Killing process", "code=(killed|dumped)",
       "timed out. Killing"]),
@@ -138,7 +138,7 @@ EVENTS = (
 @case()
 def no_pod_notices_what_happens_to_podd_and_podd_goes_on_afterwards(machine):
     bystanders = Bystanders(machine)
-    # It may be asked to serve in a loop: one death more than a crash loop takes.
+    # does_everything kills a pod once per event, which must not add up to a crash loop.
     machine.put("/etc/podctl/podd.conf.d/patient.conf", "[Podd]\nStartLimitBurst=50\n")
     machine.succeed("systemctl reload podd")
     for number, (happened, command, replaced, allowed) in enumerate(EVENTS):

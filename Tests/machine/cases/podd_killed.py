@@ -1,5 +1,5 @@
-"""podd is killed a hundred times in the middle of what it does, under load: no pod that it was not busy with loses a
-request, and nothing is left half done."""
+"""podd is killed a hundred times in the middle of operations, under load: no other pod loses a request, and nothing is
+left half done."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import random
 from loading import Load, invariants_hold, targets
 from podctl_testing import agrees, case, expect, pods, podctl, token, unit, curl, wait_until
 
-#: The verbs of operations in whose middle podd is killed; files/kill-podd draws one each time.
+#: The verbs during which podd is killed; files/kill-podd draws one each time.
 VERBS = (
     "provision", "provision", "provision --cold", "deprovision", "deprovision --purge", "restart", "restart", "stop",
     "start", "start", "recycle", "evict", "freeze", "thaw", "wake", "rollout")
@@ -34,7 +34,7 @@ StartLimitBurst=1000
 
 
 def identities(machine, places):
-    """What must be the same before and after: the processes and scopes of pods that nobody touches."""
+    """The processes and scopes of pods without an operation, which must be the same before and after."""
     rows = pods(machine)
     return {
         place["pod"]: (rows[place["pod"]]["main_pid"], rows[place["pod"]]["generation"],
@@ -44,8 +44,8 @@ def identities(machine, places):
 
 
 def expected_placements(log, known):
-    """Who must, and who must not, be on record after LOG, by what was confirmed last; a user whose last operation was
-    not confirmed may be either."""
+    """The users who must, and who must not, be on record after LOG, according to their last confirmed operation. A user
+    whose last operation was not confirmed may be either."""
     sure = dict(known)
     for entry in log:
         verb, user = entry["operation"][:2]
@@ -53,7 +53,7 @@ def expected_placements(log, known):
             if entry["status"] == 0:
                 sure[user] = verb == "provision"
             elif sure.get(user) != (verb == "provision"):
-                # It may have been done before podd died.
+                # The operation may have been completed before podd died.
                 sure.pop(user, None)
     return sure
 
@@ -98,7 +98,7 @@ def podd_killed_a_hundred_times_in_the_middle_of_its_work_harms_nobody_else(mach
 
 
 def everything_still_works(machine, users):
-    """Left in peace, podd brings every user's pod back."""
+    """Expects that podd brings every user's pod back, now that it is not killed any more."""
     for name, row in pods(machine).items():
         if row["state"] != "ready" and row["users"]:
             machine.succeed(f"podctl reset {name}; podctl thaw {name}; podctl start {name}", timeout=120)

@@ -6,7 +6,7 @@ from podctl_testing import case, cgroup, curl, expect, placement, podctl, pods, 
 
 MIB = 1 << 20
 
-#: memory.max, memory.high, cpu.max, pids.max of the default tiers (contract, "Default tiers").
+#: memory.max, memory.high, cpu.max, pids.max of the installed tiers (podctl-tier(5)).
 LIMITS = {
     "free": (96 * MIB, 64 * MIB, "50000 100000", 640),
     "basic": (256 * MIB, 208 * MIB, "100000 100000", 640),
@@ -20,7 +20,7 @@ def a_pod_of_each_tier_runs_in_a_scope_that_has_exactly_its_tiers_limits(machine
     for number, (tier, (memory_max, memory_high, cpu_max, pids_max)) in enumerate(LIMITS.items(), 1):
         name = f"pod-{number:03}"
         scope = f"{name}-1.scope"
-        # The keys too, in the contract's order.
+        # Also compares the keys and their order (podctl-provision(1)).
         expect(list(podctl(machine, f"provision {tier}@example.com --tier {tier}").items()), [
             ("user", f"{tier}@example.com"), ("tier", tier), ("pod", name), ("unit", scope),
             ("address", f"127.77.0.{number}"), ("front_address", f"127.76.0.{number}"),
@@ -53,7 +53,7 @@ def a_user_writes_and_reads_with_their_token_from_the_front_address(machine):
     where = "p=notes&c=1.1.1/1.1.1/2.3.4"
     expect(curl(machine, pod, f"/api/v2/insert?{where}&s=remember", user_token=alice)[0], 200)
     expect(curl(machine, pod, f"/api/v2/select?{where}", user_token=alice), (200, "remember"))
-    # The token alone says who it is.
+    # The token alone identifies the user.
     status, body = curl(machine, pod, f"/api/v2/select?{where}", user_token=bob)
     assert "remember" not in body, (status, body)
     expect(curl(machine, pod, f"/api/v2/select?{where}")[0], 401)
@@ -70,11 +70,11 @@ def the_journal_tells_what_a_pod_said_and_what_podd_did_to_it_in_one_stream(mach
     own = wait_until(
         lambda: [each for each in lines(f"-u {scope} --since '{since}'")
                  if each.get("SYSLOG_IDENTIFIER") == "pod-001"],
-        60, what=f"the pod's own lines in the journal of {scope}")
+        60, what=f"the pod's output in the journal of {scope}")
     expect({(each["_SYSTEMD_UNIT"], each["_UID"]) for each in own}, {(scope, "1900000001")})
     stream = lines(f"POD=pod-001 --since '{since}'")
     expect({each["SYSLOG_IDENTIFIER"] for each in stream}, {"podd", "pod-001"})
-    # Not from podd alone: nobody may forge a line of another pod.
+    # The lines are not from podd alone; no pod can forge a line of another pod.
     expect({each["POD"] for each in stream}, {"pod-001"})
 
 

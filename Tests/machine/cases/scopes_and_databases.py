@@ -1,11 +1,11 @@
-"""What podd makes of what it finds: scopes that nobody owns, processes left over, databases that are not its."""
+"""podd finds stray scopes, left-over processes and databases that it cannot use."""
 
 from podctl_testing import (
     agrees, case, complaints, expect, moment, pods, podctl, refused, unit, wait_until)
 
 FAMILY = """\
 #!/bin/bash
-# A program with a child in a session of its own and a grandchild that nobody waits for.
+# A program with a child in its own session and a grandchild without a parent that waits for it.
 setsid sleep 100000 &
 (setsid sleep 100001 &)
 exec python3 -m http.server --bind "$ADDRESS" "$PORT"
@@ -30,7 +30,7 @@ def a_scope_that_nobody_owns_is_stopped_when_podd_starts(machine):
                     "sleep 0.1; done")
     expect(unit(machine, "pod-777-1.scope", "ActiveState")["ActiveState"], "active")
     machine.succeed("systemctl restart podd.service")
-    wait_until(lambda: machine.run("systemctl is-active -q pod-777-1.scope").status != 0, 60, what="it is stopped")
+    wait_until(lambda: machine.run("systemctl is-active -q pod-777-1.scope").status != 0, 60, what="the stray scope is stopped")
     agrees(machine)
     said = machine.succeed(
         f"journalctl --sync && journalctl -o cat --since=@{since} MESSAGE_ID=81b7baa8ab0a434a955d76364367ca5c")
@@ -62,10 +62,11 @@ def nothing_survives_the_main_process_of_a_pod(machine):
 
 
 def refuses_the_database(machine, words, spoil):
-    """podd does not touch a database that it cannot use: it says so once, at the places where one looks."""
+    """Expects that podd does not change a database that it cannot use, and reports it once in the journal, the unit's
+    status and podctl's error."""
     podctl(machine, "provision alice@example.com", timeout=180)
     machine.succeed("systemctl stop podd.service")
-    # A backup is the file with all that its -wal companion holds.
+    # A backup needs the content of the -wal file, too.
     machine.succeed("cd /var/lib/podctl && sqlite3 podctl.db 'PRAGMA wal_checkpoint(TRUNCATE)' && "
                     "cp -p podctl.db /root/good.db")
     process = unit(machine, "pod-001-1.scope", "InvocationID")
@@ -84,7 +85,7 @@ def refuses_the_database(machine, words, spoil):
     refused(machine, "podctl pods", 69, "systemctl status podd.service")
     expect(machine.succeed("sha256sum /var/lib/podctl/podctl.db"), kept, "the database")
     expect(unit(machine, "pod-001-1.scope", "InvocationID"), process, "the pod's scope")
-    # The one who mends it starts it by hand; nothing must be reset before.
+    # After the repair podd can be started manually, without `systemctl reset-failed`.
     machine.succeed("cd /var/lib/podctl && rm -f podctl.db-* && mv /root/good.db podctl.db && "
                     "systemctl start podd.service")
     wait_until(lambda: machine.run("podctl --json pods").status == 0, 60, what="podd answers")

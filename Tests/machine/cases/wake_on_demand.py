@@ -1,11 +1,11 @@
-"""A pod that was stopped or frozen to give its memory to others is there again for the next request."""
+"""A pod that was stopped or frozen to free its memory is woken by the next request."""
 
 from loading import PROGRAMS, invariants_hold
 from podctl_testing import case, curl, expect, podctl, pods, token, wait_until
 
 WOKEN = "MESSAGE_ID=cb00805b24a34e5fb204bad829fca657"
 
-#: Binds its own port, or takes podd's socket, and greets; not before the file HOLD is gone.
+#: Binds its own port, or uses podd's socket, and greets, but only when the file HOLD is gone.
 SERVER = """#!/usr/bin/python3
 import http.server, os, socket, time
 while os.path.exists(os.environ["HOLD"]):
@@ -25,7 +25,8 @@ server.serve_forever()
 
 
 def workloads(machine, more=""):
-    """Tiers `socket` and `port`: one program that listens in either way. MORE is added to both workload files."""
+    """Writes the tiers `socket` and `port`, whose program listens in one of these ways. MORE is added to both workload
+    files."""
     machine.put(f"{PROGRAMS}/greeter", SERVER, mode=0o755)
     for listen in ("socket", "port"):
         machine.put(f"/etc/podctl/workloads/{listen}.conf",
@@ -36,7 +37,7 @@ def workloads(machine, more=""):
 
 
 def woken(machine, pod):
-    """How often podd said that it woke POD because somebody connected."""
+    """How often podd has logged that a connection woke POD."""
     return machine.run(f"journalctl -b -t podd POD={pod['pod']} {WOKEN} -o cat").stdout.count("woken")
 
 
@@ -46,12 +47,12 @@ def state(machine, pod):
 
 def answers(machine, pod, path="/", **options):
     expect(curl(machine, pod, path, timeout=120, **options)[0], 200, f"a request to {pod['pod']}")
-    # A program may answer who waited before it says READY=1.
+    # A program may answer a waiting client before it sends READY=1.
     wait_until(lambda: state(machine, pod) == "ready", 30, what=f"{pod['pod']} is ready")
 
 
 def refuses(machine, pod):
-    """At once, not by a timeout."""
+    """Expects that a connection is refused at once, not by a timeout."""
     asked = machine.run(
         f"socat -u /dev/null TCP:{pod['address']}:{pod['port']},bind={pod['front_address']},connect-timeout=20")
     assert "refused" in asked.stderr.lower(), f"{pod['pod']}: {asked.status}, {asked.stderr!r}"
@@ -79,7 +80,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
     for pod in [served, *kinds]:
         expect(woken(machine, pod), 2, f"wakings of {pod['pod']} in the journal")
     invariants_hold(machine)
-    # Many at once: one launch, and nobody is turned away.
+    # Many clients at once cause one launch, and all are served.
     for pod in kinds:
         generation = pods(machine)[pod["pod"]]["generation"]
         machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
@@ -88,7 +89,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
             f"-w '%{{http_code}}\\n' http://{pod['address']}:{pod['port']}/", timeout=180)
         expect(told.split(), ["200"] * 20, f"20 requests at once to {pod['pod']}")
         expect(pods(machine)[pod["pod"]]["generation"], generation + 1, "launches for 20 requests")
-    # Also when podd was restarted meanwhile, and stopped and started.
+    # The same after podd was restarted, and after it was stopped and started.
     for command in ("systemctl restart podd.service", "systemctl stop podd.service; systemctl start podd.service"):
         for pod in kinds:
             machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
@@ -96,7 +97,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
         for pod in kinds:
             expect(state(machine, pod), "cold", f"{pod['pod']} after {command}")
             answers(machine, pod)
-    # podd is killed while the pod that somebody woke is on its way: who waits is served by the next podd.
+    # podd is killed while a woken pod is being launched: the waiting client is served under the next podd.
     for pod in kinds:
         hold = f"/var/lib/podctl/pods/{pod['pod']}/hold"
         machine.succeed(f"podctl evict {pod['pod']} && touch {hold}", timeout=120)
@@ -112,7 +113,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
         told = waiting.wait(300)
         expect(told.stdout, "200", f"who woke {pod['pod']} before podd was killed ({told.stderr})")
         wait_until(lambda: state(machine, pod) == "ready", 30, what=f"{pod['pod']} is ready")
-    # A place is enough: its pod need never have run.
+    # A pod with users is woken even if it has never run.
     for listen in ("socket", "port"):
         pod = podctl(machine, f"provision another-{listen} --cold --tier {listen}")
         if pod["pod"] in (each["pod"] for each in kinds):
@@ -120,7 +121,7 @@ def the_next_request_wakes_a_pod_that_was_evicted_or_frozen(machine):
         expect(pod["state"], "cold")
         answers(machine, pod)
     invariants_hold(machine)
-    # Who was stopped by hand, or belongs to nobody, is not there.
+    # A pod that was stopped manually, or has no users, is not woken.
     for pod in kinds:
         machine.succeed(f"podctl stop {pod['pod']}", timeout=120)
         refuses(machine, pod)
@@ -146,11 +147,11 @@ def a_reboot_changes_nothing_for_who_wakes_a_pod_and_a_broken_one_is_not_launche
     machine.put(f"{PROGRAMS}/greeter", "#!/bin/false\nraise SystemExit(3)\n", mode=0o755)
     for pod in kinds:
         before = pods(machine)[pod["pod"]]["generation"]
-        # It is asked for all the time, and every request comes to an end.
+        # Clients connect all the time, and every request ends.
         asking = machine.start(
             f"for i in $(seq 40); do curl -s --max-time 60 --interface {pod['front_address']} "
             f"http://{pod['address']}:{pod['port']}/; echo $?; sleep 0.5; done")
-        wait_until(lambda: state(machine, pod) == "crash-loop", 240, what=f"{pod['pod']} is held")
+        wait_until(lambda: state(machine, pod) == "crash-loop", 240, what=f"{pod['pod']} in crash-loop")
         told = asking.wait(400).stdout.split()
         expect(len(told), 40, "answers")
         assert set(told) <= {"7", "56", "52"}, f"refused or reset, none by a timeout: {told}"
@@ -172,7 +173,7 @@ def podds_own_questions_are_no_visitors_of_a_pod_that_did_not_answer_them(machin
     wait_until(lambda: int(machine.succeed(waiting)) >= 3, 60, 0.2, "podd has asked three times")
     expect(podctl(machine, f"status {pod['pod']}")["connections"], 0, "connections of users")
     machine.succeed(f"podctl evict {pod['pod']}", timeout=120)
-    # They wait in the socket, which podd holds, until podd has taken them off.
+    # The probes wait in the listening socket, which podd keeps open, until podd discards them.
     wait_until(lambda: int(machine.succeed(waiting)) == 0, 60, 0.2, "an empty queue")
     after = pods(machine)[pod["pod"]]
     expect((after["state"], after["generation"]), ("cold", before["generation"]), "the pod that was evicted")

@@ -1,4 +1,4 @@
-"""Programs that know nothing of podctl: each of the shipped workload files, and the ways to write one."""
+"""Programs that were not written for podctl, with each of the installed workload files and all kinds of workload."""
 
 import json
 
@@ -8,7 +8,7 @@ ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
 def tier(machine, workload, **keys):
-    """A tier that differs from the shipped ones by what runs in it: the files an administrator writes."""
+    """Writes a tier with another workload, as an administrator does."""
     text = "[Tier]\n" + "".join(f"{key}={value}\n" for key, value in ({
         "Workload": workload, "UsersPerPod": 5, "MemoryMax": "192M", "MemoryHigh": "160M",
         "CPUQuota": "200%", "TasksMax": 64} | keys).items())
@@ -38,7 +38,7 @@ def gunicorn_takes_its_socket_from_podd_and_greets_new_users_after_a_reload_sign
     expect(curl(machine, pod, "/", user_token="wrong")[0], 401)
     main_pid = pods(machine)["pod-001"]["main_pid"]
     expect(podctl(machine, f"provision {BOB} --tier gunicorn")["pod"], "pod-001")
-    # gunicorn does not say when it has reloaded.
+    # gunicorn does not report the end of a reload.
     wait_until(lambda: curl(machine, pod, "/", user_token=token(machine, BOB)) == (200, f"hello, {BOB}\n"),
                60, what="gunicorn knows the second user")
     expect(pods(machine)["pod-001"]["main_pid"], main_pid)
@@ -57,7 +57,7 @@ def redis_binds_its_port_itself_and_keeps_its_data_when_new_users_restart_it(mac
     pod = podctl(machine, f"provision {ALICE} --tier redis")
     expect((pod["state"], pod["unit"]), ("ready", "pod-001-1.scope"))
     expect(redis(machine, pod, "SET colour blue"), ["+OK"])
-    # Neither ExecReload= nor ReloadSignal=: a changed users file is a graceful restart.
+    # Without ExecReload= and ReloadSignal=, a changed users file causes a graceful restart.
     again = podctl(machine, f"provision {BOB} --tier redis")
     expect((again["pod"], again["state"], again["unit"]), ("pod-001", "ready", "pod-001-2.scope"))
     expect(redis(machine, pod, "GET colour"), ["$4", "blue"])
@@ -77,11 +77,11 @@ ExecReload=/usr/bin/cp ${USERS_FILE} ${STATE_DIRECTORY}/reloaded
 """)
     pod = podctl(machine, f"provision {ALICE} --tier files")
     expect(pod["state"], "ready")
-    # Ready means that it answers: no waiting here.
+    # A ready pod answers, so no waiting is needed.
     expect(curl(machine, pod, "/")[0], 200)
     main_pid = pods(machine)["pod-001"]["main_pid"]
     expect(podctl(machine, f"provision {BOB} --tier files")["unit"], "pod-001-1.scope")
-    # The command has ended when provision returns.
+    # The reload command has ended when provision returns.
     status, body = curl(machine, pod, "/reloaded")
     expect((status, [each["user"] for each in json.loads(body)["users"]]), (200, [ALICE, BOB]))
     expect(machine.succeed("stat -c %U /var/lib/podctl/pods/pod-001/reloaded").strip(), "pod-001")
@@ -106,7 +106,7 @@ ExecReload=/usr/bin/false
 
 @case()
 def sq_finds_its_tenants_in_the_file_that_the_template_renders(machine):
-    # SQ itself is not in Debian: this stand-in takes its command line and tells what it was given.
+    # SQ is not in Debian; this stand-in accepts its command line and returns the arguments.
     machine.put("/usr/bin/sq", """\
 #!/usr/bin/python3
 import http.server, sys
@@ -164,7 +164,7 @@ def settings_count_from_the_next_launch_on_however_they_were_changed(machine):
     def text(megabytes):
         return f"printf '[Tier]\\nMemoryMax={megabytes}M\\n'"
 
-    # podd keeps what it read once the files are at rest: the second launch of each pair is from what it kept.
+    # podd caches settings when the files have not changed recently, so the second launch of each pair uses the cache.
     at_rest = f"while (( $(date +%s) - $(stat -c %Z {directory}) < 3 )); do sleep 0.1; done"
     launched_with("true", 96)
     launched_with(f"mkdir {directory}", 96)

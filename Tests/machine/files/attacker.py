@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""A pod's program in an attacker's hands: it runs the Python that a request carries.
+"""A pod's program that is controlled by an attacker: it runs the Python code of each request.
 
-Every request is a process of its own, so that one that bombs, hangs or is killed does not end the program;
-what it prints is the answer. With a listening socket from podd (descriptor 3) it serves there; otherwise it
-binds its port on every address that there is.
+Every request runs in its own process, so that code which hangs, is killed or exhausts a limit does not end the program. The
+output of the code is the answer. The program serves on the listening socket from podd (descriptor 3), or else binds its
+port on all addresses.
 """
 
 import contextlib

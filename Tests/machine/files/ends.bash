@@ -1,23 +1,23 @@
 #!/bin/bash
-# What the commands of the table of ends (cases/ends.py) may use, beside the variables that they are given.
+# Functions that the commands of the table of ends (cases/ends.py) may use, in addition to their variables.
 # shellcheck disable=SC2153
 
 tell() {  # carry out a behaviour of files/misbehaving
     curl -s -m 20 --interface "$FRONT" "$URL/do/$1" > /dev/null || :
     case $1 in
-        # It serves one at a time: who is answered next comes after it.
+        # The program serves one connection at a time, so an answer to the next request means that the behaviour is done.
         ignore_term | grandchildren | leave_a_daemon) curl -s -m 20 --interface "$FRONT" "$URL/" > /dev/null || : ;;
     esac
 }
 at_start() {  # ... in the next generation, before it is ready
     echo "$1" > "$STATE/at-start"
 }
-broken() {  # one more line in the workload's file, and the next generation launched with it
+broken() {  # adds a line to the workload's file, and launches the next generation with it
     mkdir -p "/etc/podctl/workloads/$WORKLOAD.conf.d"
     printf '[Workload]\n%s\n' "$1" > "/etc/podctl/workloads/$WORKLOAD.conf.d/broken.conf"
     kill -KILL "$PID"
 }
-fill() {  # more connections than the program's queue takes, held open; those not taken knock again and again
+fill() {  # keeps more connections open than the program's queue takes; the kernel retries the others
     setsid python3 -c '
 import os, socket, time
 open("/run/filling", "w").write(str(os.getpid()))
@@ -31,15 +31,15 @@ for _ in range(10):
 time.sleep(300)' > /dev/null 2>&1 &
     until [[ -s /run/filling ]]; do sleep 0.1; done
 }
-end_filling() {  # ... or the next generation has them in its queue instead, silent for a minute
+end_filling() {  # otherwise the next generation has the silent connections in its queue for a minute
     kill "$(cat /run/filling)"
     rm /run/filling
 }
-take_port() {  # somebody else listens where the pod does
+take_port() {  # another program listens on the pod's port
     setsid python3 -c '
 import os, socket, time
 while True:
-    # podd, and systemd with its copy, may be about to close theirs.
+    # podd and systemd may still have the old listening socket open for a moment.
     try: taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
     except OSError: time.sleep(0.1)
     else: break

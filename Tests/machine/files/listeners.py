@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """Services of a host that pods must not reach: TCP and UDP on every kind of address, and an abstract UNIX
-socket. Each TCP peer and each datagram is written down as one line `PORT PEER` on standard output, with
-READY first. SIGUSR1 is answered with SETTLED once all who had come by then are written down. Runs until it is
-killed."""
+socket. Prints READY, then a line `PORT PEER` for each TCP peer and each datagram. After SIGUSR1 it prints SETTLED, when all
+peers until then have been printed. Runs until it is killed."""
 
 import selectors
 import signal

@@ -7,7 +7,7 @@ public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
   }
 
   public let family: Family
-  /// 4 or 16 bytes in network order; those beyond the prefix are zero.
+  /// 4 or 16 bytes in network order; the bits beyond the prefix are zero.
   public let address: [UInt8]
   /// 0–32 or 0–128 bits.
   public let length: Int
@@ -98,11 +98,11 @@ public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// RFC 4291, section 2.2: eight groups; `::` once for one or more groups of zero; the last two groups may
-  /// be written as an IPv4 address. No zone: systemd has no place for one here.
+  /// be written as an IPv4 address. A zone is refused: systemd's property cannot hold one.
   private static func inet6(_ text: Substring.UTF8View) -> [UInt8]? {
     var halves: [[UInt8]] = [[]]
     var parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)[...]
-    // A colon at either end is half of "::", which leaves one empty part too many there.
+    // A colon at the start or the end belongs to "::", which gives one empty part too many there.
     if text.first == UInt8(ascii: ":") {
       guard text.starts(with: "::".utf8) else { return nil }
       parts = parts.dropFirst()

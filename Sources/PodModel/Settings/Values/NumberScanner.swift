@@ -1,6 +1,6 @@
 /// Reads the numbers with suffixes that sizes and time spans are made of: `1.5G 512M`, `5min 20s`.
 struct NumberScanner {
-  /// A decimal fraction kept exact: `whole` + `fraction` / `divisor`.
+  /// An exact decimal fraction: `whole` + `fraction` / `divisor`.
   struct Number {
     var whole: UInt64 = 0
     var fraction: UInt64 = 0
@@ -23,10 +23,10 @@ struct NumberScanner {
     bytes = Array(text.utf8)
   }
 
-  /// Whether nothing but white space is left.
+  /// Whether only white space is left.
   var isAtEnd: Bool { bytes[index...].allSatisfy(isWhiteSpace) }
 
-  /// The next number; nil where there is none or it does not fit. `.5` counts, `5.` does
+  /// The next number; nil if there is none or it does not fit. `.5` is a number and `5.` is
   /// not, as in systemd's time spans.
   mutating func number() -> Number? {
     skipWhiteSpace()
@@ -43,20 +43,20 @@ struct NumberScanner {
       index += 1
       guard index < bytes.count, isDigit(bytes[index]) else { return nil }
       while index < bytes.count, isDigit(bytes[index]) {
-        // Digits beyond a billionth change nothing that anybody sets.
+        // Digits beyond a billionth make no difference to a size or a time span.
         if number.divisor < 1_000_000_000 {
           number.fraction = number.fraction * 10 + UInt64(bytes[index] - UInt8(ascii: "0"))
           number.divisor *= 10
         }
         index += 1
       }
-      // `12.34.56` is a slip, not two numbers.
+      // `12.34.56` is a typing error, not two numbers.
       guard index == bytes.count || bytes[index] != UInt8(ascii: ".") else { return nil }
     }
     return index > start ? number : nil
   }
 
-  /// The value of the first suffix that stands here, with or without white space before it.
+  /// The value of the suffix that comes next, with or without white space before it.
   mutating func suffix<Value>(among table: [(String, Value)]) -> Value? {
     skipWhiteSpace()
     for (suffix, value) in table where bytes[index...].starts(with: suffix.utf8) {

@@ -1,4 +1,4 @@
-/// What `${…}` in a workload file stands for, for one generation of one pod (contract, "Workload files").
+/// The values of `${…}` in a workload file, for one generation of one pod (podctl-workload(5), PLACEHOLDERS).
 public struct Placeholders: Sendable, Equatable {
   /// The names that a workload file may use.
   public enum Name: String, Sendable, CaseIterable {
@@ -35,8 +35,8 @@ public struct Placeholders: Sendable, Equatable {
     }
   }
 
-  /// Replaces `${NAME}` and `$$` within one word, which stays one word whatever the values hold.
-  /// A word that `check` refuses comes back unchanged.
+  /// Replaces `${NAME}` and `$$` within one word. The result is one word, also when a value has spaces. A word that
+  /// `check` refuses is returned unchanged.
   public func expand(_ word: String) -> String {
     guard let pieces = try? Self.pieces(of: word) else { return word }
     return pieces.map { piece in
@@ -88,7 +88,7 @@ public struct Placeholders: Sendable, Equatable {
 }
 
 extension Workload {
-  /// The parts of a workload that hold placeholders, with these replaced.
+  /// The parts of a workload that may have placeholders, with the values in their place.
   public struct Expanded: Sendable, Equatable {
     public var execStart: [String]
     /// Empty when the workload has no `ExecReload=`.

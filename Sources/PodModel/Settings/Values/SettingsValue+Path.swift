@@ -1,5 +1,5 @@
 extension SettingsValue {
-  /// An absolute path, tidied as systemd tidies it: no doubled or trailing slash, no `.`; `..` is refused.
+  /// An absolute path, simplified as systemd does it: without doubled or trailing slashes and `.`. `..` is refused.
   public static func absolutePath(_ text: String) throws(ValueError) -> String {
     guard text.utf8.first == UInt8(ascii: "/") else {
       throw ValueError("\(quoted(text)) is not an absolute path; start it with /")
@@ -17,7 +17,7 @@ extension SettingsValue {
     return "/" + parts.joined(separator: "/")
   }
 
-  /// A path of `ReadWritePaths=` and its kin: absolute, with systemd's `-` before it when it may be absent.
+  /// A path of `ReadWritePaths=` and similar keys: absolute, with systemd's `-` before it when it may be absent.
   public static func optionalPath(_ text: String) throws(ValueError) -> String {
     guard text.utf8.first == UInt8(ascii: "-") else { return try absolutePath(text) }
     return "-" + (try absolutePath(String(text.dropFirst())))

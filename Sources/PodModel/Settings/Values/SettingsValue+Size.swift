@@ -23,7 +23,7 @@ extension SettingsValue {
     text == "infinity" ? nil : try bytes(text)
   }
 
-  /// `MemoryMax=` and its kin: bytes, `infinity`, or a percentage of the physical memory, which systemd
+  /// `MemoryMax=` and similar keys: bytes, `infinity`, or a percentage of the physical memory, which systemd
   /// rounds down to whole pages.
   public static func memory(_ text: String, physicalMemory: UInt64) throws(ValueError) -> UInt64? {
     guard text.utf8.last == UInt8(ascii: "%") else { return try size(text) }

@@ -17,7 +17,7 @@ extension SettingsValue {
   }
 
   /// A time span that must pass before something happens again: `infinity` and less than a millisecond
-  /// are refused, because the one never acts and the other never rests.
+  /// are refused: with the first it would never happen, with the second without a pause.
   public static func interval(_ text: String) throws(ValueError) -> UInt64 {
     let span = try timeSpan(text)
     guard (1000...longestInterval).contains(span) else {
@@ -26,10 +26,10 @@ extension SettingsValue {
     return span
   }
 
-  /// Ten years, in microseconds: sums of such spans do not overflow.
+  /// Ten years, in microseconds, so that sums of time spans do not overflow.
   private static let longestInterval: UInt64 = 315_576_000_000_000
 
-  /// How long to wait before something is done again; 0 is at once.
+  /// A pause before something is done again; 0 means at once.
   public static func pause(_ text: String) throws(ValueError) -> UInt64 {
     let span = try timeSpan(text)
     return span == 0 ? 0 : try interval(text)

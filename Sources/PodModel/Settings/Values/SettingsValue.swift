@@ -1,5 +1,5 @@
-/// The parsers of single values. Each takes what systemd's parser of the same kind takes, unless it says
-/// otherwise, and none trims: the reader of files has done that.
+/// The parsers of single values. Each accepts what systemd's parser of the same kind accepts, unless its comment says
+/// otherwise. The reader of files has removed white space at both ends.
 public enum SettingsValue {
   /// `1 yes y true t on`, `0 no n false f off`, in any case (systemd's parse_boolean()).
   public static func boolean(_ text: String) throws(ValueError) -> Bool {
@@ -20,7 +20,7 @@ public enum SettingsValue {
     return value
   }
 
-  /// A limit on a count: a number from 1, or `infinity`, which is nil.
+  /// A limit of a count: a number from 1, or `infinity`, which is nil.
   public static func count(_ text: String) throws(ValueError) -> UInt64? {
     if text == "infinity" { return nil }
     guard let value = decimal(text.utf8), value > 0, value < UInt64.max else {
@@ -40,7 +40,7 @@ public enum SettingsValue {
   }
 
   /// `CPUQuota=`: microseconds of CPU time per second; `50%` is 500,000. A fraction of a percent is
-  /// refused: systemd rounds it away when it writes the unit down (facts 9).
+  /// refused: systemd rounds it when it writes the unit file (facts 9).
   public static func cpuQuota(_ text: String) throws(ValueError) -> UInt64 {
     guard text.utf8.last == UInt8(ascii: "%"), let percent = decimal(text.utf8.dropLast()),
       (1...1_000_000).contains(percent)
@@ -50,7 +50,7 @@ public enum SettingsValue {
     return percent * 10_000
   }
 
-  /// A range of ports, `FIRST-LAST`. Ports below 1024 are the host's.
+  /// A range of ports, `FIRST-LAST`. Ports below 1024 belong to the host.
   public static func portRange(_ text: String) throws(ValueError) -> ClosedRange<Int> {
     let ends = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
     guard ends.count == 2, let first = decimal(ends[0]), let last = decimal(ends[1]),
@@ -88,7 +88,7 @@ public enum SettingsValue {
 
 func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-/// Decimal digits without sign or leading zero; nil for anything else and beyond 64 bits.
+/// Decimal digits without sign or leading zero; nil for anything else, and for more than 64 bits.
 func decimal(_ digits: some Collection<UInt8>) -> UInt64? {
   guard let first = digits.first, first != UInt8(ascii: "0") || digits.count == 1 else { return nil }
   var value: UInt64 = 0

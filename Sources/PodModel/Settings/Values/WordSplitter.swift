@@ -1,8 +1,8 @@
 /// Splits a value into words by the rules of `ExecStart=` and other lists (systemd.syntax(7), "Quoting"):
 /// white space separates, quotes join, C escapes are replaced.
 ///
-/// Like systemd's own code, and unlike its manual, it takes quotes in the middle of a word too. Where
-/// systemd keeps an unknown escape with a warning, it is an error here.
+/// Like systemd's code, and unlike its manual, it accepts quotes in the middle of a word too. An unknown escape, which
+/// systemd keeps with a warning, is an error here.
 struct WordSplitter {
   static func split(_ value: String) throws(ValueError) -> [String] {
     var splitter = WordSplitter(value)
@@ -27,7 +27,7 @@ struct WordSplitter {
 
   private struct Word {
     var text: String
-    /// As written, so that `;` can be told from `";"`.
+    /// As written, so that `;` and `";"` differ.
     var source: String
   }
 
@@ -42,7 +42,7 @@ struct WordSplitter {
     while index < bytes.count, isWhiteSpace(bytes[index]) { index += 1 }
     guard index < bytes.count else { return nil }
     let start = index
-    // An escape at the start of a word that only a command knows; every other use of \; is unknown.
+    // Only a command has this escape, and only as a word of its own; any other \; is an unknown escape.
     if bytes[index...].starts(with: [0x5C, 0x3B]),
       index + 2 == bytes.count || isWhiteSpace(bytes[index + 2])
     {
@@ -75,7 +75,7 @@ struct WordSplitter {
     return Word(text: text, source: String(decoding: bytes[start..<index], as: UTF8.self))
   }
 
-  /// What the escape after a backslash stands for; `index` is moved past it.
+  /// The bytes that the escape after a backslash stands for; moves `index` past it.
   private mutating func escape() throws(ValueError) -> [UInt8] {
     guard index < bytes.count else { throw ValueError("it ends in a lone backslash; write \\\\") }
     let letter = bytes[index]
@@ -105,7 +105,7 @@ struct WordSplitter {
     UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "\""): 0x22, UInt8(ascii: "'"): 0x27,
   ]
 
-  /// Exactly so many digits, `offset` bytes from here. Zero is refused: no argument can hold a NUL.
+  /// The value of `digits` digits, `offset` bytes from here. Zero is refused: no argument can hold a NUL.
   private mutating func number(
     after offset: Int, digits: Int, radix: UInt32
   ) throws(ValueError) -> UInt32 {

@@ -1,13 +1,14 @@
 internal import PodAPI
 internal import PodModel
 
-/// What `podctl history` prints of a pod's minutes.
+/// The table and the trace of `podctl history` (podctl-history(1)).
 enum HistoryTable {
-  /// Of how many minutes a line tells: what fills a screen or two.
+  /// How many minutes one line may stand for; the smallest with which the table has at most `lines` lines is used,
+  /// so that it fills a screen or two.
   private static let steps: [Int64] = [1, 5, 15, 30, 60, 180, 360, 720, 1440]
   private static let lines: Int64 = 72
 
-  /// The trace that `leak-replay` takes (contract, "Commands"): one row a minute, seconds from the first on.
+  /// A trace for podctl-leak-replay(1): one row per minute, with the seconds since the first row.
   static func trace(_ minutes: [MemoryMinute]) -> [UInt8] {
     var bytes = Array("time_s,anon,swap,file,current,active_users\n".utf8)
     bytes.reserveCapacity(64 * (minutes.count + 1))
@@ -20,7 +21,7 @@ enum HistoryTable {
     return bytes
   }
 
-  /// Those of the last generation: what its leak detector saw, and no restart between.
+  /// The minutes of the last generation: its leak detector has seen these, and there is no restart in between.
   static func lastGeneration(_ minutes: [MemoryMinute]) -> [MemoryMinute] {
     guard let last = minutes.map(\.generation).max() else { return [] }
     return minutes.filter { $0.generation == last }
@@ -36,7 +37,7 @@ enum HistoryTable {
       .right("PEAK"), .right("USERS"), .right("PRESSURE"), .right("%CPU"),
     ])
     table.rows = grouped(minutes, step: step).map { group in
-      // Of what was recorded: a pod that was stopped in between used nothing then.
+      // Percentages are of the recorded time: a pod that was stopped in between used nothing then.
       let length = Double(group.count) * 60_000_000
       let line = group.minute
       return [
@@ -59,7 +60,8 @@ enum HistoryTable {
     steps.first { minutes <= $0 * lines } ?? 1440
   }
 
-  /// The minutes of one generation within one step, put together: the least of what was held, sums of what was used.
+  /// Merges the minutes of one generation within each step: the least unreclaimable memory, the sums of CPU and
+  /// stall times.
   static func grouped(_ minutes: [MemoryMinute], step: Int64) -> [(minute: MemoryMinute, count: Int)] {
     minutes.reduce(into: []) { groups, minute in
       if let last = groups.last, last.minute.generation == minute.generation,

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import PodModel
 
-/// A point in time as `journalctl --since` takes it (systemd.time(7), "Parsing Timestamps").
+/// A point in time in the format of `journalctl --since` (systemd.time(7), "Parsing Timestamps").
 enum TimeArgument {
   /// CLOCK_REALTIME in microseconds. Understands `now`, `today`, `yesterday`, `2026-11-22`, `2026-11-22 10:00[:30]`,
   /// `10:00[:30]`, `-2h`, `2h ago` and `@SECONDS`; times without a date are today's, all in the local time zone.
@@ -30,7 +30,8 @@ enum TimeArgument {
 
   private static func unreadable(_ text: String) -> ValueError {
     ValueError(
-      "\(quoted(text)) is not a time; write 2026-11-22 10:00, 10:00, yesterday, or a time ago such as -2h")
+      "\(quoted(text)) is not a time; write 2026-11-22 10:00, 10:00, yesterday, or a relative time such as -2h"
+    )
   }
 
   private static func midnight(_ now: UInt64, daysAgo days: Int32) -> UInt64 {
@@ -70,7 +71,7 @@ enum TimeArgument {
     return numbers.count == parts.count && count.contains(parts.count) ? numbers : nil
   }
 
-  /// Nil for a day that the month does not have.
+  /// Nil if the month does not have that day.
   private static func exact(_ parts: tm) -> UInt64? {
     guard let time = together(parts), broken(time).tm_mday == parts.tm_mday else { return nil }
     return time
@@ -85,7 +86,7 @@ enum TimeArgument {
 
   private static func together(_ parts: tm) -> UInt64? {
     var parts = parts
-    // Whether summer time is in force then, the time zone knows.
+    // mktime(3) finds out whether summer time is in force.
     parts.tm_isdst = -1
     let seconds = mktime(&parts)
     return seconds < 0 ? nil : UInt64(seconds) * 1_000_000

@@ -1,9 +1,9 @@
 internal import HostCheck
 internal import PodAPI
 
-/// What `doctor` adds to the host's own checks, and how it prints them all.
+/// The checks that `doctor` adds to those of HostCheck, and its output.
 enum Diagnosis {
-  /// Asks podd, which the bus starts if it is not running.
+  /// Checks podd, which the bus starts if it is not running.
   static func service(_ status: () throws(CallError) -> Properties) -> [Check] {
     do throws(CallError) {
       let properties = try status()
@@ -13,7 +13,7 @@ enum Diagnosis {
         let finding = Finding(
           id: "firewall", severity: .fatal,
           what: "The nftables rules that keep pods from opening connections are not loaded.",
-          mend:
+          fix:
             "Load them: systemctl restart podctl-firewall.service; nft list table \(HostCheck.firewallTable)"
             + " shows them.")
         checks.append(
@@ -26,12 +26,12 @@ enum Diagnosis {
           id: "podd", title: "podd is running",
           finding: Finding(
             id: "podd", severity: .fatal, what: "podd does not answer: \(error.name).",
-            mend: "See why: systemctl status podd.service, journalctl -u podd.service."))
+            fix: "See why: systemctl status podd.service, journalctl -u podd.service."))
       ]
     }
   }
 
-  /// One line a check.
+  /// One line per check. A finding may quote a settings file, so control characters are replaced.
   static func page(_ checks: [Check], _ style: Style) -> String {
     checks.map { check in
       guard let finding = check.finding else {
@@ -39,11 +39,11 @@ enum Diagnosis {
       }
       let fatal = finding.severity == .fatal
       let mark = style.unicode ? (fatal ? "×" : "●") : (fatal ? "x" : "!")
-      return "\(style.paint(mark, fatal ? .red : .yellow)) \(finding.id): \(finding)\n"
+      return "\(style.paint(mark, fatal ? .red : .yellow)) \(finding.id): \(printable(finding.description))\n"
     }.joined()
   }
 
-  /// One line a violation, as podd words it; on a terminal also that there is none.
+  /// One line per violation, in podd's words; on a terminal, also a line if there is none.
   static func page(violations: [String], _ style: Style) -> String {
     guard style.isTerminal else { return violations.map { printable($0) + "\n" }.joined() }
     if violations.isEmpty { return "\(style.dot(state: "ready")) All invariants hold.\n" }
@@ -62,7 +62,7 @@ enum Diagnosis {
               ("id", .string(check.id)),
               ("status", .string(check.finding?.severity.rawValue ?? "ok")),
               ("what", .string(check.finding?.what ?? check.title)),
-              ("mend", .optional(check.finding?.mend)),
+              ("mend", .optional(check.finding?.fix)),
             ])
           })
       ),

@@ -1,6 +1,6 @@
 internal import PodAPI
 
-/// The evidence behind a pod's state, out of what `GetPod` answers.
+/// The evidence behind a pod's state, from the reply to `GetPod`.
 struct Explanation {
   struct Transition {
     let at: UInt64?
@@ -16,24 +16,24 @@ struct Explanation {
     let ready: UInt64?
     let ended: UInt64?
     let reason: String?
-    let evidence: Evidence?
+    let evidence: RecordedEvidence?
   }
 
   let row: PodRow
   let properties: Properties
-  /// Oldest first, since podd started.
+  /// Since podd started, oldest first.
   let transitions: [Transition]
-  /// The last one first.
+  /// Newest first.
   let generations: [Generation]
-  /// Nil where podd keeps no history.
-  let trend: MemoryCourse?
+  /// Nil if podd has no history of the pod.
+  let recentMemory: RecentMemory?
 
-  /// Nil when what makes a pod a pod is not there.
-  init?(_ properties: Properties, trend: MemoryCourse? = nil) {
+  /// Nil if the properties lack something that every pod has, such as its name or state.
+  init?(_ properties: Properties, recentMemory: RecentMemory? = nil) {
     guard let row = PodRow(properties) else { return nil }
     self.row = row
     self.properties = properties
-    self.trend = trend
+    self.recentMemory = recentMemory
     transitions = properties.dictionaries("Transitions").map {
       Transition(
         at: $0.uint("Timestamp"), from: $0.string("From"), to: $0.string("To"), event: $0.string("Event"),
@@ -43,7 +43,7 @@ struct Explanation {
       Generation(
         unit: $0.string("Unit"), started: $0.uint("StartTimestamp"), ready: $0.uint("ReadyTimestamp"),
         ended: $0.uint("EndTimestamp"), reason: $0.string("Reason"),
-        evidence: $0.string("Evidence").flatMap { Evidence($0) })
+        evidence: $0.string("Evidence").flatMap { RecordedEvidence($0) })
     }
   }
 }
@@ -66,7 +66,7 @@ extension Explanation {
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
       ("leak", LeakLine.json(properties)),
-      ("memory_trend", trend?.json ?? .null),
+      ("memory_trend", recentMemory?.json ?? .null),
       ("connections", .optional(properties.uint("Connections"))),
       (
         "shortage",
@@ -123,7 +123,7 @@ extension Explanation {
     page.field("Next", next(style))
     page.field("Probe", probe(style))
     page.field("Memory", StatusPage.memory(row, properties))
-    for line in trend?.lines(style) ?? [] { page.field(line.label, line.text) }
+    for line in recentMemory?.lines(style) ?? [] { page.field(line.label, line.text) }
     page.field("Pressure", properties.string("MemoryPressure").flatMap(StatusPage.pressure))
     page.field("Leak", LeakLine.text(properties, style))
     page.field("Connections", properties.uint("Connections").map { String($0) })
@@ -148,7 +148,7 @@ extension Explanation {
   }
 
   private func probe(_ style: Style) -> String? {
-    // A workload without a probe has no number of failures that would matter.
+    // Without a probe there is no limit on its failures.
     guard let most = properties.uint("ProbeFailuresMax"), most > 0 else { return nil }
     let failures = properties.uint("ProbeFailures") ?? 0
     let last = properties.uint("LastProbeTimestamp").map {
@@ -175,7 +175,7 @@ extension Explanation {
 }
 
 extension Explanation.Generation {
-  /// A line on when and why, then what shows it.
+  /// One line with the reason and the times, then the evidence, then the last log lines.
   fileprivate func lines(_ style: Style) -> [String] {
     var life: [String] = []
     if let started {
@@ -190,7 +190,7 @@ extension Explanation.Generation {
     let why = ended == nil ? (reason ?? "goes on") : (reason ?? "unknown")
     let colour: Colour? = ended == nil ? nil : .bold
     let title = "\(unit ?? "-"): \(style.paint(why, colour))"
-    let seen = evidence?.words(besides: reason) ?? []
+    let seen = evidence?.phrases(excluding: reason) ?? []
     return [life.isEmpty ? title : "\(title), \(life.joined(separator: ", "))"]
       + (seen.isEmpty ? [] : ["    " + seen.joined(separator: ", ")])
       + (evidence?.log ?? []).map { "    | \($0)" }

@@ -1,10 +1,9 @@
 internal import PodAPI
 internal import PodModel
 
-/// What `status` and `explain` print about a leak.
+/// The field `Leak` of `status` and `explain`.
 enum LeakLine {
-  /// `1.5M/s (1.2M/s to 1.8M/s) since 5min ago, limit met in 2min; it is recycled: a quiet moment is waited for`;
-  /// nil where there is no leak.
+  /// `1.5M/s (1.2M/s to 1.8M/s) since 5min ago, limit met in 2min; it is recycled: it is busy`; nil if there is no leak.
   static func text(_ properties: Properties, _ style: Style) -> String? {
     guard let verdict = properties.string("LeakVerdict"), verdict != "none",
       let slope = properties.double("LeakSlope")

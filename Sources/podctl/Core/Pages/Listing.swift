@@ -1,10 +1,11 @@
 internal import PodAPI
+internal import PodModel
 
-/// The lists that `pods`, `users` and `tiers` print.
+/// The lists of `pods`, `users` and `tiers`.
 enum Listing: String {
   case pods, users, tiers
 
-  /// Asks podd and prints the list.
+  /// Gets the list from podd and prints it.
   func show(_ context: Context) throws(CallError) {
     let client = try context.client()
     switch self {
@@ -16,12 +17,15 @@ enum Listing: String {
       context.present(json: .array(rows.map(\.json)), list: true) { Self.users(rows, $0) }
     case .tiers:
       let rows = try client.listTiers()
-      context.present(json: .array(rows.map(\.json)), list: true) { Self.tiers(rows, $0) }
+      let mistakes = try client.status().settingsMistakes
+      context.present(
+        json: .array(rows.map { $0.json(mistakes: $0.mistakes(among: mistakes)) }), list: true
+      ) { Self.tiers(rows, mistakes: mistakes, $0) }
     }
   }
 
-  /// A list in its plainest form, which scripts ask for all day. ArgumentParser takes longer to build
-  /// its parser than podd to answer (2 of 4.7 ms, measured), so it is not asked. Nil: ask it.
+  /// Parses a list with only the most common options, as scripts use it often. This saves building ArgumentParser's
+  /// parser, which takes longer than podd's reply (2 of 4.7 ms, measured). Nil if ArgumentParser is needed.
   static func plain(_ arguments: [String]) -> (list: Listing, context: Context)? {
     guard let list = arguments.first.flatMap({ Listing(rawValue: $0) }) else { return nil }
     var context = Context()
@@ -75,22 +79,32 @@ enum Listing: String {
     return table.render(style) + footer(rows.count, "user", style)
   }
 
-  static func tiers(_ rows: [TierRow], _ style: Style) -> String {
+  /// The tiers, each with the number of mistakes in its files and its workload's; below them all mistakes, unless the
+  /// legend is left out.
+  static func tiers(_ rows: [TierRow], mistakes: [SettingsMistake], _ style: Style) -> String {
     var table = Table([
       .left("TIER"), .right("USERS/POD"), .right("DATA"), .right("MEMORYMAX"),
       .right("MEMORYHIGH"), .right("CPU"), .right("TASKS"), .left("WORKLOAD"), .right("PODS"),
-      .right("USERS"), .left("SOURCE"),
+      .right("USERS"), .left("SOURCE"), .right("MISTAKES"),
     ])
     for row in rows {
+      let count = row.mistakes(among: mistakes).count
       table.rows.append([
-        Table.Cell(row.tier), Table.Cell(String(row.usersPerPod)), Table.Cell(Units.size(row.dataMax)),
+        Table.Cell(row.tier, count > 0 ? .red : nil), Table.Cell(row.isKnown ? String(row.usersPerPod) : "-"),
+        Table.Cell(Units.size(row.dataMax)),
         Table.Cell(Units.size(row.memoryMax)), Table.Cell(Units.size(row.memoryHigh)),
         Table.Cell(Units.percent(perSecUSec: row.cpuQuotaPerSecUSec)),
-        Table.Cell(row.tasksMax.map { String($0) } ?? "-"), Table.Cell(row.workload),
+        Table.Cell(row.tasksMax.map { String($0) } ?? "-"), Table.Cell(row.isKnown ? row.workload : "-"),
         Table.Cell(String(row.pods)), Table.Cell(String(row.users)), Table.Cell(row.source ?? "-"),
+        Table.Cell(count > 0 ? String(count) : "-", .red),
       ])
     }
-    return table.render(style) + footer(rows.count, "tier", style)
+    return table.render(style) + list(mistakes, style) + footer(rows.count, "tier", style)
+  }
+
+  private static func list(_ mistakes: [SettingsMistake], _ style: Style) -> String {
+    guard style.legend, !mistakes.isEmpty else { return "" }
+    return "\n" + mistakes.map { printable($0.description) + "\n" }.joined()
   }
 
   private static func footer(_ count: Int, _ word: String, _ style: Style) -> String {

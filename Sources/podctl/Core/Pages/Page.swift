@@ -1,4 +1,4 @@
-/// Text about one thing, laid out as systemctl's status: a title with a dot, then fields.
+/// A page about one thing, laid out like `systemctl status`: a title with a dot, then fields.
 struct Page {
   private var lines: [String] = []
   let style: Style
@@ -18,7 +18,7 @@ struct Page {
     lines.append(String(repeating: " ", count: max(0, 11 - label.count)) + "\(label): \(value)")
   }
 
-  /// Further lines behind an empty one; nothing when there are none.
+  /// Adds an empty line, the heading and `content`; adds nothing if `content` is empty.
   mutating func section(_ content: [String], headed heading: String? = nil) {
     guard !content.isEmpty else { return }
     lines.append("")
@@ -31,7 +31,7 @@ struct Page {
     return " since \(Units.absolute(time)); \(Units.relative(time, now: style.now))"
   }
 
-  /// `2 (limit 640)`, leaving out what is not known.
+  /// `2 (limit 640)`, without limits that are not known.
   static func limited(_ value: String?, _ limits: [(String, String?)]) -> String? {
     guard let value else { return nil }
     let known = limits.compactMap { name, limit in limit.map { "\(name) \($0)" } }

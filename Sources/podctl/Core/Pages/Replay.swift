@@ -2,7 +2,7 @@ internal import Glibc
 internal import PodAPI
 internal import PodModel
 
-/// What podd's leak detector makes of a trace: its first finding of a leak, else the last finding of all.
+/// Runs podd's leak detector over a trace. `finding` is the first leak found, or the last finding if there is no leak.
 struct Replay {
   private(set) var samples = 0
   private(set) var finding: LeakDetector.Finding
@@ -15,7 +15,7 @@ struct Replay {
     finding = detector.finding
   }
 
-  /// podd would recycle the pod at the first finding, so what follows in the trace changes nothing.
+  /// podd would recycle the pod at the first leak, so later samples do not change the finding.
   mutating func add(_ sample: MemorySample) {
     if samples == 0 { first = sample.at }
     samples += 1
@@ -57,7 +57,7 @@ struct Replay {
     Failure("cannot read \(name): \(String(cString: strerror(errno)))", status: .usage)
   }
 
-  /// Takes the whole lines of `buffer` and returns how many bytes are left of the last one.
+  /// Consumes the complete lines of `buffer`, and returns how many bytes of an incomplete last line remain.
   private mutating func take(
     _ buffer: [UInt8], _ filled: Int, atEnd: Bool, into trace: inout MemoryTrace
   ) throws(MemoryTraceError) -> Int {
@@ -83,7 +83,7 @@ struct Replay {
     return rest
   }
 
-  /// The contract's object.
+  /// The object of podctl-leak-replay(1).
   var json: JSON {
     .object([
       ("verdict", .string(finding.isLeak ? "leak" : "ok")),
@@ -95,7 +95,7 @@ struct Replay {
     ])
   }
 
-  /// The same for people.
+  /// The same finding as text for people.
   func page(_ style: Style) -> String {
     let length = samples > 1 ? " over \(Units.duration(last - first))" : ""
     let watched = "\(samples) sample\(samples == 1 ? "" : "s")\(length)"

@@ -1,9 +1,9 @@
 internal import PodAPI
 
-/// What `status` prints.
+/// The pages of `status`.
 enum StatusPage {
   static func pod(
-    _ row: PodRow, _ properties: Properties, trend: MemoryCourse? = nil, log: [String], _ style: Style
+    _ row: PodRow, _ properties: Properties, recentMemory: RecentMemory? = nil, log: [String], _ style: Style
   ) -> String {
     var page = Page(style)
     page.title(row.state, "\(row.pod) - \(row.tier) pod")
@@ -13,7 +13,7 @@ enum StatusPage {
     page.field("Workload", properties.string("Workload"))
     page.field("Main PID", row.mainPID.map { String($0) })
     page.field("Memory", memory(row, properties))
-    for line in trend?.lines(style) ?? [] { page.field(line.label, line.text) }
+    for line in recentMemory?.lines(style) ?? [] { page.field(line.label, line.text) }
     page.field("Pressure", properties.string("MemoryPressure").flatMap(pressure))
     page.field("Leak", LeakLine.text(properties, style))
     page.field(
@@ -57,7 +57,7 @@ enum StatusPage {
     return page.text
   }
 
-  /// The host at a glance.
+  /// An overview of the host.
   static func host(
     name: String, _ properties: Properties, pods: [PodRow], users: Int, _ style: Style
   ) -> String {
@@ -77,11 +77,14 @@ enum StatusPage {
     page.field(
       "podd",
       properties.string("Version").map { "version \($0)" + page.since(properties.uint("StartTimestamp")) })
+    let mistakes = properties.settingsMistakes.count
+    let text = "\(mistakes) mistake\(mistakes == 1 ? "" : "s") in settings files; see podctl doctor"
+    page.field("Settings", mistakes == 0 ? nil : style.paint(text, .yellow))
     page.section(troubled(pods, style))
     return page.text
   }
 
-  /// The pods that somebody should look at, a screen of them at most.
+  /// The pods in crash-loop or backoff, at most a screen of them.
   private static func troubled(_ pods: [PodRow], _ style: Style) -> [String] {
     let troubled =
       pods.filter { $0.state == "crash-loop" } + pods.filter { $0.state == "backoff" }
@@ -100,7 +103,7 @@ enum StatusPage {
       .sorted { ($1.count, $0.state) < ($0.count, $1.state) }
   }
 
-  /// What a pod uses now, against its limits.
+  /// The pod's current memory, with its limits and its peak.
   static func memory(_ row: PodRow, _ properties: Properties) -> String? {
     Page.limited(
       row.memoryCurrent.map { Units.size($0) },
@@ -122,13 +125,14 @@ enum StatusPage {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  /// When the last generation ended, and what shows why.
+  /// The evidence of the last generation's end, and how long ago it was.
   private static func lastEnd(_ properties: Properties, _ style: Style) -> String {
     let ended = properties.dictionaries("Generations").filter { $0.uint("EndTimestamp") != nil }
     let latest = ended.max { ($0.uint("EndTimestamp") ?? 0) < ($1.uint("EndTimestamp") ?? 0) }
     guard let latest, let time = latest.uint("EndTimestamp") else { return "" }
     let seen =
-      latest.string("Evidence").flatMap { Evidence($0) }?.words(besides: latest.string("Reason")) ?? []
+      latest.string("Evidence").flatMap { RecordedEvidence($0) }?.phrases(excluding: latest.string("Reason"))
+      ?? []
     let evidence = seen.isEmpty ? "" : " (\(seen.joined(separator: ", ")))"
     return "\(evidence); \(Units.relative(time, now: style.now))"
   }

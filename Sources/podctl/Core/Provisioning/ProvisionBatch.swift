@@ -57,8 +57,8 @@ struct ProvisionBatch {
         case .success(let placement): .object(placement.jsonMembers + [("error", .null)])
         case .failure(let error):
           .object([
-            ("user", .string(item.user.text)), ("tier", .optional(item.tier)), ("pod", .null), ("unit", .null),
-            ("address", .null), ("front_address", .null), ("port", .null), ("state", .null),
+            ("user", .string(item.user.text)), ("tier", .optional(item.tier)), ("pod", .null),
+            ("unit", .null), ("address", .null), ("front_address", .null), ("port", .null), ("state", .null),
             ("created", .bool(false)), ("error", .string(error.message)),
           ])
         }

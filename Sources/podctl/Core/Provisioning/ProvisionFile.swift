@@ -2,7 +2,7 @@ internal import Glibc
 internal import PodAPI
 internal import PodModel
 
-/// The file of `provision --from-file`: one `USER [TIER]` a line.
+/// The file of `provision --from-file`: `USER [TIER]` on each line.
 enum ProvisionFile {
   struct Item: Equatable {
     let user: UserName
@@ -11,7 +11,7 @@ enum ProvisionFile {
     let line: Int
   }
 
-  /// More would be a mistake: a million users at 254 bytes each.
+  /// Enough for a million users with names of 254 bytes; a larger file must be a mistake.
   static let largestFile = 256 << 20
 
   static func read(_ path: String, defaultTier: String?) throws -> [Item] {
@@ -35,8 +35,8 @@ enum ProvisionFile {
     return try parse(content, name: path == "-" ? "standard input" : path, defaultTier: defaultTier)
   }
 
-  /// All lines, or an error that names the first bad one and how many there are: nothing is sent from a
-  /// file that cannot be right (contract, "Bad input").
+  /// Returns all lines. If any line is invalid, throws an error that names the first one and says how many more there
+  /// are: then no user of the file is provisioned (podctl-provision(1)).
   static func parse(_ content: [UInt8], name: String, defaultTier: String?) throws(Failure) -> [Item] {
     var items: [Item] = []
     var firstProblem: String?

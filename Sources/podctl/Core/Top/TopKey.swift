@@ -1,4 +1,4 @@
-/// What a person presses in `podctl top`.
+/// A command that the user gives to `podctl top` with a key.
 enum TopKey: Equatable {
   case quit
   case suspend
@@ -9,13 +9,12 @@ enum TopKey: Equatable {
   case up, down, pageUp, pageDown, home, end
 }
 
-/// Makes keys of what a terminal sends (ECMA-48; ctlseqs, "PC-Style Function Keys"). What it does not know it
-/// ignores.
+/// Decodes the bytes that a terminal sends (ECMA-48; ctlseqs, "PC-Style Function Keys"). Unknown sequences are ignored.
 struct TopKeys {
-  /// The beginning of a sequence whose end is still to come.
+  /// The beginning of a sequence that is not complete yet.
   private var pending: [UInt8] = []
 
-  /// Longer than every sequence that is known, so that nothing is collected without end.
+  /// Longer than every known sequence; limits the size of `pending`.
   private static let longest = 8
 
   mutating func read(_ bytes: some Sequence<UInt8>) -> [TopKey] {
@@ -32,7 +31,7 @@ struct TopKeys {
     }
     pending.append(byte)
     if pending.count == 2 {
-      // Escape and something else than a sequence: the key by itself.
+      // Escape followed by an ordinary key: only that key counts.
       if byte == UInt8(ascii: "[") || byte == UInt8(ascii: "O") { return nil }
       pending = byte == 0x1B ? [byte] : []
       return byte == 0x1B ? nil : Self.plain(byte)
@@ -45,7 +44,7 @@ struct TopKeys {
 
   private static func plain(_ byte: UInt8) -> TopKey? {
     switch byte {
-    // Ctrl-C, Ctrl-D, Ctrl-backslash and Ctrl-Z: the terminal makes no signals of them meanwhile.
+    // Ctrl-C, Ctrl-D and Ctrl-backslash, then Ctrl-Z: the terminal sends them as bytes (`TopTerminal.enter`).
     case 0x03, 0x04, 0x1C, UInt8(ascii: "q"), UInt8(ascii: "Q"): .quit
     case 0x1A: .suspend
     case UInt8(ascii: "R"): .reverse

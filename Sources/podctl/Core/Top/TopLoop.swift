@@ -2,7 +2,7 @@ internal import Linux
 internal import Glibc
 internal import PodAPI
 
-/// `podctl top` on a terminal: reads, shows, waits for a key or the next reading.
+/// `podctl top` on a terminal: shows the pods, then waits for a key or the next update.
 struct TopLoop {
   private let context: Context
   private var view: TopView
@@ -10,10 +10,10 @@ struct TopLoop {
   private var readings = TopReadings()
   private var keys = TopKeys()
   private var client: Client?
-  /// When the connection was last tried, CLOCK_MONOTONIC in microseconds.
+  /// The time of the last attempt to connect, CLOCK_MONOTONIC in microseconds.
   private var triedAt: UInt64 = 0
 
-  /// A bus that cannot be reached, which over ssh takes a process each time, is tried no more often.
+  /// The least time between two attempts to connect, each of which starts a process over ssh.
   private static let pause: UInt64 = 3_000_000
 
   init(_ view: TopView, _ context: Context, client: Client) {
@@ -24,8 +24,8 @@ struct TopLoop {
     style.unicode = style.unicode && style.colours
   }
 
-  /// Returns when somebody quits. The first answer is waited for before the terminal is touched: what goes wrong with
-  /// it is an error like any other.
+  /// Returns when the user quits. The first values are fetched before the terminal changes its mode, so that a failure
+  /// is reported as with any other verb.
   mutating func run() throws(CallError) {
     if let client { view.rows = readings.rows(try client.listUsage()) }
     view.readAt = realtimeNow()
@@ -68,7 +68,7 @@ struct TopLoop {
     (style.columns, style.lines) = size
   }
 
-  /// The last figures stay while there are no newer ones, and it is said why.
+  /// Fetches new values. If this fails, the last ones stay on the screen, with the reason.
   private mutating func read() {
     do throws(CallError) {
       if client == nil {

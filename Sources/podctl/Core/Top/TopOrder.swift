@@ -1,13 +1,13 @@
 internal import PodAPI
 
-/// What `podctl top` sorts by: the most first, names from the first on.
+/// The column by which `podctl top` sorts: the largest value comes first, or the first name.
 enum TopOrder: String, CaseIterable {
   case memory, cpu, pressure, restarts, users, name
 
-  /// The key that chooses it.
+  /// The key that selects this order.
   var key: UInt8 { rawValue.utf8.first ?? 0 }
 
-  /// What has no value comes last, whichever way it is sorted; what is alike, by name.
+  /// Rows without a value come last in both directions; rows with equal values are sorted by name.
   func sorted(_ rows: [TopRow], reverse: Bool) -> [TopRow] {
     rows.sorted { left, right in
       let (a, b) = (value(left), value(right))

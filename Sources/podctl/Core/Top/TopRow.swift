@@ -4,13 +4,13 @@ internal import PodModel
 /// One pod in `podctl top`.
 struct TopRow {
   let usage: UsageRow
-  /// CPU time for time, in percent of one CPU, between its last two readings; nil before there are two.
+  /// CPU usage between the last two samples, in percent of one CPU; nil until there are two samples.
   let cpu: Double?
 
-  /// `pod-1000` comes after `pod-999`; what is no pod's name comes last.
+  /// For sorting: `pod-1000` comes after `pod-999`, and anything else than a pod's name comes last.
   var number: Int { PodName(usage.pod)?.number ?? .max }
 
-  /// What it may use before it stalls or dies: the lower of its limits.
+  /// The memory at which the pod stalls or is killed: the lower of MemoryHigh= and MemoryMax=.
   var limit: UInt64? { [usage.memoryMax, usage.memoryHigh].compactMap { $0 }.min() }
 
   /// Memory in use, in percent of MemoryMax=.
@@ -20,7 +20,7 @@ struct TopRow {
   }
 }
 
-/// What was read last, so that the next reading tells what a pod does now.
+/// The last sample of each pod, from which the next one gives the CPU usage.
 struct TopReadings {
   private struct Reading {
     let generation: UInt64
@@ -31,10 +31,10 @@ struct TopReadings {
 
   private var last: [String: Reading] = [:]
 
-  /// Rows without anything to compare them with.
+  /// Rows without CPU usage, because there are no earlier samples.
   static func first(_ usages: [UsageRow]) -> [TopRow] { usages.map { TopRow(usage: $0, cpu: nil) } }
 
-  /// The rows of a new reading. Pods that are gone are forgotten.
+  /// The rows of new samples. Pods that no longer exist are forgotten.
   mutating func rows(_ usages: [UsageRow]) -> [TopRow] {
     var next: [String: Reading] = [:]
     next.reserveCapacity(usages.count)
@@ -49,9 +49,9 @@ struct TopReadings {
   }
 
   private static func percent(_ last: Reading, _ generation: UInt64, _ at: UInt64, _ cpu: UInt64) -> Double? {
-    // Another generation counts from nothing; so does a host that was booted meanwhile.
+    // The counter starts at zero in each generation, and after a boot of the host.
     guard last.generation == generation, at >= last.at, cpu >= last.cpu else { return nil }
-    // podd reads a pod once a second at most: the same reading again says the same.
+    // podd samples each pod at most once a second, so the same sample may come twice.
     return at == last.at ? last.percent : Double(cpu - last.cpu) / Double(at - last.at) * 100
   }
 }

@@ -1,16 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// The terminal while `podctl top` has it: keys come as they are pressed, and what stood there comes back at the end,
-/// whichever end that is.
+/// The terminal while `podctl top` uses it: each key arrives at once, and the earlier screen is restored at the end,
+/// also after an error or a signal.
 struct TopTerminal: ~Copyable {
-  /// What happened while it was waited.
+  /// Why `wait` returned.
   enum Event: Equatable {
     case keys([UInt8])
     case resized
-    /// Somebody stopped the program and let it go on: the terminal is as the shell left it.
+    /// The program was stopped and continued: the terminal is in the shell's mode.
     case continued
-    /// SIGTERM and its kin, or the terminal is gone.
+    /// A signal asks podctl to end, or the terminal is gone.
     case ended
     case timeout
   }
@@ -34,16 +34,16 @@ struct TopTerminal: ~Copyable {
     close(signals)
   }
 
-  /// Takes the terminal, also after it was given back for a while.
+  /// Sets the terminal's mode, at the beginning and after the shell has used the terminal.
   func enter() {
     if hasKeys {
       var raw = original
-      // Ctrl-C is a key like the others, so that nothing ends the program but its own loop.
+      // Without ISIG, Ctrl-C is a key like the others, and only TopLoop ends the program.
       raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
       raw.c_iflag &= ~tcflag_t(IXON)
       tcsetattr(STDIN_FILENO, TCSADRAIN, &raw)
     }
-    // The other screen, no cursor, no new line where one is full (ctlseqs, "DEC Private Mode Set").
+    // The alternate screen, no cursor, no automatic line breaks (ctlseqs, "DEC Private Mode Set").
     if !isDumb { Self.write("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l") }
   }
 
@@ -55,7 +55,7 @@ struct TopTerminal: ~Copyable {
     }
   }
 
-  /// Stops the program as Ctrl-Z does, until the shell lets it go on.
+  /// Stops the program as Ctrl-Z does, until the shell continues it.
   func suspend() {
     leave()
     kill(0, SIGTSTP)
@@ -78,9 +78,9 @@ struct TopTerminal: ~Copyable {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  /// Waits for one event, at most so long.
+  /// Waits for one event, for at most `milliseconds`.
   mutating func wait(milliseconds: Int) -> Event {
-    // A negative descriptor is passed over (poll(2)).
+    // Negative descriptors are ignored (poll(2)).
     var watched = [
       pollfd(fd: hasKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
@@ -104,7 +104,7 @@ struct TopTerminal: ~Copyable {
     return .keys(Array(bytes.prefix(got)))
   }
 
-  /// A terminal that takes nothing any more is noticed by what comes from it.
+  /// Ignores write errors: `wait` notices that the terminal is gone.
   private static func write(_ text: String) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {

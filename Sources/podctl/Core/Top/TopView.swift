@@ -1,26 +1,26 @@
 internal import PodAPI
 
-/// What stands on the screen of `podctl top`: all of it but the terminal.
+/// The content of the screen of `podctl top`.
 struct TopView {
   var rows: [TopRow] = []
   var order = TopOrder.memory
   var reverse = false
-  /// Between two readings, microseconds.
+  /// The time between two updates, microseconds.
   var delay: UInt64 = 1_000_000
   var host = ""
-  /// When the rows were read: CLOCK_REALTIME, microseconds.
+  /// The time of the last update, CLOCK_REALTIME in microseconds.
   var readAt: UInt64 = 0
-  /// Why there is no newer reading.
+  /// Why the last update failed.
   var trouble: String?
   /// The first row that is shown.
   private(set) var offset = 0
 
-  /// From once a second to once a minute: podd reads no pod more often.
+  /// From one second, because podd samples no pod more often, to one minute.
   static let delays: ClosedRange<UInt64> = 1_000_000...60_000_000
-  /// Header, a line for trouble or help, and the table's head.
+  /// The title, a line for an error or the keys, an empty line, and the table's header.
   private static let headLines = 4
 
-  /// Does what a key says; false for those that concern the terminal or the next reading.
+  /// Handles a key; returns false for keys that concern the terminal or the next update.
   mutating func handle(_ key: TopKey, lines: Int) -> Bool {
     let page = max(1, lines - Self.headLines)
     switch key {
@@ -50,7 +50,7 @@ struct TopView {
     let range = first..<min(first + page, rows.count)
     let shown = rows.count > page ? ", \(range.lowerBound + 1)-\(range.upperBound) shown" : ""
     func line(_ text: String) -> String { style.columns.map { String(text.prefix($0)) } ?? text }
-    let head = [line(title() + shown), style.paint(line(second()), trouble == nil ? nil : .red), ""]
+    let head = [line(title() + shown), style.paint(line(secondLine()), trouble == nil ? nil : .red), ""]
     return Array((head + table(style, range)).prefix(style.lines))
   }
 
@@ -73,24 +73,24 @@ struct TopView {
       + ", \(users) user\(users == 1 ? "" : "s"), memory \(Units.size(memory)), CPU \(Units.percent(cpu))"
   }
 
-  private func second() -> String {
+  private func secondLine() -> String {
     if let trouble { return printable(trouble) }
     return "By \(order.rawValue)\(reverse ? ", reversed" : ""), every \(Units.duration(delay)). "
       + "Keys: m c p r u n sort, R reverses, + - delay, q quits"
   }
 
-  /// In the order in which they give way where the screen is narrow, the last one first.
+  /// By importance: a narrow screen loses the last ones first.
   private enum Column: CaseIterable {
     case pod, memory, percent, cpu, pressure, state, users, limit, tier, restarts, generation, bar
   }
 
-  /// As they stand on the screen.
+  /// The order on the screen, from left to right.
   private static let layout: [Column] = [
     .pod, .tier, .state, .users, .memory, .limit, .percent, .bar, .pressure, .cpu, .restarts, .generation,
   ]
 
-  /// The head and a line for each row of a range. A column is as wide as its widest cell of all rows, so that nothing
-  /// moves while they are scrolled through; what does not fit gives way.
+  /// The header and a line for each row of `range`. A column is as wide as the widest cell of all rows, so that
+  /// scrolling does not move the columns. Columns that do not fit are left out.
   private func table(_ style: Style, _ range: Range<Int>) -> [String] {
     let sorted = order.sorted(rows, reverse: reverse)
     var shown = Column.allCases
@@ -144,7 +144,7 @@ struct TopView {
 
   private func cell(_ column: Column, _ row: TopRow) -> Table.Cell {
     let usage = row.usage
-    // Above MemoryHigh= it stalls (facts 21).
+    // At its limit the pod stalls or is killed (facts 21).
     let isHigh = usage.memoryCurrent.flatMap { current in row.limit.map { current >= $0 } } ?? false
     return switch column {
     case .pod: Table.Cell(printable(usage.pod))

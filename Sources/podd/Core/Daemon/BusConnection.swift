@@ -2,8 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 
-/// podd's place on the system bus. When dbus-daemon goes, everything that hung on the connection is made
-/// anew as soon as it is back: the name, the object, the references on units. Pods notice nothing.
+/// podd's connection to the system bus. When dbus-daemon ends, podd connects again as soon as it is back, and `onConnected`
+/// makes again what belonged to the connection: the name, the object, the references on units. Pods run on meanwhile.
 @LoopActor
 final class BusConnection {
   private(set) var bus: Bus
@@ -11,7 +11,7 @@ final class BusConnection {
   private let onConnected: @LoopActor () async -> Void
   private let onLost: @LoopActor () -> Void
 
-  /// Slots are owned values; an array of them needs a class around each.
+  /// A Slot is not copyable, and an array holds copyable values only.
   private final class Watch {
     let slot: Slot
     init(_ slot: consuming Slot) { self.slot = slot }
@@ -55,8 +55,8 @@ final class BusConnection {
   }
 
   private func lost() {
-    Log.warning("The system bus is gone; pods run on, waiting for it to come back.")
-    // Not here: sd-bus is still in the middle of the connection that ends.
+    Log.warning("The connection to the system bus is lost; podd connects again, and pods run on meanwhile.")
+    // Not in this callback: sd-bus still uses the connection.
     loopTask {
       self.onLost()
       self.watches = []

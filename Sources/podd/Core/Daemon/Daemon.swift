@@ -16,6 +16,7 @@ final class Daemon {
   private var object: ManagerObject?
   private var notifySocket: NotifySocket?
   private var signals: [SignalWatch] = []
+  private var statusLine = ""
   private let passed: [(name: String, descriptor: CInt)]
   /// CLOCK_REALTIME, microseconds.
   private let startedAt = realtimeNow()
@@ -29,7 +30,7 @@ final class Daemon {
     self.passed = passed
   }
 
-  /// What stops podd from starting, in one sentence with the way out.
+  /// Why podd cannot start, in one sentence that says what to do about it.
   struct Unfit: Error {
     let message: String
     var status: CInt = 1
@@ -63,14 +64,14 @@ final class Daemon {
     }
   }
 
-  /// podd refuses to run where pods could not be kept apart, with doctor's own words.
+  /// podd does not run where pods could not be kept apart; the reasons are doctor's findings.
   private func checkHost() throws(Unfit) {
     let fatal = HostCheck().findings().filter { $0.severity == .fatal }
     guard let first = fatal.first else { return }
     for finding in fatal {
       PodEvent.hostUnfit(check: finding.id, finding.description).log()
     }
-    throw Unfit(message: first.description, status: Self.mendFirst)
+    throw Unfit(message: first.description, status: Self.notConfigured)
   }
 
   private func connected() async {
@@ -85,11 +86,12 @@ final class Daemon {
       }
       guard let host else { return }
       object = try ManagerObject(host: host, bus: connection.bus, startedAt: startedAt)
+      host.onStatusChange = { [weak self] in self?.updateStatusLine() }
       try await connection.bus.requestNameAsync(PodBus.name)
-      Notify.send("READY=1\nSTATUS=\(host.pods.count) pods")
+      updateStatusLine(isReady: true)
     } catch {
       if error.isUnreachable {
-        // The bus went away again meanwhile; the next connection starts over.
+        // The connection was lost again; the next one starts over.
         Log.warning("Not ready yet: \(error.message)")
       } else {
         fail(error.message)
@@ -105,6 +107,8 @@ final class Daemon {
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       try await host.workloadVersions.load()
+      // After that: a version that an admin went back from is no mistake.
+      configuration.logMistakes()
       host.pressure.start()
       await host.memory.start()
       let reconciler = Reconciler(host: host)
@@ -114,7 +118,7 @@ final class Daemon {
       let outcome = try await reconciler.reconcile()
       let took = EventLoop.main.now() - begun
       reconciler.referenceAll()
-      // Before the firewall begins anew: who was held off from a pod that is going is held off still.
+      // Before the firewall's rules are loaded again: connections to a pod that is being stopped stay held.
       reconciler.resumeStops()
       host.startWakingOnConnect()
       host.alerts.start()
@@ -124,11 +128,11 @@ final class Daemon {
       reconciler.launchWanted()
       host.shortage.start()
     } catch let error as Configuration.Failure {
-      PodEvent.settingsError(error.description).log()
-      fail(error.description, status: Self.mendFirst)
+      PodEvent.settingsError(error.description, error.journalFields).log()
+      fail(error.description, status: Self.notConfigured)
     } catch let error as StoreError {
       switch error {
-      case .newerSchema, .corrupt: fail(error.description, status: Self.mendFirst)
+      case .newerSchema, .corrupt: fail(error.description, status: Self.notConfigured)
       default: fail(error.description)
       }
     } catch {
@@ -146,11 +150,11 @@ final class Daemon {
       reconciler.resumeStops()
       reconciler.launchWanted()
     } catch {
-      Log.error("The system bus is back, but what runs cannot be compared with what is on record: \(error)")
+      Log.error("The system bus is back, but podd cannot compare its records with what runs: \(error)")
     }
   }
 
-  /// Data of users whose place changed when a crash came between.
+  /// Moves the data of users whose placement had changed when podd or the host crashed.
   private func finishMoves(_ host: PodHost) async {
     guard let unsettled = try? await host.store.run({ store throws(StoreError) in try store.unsettled() })
     else { return }
@@ -164,7 +168,7 @@ final class Daemon {
         let name = user.name
         host.write("the data of \(name)") { store throws(StoreError) in try store.dataSettled(user: name) }
       } catch {
-        Log.error("The data of \(user.name) is still to be moved: \(error)")
+        Log.error("The data of \(user.name) cannot be moved yet: \(error)")
       }
     }
   }
@@ -179,13 +183,30 @@ final class Daemon {
     guard let host else { return }
     do throws(Configuration.Failure) {
       try host.reloadSettings()
-      Log.info("Settings read again.")
+      Log.info("All settings files are read again.")
     } catch {
-      host.report(.settingsError("The old settings stay in force: \(error)"))
+      // Its mistakes are in the journal already.
+      Log.notice("podd's own settings stay as they are.")
     }
   }
 
-  /// Pods run on: their scopes are not podd's children in systemd's eyes.
+  /// What `systemctl status podd` shows. `isReady` sends READY=1 in the same message, so that the line is there when
+  /// `systemctl start` returns.
+  private func updateStatusLine(isReady: Bool = false) {
+    guard let host else { return }
+    let line = Self.statusLine(pods: host.pods.count, mistakes: host.configuration.mistakes.count)
+    guard isReady || line != statusLine else { return }
+    statusLine = line
+    Notify.send((isReady ? "READY=1\n" : "") + "STATUS=\(line)")
+  }
+
+  nonisolated static func statusLine(pods: Int, mistakes: Int) -> String {
+    let text = "\(pods) pod\(pods == 1 ? "" : "s")"
+    guard mistakes > 0 else { return text }
+    return text + "; \(mistakes) mistake\(mistakes == 1 ? "" : "s") in settings files, see podctl doctor"
+  }
+
+  /// Pods run on: each has a scope of its own, outside podd's cgroup.
   private func stop() {
     Notify.send("STOPPING=1")
     loopTask {
@@ -201,7 +222,7 @@ final class Daemon {
     EventLoop.main.exit(status)
   }
 
-  /// sysexits.h: trying again does not help, somebody has to mend something first; podd.service names it in
-  /// RestartPreventExitStatus=.
-  static let mendFirst: CInt = 78
+  /// EX_CONFIG of sysexits.h: another start would fail in the same way until somebody has corrected something.
+  /// podd.service names it in RestartPreventExitStatus=.
+  static let notConfigured: CInt = 78
 }

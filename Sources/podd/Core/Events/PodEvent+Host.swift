@@ -34,9 +34,9 @@ extension PodEvent {
       [(.duration, String(tookUSec))])
   }
 
-  /// - Parameter pod: the pod that cannot be launched because of the error, if it is about one.
-  static func settingsError(_ sentence: String, _ pod: Subject? = nil) -> PodEvent {
-    PodEvent(.settingsError, sentence, priority: .error, pod?.fields ?? [])
+  /// - Parameter fields: the place of the mistake, or the pod that cannot be launched because of it.
+  static func settingsError(_ sentence: String, _ fields: Fields) -> PodEvent {
+    PodEvent(.settingsError, sentence, priority: .error, fields)
   }
 
   static func hostUnfit(check: String, _ sentence: String) -> PodEvent {

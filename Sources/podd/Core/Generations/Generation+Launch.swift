@@ -33,7 +33,7 @@ extension Generation {
       tier = try host.configuration.tier(pod.record.tier).tier
       source = try host.configuration.workloadSource(of: tier)
     } catch {
-      host.report(.settingsError("\(name) cannot be launched: \(error)", pod.subject))
+      host.report(.settingsError("\(name) cannot be launched: \(error)", pod.subject.fields))
       return nil
     }
     self.tier = tier

@@ -70,15 +70,16 @@ struct HostViews {
       status: user.status.rawValue)
   }
 
-  /// Fails if a tier file does not parse: leaving the tier out would look as if it did not exist.
+  /// The tiers in force. One whose mistake was reported at a reload, and which has no earlier settings, is listed with what
+  /// is known. A file that was broken since then is an error: the tier must not look as if nothing were wrong.
   func tierRows() async throws(Refusal) -> [TierRow] {
     let counts = try await host.ask { store throws(StoreError) in try store.counts() }
     var rows: [TierRow] = []
     for name in host.configuration.tierNames() {
+      let count = counts.tiers[name]
       do throws(Configuration.Failure) {
         let source = try host.configuration.tier(name)
         let tier = source.tier
-        let count = counts.tiers[name]
         var row = TierRow(
           tier: name, usersPerPod: UInt32(clamping: tier.usersPerPod), workload: tier.workload,
           pods: UInt32(clamping: count?.pods ?? 0), users: UInt32(clamping: count?.users ?? 0))
@@ -92,15 +93,17 @@ struct HostViews {
       } catch {
         // The administrator has masked the tier.
         if case .noSuchTier = error { continue }
-        throw Refusal(error)
+        guard host.configuration.isReported(tier: name) else { throw Refusal(error) }
+        rows.append(
+          TierRow(
+            tier: name, usersPerPod: 0, workload: "", pods: UInt32(clamping: count?.pods ?? 0),
+            users: UInt32(clamping: count?.users ?? 0)))
       }
     }
     return rows.sorted { (rank($0.tier), $0.tier) < (rank($1.tier), $1.tier) }
   }
 
-  private func rank(_ tier: String) -> Int {
-    (try? host.configuration.tier(tier))?.tier.rank ?? 0
-  }
+  private func rank(_ tier: String) -> Int { host.configuration.policy(ofTier: tier)?.rank ?? 0 }
 
   // MARK: One thing in full
 
@@ -176,9 +179,8 @@ struct HostViews {
     ]
   }
 
-  func properties(ofUser text: String) async throws(Refusal) -> Properties {
-    let name = try PodHost.userName(text)
-    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
+  func properties(ofUser name: UserName) async throws(Refusal) -> Properties {
+    let user = try await host.ask { store throws(StoreError) in try store.user(name.text) }
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = (try? host.configuration.tier(user.tier))?.tier
     return Properties(
@@ -188,7 +190,7 @@ struct HostViews {
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
         ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name, in: $0) } ?? "")),
+        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name.text, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
         ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
       ])
@@ -202,6 +204,7 @@ struct HostViews {
       ("NPods", .uint(UInt64(counts.pods))),
       ("NUsers", .uint(UInt64(counts.users))),
       ("FirewallLoaded", .bool(await Firewall.isLoaded())),
+      ("SettingsMistakes", .array(host.configuration.mistakes.map { .dictionary($0.properties) })),
     ])
   }
 }

@@ -7,8 +7,8 @@ import Systemd
 extension PodHost {
   /// Places a user and, unless `cold`, waits until their pod serves. When it cannot serve, the placement is taken back, so
   /// that a failed call leaves nothing behind.
-  func provision(user text: String, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
-    let user = try Self.userName(text)
+  func provision(user name: UserName, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
+    let user = name.text
     let tier = try resolveTier(wanted)
     await userTurns.take(user)
     defer { userTurns.end(user) }
@@ -31,14 +31,6 @@ extension PodHost {
       report(.userProvisioned(user, pod.subject))
     }
     return placement(placed, pod, created: placed.createdUser)
-  }
-
-  static func userName(_ text: String) throws(Refusal) -> String {
-    do throws(UserNameError) {
-      return try UserName(validating: text).text
-    } catch {
-      throw Refusal(.invalidUser, error.description)
-    }
   }
 
   private func resolveTier(_ wanted: String) throws(Refusal) -> Tier {

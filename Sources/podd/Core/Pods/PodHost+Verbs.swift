@@ -13,8 +13,8 @@ extension PodHost {
   }
 
   /// Ends a user's placement; the data is put aside, or removed with `purge`.
-  func deprovision(user text: String, purge: Bool) async throws(Refusal) {
-    let user = try Self.userName(text)
+  func deprovision(user name: UserName, purge: Bool) async throws(Refusal) {
+    let user = name.text
     await userTurns.take(user)
     defer { userTurns.end(user) }
     let now = Int64(realtimeNow())

@@ -35,6 +35,8 @@ final class PodHost {
   private(set) var pods: [PodName: Pod] = [:]
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
+  /// Called when podd's status line may have changed.
+  var onStatusChange: @LoopActor () -> Void = {}
   /// False until everything that runs is adopted: a pod must not be launched a second time.
   private(set) var wakesOnConnect = false
   private var byUID: [uid_t: PodName] = [:]
@@ -61,11 +63,15 @@ final class PodHost {
   var store: StoreWorker { records.store }
   var systemd: SystemdManager { systemdConnection.manager }
 
+  /// Reads every settings file and logs each mistake. A tier or a workload with a mistake keeps its previous settings, and
+  /// so does podd itself, which is an error.
   func reloadSettings() throws(Configuration.Failure) {
+    defer { onStatusChange() }
+    configuration.logMistakes()
     settings = try configuration.podd()
     launchSlots.count = settings.launchesMax
     memory.settingsChanged()
-    // A file that did not parse may have been fixed, or a workload listen in another way.
+    // A file may have been corrected, or a workload may listen in another way.
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }
   }
 
@@ -95,6 +101,7 @@ final class PodHost {
     DeliveredUsers.forget(pod.name)
     rmdir(UsersFile.directory(of: pod.name))
     rmdir(UserFiles.directory(of: pod.name))
+    onStatusChange()
   }
 
   func pod(uid: uid_t) -> Pod? {
@@ -104,6 +111,7 @@ final class PodHost {
   func announce(_ pod: Pod) {
     pod.wakeOnConnect.update()
     onChange(pod)
+    onStatusChange()
   }
 
   /// Everything that runs is adopted: from here on a connection to a sleeping pod wakes it.

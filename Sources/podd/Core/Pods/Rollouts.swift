@@ -80,7 +80,11 @@ final class Rollouts {
     }
     // A workload that cannot be launched must not stop what runs.
     let source: WorkloadSource
-    do throws(Configuration.Failure) { source = try host.configuration.workloadSource(of: tier) } catch {
+    do throws(Configuration.Failure) {
+      source = try host.configuration.workloadSource(of: tier)
+      // Pods with the previous settings are not what the caller wants.
+      if mode != .revert { try host.configuration.checkFiles(ofTier: name) }
+    } catch {
       throw Refusal(error)
     }
     let now = Int64(realtimeNow())

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import Systemd
 
-/// What was read from settings files, good for as long as neither they nor the directories that were searched for
-/// them change: every launch asks for its tier and its workload, and reading them is a tenth of its time.
+/// What was read from settings files, valid until they, or the directories that were searched for them, change. Every
+/// launch needs its tier and its workload, and reading them takes a tenth of a launch.
 struct SettingsCache<Value> {
   private var entries: [String: (value: Value, stamps: FileStamps)] = [:]
 
@@ -15,14 +15,14 @@ struct SettingsCache<Value> {
 
   mutating func forget(_ name: String) { entries[name] = nil }
 
-  /// Keeps a value that was read whole, and not from files that had just changed: the kernel's time stamps are too
-  /// coarse to show a second change right after the first.
+  /// Keeps a value, unless files that it was read from could not be read or had just changed: the kernel's time
+  /// stamps are too coarse to show a second change right after the first.
   mutating func keep(_ value: Value, _ name: String, _ stamps: FileStamps) {
     entries[name] = stamps.areWhole && stamps.areSettled ? (value, stamps) : nil
   }
 }
 
-/// What stat(2) said of each path before it was read.
+/// What stat(2) returned for each path before it was read.
 struct FileStamps {
   /// Nil where there was nothing.
   private var stamps: [(path: String, stamp: FileStamp?)] = []
@@ -30,15 +30,16 @@ struct FileStamps {
   /// Everything that was there could be read.
   private(set) var areWhole = true
 
-  /// Reads a file or a directory, stamped before, so that what changes meanwhile is noticed the next time. Nil when
-  /// it is not there or cannot be read.
-  mutating func reading<Content>(_ path: String, _ read: () throws(Errno) -> Content) -> Content? {
+  /// Reads a file or a directory. It is stamped first, so that a change during the read is noticed the next time.
+  mutating func reading<Content>(
+    _ path: String, _ read: () throws(Errno) -> Content
+  ) -> Result<Content, Errno> {
     stamps.append((path, FileStamp(path)))
     do throws(Errno) {
-      return try read()
+      return .success(try read())
     } catch {
       if error.code != ENOENT { areWhole = false }
-      return nil
+      return .failure(error)
     }
   }
 
@@ -48,7 +49,7 @@ struct FileStamps {
   var areSettled: Bool { stamps.allSatisfy { $0.stamp.map { $0.changedSeconds < taken - 1 } ?? true } }
 }
 
-/// Enough of stat(2) to tell whether a file or a directory is the one that it was.
+/// Enough of stat(2) to know whether a file or a directory is still the same.
 struct FileStamp: Equatable {
   private let device, inode: UInt64
   private let size: Int64

@@ -14,7 +14,7 @@ final class WorkloadSource: Sendable {
     version = Self.version(of: text)
   }
 
-  /// What a generation was launched with.
+  /// The workload that a generation was launched with.
   convenience init(_ version: WorkloadVersion) throws(SettingsError) {
     let fragment = SettingsFragment(path: version.workload + ".conf", contents: Array(version.text.utf8))
     self.init(
@@ -23,12 +23,12 @@ final class WorkloadSource: Sendable {
 
   var record: WorkloadVersion { WorkloadVersion(workload: workload.name, version: version, text: text) }
 
-  /// Sections may be opened again, so the whole means what its parts mean in this order.
+  /// A file may open a section again, so the text means the same as its parts in this order.
   static func text(of fragments: [SettingsFragment]) -> String {
     fragments.map { "# \($0.path)\n" + String(decoding: $0.contents, as: UTF8.self) }.joined(separator: "\n")
   }
 
-  /// FNV-1a, 64 bits: no secret, only a name.
+  /// FNV-1a, 64 bits: a name, not a secret.
   static func version(of text: String) -> String {
     let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     return String(hash, radix: 16)

@@ -3,15 +3,15 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Remembers with which versions of their workload files pods have served, so that a rollout can go back.
+/// Records the versions of workload files with which pods have served, so that a rollout can go back to one of them.
 @LoopActor
 final class WorkloadVersions {
-  /// A generation that has been ready this long speaks for its version, microseconds.
+  /// A version is good when a generation has been ready with it for this long, microseconds.
   private static let proof: UInt64 = 10_000_000
 
   private let configuration: Configuration
   private let records: Records
-  /// The version that was noted last, by workload.
+  /// The version that was recorded last, by workload.
   private var noted: [String: String] = [:]
 
   init(_ configuration: Configuration, _ records: Records) {
@@ -19,13 +19,13 @@ final class WorkloadVersions {
     self.records = records
   }
 
-  /// Once, at podd's start.
+  /// Called once, at podd's start.
   func load() async throws(StoreError) {
     let reverts = try await records.store.run { store throws(StoreError) in try store.revertedWorkloads() }
     for revert in reverts { configuration.revert(revert.rejected, to: revert.good) }
   }
 
-  /// A generation is ready. Whether its version is any good shows in a while.
+  /// A generation is ready. Its version is recorded as good when it has stayed ready.
   func served(_ generation: Generation, of pod: Pod) {
     guard let source = generation.source, noted[source.workload.name] != source.version else { return }
     loopTask { [weak pod] in
@@ -45,7 +45,7 @@ final class WorkloadVersions {
     }
   }
 
-  /// Somebody wants what the files say, whether it was gone back from or not.
+  /// Uses what the files say, also where an admin went back from it.
   func takeFiles(workload name: String) async throws(Refusal) {
     guard configuration.isReverted(name) else { return }
     try await records.ask { store throws(StoreError) in try store.forgetRevert(ofWorkload: name) }

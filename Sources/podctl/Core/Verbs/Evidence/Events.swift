@@ -7,14 +7,16 @@ struct Events: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(name: .shortAndLong, help: "Follow: print new events as they come.")
+  @Flag(name: .shortAndLong, help: "Keep running and print new events as they occur.")
   var follow = false
 
-  @Option(name: [.customShort("n"), .long], help: "Show only the last so many events.")
+  @Option(
+    name: [.customShort("n"), .long],
+    help: ArgumentHelp("Show only the last N events.", valueName: "N"))
   var lines: Int?
 
   func validate() throws {
-    if let lines, lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
+    if let lines, lines < 0 { throw ValidationError("--lines must be 0 or more") }
     try JournalQuery.checkFollow(follow, globals.context)
   }
 

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the evidence behind a pod's state, and what would happen next.")
+    abstract: "Show the evidence behind a pod's state, and what happens next.")
 
   @OptionGroup var globals: GlobalOptions
 
@@ -14,8 +14,9 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let client = try globals.context.client()
-    guard let explanation = Explanation(try client.pod(pod), trend: MemoryCourse.ask(client, pod)) else {
-      throw Failure("podd's answer about \(pod) lacks its name or state; are podctl and podd of one version?")
+    let recent = RecentMemory.request(client, pod)
+    guard let explanation = Explanation(try client.pod(pod), recentMemory: recent) else {
+      throw Failure("podd's reply about \(pod) is incomplete; are podctl and podd of the same version?")
     }
     globals.context.present(json: explanation.json) { explanation.page($0) }
   }

@@ -5,21 +5,22 @@ internal import PodModel
 
 struct History: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show how a pod's memory went, minute by minute.")
+    abstract: "Show a pod's memory, minute by minute.")
 
   @OptionGroup var globals: GlobalOptions
 
   @Option(
-    help: ArgumentHelp("From when on; the last hour otherwise, with --csv all there is.", valueName: "time"))
+    help: ArgumentHelp(
+      "The start of the time to show (default: one hour ago; with --csv: all).", valueName: "time"))
   var since: String?
 
-  @Option(help: ArgumentHelp("Until when.", valueName: "time"))
+  @Option(help: ArgumentHelp("The end of the time to show.", valueName: "time"))
   var until: String?
 
-  @Flag(help: "Print a trace, as leak-replay takes it.")
+  @Flag(help: "Print a trace for podctl leak-replay.")
   var csv = false
 
-  @Flag(name: .customLong("all-generations"), help: "Not only the last generation.")
+  @Flag(name: .customLong("all-generations"), help: "Show all generations, not only the last one.")
   var allGenerations = false
 
   @Argument(help: "The pod, e.g. pod-001.", completion: .pods)
@@ -54,7 +55,8 @@ struct History: ParsableCommand {
     let minutes = allGenerations ? all : HistoryTable.lastGeneration(all)
     if csv {
       if minutes.isEmpty {
-        throw Failure("there are no minutes of \(pod) for this time; podd records them while it runs")
+        throw Failure(
+          "there are no records of \(pod) for this time; podd records a pod only while the pod runs")
       }
       Output.write(HistoryTable.trace(minutes))
       return

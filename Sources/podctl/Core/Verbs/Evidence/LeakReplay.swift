@@ -7,7 +7,7 @@ struct LeakReplay: ParsableCommand {
     abstract: "Run the leak detector over a recorded trace.",
     discussion: """
       The trace is CSV with the header time_s,anon,swap,file,current,active_users, as podctl history --csv \
-      writes it: bytes, one row a sample, at any spacing. podd is not asked.
+      writes it. Each row is one sample; sizes are in bytes, and the intervals may differ. podd need not run.
       """)
 
   @OptionGroup var globals: GlobalOptions
@@ -19,7 +19,7 @@ struct LeakReplay: ParsableCommand {
 
   @Option(
     name: .customLong("memory-high"),
-    help: ArgumentHelp("The pod's MemoryHigh=; none otherwise.", valueName: "size"))
+    help: ArgumentHelp("The pod's MemoryHigh= (default: none).", valueName: "size"))
   var memoryHigh: String?
 
   @Argument(help: "The trace, - for standard input.", completion: .file(extensions: ["csv"]))
@@ -28,13 +28,13 @@ struct LeakReplay: ParsableCommand {
   func validate() throws {
     _ = try Self.limit(memoryMax, "--memory-max")
     _ = try memoryHigh.map { try Self.limit($0, "--memory-high") }
-    if trace.isEmpty { throw ValidationError("which trace? Give a file, or - for standard input") }
+    if trace.isEmpty { throw ValidationError("the trace is missing; give a file, or - for standard input") }
   }
 
   func run() throws {
     try globals.context.handOver(
       ["leak-replay", "--memory-max=\(memoryMax)"] + (memoryHigh.map { ["--memory-high=\($0)"] } ?? [])
-        // What begins with a dash would be an option there.
+        // A name that begins with a dash would be an option there.
         + [trace.hasPrefix("-") && trace != "-" ? "./\(trace)" : trace])
     var replay = Replay(
       memoryMax: try Self.limit(memoryMax, "--memory-max"),
@@ -43,11 +43,13 @@ struct LeakReplay: ParsableCommand {
     globals.context.present(json: replay.json) { replay.page($0) }
   }
 
-  /// A size as tier files have it; a percentage would be of another host's memory.
+  /// A size as in podctl-tier(5), but not a percentage, which would depend on this host's memory.
   private static func limit(_ text: String, _ option: String) throws -> UInt64? {
     do throws(ValueError) {
       let bytes = try SettingsValue.size(text)
-      guard bytes != 0 else { throw ValueError("no pod lives in 0 bytes; write its limit, such as 96M") }
+      guard bytes != 0 else {
+        throw ValueError("0 is not a limit for a pod; write the pod's limit, such as 96M")
+      }
       return bytes
     } catch {
       throw ValidationError("\(option): \(error)")

@@ -8,10 +8,12 @@ struct Logs: ParsableCommand {
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(name: .shortAndLong, help: "Follow: print new entries as they come.")
+  @Flag(name: .shortAndLong, help: "Keep running and print new entries as they occur.")
   var follow = false
 
-  @Option(name: [.customShort("n"), .long], help: "Show only the last so many entries.")
+  @Option(
+    name: [.customShort("n"), .long],
+    help: ArgumentHelp("Show only the last N entries.", valueName: "N"))
   var lines: Int?
 
   @Argument(help: ArgumentHelp("A user or a pod.", valueName: "user|pod"), completion: .usersAndPods)
@@ -19,7 +21,7 @@ struct Logs: ParsableCommand {
 
   func validate() throws {
     _ = try Target(name)
-    if let lines, lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
+    if let lines, lines < 0 { throw ValidationError("--lines must be 0 or more") }
     try JournalQuery.checkFollow(follow, globals.context)
   }
 

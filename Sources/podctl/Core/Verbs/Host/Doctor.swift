@@ -5,8 +5,8 @@ internal import PodAPI
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check this host and say how to mend what is missing.",
-    discussion: "Ends with status 1 when something is missing without which pods do not run.")
+    abstract: "Check this host and its settings files, and say how to fix what is wrong.",
+    discussion: "Ends with status 1 when something is wrong that keeps pods from running.")
 
   @OptionGroup var globals: GlobalOptions
 
@@ -14,17 +14,18 @@ struct Doctor: ParsableCommand {
   var invariants = false
 
   @Option(
-    help: ArgumentHelp("Look at the files of a host below another directory.", visibility: .hidden))
+    help: ArgumentHelp("Check the files of a host below another directory.", visibility: .hidden))
   var root: String?
 
   func validate() throws {
-    if invariants, root != nil { throw ValidationError("--invariants asks podd, which knows of no --root") }
+    if invariants, root != nil { throw ValidationError("--invariants asks podd, which has no --root") }
   }
 
   func run() throws {
     if invariants { return try checkInvariants() }
     try globals.context.handOver(["doctor"])
-    var checks = HostCheck(root: root ?? "/").run()
+    let host = HostCheck(root: root ?? "/")
+    var checks = host.run() + host.settings()
     if root == nil { checks += Diagnosis.service { () throws(CallError) in try Client().status() } }
     globals.context.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
     if checks.contains(where: { $0.finding?.severity == .fatal }) { throw Failure("", status: .failed) }

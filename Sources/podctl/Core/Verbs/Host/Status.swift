@@ -6,11 +6,13 @@ internal import PodModel
 
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the host at a glance, or one user or pod in full.")
+    abstract: "Show an overview of the host, or everything about one user or pod.")
 
   @OptionGroup var globals: GlobalOptions
 
-  @Option(name: [.customShort("n"), .long], help: "How many log lines to show.")
+  @Option(
+    name: [.customShort("n"), .long],
+    help: ArgumentHelp("The number of journal lines to show.", valueName: "N"))
   var lines = 10
 
   @Argument(help: ArgumentHelp("A user or a pod.", valueName: "user|pod"), completion: .usersAndPods)
@@ -18,7 +20,7 @@ struct Status: ParsableCommand {
 
   func validate() throws {
     if let name { _ = try Target(name) }
-    if lines < 0 { throw ValidationError("--lines wants a number from 0 up") }
+    if lines < 0 { throw ValidationError("--lines must be 0 or more") }
   }
 
   func run() throws {
@@ -35,12 +37,12 @@ struct Status: ParsableCommand {
     guard let row = PodRow(properties) else { throw Self.incomplete(pod) }
     let query = JournalQuery.pod(pod)
     let members = row.jsonMembers
-    let trend = MemoryCourse.ask(client, pod)
+    let recent = RecentMemory.request(client, pod)
     globals.context.present(
       json: .object(
         members + properties.jsonMembers(excluding: Set(members.map(\.key)))
-          + [("memory_trend", trend?.json ?? .null), ("log", logJSON(query))])
-    ) { StatusPage.pod(row, properties, trend: trend, log: tail(query), $0) }
+          + [("memory_trend", recent?.json ?? .null), ("log", logJSON(query))])
+    ) { StatusPage.pod(row, properties, recentMemory: recent, log: tail(query), $0) }
   }
 
   private func show(user: UserName, _ client: Client) throws {
@@ -71,10 +73,10 @@ struct Status: ParsableCommand {
   }
 
   private static func incomplete(_ name: String) -> Failure {
-    Failure("podd's answer about \(name) lacks its name or state; are podctl and podd of one version?")
+    Failure("podd's reply about \(name) is incomplete; are podctl and podd of the same version?")
   }
 
-  // MARK: The last lines of the journal; a page without them is still a page
+  // MARK: The last lines of the journal; a page without them is still useful
 
   private func output(of command: [String]) -> [UInt8] {
     guard lines > 0 else { return [] }

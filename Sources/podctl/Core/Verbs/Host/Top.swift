@@ -12,29 +12,30 @@ struct Top: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("How long between two readings; 1 second otherwise.", valueName: "seconds"))
+    help: ArgumentHelp("The interval between two updates (default: 1).", valueName: "seconds"))
   var delay: String?
 
   @Option(
     name: [.customShort("n"), .long],
-    help: ArgumentHelp("Print so many tables and end.", valueName: "number"))
+    help: ArgumentHelp("Print N tables and exit.", valueName: "N"))
   var iterations: Int?
 
   @Flag(name: .shortAndLong, help: "Print one table after the other, for a file or a pipe.")
   var batch = false
 
   @Option(
-    help: ArgumentHelp("What to sort by: memory, cpu, pressure, restarts, users, name.", valueName: "column"))
+    help: ArgumentHelp(
+      "The column to sort by: memory, cpu, pressure, restarts, users or name.", valueName: "column"))
   var order: TopOrder = .memory
 
-  @Flag(help: "Sort the other way round.")
+  @Flag(help: "Reverse the order.")
   var reverse = false
 
   func validate() throws {
     _ = try view()
-    if let iterations, iterations < 1 { throw ValidationError("--iterations wants a number from 1 up") }
+    if let iterations, iterations < 1 { throw ValidationError("--iterations must be 1 or more") }
     if globals.json && (batch || iterations ?? 1 != 1) {
-      throw ValidationError("--json prints one value, so it goes with neither --batch nor --iterations")
+      throw ValidationError("--json prints one value, so it excludes --batch and --iterations")
     }
   }
 
@@ -50,7 +51,7 @@ struct Top: ParsableCommand {
       throw ValidationError("--delay: \(error)")
     }
     guard TopView.delays.contains(view.delay) else {
-      throw ValidationError("--delay wants a time from 1s to 1min; podd reads no pod more often")
+      throw ValidationError("--delay must be from 1s to 1min; podd samples no pod more than once a second")
     }
     return view
   }
@@ -71,7 +72,7 @@ struct Top: ParsableCommand {
     }
   }
 
-  /// The first table too has what was used since something: since the reading before it.
+  /// Fetches a sample before the first table, so that this table can show CPU usage, too.
   private func printTables(_ view: inout TopView, _ client: Client) throws {
     var readings = TopReadings()
     _ = readings.rows(try client.listUsage())

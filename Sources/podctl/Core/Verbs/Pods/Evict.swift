@@ -3,11 +3,11 @@ internal import PodAPI
 
 struct Evict: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Stop a pod to give its memory to others; it wakes when it is wanted.")
+    abstract: "Stop a pod to free its memory; the next connection wakes it.")
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(name: .customLong("dry-run"), help: "Only say what would be done.")
+  @Flag(name: .customLong("dry-run"), help: "Do nothing; print what would be done.")
   var dryRun = false
 
   @Argument(help: "The pod, e.g. pod-001.", completion: .pods)

@@ -1,7 +1,7 @@
 internal import PodAPI
 
 extension Context {
-  /// What start, stop, restart, reset, freeze, thaw and wake share: silent when it went well, as systemctl is.
+  /// Runs start, stop, restart, reset, freeze, thaw or wake. Success prints nothing except on a terminal.
   func perform(_ action: Client.PodAction, on pod: String) throws {
     let state = try client().perform(action, on: pod)
     present(json: .object([("pod", .string(pod)), ("state", .string(state))])) { style in
@@ -10,7 +10,7 @@ extension Context {
     }
   }
 
-  /// What recycle and evict share: a dry run answers in every case, because that is all it does.
+  /// Runs recycle or evict. A dry run always prints its plan, because it does nothing else.
   func perform(_ action: Client.PlannedAction, on pod: String, dryRun: Bool) throws {
     let reply = try client().perform(action, on: pod, dryRun: dryRun)
     let (state, plan) = (reply.state, reply.plan)

@@ -3,11 +3,11 @@ internal import PodAPI
 
 struct Recycle: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Replace a pod's generation gracefully by a new one.")
+    abstract: "Replace the running generation of a pod gracefully.")
 
   @OptionGroup var globals: GlobalOptions
 
-  @Flag(name: .customLong("dry-run"), help: "Only say what would be done.")
+  @Flag(name: .customLong("dry-run"), help: "Do nothing; print what would be done.")
   var dryRun = false
 
   @Argument(help: "The pod, e.g. pod-001.", completion: .pods)

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Reset: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Clear a pod's crash-loop hold, so that it is started again.")
+    abstract: "Launch a pod again after a crash loop (its start limit was hit).")
 
   @OptionGroup var globals: GlobalOptions
 

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Restart: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Restart a pod gracefully: what it has begun is finished.")
+    abstract: "Restart a pod gracefully: it finishes its open requests first.")
 
   @OptionGroup var globals: GlobalOptions
 

@@ -13,26 +13,27 @@ struct Rollout: ParsableCommand {
 
   @Option(
     name: .customLong("max-parallel"),
-    help: ArgumentHelp("How many pods at a time; two otherwise.", valueName: "number"))
+    help: ArgumentHelp("The number of pods that are replaced at a time (default: 2).", valueName: "N"))
   var maxParallel: UInt32?
 
   @Option(
     name: .customLong("healthy-sec"),
-    help: ArgumentHelp("How long a pod must be healthy before the next; 10 otherwise.", valueName: "seconds"))
+    help: ArgumentHelp(
+      "How long a pod must stay ready before the next one is replaced (default: 10).", valueName: "seconds"))
   var healthy: String?
 
-  @Flag(help: "Go on with a rollout that stopped: only what it has not replaced.")
+  @Flag(help: "Continue the rollout that stopped, with the pods that it has not replaced.")
   var resume = false
 
-  @Flag(help: "Go back to the workload file from before the rollout that stopped.")
+  @Flag(help: "Return to an earlier version of the workload file, with which pods have served.")
   var revert = false
 
   func validate() throws { _ = try request() }
 
-  /// What podd is asked for.
+  /// The request to podd.
   func request() throws -> RolloutRequest {
-    if tier.isEmpty { throw ValidationError("--tier wants a tier's name; podctl tiers lists them") }
-    if maxParallel == 0 { throw ValidationError("--max-parallel wants a number from 1 up") }
+    if tier.isEmpty { throw ValidationError("--tier needs the name of a tier; podctl tiers lists them") }
+    if maxParallel == 0 { throw ValidationError("--max-parallel must be 1 or more") }
     if resume && revert { throw ValidationError("give --resume or --revert, not both") }
     return RolloutRequest(
       tier: tier, maxParallel: maxParallel, healthyUSec: try healthy.map(Self.microseconds),
@@ -65,7 +66,7 @@ struct Rollout: ParsableCommand {
     globals.context.present(json: Self.json(result, tier: tier)) { Self.sentence(result, tier: tier, $0) }
   }
 
-  /// podd names the pod and the reason; how to go on is the command's to say.
+  /// podd's error names the pod and the reason; podctl adds the commands that continue.
   static func failure(_ error: CallError, tier: String) -> Failure {
     guard error.name == APIError.rolloutStopped.name else { return Failure(error) }
     let verb = "podctl rollout --tier \(tier)"
@@ -80,7 +81,7 @@ struct Rollout: ParsableCommand {
     ])
   }
 
-  /// For a terminal; silent elsewhere, as systemctl is.
+  /// Empty unless the output is a terminal.
   static func sentence(_ result: RolloutResult, tier: String, _ style: Style) -> String {
     guard style.isTerminal else { return "" }
     let pods = "\(result.total) pod\(result.total == 1 ? "" : "s") of tier \(tier)"

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Start: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start a pod, also one that was stopped by hand or is in backoff.")
+    abstract: "Start a pod, even if it was stopped with podctl stop or is in backoff.")
 
   @OptionGroup var globals: GlobalOptions
 

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Stop: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Stop a pod and keep it stopped, also across reboots, until podctl start.")
+    abstract: "Stop a pod and keep it stopped, even across reboots, until podctl start.")
 
   @OptionGroup var globals: GlobalOptions
 

@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Thaw: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Let a frozen pod go on.")
+    abstract: "Resume a frozen pod.")
 
   @OptionGroup var globals: GlobalOptions
 

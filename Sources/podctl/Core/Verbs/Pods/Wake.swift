@@ -3,7 +3,7 @@ internal import PodAPI
 
 struct Wake: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Bring a pod back that is cold or frozen, as a request for it does.")
+    abstract: "Launch a cold pod or thaw a frozen one, as a connection to it does.")
 
   @OptionGroup var globals: GlobalOptions
 

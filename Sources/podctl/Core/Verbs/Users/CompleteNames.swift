@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import PodAPI
 
-/// Names for the shell's completion, one a line; silent when podd cannot be asked.
+/// Prints names for the shell's completion, one per line; prints nothing if podd cannot be reached.
 struct CompleteNames: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "complete-names", abstract: "Print names for completion.", shouldDisplay: false)

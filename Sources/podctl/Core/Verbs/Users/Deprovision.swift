@@ -19,6 +19,7 @@ struct Deprovision: ParsableCommand {
   func run() throws {
     let user = try checkedUser(user)
     try globals.context.client().deprovision(user: user, purge: purge)
-    globals.context.present(json: .object([("user", .string(user.text)), ("purged", .bool(purge))])) { _ in "" }
+    let json = JSON.object([("user", .string(user.text)), ("purged", .bool(purge))])
+    globals.context.present(json: json) { _ in "" }
   }
 }

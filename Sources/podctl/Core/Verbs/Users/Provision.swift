@@ -5,22 +5,22 @@ struct Provision: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Place a user in a pod and wait until it is ready.",
     discussion: """
-      Doing it again changes nothing. With --from-file, one "USER [TIER]" a line; empty lines and lines \
-      that start with # are skipped. A file with a line that cannot be right is refused as a whole, \
-      before anything is changed.
+      Provisioning a user again changes nothing. With --from-file, each line has the form USER or USER TIER; \
+      empty lines and lines that begin with # are skipped. If any line is invalid, the whole file is refused \
+      and nothing is changed.
       """)
 
   @OptionGroup var globals: GlobalOptions
 
-  @Option(help: "The user's tier; the default tier of podd.conf otherwise.", completion: .tiers)
+  @Option(help: "The tier of the user (default: DefaultTier= of podd.conf).", completion: .tiers)
   var tier: String?
 
-  @Flag(help: "Only place the user; podctl start launches the pod.")
+  @Flag(help: "Place the user without launching the pod; the first connection wakes it.")
   var cold = false
 
   @Option(
     name: .customLong("from-file"),
-    help: ArgumentHelp("Read users from a file, - for standard input.", valueName: "file"),
+    help: ArgumentHelp("Provision all users in a file, or on standard input if it is -.", valueName: "file"),
     completion: .file())
   var file: String?
 
@@ -29,12 +29,12 @@ struct Provision: ParsableCommand {
 
   func validate() throws {
     switch (user, file) {
-    case (nil, nil): throw ValidationError("which user? Give a name, or --from-file")
+    case (nil, nil): throw ValidationError("the user is missing; give a name, or --from-file")
     case (.some, .some): throw ValidationError("give a user or --from-file, not both")
     case (.some(let user), nil): _ = try checkedUser(user)
     case (nil, .some): break
     }
-    if tier == "" { throw ValidationError("--tier wants a tier's name; podctl tiers lists them") }
+    if tier == "" { throw ValidationError("--tier needs the name of a tier; podctl tiers lists them") }
   }
 
   func run() throws {
@@ -46,7 +46,7 @@ struct Provision: ParsableCommand {
     }
   }
 
-  /// What a person reads; the same facts as `--json`.
+  /// The text for people, with the facts of `--json`.
   static func sentence(_ placement: Placement, _ style: Style) -> String {
     let state = style.paint(placement.state, Colour(state: placement.state))
     let unit = placement.unit.map { ", \($0)" } ?? ""

@@ -3,11 +3,11 @@ import PodModel
 
 extension ManagerMethods {
   func provision(_ call: ProvisionCall) async throws(Refusal) -> Placement {
-    try await host.provision(user: call.user, tier: call.tier ?? "", cold: call.cold)
+    try await host.provision(user: Self.userName(call.user), tier: call.tier ?? "", cold: call.cold)
   }
 
   func deprovision(_ call: DeprovisionCall) async throws(Refusal) -> Nothing {
-    try await host.deprovision(user: call.user, purge: call.purge)
+    try await host.deprovision(user: Self.userName(call.user), purge: call.purge)
     return Nothing()
   }
 
@@ -16,6 +16,14 @@ extension ManagerMethods {
   }
 
   func getUser(_ call: UserCall) async throws(Refusal) -> Properties {
-    try await views.properties(ofUser: call.user)
+    try await views.properties(ofUser: Self.userName(call.user))
+  }
+
+  nonisolated static func userName(_ text: String) throws(Refusal) -> UserName {
+    do throws(UserNameError) {
+      return try UserName(validating: text)
+    } catch {
+      throw Refusal(.invalidUser, error.description)
+    }
   }
 }

@@ -1,16 +1,16 @@
 internal import PodAPI
 
-/// What shows why a generation ended: the object that podd keeps with it.
-struct Evidence {
+/// The evidence of a generation's end: the JSON object that podd records with it (podctl-explain(1)).
+struct RecordedEvidence {
   private let value: JSON
 
-  /// Nil for a text that is no JSON object.
+  /// Nil if `text` is not a JSON object.
   init?(_ text: String) {
     guard let value = JSON(parsing: text), case .object = value else { return nil }
     self.value = value
   }
 
-  /// What every end has, also one that an older podd wrote down.
+  /// The keys that `json` has for every end, also for one that an older podd recorded.
   private static let keys = [
     "exit", "oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted", "memory_current",
     "memory_peak",
@@ -32,26 +32,26 @@ struct Evidence {
     return items.compactMap { if case .string(let line) = $0 { printable(line) } else { nil } }
   }
 
-  /// The log aside, in words, without what did not happen and what the reason has said already: `signal:KILL`,
-  /// `oom kills 1`, `own limit ooms 3`, `memory 95.9M of 96M`.
-  func words(besides reason: String?) -> [String] {
-    var words: [String] = []
-    if let exit = string("exit"), exit != reason { words.append(exit) }
-    words += ["oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted"].compactMap {
-      told($0, value[$0])
+  /// Everything but the log, as phrases such as `signal:KILL`, `oom kills 1`, `own limit ooms 3`,
+  /// `memory 95.9M of 96M`. Zero counts, and an exit that equals `reason`, are left out.
+  func phrases(excluding reason: String?) -> [String] {
+    var phrases: [String] = []
+    if let exit = string("exit"), exit != reason { phrases.append(exit) }
+    phrases += ["oom_kills", "own_limit_ooms", "oomd_kills", "unit_result", "adopted"].compactMap {
+      phrase($0, value[$0])
     }
     let limit = size("memory_max").map { " of \($0)" } ?? ""
-    if let memory = size("memory_current") { words.append("memory \(memory)\(limit)") }
-    if let peak = size("memory_peak") { words.append("memory peak \(peak)") }
-    if let error = string("probe_error") { words.append("probe: \(error)") }
+    if let memory = size("memory_current") { phrases.append("memory \(memory)\(limit)") }
+    if let peak = size("memory_peak") { phrases.append("memory peak \(peak)") }
+    if let error = string("probe_error") { phrases.append("probe: \(error)") }
     if let cut = uint("cut_connections"), cut > 0 {
-      words.append("\(cut) connection\(cut == 1 ? "" : "s") cut")
+      phrases.append("\(cut) connection\(cut == 1 ? "" : "s") cut")
     }
-    if case .string(let leak) = value["leak"]?["reason"] { words.append(printable(leak)) }
-    return words + further.compactMap { told($0.key, $0.value) }
+    if case .string(let leak) = value["leak"]?["reason"] { phrases.append(printable(leak)) }
+    return phrases + further.compactMap { phrase($0.key, $0.value) }
   }
 
-  private func told(_ key: String, _ value: JSON?) -> String? {
+  private func phrase(_ key: String, _ value: JSON?) -> String? {
     let name = printable(key.replacing("_", with: " "))
     return switch value {
     case .bool(true): name

@@ -2,18 +2,18 @@ internal import Linux
 internal import PodAPI
 internal import PodModel
 
-/// How a pod's memory went in the last hour and the last day: anon and swap, which is what grows when a program leaks.
-struct MemoryCourse {
+/// A pod's unreclaimable memory (anon and swap, which grow when a program leaks) in the last hour and the last day.
+struct RecentMemory {
   /// One generation over some time.
   struct Span: Equatable {
-    /// How long, microseconds.
+    /// Microseconds.
     let length: UInt64
     let from: UInt64
     let to: UInt64
-    /// Of each of its parts the least, oldest first; nil where nothing is on record.
+    /// The least memory in each part of the time, oldest first; nil for a part without records.
     let curve: [UInt64?]
 
-    /// Bytes in an hour, as a line from its first quarter to its last has it.
+    /// Growth in bytes per hour: from the mean of the first quarter of the minutes to the mean of the last.
     let perHour: Double
   }
 
@@ -30,16 +30,17 @@ struct MemoryCourse {
   init(_ minutes: [MemoryMinute], now: UInt64) {
     let own = HistoryTable.lastGeneration(minutes)
     hour = Self.span(own, now: now, Self.hourLength)
-    // A day that is no longer than the hour says nothing new.
+    // Records of an hour or less say the same about the day as about the hour.
     let longer = own.first.map { $0.time + Self.hourLength < now } ?? false
     day = longer ? Self.span(own, now: now, Self.dayLength) : nil
   }
 
-  /// Nil when podd has none to give: an older one, or one whose history cannot be read. Nothing else fails for that.
-  static func ask(_ client: Client, _ pod: String) -> MemoryCourse? {
+  /// Nil if podd does not return a history: an older podd, or a history that cannot be read. The rest of the page is
+  /// printed nevertheless.
+  static func request(_ client: Client, _ pod: String) -> RecentMemory? {
     let now = realtimeNow()
     guard let minutes = try? client.history(ofPod: pod, since: now - min(now, dayLength)) else { return nil }
-    return MemoryCourse(minutes, now: now)
+    return RecentMemory(minutes, now: now)
   }
 
   private static func span(_ all: [MemoryMinute], now: UInt64, _ length: UInt64) -> Span? {
@@ -76,7 +77,7 @@ struct MemoryCourse {
 
   // MARK: For people
 
-  /// `▁▂▃▄▅▆▇█ 41.2M to 43M in 1h, +1.8M an hour`, one line each, named for a page.
+  /// One line for the hour and one for the day: `▁▂▃▄▅▆▇█ 41.2M to 43M held in 1h, +1.8M an hour`.
   func lines(_ style: Style) -> [(label: String, text: String)] {
     [("Last hour", hour), ("Last day", day)].compactMap { label, span in
       span.map { (label: label, text: Self.text($0, style)) }
@@ -86,19 +87,19 @@ struct MemoryCourse {
   private static func text(_ span: Span, _ style: Style) -> String {
     let sign = span.perHour < 0 ? "-" : "+"
     let pace = UInt64(min(abs(span.perHour), 1e18))
-    // Below a page a minute it is as good as nothing.
+    // Growth below one page (4 KiB) per minute is negligible.
     let slope = pace < 245_760 ? "steady" : "\(sign)\(Units.size(pace)) an hour"
     let figures =
       "\(Units.size(span.from)) to \(Units.size(span.to)) held in \(Units.duration(span.length)), \(slope)"
     return style.unicode ? sparkline(span.curve) + " " + figures : figures
   }
 
-  /// From the least to the most; a curve that hardly moves stays low.
+  /// Scaled from the least to the greatest value; a curve that hardly moves stays low.
   static func sparkline(_ curve: [UInt64?]) -> String {
     let glyphs = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     let known = curve.compactMap { $0 }
     guard let least = known.min(), let most = known.max() else { return "" }
-    // At least a sixteenth of what there is makes it rise to the top.
+    // Only a rise of at least a sixteenth of the greatest value reaches the top.
     let height = max(most - least, most / 16, 1)
     return curve.map { value in
       value.map { glyphs[Int(Double($0 - least) / Double(height) * Double(glyphs.count - 1))] } ?? " "
