@@ -96,7 +96,8 @@ let package = Package(
     .executableTarget(
       name: "history-bench", dependencies: ["PodStore", "PodModel"], path: "Tests/Helpers/history-bench",
       swiftSettings: strict),
-    // How well leaks are told from growth, on traces of many kinds and beside other rules (docs/leak-benchmark.md).
+    // How well leaks are told from growth, on traces of many kinds and beside other rules
+    // (docs/leak-benchmark.md).
     .target(
       name: "LeakBench", dependencies: ["PodModel"], path: "Tests/Helpers/LeakBench", swiftSettings: simulated
     ),
@@ -106,6 +107,7 @@ let package = Package(
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"],
       swiftSettings: strict),
+    .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(name: "PodModelTests", dependencies: ["PodModel", "Linux"], swiftSettings: strict),

@@ -1,8 +1,8 @@
-/* What Swift's CommandLine asks its runtime for. The runtime's own version searches the stack for the arguments,
- * with fopen and sscanf on /proc/self/maps, at every start of every program (CommandLine.cpp, Swift 6.3): a tenth
- * of podctl's instructions and of podserve's start. glibc gives its constructors what it gives main(). Linked
- * statically, ours is found first and the runtime's is left out. Should that file ever define more than these two,
- * the linker says so; should their meaning change, only running the packaged programs does. */
+/* The functions from which Swift's CommandLine gets the arguments. The runtime's own version searches the stack for
+ * them, with fopen and sscanf on /proc/self/maps, at every start of every program (CommandLine.cpp, Swift 6.3): a tenth
+ * of podctl's instructions and of podserve's start. glibc passes to constructors what it passes to main(). In a static
+ * link this definition is found first and the runtime's is left out. If the runtime's file ever defines more than these
+ * two functions, the linker fails; if their meaning changes, only a run of the packaged programs shows it. */
 
 static int count;
 static char **arguments;

@@ -32,7 +32,7 @@ int linux_openat_without_sys_resource(int directory, const char *path, int flags
                 return -errno;
         int file = openat(directory, path, flags);
         int result = file < 0 ? -errno : file;
-        /* What was in force a moment ago is within the permitted set: this does not fail. */
+        /* The earlier set is within the permitted set, so this does not fail. */
         if (syscall(SYS_capset, &header, before) < 0 && file >= 0) {
                 result = -errno;
                 close(file);
@@ -48,7 +48,7 @@ int linux_open_beneath(int directory, const char *name, int flags, mode_t mode) 
                         .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH,
         };
         int fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
-        /* A seccomp filter answers EPERM where it does not know the call. */
+        /* A seccomp filter that does not know the call returns EPERM. */
         if (fd < 0 && (errno == ENOSYS || errno == EPERM)) fd = openat(directory, name, flags, mode);
         return fd;
 }
@@ -56,7 +56,7 @@ int linux_open_beneath(int directory, const char *name, int flags, mode_t mode) 
 int linux_open_unnamed(int directory) {
         int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (fd >= 0 || errno != EOPNOTSUPP) return fd;
-        /* Some file systems have no O_TMPFILE (NFS, FUSE): a name that is gone at once. */
+        /* Some file systems have no O_TMPFILE (NFS, FUSE): use a name and remove it at once. */
         char name[32];
         snprintf(name, sizeof name, ".upload-%d.tmp", (int)getpid());
         unlinkat(directory, name, 0);

@@ -13,7 +13,7 @@ int linux_nftables_events(void) {
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
         if (fd < 0)
                 return -errno;
-        /* Bound, so that it has a number: without one the kernel takes it for the sender of every change. */
+        /* Bound, so that it has a port number: without one the kernel treats it as the sender of every change. */
         if (bind(fd, (const struct sockaddr *) &any, sizeof any) < 0
             || setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
                 int error = errno;

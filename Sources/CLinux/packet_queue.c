@@ -16,7 +16,7 @@
 /* The longest IPv4 header and TCP's two ports. */
 enum { COPIED = 64 };
 
-/* Every message about a queue begins like this; struct nfgenmsg names the queue in network byte order. */
+/* The beginning of every message about a queue; struct nfgenmsg names the queue in network byte order. */
 struct prefix {
         struct nlmsghdr header;
         struct nfgenmsg queue;
@@ -59,7 +59,7 @@ static struct nlattr attribute(uint16_t type, size_t size) {
         return (struct nlattr) { .nla_len = (uint16_t) (NLA_HDRLEN + size), .nla_type = type };
 }
 
-static int tell(int fd, const void *message, size_t size) {
+static int send_message(int fd, const void *message, size_t size) {
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
         for (;;) {
                 if (sendto(fd, message, size, 0, (const struct sockaddr *) &kernel, sizeof kernel) >= 0)
@@ -69,7 +69,7 @@ static int tell(int fd, const void *message, size_t size) {
         }
 }
 
-/* The kernel answers an error only, and before sendto() returns. A packet that is there already stays. */
+/* The kernel replies only to report an error, and before sendto() returns. A packet that is there already stays. */
 static int refusal(int fd) {
         struct {
                 struct nlmsghdr header;
@@ -91,7 +91,7 @@ int linux_queue_open(uint16_t number, uint32_t capacity) {
                 .capacity_header = attribute(NFQA_CFG_QUEUE_MAXLEN, sizeof message.capacity),
                 .capacity = htonl(capacity),
         };
-        /* About a kilobyte for each packet that has not been read yet: as many as may wait. */
+        /* About a kilobyte for each packet that may wait unread. */
         const int buffer = (int) capacity * 1024;
         int result;
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
@@ -100,7 +100,7 @@ int linux_queue_open(uint16_t number, uint32_t capacity) {
         if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
                 result = -errno;
         else
-                result = tell(fd, &message, sizeof message);
+                result = send_message(fd, &message, sizeof message);
         if (result == 0)
                 result = refusal(fd);
         if (result == 0)
@@ -160,7 +160,7 @@ int linux_queue_parse(const void *datagram, size_t size, struct linux_queued_pac
 }
 
 int linux_queue_receive(int fd, struct linux_queued_packet *packet) {
-        /* What the kernel tells about a packet beside the copy: a dozen small attributes. */
+        /* Enough for the copy of a packet and a dozen small attributes. */
         char buffer[2048];
         for (;;) {
                 struct sockaddr_nl sender = { 0 };
@@ -171,7 +171,7 @@ int linux_queue_receive(int fd, struct linux_queued_packet *packet) {
                 /* ENOBUFS: packets came faster than they were read. The kernel has dropped them. */
                 if (got < 0 && errno != EINTR && errno != ENOBUFS)
                         return -errno;
-                /* Neither a packet: a verdict on one that the kernel has dropped meanwhile is answered with ENOENT. */
+                /* The kernel also replies with ENOENT to a verdict on a packet that it has dropped meanwhile. */
                 if (got > 0 && sender.nl_pid == 0 && linux_queue_parse(buffer, (size_t) got, packet))
                         return 1;
         }
@@ -183,5 +183,5 @@ int linux_queue_verdict(int fd, uint16_t number, uint32_t id, int accepts) {
                 .verdict_header = attribute(NFQA_VERDICT_HDR, sizeof message.verdict),
                 .verdict = { .verdict = htonl(accepts ? NF_ACCEPT : NF_DROP), .id = htonl(id) },
         };
-        return tell(fd, &message, sizeof message);
+        return send_message(fd, &message, sizeof message);
 }

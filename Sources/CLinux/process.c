@@ -58,7 +58,7 @@ int linux_spawn(
         posix_spawnattr_setsigdefault(&attributes, &by_default);
         error = posix_spawnattr_setflags(
                 &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (new_session ? POSIX_SPAWN_SETSID : 0));
-        /* The sources must lie above the targets, or one dup2 would overwrite the source of the next. */
+        /* The sources must lie above the targets, because one dup2 would overwrite the source of another. */
         for (int i = 0; error == 0 && i < count; i++)
                 if (fds[i] >= 0)
                         /* Onto itself, dup2 makes the descriptor survive execve(2) (glibc 2.29). */

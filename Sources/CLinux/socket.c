@@ -64,7 +64,7 @@ ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t 
                         *pid = who.pid;
                         *uid = who.uid;
                 } else if (c->cmsg_type == SCM_RIGHTS) {
-                        /* Nobody was asked for descriptors: a sender must not fill our table. */
+                        /* No descriptors are expected, and a sender must not fill this process's table. */
                         size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
                         for (size_t i = 0; i < n; i++) {
                                 int extra;

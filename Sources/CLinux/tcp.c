@@ -14,14 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* In FIN_WAIT, CLOSING, LAST_ACK and TIME_WAIT the server has closed: the kernel delivers what is left without it. */
+/* In FIN_WAIT, CLOSING, LAST_ACK and TIME_WAIT the server has closed: the kernel delivers the rest without it. */
 /* tcp(7)'s states; <netinet/tcp.h> has their names, but not the whole of struct tcp_info. */
 enum { ESTABLISHED = 1, SYN_RECV = 3, TIME_WAIT = 6, CLOSE_WAIT = 8 };
 #define OPEN_STATES (1U << ESTABLISHED | 1U << SYN_RECV | 1U << CLOSE_WAIT)
 /* TCP_TIMEWAIT_LEN, milliseconds. */
 #define TIME_WAIT_LENGTH 60000
 
-/* Which sockets are asked for: the server's end of a connection, or the client's. */
+/* Which sockets are requested: the server's end of a connection, or the client's. */
 struct wanted {
         uint32_t states;
         uint32_t address;
@@ -30,8 +30,8 @@ struct wanted {
         bool by_client;
 };
 
-/* The filter's language: linux/inet_diag.h. Matching ends well at the filter's end, and badly beyond it. An IPv4
- * condition holds for a mapped address too. */
+/* The filter's language is in linux/inet_diag.h. A jump to the end of the filter accepts, a jump beyond it rejects. An
+ * IPv4 condition also matches a mapped address. */
 struct condition {
         struct inet_diag_bc_op operation;
         /* struct inet_diag_hostcond, whose array at the end has no place in another struct. */
@@ -90,8 +90,7 @@ static int ask(int fd, uint8_t family, const struct wanted *wanted) {
         return 0;
 }
 
-/* What the server has sent and the client has: tcp(7), struct tcp_info. A connection that nobody has accepted may
- * have none. */
+/* Bytes that the client has received: tcp(7), struct tcp_info. A connection that nobody has accepted may lack it. */
 static uint64_t delivered(const struct nlmsghdr *message) {
         const char *at = (const char *) NLMSG_DATA(message) + NLMSG_ALIGN(sizeof(struct inet_diag_msg));
         int left = (int) message->nlmsg_len - (int) NLMSG_LENGTH(NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
@@ -106,7 +105,7 @@ static uint64_t delivered(const struct nlmsghdr *message) {
         return 0;
 }
 
-/* The kernel makes each part of its answer while the one before it is read, so there is nothing to wait for. */
+/* The kernel creates each part of its reply while the previous one is read, so nothing has to wait. */
 static int answer(
         int fd, const struct wanted *wanted, void (*found)(void *, const struct linux_tcp_connection *),
         void *context) {

@@ -52,9 +52,9 @@ public struct Cgroup: ~Copyable {
     }
   }
 
-  /// Asks the kernel to reclaim up to that many bytes; the least used pages go first. Blocks for seconds where there is
-  /// swap, or a slow disk. By path, so that a thread can call it that does not own the cgroup. Throws EAGAIN when less
-  /// could be reclaimed.
+  /// Asks the kernel to reclaim up to that many bytes; the least used pages go first. Blocks for seconds
+  /// where there is swap, or a slow disk. By path, so that a thread can call it that does not own the cgroup.
+  /// Throws EAGAIN when less could be reclaimed.
   public static func reclaim(
     _ bytes: UInt64, path: String, root: String = "/sys/fs/cgroup"
   ) throws(CgroupError) {
@@ -96,14 +96,14 @@ public struct Cgroup: ~Copyable {
     }
   }
 
-  /// Every process in this cgroup itself. The kernel prints 0 for a process of another PID namespace. Zeros are left out,
-  /// because systemd takes PID 0 for the caller (facts 2).
+  /// Every process in this cgroup itself. The kernel prints 0 for a process of another PID namespace. Zeros
+  /// are left out, because systemd takes PID 0 for the caller (facts 2).
   public borrowing func processes() throws(CgroupError) -> [Int32] {
     try read(InterfaceFile.processes).split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
   }
 
-  /// A number in an extended attribute of the cgroup, such as systemd-oomd sets; nil when there is none. It can still be
-  /// read after the cgroup has been removed.
+  /// A number in an extended attribute of the cgroup, such as systemd-oomd sets; nil when there is none. It
+  /// can still be read after the cgroup has been removed.
   public borrowing func attribute(_ name: String) -> UInt64? {
     withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { buffer in
       let got = linux_fgetxattr(directory.raw, name, buffer.baseAddress, buffer.count)

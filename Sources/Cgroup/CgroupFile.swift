@@ -1,14 +1,15 @@
 internal import Glibc
 internal import Linux
 
-/// One file of a cgroup, kept open so that it can be watched (`cgroup.events` and `memory.events` raise EPOLLPRI when
-/// they change), or read while the cgroup is being removed: opening a file then waits for the rmdir, reading does not.
+/// One file of a cgroup, kept open so that it can be watched (`cgroup.events` and `memory.events` raise
+/// EPOLLPRI when they change), or read while the cgroup is being removed: opening a file then waits for the
+/// rmdir, reading does not.
 public struct CgroupFile: ~Copyable {
   private let file: FileDescriptor
   private let path: String
 
-  /// The descriptor to watch; it is closed with the file. Reading the file clears the notification that the descriptor
-  /// holds for its watcher (facts 20).
+  /// The descriptor to watch; it is closed with the file. Reading the file clears the notification that the
+  /// descriptor holds for its watcher (facts 20).
   public var descriptor: CInt { file.raw }
 
   init(_ file: consuming FileDescriptor, path: String) {

@@ -5,9 +5,9 @@ internal import Linux
 /// A watch that the kernel keeps on a pressure file: its descriptor raises EPOLLPRI when tasks stalled for
 /// `stallUSec` within `windowUSec`, at most once a window (kernel, psi.rst). One trigger a descriptor.
 ///
-/// When the opener has CAP_SYS_RESOURCE, a real-time kernel thread per cgroup, `psimon`, serves the trigger. Otherwise
-/// the window is a multiple of two seconds, and the periodic work that computes the averages serves it: no thread
-/// (docs/decisions/0015-pressure-without-threads.md).
+/// When the opener has CAP_SYS_RESOURCE, a real-time kernel thread per cgroup, `psimon`, serves the trigger.
+/// Otherwise the window is a multiple of two seconds, and the periodic work that computes the averages serves
+/// it: no thread (docs/decisions/0015-pressure-without-threads.md).
 public struct PressureTrigger: ~Copyable {
   /// `some`: at least one task stalled; `full`: all that had something to do did.
   public enum Kind: String, Sendable {
@@ -19,7 +19,8 @@ public struct PressureTrigger: ~Copyable {
     public var some: CgroupFiles.Pressure
     /// Nil where the kernel has none.
     public var full: CgroupFiles.Pressure?
-    /// By how much the trigger's own total rose since it was armed or since the last such event; microseconds.
+    /// By how much the trigger's own total rose since it was armed or since the last such event;
+    /// microseconds.
     public var rose: UInt64
   }
 
@@ -35,8 +36,8 @@ public struct PressureTrigger: ~Copyable {
 
   /// Arms a trigger on a cgroup's `memory.pressure`.
   ///
-  /// Throws `.gone` with the cgroup, and `.io`: `EPERM` where this kernel arms none without the privilege, `EINVAL`
-  /// for figures outside its bounds, `ENOENT` or `EOPNOTSUPP` where it keeps no pressure.
+  /// Throws `.gone` with the cgroup, and `.io`: `EPERM` where this kernel arms none without the privilege,
+  /// `EINVAL` for figures outside its bounds, `ENOENT` or `EOPNOTSUPP` where it keeps no pressure.
   /// - Parameters:
   ///   - stallUSec: Microseconds, at most `windowUSec`.
   ///   - windowUSec: 500 ms to 10 s; without a thread a multiple of 2 s.
@@ -79,9 +80,9 @@ public struct PressureTrigger: ~Copyable {
     }
   }
 
-  /// To be called on every event. Nil: the totals do not bear the event out, since a trigger may fire falsely once
-  /// after arming (facts 19). Throws `.gone` when the cgroup was removed; the descriptor then reports an error for
-  /// ever, so the caller must drop the trigger.
+  /// To be called on every event. Nil: the totals do not bear the event out, since a trigger may fire falsely
+  /// once after arming (facts 19). Throws `.gone` when the cgroup was removed; the descriptor then reports an
+  /// error for ever, so the caller must drop the trigger.
   public mutating func read() throws(CgroupError) -> Reading? {
     let (some, full) = try readTotals()
     let now = Self.total(kind, (some, full))

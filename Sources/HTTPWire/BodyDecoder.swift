@@ -1,4 +1,4 @@
-/// Takes a request's body out of its framing, from input that may be cut anywhere.
+/// Extracts a request's body from its framing; the input may be cut anywhere.
 public struct BodyDecoder: Sendable {
   private enum State {
     case content(Int)

@@ -1,8 +1,8 @@
-/// Finds the end of a request's head in a growing buffer, then checks and takes it apart.
+/// Finds the end of a request's head in a growing buffer, then checks and parses it.
 ///
-/// Strict where laxness has been used to smuggle requests past a proxy: lines end with CRLF only, no
-/// folded lines, no blank before a colon, never Content-Length beside Transfer-Encoding (RFC 9112, 2.2,
-/// 5.1, 5.2, 6.1, 6.3). Every byte is looked at once, however the input is cut.
+/// Strict where laxness has been used to smuggle requests past a proxy: lines end with CRLF only, no folded
+/// lines, no blank before a colon, never Content-Length together with Transfer-Encoding (RFC 9112, 2.2, 5.1,
+/// 5.2, 6.1, 6.3). Every byte is examined once, however the input is cut.
 public struct HeadParser: Sendable {
   public struct Limits: Sendable {
     /// Bytes of the request line; more is 414.
@@ -25,8 +25,8 @@ public struct HeadParser: Sendable {
     self.limits = limits
   }
 
-  /// Looks at `bytes`, which begins with the first byte of the request and only ever grew since the last
-  /// call. After a result or an error the parser is used up.
+  /// Continues with `bytes`, which begins with the first byte of the request and has only grown since the
+  /// last call. After a result or an error, the parser cannot be used again.
   /// - Returns: The head and its length in bytes, or nil when it is not complete.
   /// - Throws: 400, 414, 417, 431, 501 or 505; the connection cannot be used any further.
   public mutating func parse(_ bytes: Span<UInt8>) throws(HTTPError) -> (head: RequestHead, length: Int)? {
@@ -49,7 +49,7 @@ public struct HeadParser: Sendable {
       lineStart = index + 1
       if line.isEmpty {
         if !lines.isEmpty { return (try takeApart(bytes), index + 1) }
-        // RFC 9112, 2.2: one empty line before the request is forgiven.
+        // RFC 9112, 2.2: one empty line before the request is ignored.
         guard start == 0 else { throw HTTPError(400, "Empty lines before the request.") }
         start = index + 1
       } else {

@@ -2,8 +2,8 @@
 public struct Query: Sendable {
   private var pairs: [(key: [UInt8], value: [UInt8])] = []
 
-  /// - Throws: 400 for a bad percent-encoding, and for a key that occurs twice: which one counts would be
-  ///   a guess that a proxy in front may make differently.
+  /// - Throws: 400 for a bad percent-encoding, and for a key that occurs twice: a proxy in front may
+  ///   use the other one.
   public init(_ text: ArraySlice<UInt8>?) throws(HTTPError) {
     guard let text else { return }
     for pair in text.split(separator: UInt8(ascii: "&")) {

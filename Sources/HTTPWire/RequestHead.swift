@@ -39,7 +39,7 @@ public struct RequestHead: Sendable {
   }
 
   /// The value of a field that may occur once.
-  /// - Throws: 400 when it occurs more often: which one counts would be a guess.
+  /// - Throws: 400 when it occurs more often, because another hop may use another one.
   public func value(of name: String) throws(HTTPError) -> ArraySlice<UInt8>? {
     let all = values(of: name)
     guard all.count <= 1 else { throw HTTPError(400, "The header field \(name) occurs more than once.") }

@@ -10,9 +10,9 @@ public enum DetachedThread {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// Runs `body` in a thread in which every signal is blocked: signals belong to the event loop. The thread inherits
-  /// the mask, so the mask is set before the thread exists. Throws when no thread can be started; then `body` is not
-  /// called.
+  /// Runs `body` in a thread in which every signal is blocked: signals belong to the event loop. The thread
+  /// inherits the mask, so the mask is set before the thread exists. Throws when no thread can be started;
+  /// then `body` is not called.
   public static func start(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var all = sigset_t()
     var before = sigset_t()

@@ -21,7 +21,8 @@ public struct FileDescriptor: ~Copyable {
     return raw
   }
 
-  /// Whether a read, or for a listening socket an accept, would not wait; of a pidfd, whether its process has ended.
+  /// Whether a read, or for a listening socket an accept, would not wait; of a pidfd, whether its process has
+  /// ended.
   public static func isReadable(_ raw: CInt) -> Bool {
     var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, 0) == 1
@@ -91,8 +92,8 @@ public struct FileDescriptor: ~Copyable {
   public var reader: FileDescriptor
   public var writer: FileDescriptor
 
-  /// pipe2(2) is hidden by Swift's Glibc. A child that starts before the flags are set inherits no copy, because
-  /// ``ChildProcess`` gives it exactly the descriptors that it is to have.
+  /// pipe2(2) is hidden by Swift's Glibc. A child that starts before the flags are set inherits no copy,
+  /// because ``ChildProcess`` gives it exactly the descriptors that it is to have.
   public init() throws(Errno) {
     var ends: [CInt] = [-1, -1]
     guard pipe(&ends) == 0 else { throw Errno.last("pipe") }

@@ -1,8 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// Work on whole directory trees. The tree may belong to a pod, which may put anything into it, so no symbolic link is
-/// followed. A tree may have millions of files: never call these functions on the event loop.
+/// Work on whole directory trees. The tree may belong to a pod, which may put anything into it, so no
+/// symbolic link is followed. A tree may have millions of files: never call these functions on the event
+/// loop.
 public enum FileTree {
   /// Nothing of ours nests deeper; the bound keeps a hostile tree from using up descriptors and stack.
   private static let depthLimit = 64

@@ -4,7 +4,8 @@ internal import Glibc
 public enum Files {
   /// Makes a directory with exactly this mode and owner; an existing directory is set right.
   public static func makeDirectory(_ path: String, mode: UInt32, owner: UInt32? = nil) throws(Errno) {
-    // A launch calls this for each of its users, and nearly always one lstat(2) shows that nothing is to be done.
+    // A launch calls this for each of its users, and nearly always one lstat(2) shows that nothing is to be
+    // done.
     var status = stat()
     if lstat(path, &status) == 0, status.st_mode == S_IFDIR | mode,
       owner.map({ $0 == status.st_uid && $0 == status.st_gid }) ?? true

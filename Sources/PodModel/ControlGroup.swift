@@ -1,4 +1,5 @@
-/// Where pods live in the cgroup tree, as paths below its root: `/pods.slice/pods-free.slice/pod-001-1.scope`.
+/// Where pods live in the cgroup tree, as paths below its root:
+/// `/pods.slice/pods-free.slice/pod-001-1.scope`.
 public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
   public let path: String
 

@@ -1,6 +1,6 @@
 import GRDB
 
-/// Who asked for what, and what came of it.
+/// A request of a caller, and its result.
 public struct AuditRecord: Sendable, Equatable {
   public var at: Int64
   /// The caller's uid.
@@ -8,7 +8,7 @@ public struct AuditRecord: Sendable, Equatable {
   /// The caller's unique name on the bus.
   public var sender: String
   public var verb: String
-  /// The user or pod it was about.
+  /// The user or pod that the request concerned.
   public var subject: String
   /// `done`, `denied`, or the error's D-Bus name.
   public var result: String
@@ -24,7 +24,7 @@ public struct AuditRecord: Sendable, Equatable {
 }
 
 extension PlacementStore {
-  /// Adds an entry; the oldest ones beyond the store's limit go in the same transaction.
+  /// Adds an entry, and deletes the oldest ones beyond the store's limit in the same transaction.
   public func audit(_ entry: AuditRecord) throws(StoreError) {
     try write { db in
       try db.cachedStatement(

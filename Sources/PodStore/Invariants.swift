@@ -2,11 +2,11 @@ import GRDB
 import PodModel
 
 extension PlacementStore {
-  /// What must hold in every database at every moment (design.md, invariants 1 and 6), checked by reading
-  /// all of it: for doctor and for tests.
+  /// Checks the rules that hold in every database at every moment (design.md, invariants 1 and 6), by reading
+  /// all of it.
   ///
-  /// - Parameter usersPerPod: each tier's limit; a tier that is not in it is not checked for it.
-  /// - Returns: one sentence for each violation; empty when all is well.
+  /// - Parameter usersPerPod: each tier's limit; other tiers are not checked for it.
+  /// - Returns: one sentence for each violation; empty when there is none.
   public func verifyInvariants(usersPerPod: [String: Int] = [:]) throws(StoreError) -> [String] {
     try read { db in
       var broken: [String] = []

@@ -1,7 +1,7 @@
 import GRDB
 import Synchronization
 
-/// Who is placed where, what ran and who asked for it: podctl's one durable record, in SQLite.
+/// podctl's durable record, in SQLite: placements, generations and the audit log.
 ///
 /// Every operation is one transaction and synchronous: it blocks until the disk has it. podd therefore
 /// calls it through `StoreWorker`. Nothing here reads a clock: times come in as microseconds since the
@@ -19,13 +19,14 @@ public final class PlacementStore: WorkerStore {
   /// The only host so far; every pod names it, so that others can join.
   static let host = 1
 
-  /// Opens the database, makes it when there is none, and migrates it forward.
+  /// Opens the database, creates it when there is none, and migrates it forward.
   ///
   /// - Parameters:
-  ///   - file: absolute path; the file gets mode 0600, its directory must stand.
-  ///   - host: this host's name, recorded beside its pods.
+  ///   - file: absolute path; the file gets mode 0600, its directory must exist.
+  ///   - host: this host's name, recorded with its pods.
   ///   - auditLimit: how many audit entries are kept.
-  /// - Throws: `.newerSchema`, `.corrupt`, `.system`, `.sqlite`, `.full` or `.busy`, before anything was changed.
+  /// - Throws: `.newerSchema`, `.corrupt`, `.system`, `.sqlite`, `.full` or `.busy`, before anything was
+  ///   changed.
   public init(file: String, host: String = "localhost", auditLimit: Int = 100_000) throws(StoreError) {
     self.file = file
     self.auditLimit = auditLimit
@@ -54,7 +55,8 @@ public final class PlacementStore: WorkerStore {
   func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
     do {
       if grouping.load(ordering: .relaxed) {
-        // Without GRDB's guard against writing, two statements to compile each time; `queue.read` below has it.
+        // Without GRDB's guard against writing, which compiles two statements each time; `queue.read` below
+        // has it.
         return try queue.unsafeReentrantRead(body)
       }
       return try queue.read(body)
@@ -63,8 +65,8 @@ public final class PlacementStore: WorkerStore {
     }
   }
 
-  /// One transaction: begun immediately, on the disk when this returns, rolled back when it throws. Within
-  /// ``together(_:)`` it is a part of that transaction, and rolled back alone.
+  /// One transaction, which begins immediately, is on the disk when this returns, and is rolled back when it
+  /// throws. Within ``together(_:)`` it is a part of that transaction, and is rolled back alone.
   func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
     do {
       guard grouping.load(ordering: .relaxed) else { return try queue.write(body) }
@@ -81,8 +83,8 @@ public final class PlacementStore: WorkerStore {
     }
   }
 
-  /// Makes all operations of `body` one transaction, so that many wait for the disk once. When it throws, none
-  /// of them was done, whatever they returned. One at a time, and from one thread.
+  /// Makes all operations of `body` one transaction, so that many wait for the disk once. When it throws,
+  /// none of them was done, whatever they returned. One at a time, and from one thread.
   public func together(_ body: () -> Void) throws(StoreError) {
     grouping.store(true, ordering: .relaxed)
     defer { grouping.store(false, ordering: .relaxed) }

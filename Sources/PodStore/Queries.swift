@@ -1,13 +1,13 @@
 import GRDB
 public import PodModel
 
-/// How many there are.
+/// Numbers of pods and users.
 public struct PlacementCounts: Sendable, Equatable {
   public struct Tier: Sendable, Equatable {
     public var pods = 0
     public var users = 0
   }
-  /// By tier name; a tier without a pod is not in it.
+  /// By tier name, without tiers that have no pod.
   public var tiers: [String: Tier] = [:]
 
   public var pods: Int { tiers.values.reduce(0) { $0 + $1.pods } }
@@ -68,7 +68,7 @@ extension PlacementStore {
     try update(name, "UPDATE pod SET wanted = ? WHERE number = ?", wanted.rawValue)
   }
 
-  /// Holds a pod after a crash loop, or lets it go: a held pod gets no new users.
+  /// Records that a pod's start limit was hit, or that this is over. Meanwhile it gets no new users.
   public func setCrashLoopHold(_ held: Bool, pod name: PodName) throws(StoreError) {
     try update(name, "UPDATE pod SET state_hold = ? WHERE number = ?", held)
   }

@@ -1,9 +1,9 @@
 import GRDB
 public import PodModel
 
-/// A pod as the database has it.
+/// A pod's row.
 public struct PodRecord: Sendable, Equatable {
-  /// What should be, decided by people and requests; what is, podd learns from systemd.
+  /// The state that operators and requests want. podd learns the actual state from systemd.
   public typealias Wanted = Lifecycle.Wanted
 
   public var name: PodName
@@ -17,13 +17,14 @@ public struct PodRecord: Sendable, Equatable {
   /// Active and suspended users.
   public var users: Int
   public var wanted: Wanted
-  /// Held after a crash loop until `reset`.
+  /// Whether its start limit was hit; until `reset`.
   public var crashLoopHold: Bool
   public var restarts: Int
   public var lastExitReason: EndReason?
   public var createdAt: Int64
 
-  /// Pods' uids begin here: outside every range that systemd or Debian hands out (systemd, UIDS-GIDS).
+  /// The first of the pods' uids, which lie outside every range that systemd or Debian assigns (systemd,
+  /// UIDS-GIDS).
   public static let firstUID = 1_900_000_000
 }
 
@@ -55,10 +56,10 @@ public struct UserRecord: Sendable, Equatable {
   public enum Status: String, Sendable, CaseIterable { case active, suspended, deleted }
 
   public var name: String
-  /// Nil once deleted.
+  /// Nil after the user was deleted.
   public var pod: PodName?
   public var tier: String
-  /// The pod's own secret for this user; nil once deleted.
+  /// The pod's own secret for this user; nil after the user was deleted.
   public var token: String?
   public var status: Status
   /// Rises whenever pod, address or token changes, also when a purged user is placed again.
@@ -89,7 +90,7 @@ extension UserRecord {
 /// One launch of a pod, from the decision to its end.
 public struct GenerationRecord: Sendable, Equatable {
   public var unit: UnitName
-  /// What `adopt` compares before it trusts a process: nil until the scope runs.
+  /// The identity that a takeover compares before it trusts a process; nil until the scope runs.
   public var bootID: String?
   public var invocationID: String?
   public var mainPID: Int32?
@@ -98,18 +99,19 @@ public struct GenerationRecord: Sendable, Equatable {
   public var begunAt: Int64
   public var startedAt: Int64?
   public var readyAt: Int64?
-  /// Why podd began to stop it; nil as long as it has not.
+  /// Why podd began to stop it; nil before that.
   public var stopCause: EndReason?
-  /// systemd has been asked to stop it: its end is podd's doing. False while its connections are waited for.
+  /// Whether podd has asked systemd to stop it, and so caused its end. False while podd waits for its
+  /// connections.
   public var stopAsked = false
   public var endedAt: Int64?
   public var reason: EndReason?
-  /// JSON: what the reason was concluded from.
+  /// The evidence for the reason, as JSON.
   public var evidence: String?
 }
 
 extension GenerationRecord? {
-  /// The reason for an end that nobody saw; also of a generation that is not on record.
+  /// The reason for an end that podd did not see; also for a generation without a row.
   public var unseenEnd: EndReason {
     guard let record = self, record.stopAsked, let cause = record.stopCause else { return .unknownAdopted }
     return cause
@@ -139,7 +141,7 @@ extension GenerationRecord {
   }
 }
 
-/// A text in a row that no version of the schema allows.
+/// A text in a row that the schema does not allow.
 struct UnknownValue: Error, CustomStringConvertible {
   var description: String
 }

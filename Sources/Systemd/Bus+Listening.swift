@@ -2,8 +2,8 @@ internal import CSystemd
 internal import Glibc
 
 extension Bus {
-  /// As `call`, but what else arrives meanwhile goes to its matches at once, not when the answer is there. Not for
-  /// a bus that is attached to a loop.
+  /// As `call`, but messages that arrive meanwhile are dispatched to their matches at once, not after the
+  /// reply. Not for a bus that is attached to a loop.
   public func callListening(
     _ message: borrowing Message, timeoutUSec: UInt64 = 0
   ) throws(BusError) -> Message {

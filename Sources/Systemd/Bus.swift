@@ -4,7 +4,8 @@ internal import Glibc
 /// A connection to a message bus. It belongs to one thread for its whole life (facts 25).
 public final class Bus {
   let raw: OpaquePointer
-  /// Calls that wait for their answer: sd-bus forgets them when the connection is closed from this side.
+  /// Calls that wait for their reply. They are kept here, because sd-bus forgets them when this side closes
+  /// the connection.
   private var waiting: [ObjectIdentifier: Pending] = [:]
 
   private init(_ raw: OpaquePointer) {
@@ -12,7 +13,7 @@ public final class Bus {
   }
 
   deinit {
-    // Not flush_close_unref: a dead peer must not hold up the loop.
+    // Not flush_close_unref, because a dead peer must not block the loop.
     sd_bus_close_unref(raw)
   }
 
@@ -96,12 +97,12 @@ public final class Bus {
     return Message(owning: message)
   }
 
-  /// Sends without waiting for an answer.
+  /// Sends without waiting for a reply.
   public func send(_ message: consuming Message) throws(BusError) {
     try busCheck(sd_bus_send(raw, message.raw, nil), "send")
   }
 
-  /// Calls and blocks until the answer. `timeoutUSec` 0 means the connection's default, UInt64.max none.
+  /// Calls and blocks until the reply. `timeoutUSec` 0 means the connection's default, UInt64.max none.
   public func call(_ message: borrowing Message, timeoutUSec: UInt64 = 0) throws(BusError) -> Message {
     var error = sd_bus_error()
     var reply: OpaquePointer?
@@ -111,7 +112,7 @@ public final class Bus {
     return Message(owning: reply)
   }
 
-  /// Calls and suspends until the answer, or throws: an error reply, a timeout, the connection's end.
+  /// Calls and suspends until the reply. Throws for an error reply, a timeout, and a connection that ends.
   public func callAsync(_ message: consuming Message, timeoutUSec: UInt64 = 0) async throws(BusError)
     -> Message
   {
@@ -142,7 +143,7 @@ public final class Bus {
     return answer
   }
 
-  /// @unchecked: made on the loop's thread by the callback and taken up there by the waiting caller.
+  /// @unchecked: the callback creates it on the loop's thread, and the waiting caller uses it there.
   private struct Reply: @unchecked Sendable {
     let raw: OpaquePointer?
     let result: CInt
@@ -150,7 +151,7 @@ public final class Bus {
 
   private final class Pending {
     let continuation: UnsafeContinuation<Reply, Never>
-    /// The caller, who is suspended in a method of it, keeps it.
+    /// The caller is suspended in a method of the bus, which keeps the bus alive.
     private unowned let bus: Bus
 
     init(_ continuation: UnsafeContinuation<Reply, Never>, _ bus: Bus) {
@@ -166,7 +167,7 @@ public final class Bus {
 
   // MARK: Names
 
-  /// Asks for a well-known name; throws when somebody else owns it.
+  /// Asks for a well-known name; throws when another process owns it.
   public func requestNameAsync(_ name: String) async throws(BusError) {
     // D-Bus specification, "RequestName".
     let doNotQueue: UInt32 = 4
@@ -187,7 +188,7 @@ public final class Bus {
 
   // MARK: Matches and objects
 
-  /// Calls `handler` for every signal that fits; nil fits all. Installed without waiting for the bus.
+  /// Calls `handler` for every signal that matches; nil matches all. Installed without waiting for the bus.
   public func match(
     sender: String?, path: String?, interface: String?, member: String?,
     _ handler: @escaping (borrowing Message) -> Void
@@ -199,7 +200,7 @@ public final class Bus {
     return try Slot.own(slot, result, box, "match \(member ?? "")")
   }
 
-  /// Calls `handler` for every message to an object path. It answers true when it dealt with the call.
+  /// Calls `handler` for every message to an object path. It returns true when it has handled the call.
   public func addObject(
     path: String, _ handler: @escaping (MethodCall) -> Bool
   ) throws(BusError) -> Slot {

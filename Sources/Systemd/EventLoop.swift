@@ -30,7 +30,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     thread = pthread_self()
     wake = linux_eventfd()
     guard wake >= 0 else { fatalError("eventfd: \(Errno.last())") }
-    // A floating source: it lives as long as the loop, which is as long as the process.
+    // A floating source lives as long as the loop, which lives as long as the process.
     let added = sd_event_add_io(
       event, nil, wake, UInt32(EPOLLIN.rawValue),
       { _, fd, _, _ in
@@ -82,7 +82,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     exitCode = code
   }
 
-  /// One round: jobs that these jobs enqueue wait for the next, so that events are never starved.
+  /// Runs one round. Jobs that these jobs enqueue wait for the next round, so that events are never starved.
   private func runJobs() {
     let arrived = foreign.withLock { jobs -> [UnownedJob] in
       guard !jobs.isEmpty else { return [] }
@@ -107,7 +107,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     return value
   }
 
-  /// Answers systemd's watchdog from this loop when WatchdogSec= is set (sd_event_set_watchdog(3)).
+  /// Serves systemd's watchdog from this loop when WatchdogSec= is set (sd_event_set_watchdog(3)).
   public func enableWatchdog() throws(Errno) {
     let result = sd_event_set_watchdog(event, 1)
     if result < 0 { throw Errno(result, "watchdog") }
@@ -115,7 +115,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 }
 
 /// Starts a task on the loop. Not a bare `Task {}`: without an executor preference, a continuation that is
-/// resumed in a nonisolated function goes by way of the global pool, which would start its threads.
+/// resumed in a nonisolated function runs in the global pool, which would start threads.
 @discardableResult
 public func loopTask<Value: Sendable>(
   _ body: @escaping @LoopActor () async -> Value
@@ -123,7 +123,7 @@ public func loopTask<Value: Sendable>(
   Task(executorPreference: EventLoop.main) { await body() }
 }
 
-/// Everything of podd that talks to systemd, a timer or a pod lives here, on the loop's thread.
+/// The isolation of everything that touches the loop, a bus connection or an event source: the loop's thread.
 @globalActor
 public actor LoopActor {
   public static let shared = LoopActor()

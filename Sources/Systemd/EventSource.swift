@@ -2,18 +2,18 @@ internal import CLinux
 internal import CSystemd
 internal import Glibc
 
-/// A timer, descriptor, child or signal that the loop watches; it stops when its owner lets go of it.
+/// A timer, descriptor, child or signal that the loop watches; it stops when its owner releases it.
 public struct EventSource: ~Copyable {
   private let source: OpaquePointer
   private let handler: Unmanaged<Handler>
 
-  /// What a callback is kept in while libsystemd holds a pointer to it.
+  /// Keeps a callback while libsystemd has a pointer to it.
   final class Handler {
     private let body: (_ events: UInt32) -> Void
     init(_ body: @escaping (UInt32) -> Void) { self.body = body }
 
-    /// Called by libsystemd. A callback may let go of its own source, so this keeps the closure until
-    /// it returns.
+    /// Called by libsystemd. A callback may release its own source, so this retains the closure until it
+    /// returns.
     static func call(_ data: UnsafeMutableRawPointer?, _ events: UInt32) {
       guard let data else { return }
       let handler = Unmanaged<Handler>.fromOpaque(data).takeUnretainedValue()
@@ -31,7 +31,7 @@ public struct EventSource: ~Copyable {
     handler.release()
   }
 
-  /// Watches a descriptor for the EPOLL… events in `events`. The descriptor stays the caller's.
+  /// Watches a descriptor for the EPOLL… events in `events`. The descriptor still belongs to the caller.
   public static func io(
     _ loop: EventLoop, descriptor: CInt, events: UInt32, _ body: @escaping (_ events: UInt32) -> Void
   ) throws(Errno) -> EventSource {
@@ -46,15 +46,15 @@ public struct EventSource: ~Copyable {
     return try own(source, result, handler, "watch descriptor")
   }
 
-  /// A hundred years, in microseconds: as good as `infinity`, which sd-event refuses as an overflow.
+  /// A hundred years, in microseconds: instead of `infinity`, which sd-event refuses as an overflow.
   private static let longest: UInt64 = 3_155_760_000_000_000
 
-  /// What sd-event takes for an accuracy of 0 (sd_event_add_time(3)), microseconds.
+  /// The accuracy that sd-event uses for 0 (sd_event_add_time(3)), microseconds.
   private static let coarsest: UInt64 = 250_000
 
   /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again.
-  /// - Parameter accuracy: how much later it may be, so that the loop wakes once for several timers; without one a
-  ///   sixteenth of `after`, at most 250 ms. What is to be soon is then soon.
+  /// - Parameter accuracy: how much later it may fire, so that the loop wakes once for several timers. The
+  ///   default is a sixteenth of `after`, at most 250 ms, so that short timers stay exact.
   public static func timer(
     _ loop: EventLoop, after: UInt64, accuracy: UInt64? = nil, _ body: @escaping () -> Void
   ) throws(Errno) -> EventSource {
@@ -92,7 +92,7 @@ public struct EventSource: ~Copyable {
     if result < 0 { throw Errno(result, "arm timer") }
   }
 
-  /// Whether its events are delivered; what comes meanwhile is, once it is on again.
+  /// Whether its events are delivered. Events that come while it is off are delivered once it is on again.
   public borrowing func setEnabled(_ isEnabled: Bool) {
     sd_event_source_set_enabled(source, CInt(isEnabled ? SD_EVENT_ON : SD_EVENT_OFF))
   }
@@ -113,11 +113,11 @@ public struct EventSource: ~Copyable {
   }
 }
 
-/// What to watch a descriptor for (epoll_ctl(2)), so that callers need no C constants.
+/// The events of a descriptor (epoll_ctl(2)), so that callers need no C constants.
 public enum PollEvents {
   public static let input = UInt32(EPOLLIN.rawValue)
   public static let output = UInt32(EPOLLOUT.rawValue)
-  /// How kernfs says that a file such as memory.events changed.
+  /// kernfs raises it when a file such as memory.events has changed.
   public static let priority = UInt32(EPOLLPRI.rawValue)
   public static let error = UInt32(EPOLLERR.rawValue)
 }

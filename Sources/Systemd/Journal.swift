@@ -11,8 +11,10 @@ public enum Journal {
 
   /// Sends one entry. Field names are upper-case; a value may contain anything. An entry that journald does
   /// not take is dropped: logging must never be the reason that something else fails.
+  /// - Parameter identifier: the program's name, by which `journalctl --identifier=` finds the entry.
   public static func send(
-    _ message: String, priority: Priority, messageID: String? = nil, fields: [(String, String)] = []
+    _ message: String, priority: Priority, identifier: String, messageID: String? = nil,
+    fields: [(String, String)] = []
   ) {
     var parts = ["MESSAGE=\(message)", "PRIORITY=\(priority.rawValue)", "SYSLOG_IDENTIFIER=\(identifier)"]
     if let messageID { parts.append("MESSAGE_ID=\(messageID)") }
@@ -22,9 +24,6 @@ public enum Journal {
       vectors.withUnsafeBufferPointer { _ = sd_journal_sendv($0.baseAddress, CInt($0.count)) }
     }
   }
-
-  /// What entries are filed under; set once at start.
-  nonisolated(unsafe) public private(set) static var identifier = "podd"
 
   private static func withBuffers(
     _ rest: inout ArraySlice<[UInt8]>, _ done: [iovec], _ body: ([iovec]) -> Void

@@ -1,2 +1,2 @@
-// Calls of this module throw Linux's Errno and take its descriptors: whoever imports the one needs the other.
+// Functions of this module throw Linux's Errno and take its descriptors, so every importer needs both.
 @_exported public import Linux

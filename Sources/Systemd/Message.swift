@@ -47,12 +47,12 @@ public struct Message: ~Copyable {
   public var member: String? { sd_bus_message_get_member(raw).map { String(cString: $0) } }
   public var signature: String { sd_bus_message_get_signature(raw, 1).map { String(cString: $0) } ?? "" }
 
-  /// Whether the caller lets polkit ask for a password.
+  /// Whether the caller allows polkit to ask for a password.
   public var allowsInteractiveAuthorization: Bool {
     sd_bus_message_get_allow_interactive_authorization(raw) > 0
   }
 
-  /// Lets the peer ask polkit interactively, as systemctl does on a terminal.
+  /// Allows the peer to use polkit interactively, as systemctl does on a terminal.
   public func setAllowInteractiveAuthorization(_ allow: Bool) {
     sd_bus_message_set_allow_interactive_authorization(raw, allow ? 1 : 0)
   }
@@ -109,7 +109,7 @@ public struct Message: ~Copyable {
     try busCheck(sd_bus_message_close_container(raw), "close container")
   }
 
-  /// Opens a container, lets `body` fill it, closes it.
+  /// Opens a container, calls `body` to fill it, and closes it.
   public func container(
     _ kind: Container, _ contents: String, _ body: () throws(BusError) -> Void
   ) throws(BusError) {

@@ -11,7 +11,7 @@ public final class MethodCall {
   }
 
   deinit {
-    // A caller must not wait for ever because some path through the code forgot to answer.
+    // A caller must not wait for ever because some path through the code forgot to reply.
     if !answered {
       fail(BusError(name: "org.freedesktop.DBus.Error.Failed", message: "the request was dropped"))
     }
@@ -30,7 +30,7 @@ public final class MethodCall {
     try body(message)
   }
 
-  /// Answers with what `build` appends.
+  /// Replies with the values that `build` appends.
   public func reply(_ build: (borrowing Message) throws(BusError) -> Void = { _ in }) {
     do throws(BusError) {
       var raw: OpaquePointer?

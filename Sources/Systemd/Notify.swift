@@ -7,7 +7,7 @@ func getenvString(_ name: String) -> String? {
 
 /// The service manager's notification protocol (sd_notify(3)).
 public enum Notify {
-  /// Sends a state such as `READY=1` or `STATUS=…`. False when nobody listens.
+  /// Sends a state such as `READY=1` or `STATUS=…`. False when there is no manager.
   @discardableResult
   public static func send(_ state: String) -> Bool {
     sd_notify(0, state) > 0

@@ -1,6 +1,7 @@
 internal import CSystemd
 
-/// A match, an exported object, or anything else for which libsystemd keeps a callback; it ends with its owner.
+/// A match, an exported object, or anything else for which libsystemd keeps a callback; it ends with its
+/// owner.
 public struct Slot: ~Copyable {
   private let raw: OpaquePointer
   private let handler: Unmanaged<SlotHandler>

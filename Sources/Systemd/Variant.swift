@@ -24,7 +24,8 @@ public indirect enum Variant: Sendable, Equatable {
     }
   }
 
-  /// The D-Bus signature this is sent with: integers as `t` and `x`, arrays as `av`, dictionaries as `a{sv}`.
+  /// The D-Bus signature with which it is sent: integers as `t` and `x`, arrays as `av`, dictionaries as
+  /// `a{sv}`.
   var signature: String {
     switch self {
     case .string: "s"
@@ -80,7 +81,7 @@ extension Message {
     return entries
   }
 
-  /// Reads whatever comes next. What a stranger sends may be nested, so the depth is bounded.
+  /// Reads the next value. A peer may nest values deeply, so the depth is bounded.
   func readValue(depth: Int) throws(BusError) -> Variant {
     guard depth < 16, let (type, contents) = try peekType() else {
       throw BusError(

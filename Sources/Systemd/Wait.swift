@@ -2,7 +2,7 @@ internal import CSystemd
 internal import Glibc
 
 extension EventLoop {
-  /// Suspends until one of `events` (EPOLL…) shows on the descriptor; 0 when `timeoutUSec` passed first.
+  /// Suspends until the descriptor has one of `events` (EPOLL…); 0 when `timeoutUSec` passed first.
   public func wait(descriptor: CInt, events: UInt32, timeoutUSec: UInt64?) async -> UInt32 {
     let pending = PendingWait()
     return await withUnsafeContinuation { continuation in
@@ -13,7 +13,7 @@ extension EventLoop {
           pending.timer = try EventSource.timer(self, after: timeoutUSec) { pending.finish(0) }
         }
       } catch {
-        // The caller's next system call on the descriptor says what is wrong with it.
+        // The caller's next system call on the descriptor reports the error.
         pending.finish(UInt32(EPOLLERR.rawValue))
       }
     }
@@ -33,7 +33,7 @@ extension EventLoop {
   }
 }
 
-/// A continuation that is resumed once, by whichever source fires first; it then lets go of both.
+/// A continuation that is resumed once, by whichever source fires first; it then releases both.
 private final class PendingWait {
   var io: EventSource?
   var timer: EventSource?

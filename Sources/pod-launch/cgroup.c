@@ -14,7 +14,7 @@ int open_own_cgroup(void) {
 }
 
 void check_own_cgroup(int file, const char *expected) {
-  /* Beside the unified hierarchy's line there are a dozen short ones at most, on a hybrid host. */
+  /* In addition to the unified hierarchy's line, a hybrid host has at most a dozen short lines. */
   static char text[2 * PATH_MAX];
   ssize_t length = read(file, text, sizeof text - 1);
 

@@ -31,8 +31,8 @@
 #define DENY_USER_NAMESPACE(call) \
   SKIP_UNLESS_EQUAL(SYS_##call, 4), ARGUMENT(0), \
     BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1), REFUSE(EPERM), ALLOW
-/* IPAddressDeny= and nftables see IP only: vsock, Bluetooth, TIPC and the rest would go round them. Of
- * netlink, route alone: getaddrinfo(3) asks it for the host's addresses. */
+/* IPAddressDeny= and nftables see IP only: vsock, Bluetooth, TIPC and the rest would bypass them.
+ * NETLINK_ROUTE is the only netlink family allowed: getaddrinfo(3) reads the host's addresses from it. */
 #define DENY_FAMILIES(call) \
   SKIP_UNLESS_EQUAL(SYS_##call, 9), ARGUMENT(0), SKIP_IF_EQUAL(AF_UNIX, 6), SKIP_IF_EQUAL(AF_INET, 5), \
     SKIP_IF_EQUAL(AF_INET6, 4), SKIP_UNLESS_EQUAL(AF_NETLINK, 2), ARGUMENT(2), \
@@ -42,7 +42,7 @@ void install_filter(void) {
   static struct sock_filter code[] = {
     FIELD(arch),
     SKIP_IF_EQUAL(NATIVE_ARCHITECTURE, 1),
-    /* 32-bit calls have other numbers, so none of this would hold for them. */
+    /* 32-bit calls have other numbers, to which the rules below would not apply. */
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     FIELD(nr),
 #if defined __x86_64__
@@ -52,10 +52,10 @@ void install_filter(void) {
 #endif
     DENY_FAMILIES(socket),
     DENY_FAMILIES(socketpair),
-    /* A user namespace would give capabilities, and with them the kernel's less trodden paths. */
+    /* A user namespace would give capabilities, and with them access to rarely used kernel code. */
     DENY_USER_NAMESPACE(clone),
     DENY_USER_NAMESPACE(unshare),
-    /* Its flags are in memory, out of a filter's reach; glibc falls back to clone(2). */
+    /* Its flags are in memory, where a filter cannot read them; glibc falls back to clone(2). */
     DENY(clone3, ENOSYS),
     /* Opens sockets and files that no filter sees; its users fall back to epoll. */
     DENY(io_uring_setup, ENOSYS),

@@ -3,6 +3,6 @@
 
 #include "report.h"
 
-/* Small on purpose: what capabilities, uid and namespaces already refuse is not repeated, except where a
- * kernel bug has gone round them before. Fails with stage `privileges`. */
+/* The list is short on purpose: calls that capabilities, uid and namespaces already refuse are not repeated, except
+ * where a kernel bug has bypassed those before. Fails with stage `privileges`. */
 void install_filter(void);

@@ -22,7 +22,7 @@ enum {
   CONTROL_AT_LEAST = FIRST_PASSED + 1 + PLAN_LISTEN_MAX,
 };
 
-/* Out of the way of the descriptors that the program gets; the old one goes with close_others(). */
+/* Moves it above the descriptors that the program gets; close_others() closes the old one. */
 static int take_control(void) {
   report_to(FIRST_PASSED);
   int control = fcntl(FIRST_PASSED, F_DUPFD_CLOEXEC, CONTROL_AT_LEAST);
@@ -49,7 +49,7 @@ static void set_limits(const struct plan *plan) {
 
   if (plan->nofile && setrlimit(RLIMIT_NOFILE, &nofile) < 0)
     fail(STAGE_PRIVILEGES, errno);
-  /* podd may have made itself a bad victim of the OOM killer; a pod is not. */
+  /* podd may have protected itself from the OOM killer; a pod is not protected. */
   int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (score < 0 || write(score, "0", 1) != 1)
     fail(STAGE_PRIVILEGES, errno);
@@ -96,7 +96,7 @@ int main(void) {
   close_abstract_sockets();
   install_filter();
   umask(0022);
-  /* As the pod's user: it must be able to get there by itself. */
+  /* As the pod's user, who must have access to the directory. */
   if (plan->directory && chdir(plan->directory) < 0)
     fail(STAGE_MOUNT, errno);
   execve(plan->arguments[0], plan->arguments, plan->environment);

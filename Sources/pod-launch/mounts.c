@@ -21,7 +21,7 @@ static void set_attributes(int fd, unsigned flags, uint64_t attributes) {
   must(mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr, sizeof attr));
 }
 
-/* Takes one option apart; true when it was for the mount instead of the filesystem. */
+/* Parses one option; true when it is for the mount instead of the filesystem. */
 static bool set_option(int context, char *option) {
   char *value = strchr(option, '=');
 

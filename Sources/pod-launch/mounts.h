@@ -1,5 +1,5 @@
-/* What can be put into the new root. `root` is its descriptor; sources are looked up in the host's root,
- * which is still this process's. Each fails with stage `mount`. */
+/* Mounts files into the new root. `root` is its descriptor; sources are looked up in the host's root, which is still
+ * this process's. Each fails with stage `mount`. */
 #pragma once
 
 #include "plan.h"
@@ -8,7 +8,7 @@
  * go to the filesystem, and `noexec`, which goes to the mount. */
 int detached_mount(const char *type, const char *options, unsigned attributes);
 
-/* Mounts what `tree` holds on `target` and closes both. */
+/* Mounts `tree` on `target` and closes both. */
 void attach(int tree, int target);
 
 void mount_bind(int root, const char *flags, const char *source, const char *target);

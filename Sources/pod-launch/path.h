@@ -1,5 +1,5 @@
-/* Walking into the new root without ever following a symbolic link: what lies there may be a bound
- * directory that the pod wrote in an earlier life. */
+/* Walks into the new root without following symbolic links: a directory there may be a bind mount that the pod
+ * wrote to in an earlier generation. */
 #pragma once
 
 #include "report.h"
@@ -11,5 +11,5 @@
 int open_directory(int root, const char *path);
 int open_parent(int root, const char *path, const char **leaf);
 
-/* The same for the file at `path` itself: an empty one is made where there is none. */
+/* As above, for the file at `path` itself: an empty file is created where there is none. */
 int open_file(int root, const char *path);

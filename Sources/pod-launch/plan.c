@@ -133,7 +133,7 @@ static void take_listen(struct plan *plan, char *const *argument, unsigned *envi
     plan->environment[(*environment)++] = all[i];
 }
 
-/* Judges every operation and keeps what is not about the root directory. */
+/* Checks every operation, and keeps those that do not concern the root directory. */
 static void judge(struct plan *plan) {
   struct operation operation;
   struct bind_flags flags;

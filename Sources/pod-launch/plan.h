@@ -1,4 +1,4 @@
-/* The plan that podd sends: read whole, checked whole, before anything is done. */
+/* The plan that podd sends. All of it is read and checked before anything is done. */
 #pragma once
 
 #include "report.h"
@@ -57,13 +57,13 @@ struct plan {
   char *environment[3 + PLAN_ENVIRONMENT_MAX + 1];
 };
 
-/* Reads the plan from `control` into storage of its own. Fails with stage `plan`: EPIPE when podd hung
- * up, E2BIG above a limit, EINVAL for anything that is not exactly as documented. */
+/* Reads the plan from `control` into storage of its own. Fails with stage `plan`: EPIPE when podd closed
+ * the socket, E2BIG above a limit, EINVAL for anything that is not exactly as documented. */
 struct plan *plan_read(int control);
 
-/* Goes through the operations in order: *offset starts at 0, false is the end. */
+/* Iterates over the operations in order: *offset starts at 0, false is the end. */
 bool plan_next(const struct plan *plan, size_t *offset, struct operation *operation);
 
-/* Both are for arguments that plan_read has accepted or is about to judge. */
+/* Both are for arguments that plan_read has accepted or is about to check. */
 bool parse_number(const char *text, unsigned base, unsigned long max, unsigned long *number);
 bool parse_bind_flags(const char *text, struct bind_flags *flags);

@@ -1,11 +1,11 @@
-/// journalctl's export format (systemd.io, Journal Export Formats): lines `NAME=value`, or a name alone that is followed
-/// by a little-endian 64-bit length and so many bytes; an empty line ends an entry.
+/// journalctl's export format (systemd.io, Journal Export Formats): lines `NAME=value`, or a name alone that
+/// is followed by a little-endian 64-bit length and so many bytes; an empty line ends an entry.
 public enum JournalExport {
   /// One entry's fields, in their order. A field may occur more than once.
   public typealias Entry = [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]
 
-  /// Calls `body` with each entry in turn, and says whether the entry is whole. The last entry is not when the text is
-  /// cut off or malformed in it; it then has the fields that precede that place.
+  /// Calls `body` with each entry in turn, and says whether the entry is whole. The last entry is not when
+  /// the text is cut off or malformed in it; it then has the fields that precede that place.
   public static func eachEntry(
     in bytes: ArraySlice<UInt8>, _ body: (_ entry: Entry, _ isWhole: Bool) -> Void
   ) {
@@ -31,8 +31,8 @@ public enum JournalExport {
     if !entry.isEmpty { body(entry, false) }
   }
 
-  /// The messages of entries that were made at `since` or later (CLOCK_REALTIME, microseconds), in their order. `bytes`
-  /// may begin or end in the middle of an entry, which is left out.
+  /// The messages of entries that were made at `since` or later (CLOCK_REALTIME, microseconds), in their
+  /// order. `bytes` may begin or end in the middle of an entry, which is left out.
   public static func messages(in bytes: [UInt8], since: UInt64) -> [[UInt8]] {
     var messages: [[UInt8]] = []
     eachEntry(in: bytes[firstEntry(bytes)...]) { entry, isWhole in

@@ -1,11 +1,12 @@
-/// What podd tells nftables and hears from it about the table `inet podctl` (units/podctl.nft).
+/// podd's part of the table `inet podctl` (units/podctl.nft): the content of its sets in nft's language, and
+/// the kernel's events.
 public enum PacketFilter {
   public static let table = "podctl"
 
   // MARK: What workloads open
 
-  /// One transaction of nft's language that makes the sets hold what `opened` says and nothing else: a pod's
-  /// uid with the words of its workload's `IPAddressAllow=`.
+  /// One transaction in nft's language, after which the sets contain exactly `opened`: a pod's uid with the
+  /// words of its workload's `IPAddressAllow=`.
   public static func exceptions(_ opened: [(uid: UInt32, words: [String])]) throws(ValueError) -> String {
     var elements: [IPPrefix.Family: [String]] = [:]
     for (uid, words) in opened {
@@ -22,7 +23,8 @@ public enum PacketFilter {
     return text
   }
 
-  /// Without those that lie in another one: an interval set refuses elements that overlap.
+  /// The prefixes without those that lie in another one, because an interval set refuses elements that
+  /// overlap.
   private static func widest(_ words: [String]) throws(ValueError) -> [IPPrefix] {
     var kept: [IPPrefix] = []
     var all: [IPPrefix] = []
@@ -34,13 +36,13 @@ public enum PacketFilter {
     return kept
   }
 
-  // MARK: Who waits for a successor
+  // MARK: Held connections
 
-  /// A pod's address and port, to which no connection is opened for some time.
+  /// A pod's address and port, to which new connections are held for some time.
   public struct Hold: Sendable, Equatable {
     public let address: String
     public let port: Int
-    /// On the caller's monotonic clock, in microseconds: when the kernel ends it by itself. Nil: not at all.
+    /// When the kernel ends the hold by itself, on the caller's monotonic clock in microseconds; nil: never.
     public let deadlineUSec: UInt64?
 
     public init(address: String, port: Int, deadlineUSec: UInt64?) {
@@ -50,16 +52,16 @@ public enum PacketFilter {
     }
   }
 
-  /// The netfilter queue in which SYNs to a pod that is held wait for its release.
+  /// The netfilter queue in which SYNs to held pods wait.
   public static let holdQueue: UInt16 = 77
 
-  /// What a socket's `SO_MARK` must say to reach a pod that is held. Others use bits further up.
+  /// The `SO_MARK` of a socket whose connections are not held. Other programs use higher bits.
   public static let probeMark: UInt32 = 77
 
-  /// What makes the set of held addresses, in the same transaction, hold these and nothing else. Each keeps its
-  /// deadline, rounded up to seconds; one that is past it is left out. Emptied and filled again, because an
-  /// element that is there already keeps its old timeout before Linux 6.12, and deleting one that is gone is an
-  /// error.
+  /// The part of a transaction after which the set of held addresses contains exactly `held`. Each keeps its
+  /// deadline, rounded up to seconds; a hold whose deadline has passed is left out. The set is emptied and
+  /// filled again, because before Linux 6.12 an existing element keeps its old timeout, and deleting a
+  /// missing element is an error.
   public static func holds(_ held: [Hold], nowUSec: UInt64) -> String {
     var text = "flush set inet \(table) held\n"
     let elements = held.compactMap { hold -> String? in
@@ -73,9 +75,9 @@ public enum PacketFilter {
     return text
   }
 
-  // MARK: What the kernel tells
+  // MARK: Events
 
-  /// What a message from the kernel's group of nftables events says about our table.
+  /// An event of the kernel's nftables group about the table.
   public enum Event: Sendable, Equatable { case appeared, vanished }
 
   /// Reads one netlink datagram; events of other tables and objects are left out. Malformed messages end it.
@@ -118,14 +120,14 @@ public enum PacketFilter {
     return nil
   }
 
-  /// In the host's byte order, which is little-endian wherever podctl is built.
+  /// In the host's byte order, which is little-endian on all of podctl's architectures.
   private static func number(_ bytes: ArraySlice<UInt8>, _ offset: Int, bytes count: Int) -> UInt64 {
     bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 }
 
 extension IPPrefix {
-  /// Whether every address of `other` is one of this.
+  /// Whether this contains every address of `other`.
   public func contains(_ other: IPPrefix) -> Bool {
     guard family == other.family, length <= other.length else { return false }
     return zip(zip(address, other.address), 0...).allSatisfy { pair, index in

@@ -1,11 +1,11 @@
 /// A pod's user and group as JSON records, so that its uid has a name on the host and in the pod where
 /// nss-systemd(8) is installed (facts 14a; fields: systemd, "JSON User Records").
 public struct UserDatabaseRecord: Sendable, Equatable {
-  /// Where nss-systemd looks for records that last until the next boot.
+  /// The directory in which nss-systemd finds records that last until the next boot.
   public static let directory = "/run/userdb"
 
   public let pod: PodName
-  /// Of the user and of the group of the same name.
+  /// The id of the user, and of the group of the same name.
   public let uid: UInt32
 
   public init(pod: PodName, uid: UInt32) {

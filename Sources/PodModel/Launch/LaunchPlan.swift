@@ -53,11 +53,9 @@ public struct LaunchPlan: Sendable, Equatable {
     self.operations = operations
   }
 
-  /// pod-launch refuses a longer plan (`plan E2BIG`).
-  public static let highestByteCount = 1 << 20
-
   /// The bytes for the control socket: the length as a little-endian `u32`, then NUL-terminated strings.
-  /// A string is cut at its first NUL, so that no value can add an operation.
+  /// pod-launch refuses more than a mebibyte (`plan E2BIG`). A string is cut at its first NUL, so that no value
+  /// can add an operation.
   public func encode() -> [UInt8] {
     var body: [UInt8] = []
     for operation in operations {

@@ -67,19 +67,15 @@ public struct EndEvidence: Sendable, Equatable {
   }
 
   /// The same as journal fields.
-  public var journalFields: [(String, String)] {
-    let counters: [(String, UInt64?)] = [
-      ("POD_OOM_KILLS", oomKills), ("POD_OWN_LIMIT_OOMS", ownLimitOOMs),
-      ("POD_OOMD_KILLS", oomdKills),
-      ("POD_MEMORY_CURRENT", memoryCurrent),
-      ("POD_MEMORY_PEAK", memoryPeak), ("POD_MEMORY_MAX", memoryMax),
-      ("POD_MEMORY_HIGH_EVENTS", memoryHighEvents), ("POD_MEMORY_MAX_EVENTS", memoryMaxEvents),
-      ("POD_STALL_USEC", stalledUSec),
+  public var journalFields: [(JournalField, String)] {
+    let counters: [(JournalField, UInt64?)] = [
+      (.oomKills, oomKills), (.ownLimitOOMs, ownLimitOOMs), (.oomdKills, oomdKills),
+      (.memoryCurrent, memoryCurrent), (.memoryPeak, memoryPeak), (.memoryMax, memoryMax),
+      (.memoryHighEvents, memoryHighEvents), (.memoryMaxEvents, memoryMaxEvents), (.stall, stalledUSec),
     ]
+    let words: [(JournalField, String?)] = [(.probeError, probeError), (.unitResult, unitResult)]
     return counters.compactMap { name, value in value.map { (name, String($0)) } }
-      + [("POD_PROBE_ERROR", probeError), ("POD_UNIT_RESULT", unitResult)].compactMap { name, value in
-        value.map { (name, $0) }
-      }
+      + words.compactMap { name, value in value.map { (name, $0) } }
       + (leak?.journalFields ?? [])
   }
 

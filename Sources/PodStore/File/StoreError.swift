@@ -2,19 +2,19 @@ import GRDB
 public import Linux
 public import PodModel
 
-/// Why the store could not do what it was asked. Whenever one of these is thrown by an operation, the
-/// transaction was rolled back and the placement is what it was before. Each prints one sentence or two
-/// that name the thing and the way out.
+/// Why an operation of the store failed. Its transaction was then rolled back, so the placement is unchanged.
+/// Each case prints one or two sentences that name the problem and what to do.
 public enum StoreError: Error, Equatable, CustomStringConvertible {
   /// The database has schema versions that this podctl does not know. Nothing was written to it.
   case newerSchema(file: String, unknown: [String], newestKnown: String)
   /// No space left for the database (SQLITE_FULL).
   case full(file: String)
-  /// The file is damaged, or is no database of podctl's.
+  /// The file is damaged, or is not podctl's database.
   case corrupt(file: String, message: String)
   /// Another process holds the database, or too many jobs wait for it: trying again later may help.
   case busy(file: String, cause: String)
-  /// The operating system refused before SQLite was called. The errno's context, where there is one, is the reason.
+  /// The operating system refused before SQLite was called. The errno's context, where there is one, is the
+  /// reason.
   case system(file: String, Errno)
   /// SQLite cannot open, read or write the file.
   case sqlite(file: String, SQLiteCode, message: String)
@@ -23,7 +23,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   /// Every pod number that has an address belongs to a pod.
   case addressesExhausted
   case noSuchUser(String)
-  /// The user has a place in another tier than the caller insists on.
+  /// The user is placed in another tier than the caller requires.
   case otherTier(user: String, tier: String)
   case noSuchPod(PodName)
   case noSuchGeneration(UnitName)
@@ -68,7 +68,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// SQLite's result code (sqlite.org/rescode.html). Not GRDB's type: who handles a ``StoreError`` needs no GRDB.
+/// SQLite's result code (sqlite.org/rescode.html). A type of its own, so that code that handles a
+/// ``StoreError`` need not import GRDB.
 public struct SQLiteCode: Equatable, Sendable {
   /// The extended code; its lower byte is the primary one.
   public let extended: Int32
@@ -79,7 +80,7 @@ public struct SQLiteCode: Equatable, Sendable {
 }
 
 extension StoreError {
-  /// What an error of the layers below means for the user of `file`.
+  /// Translates an error of the layers below.
   init(_ error: any Error, file: String) {
     if let error = error as? StoreError {
       self = error
@@ -100,7 +101,7 @@ extension StoreError {
     case .SQLITE_CONSTRAINT:
       self = .conflict("\(file) refuses the change, which would break a rule of the placement: \(message).")
     default:
-      // The index of the write-ahead log is a memory-mapped file that is grown by writing to it.
+      // The index of the write-ahead log is a memory-mapped file, which SQLite extends by writing to it.
       self =
         error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
         ? .full(file: file)

@@ -1,8 +1,8 @@
 import Glibc
 import Linux
 
-/// The database file itself. It is created readable by root alone before SQLite opens it, because it holds tokens; SQLite
-/// gives `-wal` and `-shm` the owner and mode of the file they belong to.
+/// The database file itself. It is created readable by root alone before SQLite opens it, because it holds
+/// tokens; SQLite gives `-wal` and `-shm` the owner and mode of the file they belong to.
 enum StoreFile {
   static func prepare(_ path: String) throws(StoreError) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -12,8 +12,8 @@ enum StoreFile {
     }
     guard errno == EEXIST else { throw failure(errno, path) }
 
-    // By path, not by descriptor: closing one would drop the locks of a connection that this process
-    // already has on the file (fcntl(2), "the process's record locks … are released").
+    // By path, because closing a descriptor would drop the locks of a connection that this process already
+    // has on the file (fcntl(2), "the process's record locks … are released").
     var status = stat()
     guard lstat(path, &status) == 0 else { throw failure(errno, path) }
     switch status.st_mode & S_IFMT {

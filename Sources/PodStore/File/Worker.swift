@@ -18,9 +18,10 @@ public protocol WorkerStore: Sendable {
 public typealias StoreWorker = Worker<PlacementStore>
 public typealias HistoryWorker = Worker<HistoryStore>
 
-/// Runs a store's jobs one after the other, in the order they came, on a thread of its own that exists only while there
-/// are any. So a slow disk delays only the answers that wait for it, and an idle podd has one thread. Jobs that wait at
-/// the same time can be one transaction, because the disk is what they all wait for.
+/// Runs a store's jobs one after the other, in the order they came, on a thread of its own that exists only
+/// while there are any. So a slow disk delays only the answers that wait for it, and an idle podd has one
+/// thread. Jobs that wait at the same time can be one transaction, because the disk is what they all wait
+/// for.
 ///
 /// GRDB's asynchronous interface is not used, because it would start threads of libdispatch that stay.
 public final class Worker<Store: WorkerStore>: Sendable {
@@ -62,9 +63,9 @@ public final class Worker<Store: WorkerStore>: Sendable {
     return try result.get()
   }
 
-  /// Takes a job for which nobody waits. It has its place in the order when this returns, and is done together with the
-  /// next job of ``run(_:)``, or by ``flush()``. `failed` is called on the store's thread, or at once when the job is not
-  /// accepted.
+  /// Takes a job for which nobody waits. It has its place in the order when this returns, and is done
+  /// together with the next job of ``run(_:)``, or by ``flush()``. `failed` is called on the store's thread,
+  /// or at once when the job is not accepted.
   public func submit(
     _ body: @escaping @Sendable (Store) throws(StoreError) -> Void,
     failed: @escaping @Sendable (StoreError) -> Void
@@ -134,8 +135,8 @@ public final class Worker<Store: WorkerStore>: Sendable {
     }
   }
 
-  /// Gives the heap's free pages back to the host: podd runs for months, and the burst that needed them is over. That
-  /// walks the heap, so it is not done after each job.
+  /// Gives the heap's free pages back to the host: podd runs for months, and the burst that needed them is
+  /// over. That walks the heap, so it is not done after each job.
   private func trim() {
     let isDue = state.withLock { state in
       guard state.doneSinceTrim >= Store.trimAfter else { return false }
@@ -145,8 +146,8 @@ public final class Worker<Store: WorkerStore>: Sendable {
     if isDue { linux_trim_heap() }
   }
 
-  /// Where the jobs cannot be one transaction, say because the disk is full, each is tried by itself: some may
-  /// still succeed, and each gets its own error.
+  /// Where the jobs cannot be one transaction, say because the disk is full, each is tried by itself: some
+  /// may still succeed, and each gets its own error.
   private func perform(_ group: [Job]) -> [Answer] {
     if group.count > 1 {
       var answers: [Answer] = []

@@ -2,7 +2,7 @@ import GRDB
 public import PodModel
 
 extension PlacementStore {
-  /// Which pods ended for `reason` since then, and when, in no order; CLOCK_REALTIME in microseconds.
+  /// The pods that ended for `reason` since then, and when, in no order; CLOCK_REALTIME in microseconds.
   public func ends(
     _ reason: EndReason, since: Int64
   ) throws(StoreError) -> [(pod: PodName, at: Int64)] {

@@ -2,21 +2,20 @@ import GRDB
 public import PodModel
 
 extension PlacementStore {
-  /// How many ended generations of a pod are remembered.
+  /// How many ended generations of a pod are kept.
   static let generationsKept = 100
-  /// How many lines of its output are remembered with a generation's end. An SQL function takes 127 arguments.
+  /// How many lines of output are kept with a generation's end. An SQL function takes 127 arguments.
   static let logLinesKept = 100
 
-  /// Writes the pod's next launch down before anything is started, so that a scope without a row can only
-  /// be somebody else's.
+  /// Records the pod's next launch before anything is started, so that a scope without a row cannot be
+  /// podd's.
   ///
   /// - Parameters:
-  ///   - createdAt: which pod of that name is meant, when it may have been taken back and its number given
-  ///     out again meanwhile.
-  ///   - restart: counts in the pod's `restarts`: podd launches it again by itself.
-  ///   - workload: what it is launched with.
+  ///   - createdAt: tells the pod from a later one of the same number, if this one was removed meanwhile.
+  ///   - restart: whether podd launches the pod again by itself, which counts in the pod's `restarts`.
+  ///   - workload: the version with which it is launched.
   /// - Returns: the generation's number.
-  /// - Throws: `.noSuchPod`, also for another pod of that name.
+  /// - Throws: `.noSuchPod`, also when there is a later pod of that number.
   public func beginGeneration(
     pod name: PodName, createdAt: Int64? = nil, restart: Bool = false, workload: WorkloadVersion? = nil,
     now: Int64
@@ -45,7 +44,7 @@ extension PlacementStore {
     }
   }
 
-  /// The generation's scope runs with this main process.
+  /// Records that the generation's scope runs with this main process.
   public func generationStarted(
     _ unit: UnitName, bootID: String, invocationID: String, mainPID: Int32, mainStartTicks: UInt64, now: Int64
   ) throws(StoreError) {
@@ -61,16 +60,16 @@ extension PlacementStore {
     try update(unit, "UPDATE generation SET ready_at = ? WHERE pod = ? AND generation = ?", [now])
   }
 
-  /// podd begins to stop it, and why.
+  /// Records that podd begins to stop it, and why.
   ///
-  /// - Parameter asked: systemd is told; false when its connections are waited for first.
+  /// - Parameter asked: whether podd asks systemd now; false while it waits for connections first.
   public func setStopCause(_ cause: EndReason, asked: Bool, of unit: UnitName) throws(StoreError) {
     try update(
       unit, "UPDATE generation SET stop_cause = ?, stop_asked = ? WHERE pod = ? AND generation = ?",
       [cause.description, asked])
   }
 
-  /// Records a generation's end, once: the first reason stays.
+  /// Records a generation's end. The first reason stays.
   ///
   /// - Parameter evidence: a JSON value.
   /// - Returns: false when the end had been recorded before; then nothing was changed.
@@ -113,14 +112,14 @@ extension PlacementStore {
       """, StatementArguments(lines))
   }
 
-  /// Generations whose end is not recorded: what podd adopts, or finds gone, at its start.
+  /// Generations whose end is not recorded. At its start, podd adopts them or finds that they have ended.
   public func openGenerations() throws(StoreError) -> [GenerationRecord] {
     try read { db in
       try Self.generations(db, where: "ended_at IS NULL ORDER BY pod, generation", [])
     }
   }
 
-  /// A pod's launches, the latest first.
+  /// A pod's generations, the latest first.
   public func generations(ofPod name: PodName, limit: Int) throws(StoreError) -> [GenerationRecord] {
     try read { db in
       try Self.generations(db, where: "pod = ? ORDER BY generation DESC LIMIT ?", [name.number, limit])

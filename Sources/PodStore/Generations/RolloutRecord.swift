@@ -1,20 +1,20 @@
 import GRDB
 
-/// A rollout of a tier: what `resume` and `revert` go on from.
+/// A rollout of a tier, from which `resume` and `revert` continue.
 public struct RolloutRecord: Sendable, Equatable {
   public enum State: String, Sendable, CaseIterable {
-    /// Under way, or cut short by the end of the podd that led it.
+    /// Under way, or interrupted by the end of podd.
     case running
-    /// At a pod that did not come back.
+    /// Stopped at a pod that did not become ready.
     case stopped
     case done
   }
 
   public var tier: String
-  /// A pod whose generation was begun since has been replaced. Microseconds since the epoch, like all times here.
+  /// A pod whose generation began later has been replaced. Microseconds since the epoch, like all times here.
   public var startedAt: Int64
   public var state: State
-  /// The pod that it stopped at, and why.
+  /// The pod at which it stopped, and why.
   public var failed: String?
 
   public init(tier: String, startedAt: Int64, state: State, failed: String? = nil) {
@@ -37,7 +37,7 @@ extension PlacementStore {
     }
   }
 
-  /// Writes it down, in place of the tier's last one.
+  /// Records it in place of the tier's previous one.
   public func setRollout(_ rollout: RolloutRecord) throws(StoreError) {
     try write { db in
       try db.execute(

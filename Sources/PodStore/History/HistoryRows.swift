@@ -4,10 +4,11 @@ import PodModel
 
 /// The rows of the history: how they are written, packed, read and deleted, within a transaction.
 extension HistoryStore {
-  /// How much of it is done with each minute: so that no minute waits long, and yet all of it in a fraction of an hour.
+  /// How much is packed and deleted with each minute. No minute waits long for it, and an hour's work is done
+  /// in a fraction of an hour.
   private static let podsAtATime = 128
   private static let hoursAtATime = 256
-  /// Minutes ahead of the clock that are kept: what lies further ahead was written by a clock that was wrong.
+  /// How many minutes ahead of the clock are kept. Later ones were written when the clock was wrong.
   private static let ahead: Int64 = 24 * 60
 
   private static func id(hour: Int64, pod: Int) -> Int64 { hour << 20 | Int64(pod) }
@@ -38,7 +39,7 @@ extension HistoryStore {
     ])
   }
 
-  /// Packs the oldest hour that lies before `hour`, of some pods.
+  /// Packs the oldest hour before `hour`, for some of the pods.
   static func pack(before hour: Int64, _ db: Database) throws {
     guard let oldest = try Int64.fetchOne(db, sql: "SELECT min(minute) FROM recent"), oldest / 60 < hour
     else { return }
@@ -56,7 +57,7 @@ extension HistoryStore {
     while let row = try rows.next() { minutes[row["pod"], default: []].append(minute(row)) }
     for (pod, minutes) in minutes {
       let id = id(hour: packed, pod: pod)
-      // There is one already when the clock was put back.
+      // There is a row already when the clock was set back.
       let known = try unpacked(db, id)
       let bytes = PackedMinutes.encode(known.isEmpty ? minutes : merged(known, minutes))
       try db.cachedStatement(sql: "INSERT OR REPLACE INTO hour VALUES (?, ?)")
@@ -68,7 +69,7 @@ extension HistoryStore {
 
   // MARK: Deleting
 
-  /// Deletes the oldest of what is too old or too much, and what lies in the future.
+  /// Deletes rows that are too old, the oldest of those that are too many, and rows that lie in the future.
   static func trim(_ db: Database, now: Int64, _ limits: Limits) throws {
     let oldest = now - limits.minutes
     let future = now + ahead
@@ -110,7 +111,7 @@ extension HistoryStore {
         found += try unpacked(db, id(hour: hour, pod: pod)).filter { wanted.contains($0.minute) }
       }
     }
-    // Most often one follows the other; not when the clock was put back.
+    // Usually one follows the other, unless the clock was set back.
     let all = recent.isEmpty ? found : merged(found, recent)
     return Array(all.prefix(limit))
   }
@@ -123,7 +124,7 @@ extension HistoryStore {
       wanted.overlaps(first...last)
     else { return [] }
     var found: [MemoryMinute] = []
-    // One look-up a minute: a range would read every pod's.
+    // One lookup for each minute, because a range would read the rows of all pods.
     for minute in wanted.clamped(to: first...last) {
       if found.count >= limit { break }
       let rows = try Row.fetchCursor(
@@ -139,7 +140,7 @@ extension HistoryStore {
     return try Data.fetchOne(statement, arguments: [id]).map { PackedMinutes.decode(Array($0)) } ?? []
   }
 
-  /// Both in order; where they speak of the same minute, together.
+  /// Merges both in order of time, and adds up rows of the same minute.
   private static func merged(_ left: [MemoryMinute], _ right: [MemoryMinute]) -> [MemoryMinute] {
     let sorted = (left + right).sorted { ($0.minute, $0.generation) < ($1.minute, $1.generation) }
     return sorted.reduce(into: []) { result, minute in

@@ -10,8 +10,9 @@ enum HistorySchema {
     return migrator
   }()
 
-  /// What is written together lies together: the minutes of all pods, at the end of a small table. Once an hour is
-  /// over, each pod's is packed into one row (docs/decisions/0016). A `minute` is one of minutes since the epoch.
+  /// Rows that are written together lie together: the minutes of all pods are at the end of a small table.
+  /// Once an hour is over, each pod's minutes are packed into one row (docs/decisions/0016). A `minute`
+  /// counts from the epoch.
   private static let v1 = """
     CREATE TABLE recent (
       minute INTEGER NOT NULL,

@@ -4,12 +4,12 @@ import Linux
 public import PodModel
 import Synchronization
 
-/// The minutes of every pod, in a database of their own: whatever happens to it, no placement is harmed
+/// The minutes of every pod, in a database of their own, whose damage cannot harm a placement
 /// (docs/decisions/0016).
 ///
-/// It opens its file when it is first asked, makes one when there is none, and puts one that is damaged, or that a
-/// newer podctl wrote, aside to begin anew. Nothing here reads a clock. Every operation blocks until it is done; podd
-/// calls it through ``HistoryWorker``.
+/// The first operation opens the file and creates it when there is none. A file that is damaged, or that a
+/// newer podctl wrote, is set aside, and a new one is created. Nothing here reads a clock. Every operation
+/// blocks until it is done; podd calls it through ``HistoryWorker``.
 public final class HistoryStore: WorkerStore {
   /// Each operation opens a transaction, and may put the file aside.
   public static let groupLimit = 1
@@ -23,11 +23,12 @@ public final class HistoryStore: WorkerStore {
   private let queue = Mutex<DatabaseQueue?>(nil)
 
   public struct Limits: Sendable {
-    /// Minutes older than this many go.
+    /// Minutes that are older than this are deleted.
     public var minutes: Int64 = 30 * 24 * 60
-    /// The oldest go when the database holds more bytes than this.
+    /// The oldest minutes are deleted when the database holds more bytes than this.
     public var bytes: UInt64 = 1 << 30
-    /// With less than this free on its file system, nothing is recorded: the history is the first to give way.
+    /// Nothing is recorded when less than this is free on the file system, because everything else is more
+    /// important.
     public var keepFree: UInt64 = 64 << 20
 
     public init() {}
@@ -35,7 +36,7 @@ public final class HistoryStore: WorkerStore {
 
   /// - Parameters:
   ///   - file: absolute path; the file gets mode 0600.
-  ///   - onSetAside: told, in the thread of the operation, that a file was put aside, and where it is now.
+  ///   - onSetAside: called in the thread of the operation when a file was set aside, with its new path.
   public init(
     file: String, limits: Limits = Limits(),
     onSetAside: @escaping @Sendable (_ cause: StoreError, _ aside: String) -> Void = { _, _ in }
@@ -47,8 +48,8 @@ public final class HistoryStore: WorkerStore {
 
   // MARK: Operations
 
-  /// Writes what is known of a minute, in one transaction; what is there of it already is added to. The same call packs
-  /// an hour that is over and deletes what is too old, some of each at a time.
+  /// Adds minutes in one transaction; a minute that is there already is added up. The same call packs hours
+  /// that are over and deletes rows that are too old, a few at a time.
   /// - Parameter now: minutes since the epoch.
   public func add(_ records: [HistoryRecord], now: Int64) throws(StoreError) {
     try StoreFile.require(StoreFile.Room(bytes: limits.keepFree, countsReserved: false), for: file)
@@ -86,7 +87,7 @@ public final class HistoryStore: WorkerStore {
 
   // MARK: The file
 
-  /// One transaction, with a new file if this one turns out to be unusable.
+  /// One transaction, in a new file if the present one turns out to be unusable.
   func perform<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
     do throws(StoreError) {
       return try attempt(body)
@@ -120,14 +121,15 @@ public final class HistoryStore: WorkerStore {
     return try result.get()
   }
 
-  /// What was put aside before makes room for it: one such file is enough to look into.
+  /// Replaces a file that was set aside before, because one is enough to investigate.
   private func setAside(_ cause: StoreError) throws(StoreError) {
     close()
     let aside = file + ".aside"
     guard rename(file, aside) == 0 else {
       throw .system(file: file, Errno.last("it is unusable and cannot be renamed to \(aside)"))
     }
-    // They belong to what is aside, and cannot be told apart from a new file's (sqlite.org/howtocorrupt.html).
+    // They belong to the file that is set aside, and SQLite would use them with the new one
+    // (sqlite.org/howtocorrupt.html).
     for suffix in ["-wal", "-shm"] { unlink(file + suffix) }
     onSetAside(cause, aside)
   }
@@ -137,8 +139,8 @@ public final class HistoryStore: WorkerStore {
     configuration.label = "history.db"
     configuration.busyMode = .timeout(5)
     configuration.prepareDatabase { db in
-      // With NORMAL a commit waits for no disk; a power cut may cost the last minutes and nothing else
-      // (sqlite.org/pragma.html#pragma_synchronous).
+      // With NORMAL, a commit does not wait for the disk. A power cut may lose the last minutes and nothing
+      // else (sqlite.org/pragma.html#pragma_synchronous).
       _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
       try db.execute(
         sql: """
@@ -154,7 +156,7 @@ public final class HistoryStore: WorkerStore {
 }
 
 extension StoreError {
-  /// Whether the file will never be of use to this podctl.
+  /// Whether this podctl will never be able to use the file.
   fileprivate var callsForANewFile: Bool {
     switch self {
     case .corrupt, .newerSchema: true

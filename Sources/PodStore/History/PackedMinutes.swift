@@ -1,10 +1,10 @@
 import PodModel
 
-/// An hour of a pod's minutes as bytes: a version, then for each minute a mask of what differs from the minute
-/// before and the differences, as zigzag varints (protobuf.dev, "Encoding"). What stays the same costs nothing,
-/// which is most of an hour of most pods.
+/// An hour of a pod's minutes as bytes: a version, then for each minute a mask of the figures that differ
+/// from the minute before, and the differences as zigzag varints (protobuf.dev, "Encoding"). Most figures of
+/// most pods stay the same, and cost nothing.
 ///
-/// Sizes are kept in pages of 4 kB, in which the kernel counts all but slab.
+/// Sizes are in pages of 4 kB, in which the kernel counts everything except slab.
 enum PackedMinutes {
   private static let version: UInt8 = 1
   private static let page: UInt64 = 4096
@@ -18,7 +18,7 @@ enum PackedMinutes {
     var last = Fields.start
     for minute in minutes {
       let fields = Fields(minute)
-      // The next minute is the usual one.
+      // The usual case is the next minute.
       last.values[0] &+= 1
       var mask: UInt64 = 0
       for index in fields.values.indices where fields.values[index] != last.values[index] {
@@ -34,7 +34,7 @@ enum PackedMinutes {
     return bytes
   }
 
-  /// Up to the first byte that makes no sense; all of them in what ``encode(_:)`` wrote.
+  /// Decodes up to the first invalid byte, which ``encode(_:)`` never writes.
   static func decode(_ bytes: [UInt8]) -> [MemoryMinute] {
     guard bytes.first == version else { return [] }
     var minutes: [MemoryMinute] = []
@@ -69,7 +69,7 @@ enum PackedMinutes {
       ]
     }
 
-    /// Nil for what no minute has.
+    /// Nil for a figure that no minute can have.
     var minute: MemoryMinute? {
       func size(_ pages: Int64) -> UInt64? {
         pages < 0 ? nil : UInt64(pages).multipliedReportingOverflow(by: page).partialValue

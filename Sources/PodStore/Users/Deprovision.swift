@@ -1,7 +1,7 @@
 import GRDB
 import PodModel
 
-/// What a `deprovision` took away.
+/// The result of a `deprovision`.
 public struct Deprovisioned: Sendable, Equatable {
   /// The user as it was before.
   public var user: UserRecord
@@ -10,13 +10,13 @@ public struct Deprovisioned: Sendable, Equatable {
 }
 
 extension PlacementStore {
-  /// Takes a user's place and token away. Without `purge` the user is remembered as deleted, and the pod in
-  /// whose directory the data lies with it, until podd has put the data aside and says `dataSettled`. With
-  /// `purge` nothing is remembered: remove the data first, or a crash in between leaves it to the next user
-  /// of that name. A deleted user can be purged; deleting one again changes nothing.
+  /// Removes a user's placement and token. Without `purge`, the user stays on record as deleted, with the pod
+  /// in whose directory the data lies until podd has put the data aside and calls `dataSettled`. With
+  /// `purge`, no record is left: remove the data first, because after a crash in between the next user of
+  /// that name would get it. A deleted user can be purged; deleting a user again changes nothing.
   ///
-  /// - Throws: `.noSuchUser`; `.conflict` while the data of a revived user is not settled, because then
-  ///   there would be two places to remember.
+  /// - Throws: `.noSuchUser`; `.conflict` while the data of a revived user is not settled, because there
+  ///   would be two places to record.
   public func deprovision(user name: String, purge: Bool, now: Int64) throws(StoreError) -> Deprovisioned {
     try write { db in
       guard let before = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
@@ -38,8 +38,8 @@ extension PlacementStore {
     }
   }
 
-  /// podd has moved the user's data to where it belongs: aside for a deleted user, into the pod's directory
-  /// for a revived one.
+  /// Records that podd has moved the user's data: aside for a deleted user, into the pod's directory for a
+  /// revived one.
   public func dataSettled(user name: String) throws(StoreError) {
     try write { db in
       try db.cachedStatement(sql: "UPDATE user SET kept_from = NULL WHERE name = ?").execute(arguments: [name]
@@ -48,7 +48,7 @@ extension PlacementStore {
     }
   }
 
-  /// The users whose data has still to be moved, deleted and revived ones: what podd finishes at its start.
+  /// The deleted and revived users whose data has still to be moved, which podd does at its start.
   public func unsettled() throws(StoreError) -> [UserRecord] {
     try read { db in
       try Self.users(db, where: "kept_from IS NOT NULL ORDER BY kept_from, name", [])

@@ -1,14 +1,14 @@
 import GRDB
 public import PodModel
 
-/// What a `provision` did, and what `undoProvision` needs to take it back.
+/// The result of a `provision`, which `undoProvision` can undo.
 public struct Provisioned: Sendable, Equatable {
   public var user: UserRecord
   public var pod: PodRecord
-  /// This call placed the user; false: the user had a place and keeps it.
+  /// Whether this call placed the user; false: the user had a placement and keeps it.
   public var createdUser: Bool
   public var createdPod: Bool
-  /// This call turned the pod from `cold` to `run`.
+  /// Whether this call turned the pod from `cold` to `run`.
   public var wokePod: Bool
   /// The deleted user that this call revived, as it was.
   public var revived: UserRecord?
@@ -19,17 +19,17 @@ public struct Provisioned: Sendable, Equatable {
 
 extension PlacementStore {
   /// Places a user: on the fullest pod of the tier with room (ties: the lowest number), else on a new pod.
-  /// Pods that are stopped by hand or held after a crash loop are not chosen. A user who has a place keeps
-  /// it, whatever `tier` says; a deleted one is placed anew, with this token.
+  /// Pods that an operator stopped and pods that hit their start limit are not chosen. A user who has a
+  /// placement keeps it, whatever `tier` says; a deleted user is placed again, with this token.
   ///
   /// - Parameters:
   ///   - usersPerPod: the tier's limit, at least 1.
-  ///   - portRange: where a new pod's port is taken from: the lowest that is free.
-  ///   - token: a fresh secret; unused when the user has a place.
+  ///   - portRange: a new pod gets the lowest free port of it.
+  ///   - token: a fresh secret; unused when the user has a placement.
   ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
-  ///   - insistOnTier: refuses a user who has a place in another tier.
-  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or the file's own troubles:
-  ///   `.full` already while there is room to take the placement back.
+  ///   - insistOnTier: refuses a user who is placed in another tier.
+  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or an error of the
+  ///   file; `.full` is thrown while there is still room to undo the placement.
   public func provision(
     user name: String, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
     wantRunning: Bool, insistOnTier: Bool = false, now: Int64
@@ -48,8 +48,8 @@ extension PlacementStore {
         number = pod.number
       } else {
         createdUser = true
-        // The user needs a directory and a users file, and a placement that fails has to be taken back: without a free
-        // block neither could be written.
+        // The user needs a directory and a users file, and a placement that fails has to be taken back:
+        // without a free block neither could be written.
         try StoreFile.require(StoreFile.Room(bytes: 1 << 20, inodes: 16, countsReserved: true), for: file)
         if let roomy = try Self.fullestWithRoom(db, tier: tier, usersPerPod: usersPerPod) {
           number = roomy
@@ -74,12 +74,12 @@ extension PlacementStore {
     }
   }
 
-  /// Takes back what a provision created, because its pod could not be launched: the user, the pod if that
-  /// call made it and nobody else came to it, and its wish that the pod run. What belongs to others stays:
-  /// a pod with an open generation, with users, or with data that waits to be moved is kept.
+  /// Removes what a provision created, because its pod could not be launched: the user, the pod if that call
+  /// created it, and the wish that the pod run. A pod with an open generation, with users, or with data that
+  /// waits to be moved stays.
   ///
-  /// A revived user is deleted again. Where is the data? With `dataPutAside` podd has moved it back;
-  /// otherwise it is recorded as kept where it lay last, and `unsettled` lists it.
+  /// A revived user is deleted again. With `dataPutAside`, podd has moved the data back; otherwise its last
+  /// place is recorded, and `unsettled` lists the user.
   ///
   /// - Returns: whether the pod's row is gone.
   /// - Throws: `.conflict` when the user's placement has changed since.

@@ -7,7 +7,7 @@ extension PlacementStore {
   static func createPod(
     _ db: Database, tier: String, portRange: ClosedRange<Int>, now: Int64
   ) throws -> Int {
-    // By uid, because that index is narrow where the table's own tree is wide.
+    // By uid, because that index is narrower than the table.
     let uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
     guard let uid = try lowestFree(db, "uid", among: "", in: uids) else {
       throw StoreError.addressesExhausted
@@ -16,7 +16,7 @@ extension PlacementStore {
     guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: portRange) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
     }
-    // A number that is given out again goes on counting: no unit name is ever used twice (facts 1).
+    // A reused number continues to count its generations, so that no unit name is used twice (facts 1).
     try db.cachedStatement(
       sql: """
         INSERT INTO pod (number, host, tier, port, address, front_address, uid, generation, created_at)
@@ -31,8 +31,8 @@ extension PlacementStore {
     return number
   }
 
-  /// The lowest value of `range` that no pod has in `column`. Without gaps, which is nearly always, one
-  /// count over an index tells; only with gaps are the neighbours looked at one by one.
+  /// The lowest value of `range` that no pod has in `column`. There are nearly always no gaps, and one count
+  /// over an index is enough; only with gaps are neighbours compared one by one.
   private static func lowestFree(
     _ db: Database, _ column: String, among condition: String, in range: ClosedRange<Int>
   ) throws -> Int? {

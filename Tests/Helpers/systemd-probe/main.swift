@@ -71,8 +71,8 @@ func notify() throws -> CInt {
 
 func journal() -> CInt {
   Journal.send(
-    "one\ntwo", priority: .warning, messageID: "0123456789abcdef0123456789abcdef",
-    fields: [("POD", "pod-001"), ("EMPTY", "")])
+    "one\ntwo", priority: .warning, identifier: "podd",
+    messageID: "0123456789abcdef0123456789abcdef", fields: [("POD", "pod-001"), ("EMPTY", "")])
   return 0
 }
 

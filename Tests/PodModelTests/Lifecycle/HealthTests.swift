@@ -2,8 +2,8 @@ import PodModel
 import Testing
 
 @Suite struct HealthTests {
-  private func connection(_ port: UInt16, inode: UInt32 = 7, delivered: UInt64 = 0) -> Connection {
-    Connection(inode: inode, remotePort: port, delivered: delivered)
+  private func connection(_ port: UInt16, inode: UInt32 = 7, delivered: UInt64 = 0) -> PodConnection {
+    PodConnection(inode: inode, remotePort: port, delivered: delivered)
   }
 
   private func note(_ health: inout Health, _ answer: Health.Answer, limit: Int) -> Bool {
@@ -31,21 +31,21 @@ import Testing
   @Test func aHungProgramMakesNoProgress() {
     let waiting = (1...5).map { connection($0, inode: 0) }
     let accepted = [connection(9, delivered: 100)]
-    #expect(!Connection.progress(from: waiting + accepted, to: waiting + accepted, besides: 100))
+    #expect(!PodConnection.progress(from: waiting + accepted, to: waiting + accepted, besides: 100))
     // More come, and some give up while they wait in the queue.
     let later = waiting.dropFirst(2) + accepted + [connection(6, inode: 0)]
-    #expect(!Connection.progress(from: waiting + accepted, to: Array(later), besides: 100))
+    #expect(!PodConnection.progress(from: waiting + accepted, to: Array(later), besides: 100))
     // podd's own question is accepted by nobody else's doing.
-    #expect(!Connection.progress(from: [], to: [connection(100)], besides: 100))
-    #expect(!Connection.progress(from: [connection(100)], to: [], besides: 100))
+    #expect(!PodConnection.progress(from: [], to: [connection(100)], besides: 100))
+    #expect(!PodConnection.progress(from: [connection(100)], to: [], besides: 100))
   }
 
   @Test func aSlowOneDoes() {
     let busy = connection(9)
-    #expect(Connection.progress(from: [busy], to: [connection(9, delivered: 1)], besides: 100))
-    #expect(Connection.progress(from: [busy], to: [], besides: 100))
-    #expect(Connection.progress(from: [connection(1, inode: 0)], to: [connection(1)], besides: 100))
-    #expect(Connection.progress(from: [], to: [connection(2)], besides: 100))
+    #expect(PodConnection.progress(from: [busy], to: [connection(9, delivered: 1)], besides: 100))
+    #expect(PodConnection.progress(from: [busy], to: [], besides: 100))
+    #expect(PodConnection.progress(from: [connection(1, inode: 0)], to: [connection(1)], besides: 100))
+    #expect(PodConnection.progress(from: [], to: [connection(2)], besides: 100))
   }
 
   @Test func theFirstQuestionsSpreadOverOnePeriod() {

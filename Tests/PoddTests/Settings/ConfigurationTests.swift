@@ -138,7 +138,7 @@ import Testing
   @Test func aJournalEntrySaysWhere() {
     root.write("tiers/gold.conf", "[Tier]\n\nGold=yes\n")
     let fields = configuration.readAll().first?.mistake.error.journalFields ?? []
-    #expect(fields.map(\.0) == ["CONFIG_FILE", "CONFIG_LINE", "CONFIG_KEY"])
+    #expect(fields.map(\.0.rawValue) == ["CONFIG_FILE", "CONFIG_LINE", "CONFIG_KEY"])
     #expect(fields.map(\.1) == ["\(root.path)/etc/podctl/tiers/gold.conf", "3", "Gold"])
   }
 

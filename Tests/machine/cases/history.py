@@ -155,7 +155,7 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     expect(len(machine.succeed(f"journalctl -q -o cat MESSAGE_ID={SET_ASIDE}").splitlines()), 1)
     later = wait_until(lambda: rows(machine), 120, what="a minute in the new file")[0]
     assert later["time"] > first["time"] and later["generation"] == 1, later
-    expect(complaints(machine, since, ("begun anew",)), [])
+    expect(complaints(machine, since, ("begun again",)), [])
 
     # A full disk stops the history, but no placement is lost.
     machine.succeed("systemctl stop podd.service")
@@ -163,8 +163,8 @@ def the_minutes_of_a_pod_are_kept_and_nothing_else_suffers_when_they_cannot_be(m
     machine.succeed(f"fallocate -l {free - 30_000}K /var/lib/filler")
     at_the_end_of_a_minute(machine, "+1 minute")
     machine.succeed("systemctl start podd.service")
-    wait_until(lambda: complaints(machine, since, ("begun anew",)), 120, what="the warning")
-    logged = complaints(machine, since, ("begun anew",))
+    wait_until(lambda: complaints(machine, since, ("begun again",)), 120, what="the warning")
+    logged = complaints(machine, since, ("begun again",))
     assert len(logged) == 1 and "not recorded" in logged[0] and DATABASE in logged[0], logged
     expect(podctl(machine, f"provision {BOB}")["state"], "ready")
     machine.succeed("rm /var/lib/filler && systemctl stop podd.service")

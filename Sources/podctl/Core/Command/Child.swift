@@ -35,8 +35,8 @@ struct Child: ~Copyable {
     return true
   }
 
-  /// Everything that a program writes; nil when it cannot be started. The status is its exit status, or 128 plus the
-  /// signal that ended it.
+  /// Everything that a program writes; nil when it cannot be started. The status is its exit status, or 128
+  /// plus the signal that ended it.
   static func output(of arguments: [String], quietErrors: Bool = false) -> (status: Int32, bytes: [UInt8])? {
     guard let child = Child(arguments, input: false, quietErrors: quietErrors) else { return nil }
     let content = (try? child.pipe.readAll(limit: .max)) ?? []

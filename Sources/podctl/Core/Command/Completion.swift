@@ -1,9 +1,9 @@
 internal import ArgumentParser
 
-/// Where completion needs more than ArgumentParser generates.
+/// Completion beyond what ArgumentParser generates.
 enum Completion {
   /// readline ends a word at `@` (COMP_WORDBREAKS), so that `alice@exa` would complete `exa`. The words
-  /// are put together for the generated function, and what readline already has is cut off its answers.
+  /// are joined for the generated function, and the part that readline already has is cut off its results.
   static var bash: String {
     Podctl.completionScript(for: .bash) + """
 

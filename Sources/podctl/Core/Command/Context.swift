@@ -1,7 +1,7 @@
 internal import Linux
 internal import PodAPI
 
-/// What the global options come to: whom to ask and how to print the answer.
+/// The global options: the host to call, and how to print the reply.
 struct Context {
   var host: String?
   var json = false
@@ -25,7 +25,7 @@ struct Context {
     }
     var style = Style.current
     style.legend = !noLegend
-    // As of the answer: podd may have been started only by the question.
+    // The time of the reply, because the call may have started podd.
     style.now = realtimeNow()
     let content = text(style)
     if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import PodAPI
 
-/// Why podctl fails: one line for people and the exit status for scripts.
+/// Why podctl fails: one line of text, and the exit status for scripts.
 struct Failure: Error, CustomStringConvertible {
   let message: String
   let status: SysExit

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// What every verb understands, before the verb as well as after it.
+/// The options of every verb, which may stand before or after the verb.
 struct GlobalOptions: ParsableArguments {
   @Option(
     name: [.customShort("H"), .long],
@@ -18,7 +18,7 @@ struct GlobalOptions: ParsableArguments {
 
   func validate() throws {
     guard let host else { return }
-    // What starts with a dash would be taken for an option by ssh.
+    // ssh would read a word that starts with a dash as an option.
     guard !host.isEmpty, !host.hasPrefix("-"),
       host.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
     else {

@@ -17,7 +17,7 @@ func checkedPod(_ text: String) throws -> String {
   return text
 }
 
-/// What a verb that takes USER|POD was given. A pod's name is always the pod.
+/// The argument of a verb that takes USER|POD. A pod's name always means the pod.
 enum Target {
   case pod(String)
   case user(UserName)
@@ -27,7 +27,7 @@ enum Target {
   }
 }
 
-/// A stranger's text as one line that moves no cursor.
+/// Text from outside as one line, with control characters replaced.
 func printable(_ text: String) -> String {
   var line = ""
   for scalar in text.unicodeScalars {
@@ -37,7 +37,7 @@ func printable(_ text: String) -> String {
   return line
 }
 
-/// A stranger's text in one of our lines: short, and printable.
+/// Text from outside for a message: short, quoted, and printable.
 func quoted(_ text: String) -> String {
   let scalars = text.unicodeScalars
   let shown = printable(String(String.UnicodeScalarView(scalars.prefix(40))))

@@ -29,7 +29,7 @@ public struct Podctl: ParsableCommand {
         ]),
     ])
 
-  /// For help and completion: they are moved behind the verb before anything is parsed.
+  /// For help and completion only; on a command line they are moved behind the verb before it is parsed.
   @OptionGroup var globals: GlobalOptions
 
   public init() {}
@@ -60,8 +60,8 @@ extension Podctl {
     configuration.groupedSubcommands.flatMap(\.subcommands)
   }
 
-  /// A command line that the verb's own parser takes as it is. The whole tree, which costs some
-  /// milliseconds, is built only for what that refuses: help, and errors that name the verb.
+  /// The command, where the verb's own parser accepts the command line. The whole tree, which takes some
+  /// milliseconds to build, is needed only for help and for errors that name the verb.
   static func quicklyParsed(_ arguments: [String]) -> (any ParsableCommand)? {
     guard let name = arguments.first, let verb = verbs.first(where: { $0._commandName == name }) else {
       return nil
@@ -73,7 +73,7 @@ extension Podctl {
   }
 }
 
-/// The release, as `podctl --version` says it.
+/// The release, as `podctl --version` prints it.
 public enum Version {
   public static let number = Release.version
   static let text = "podctl \(number)"

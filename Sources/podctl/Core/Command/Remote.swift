@@ -1,4 +1,4 @@
-/// What cannot go over the bus goes to the other host's own podctl, over ssh.
+/// Runs the other host's own podctl over ssh, for verbs that cannot use the bus.
 enum Remote {
   /// `ssh [-t] [-p PORT] -- HOST podctl …`.
   static func command(host: String, arguments: [String], terminal: Bool) -> [String] {

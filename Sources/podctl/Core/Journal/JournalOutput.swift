@@ -3,14 +3,13 @@ internal import Glibc
 internal import PodAPI
 
 extension JournalQuery {
-  /// Hands the terminal to journalctl, or prints one JSON array. Does not return unless it fails or
-  /// has printed JSON.
+  /// Replaces podctl by journalctl, or prints one JSON array with `--json` and returns.
   func present(_ context: Context, _ element: (JournalEntry) -> JSON) throws {
     guard context.json else { throw Child.replaceProcess(command) }
     guard let (status, bytes) = Child.output(of: exportCommand) else {
       throw Failure("cannot run journalctl; is systemd installed?")
     }
-    // journalctl has already said why.
+    // journalctl has already printed the reason.
     guard status == 0 else { throw Failure("journalctl ended with status \(status)") }
     context.present(json: .array(JournalEntry.parse(export: bytes).map(element))) { _ in "" }
   }

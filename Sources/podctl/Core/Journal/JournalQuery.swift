@@ -7,16 +7,16 @@ struct JournalQuery {
   var lines: Int?
   var noPager = false
 
-  /// What a pod wrote and what podd did to it.
+  /// A pod's own output, and podd's entries about it.
   static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: ["POD=\(pod)"]) }
 
-  /// What concerns one user: their pod's entries and podd's about them.
+  /// The entries of a user's pod, and podd's entries about the user.
   static func user(_ user: String, pod: String?) -> JournalQuery {
     let own = ["POD_USER=\(user)"]
     return JournalQuery(matches: pod.map { ["POD=\($0)", "+"] + own } ?? own)
   }
 
-  /// What podd did. `_UID` and `_SYSTEMD_UNIT` come from the kernel and journald: no pod can forge them.
+  /// podd's entries. `_UID` and `_SYSTEMD_UNIT` come from the kernel and journald: no pod can forge them.
   static var events: JournalQuery {
     JournalQuery(matches: ["_SYSTEMD_UNIT=podd.service", "_UID=0", "SYSLOG_IDENTIFIER=podd"])
   }
@@ -25,7 +25,7 @@ struct JournalQuery {
     self.matches = matches
   }
 
-  /// For people: journalctl's own output on this terminal.
+  /// journalctl's own output on this terminal.
   var command: [String] {
     var words = ["journalctl", "--quiet"]
     if noPager { words.append("--no-pager") }
@@ -34,7 +34,7 @@ struct JournalQuery {
     return words + matches
   }
 
-  /// For us: the export format, which keeps every byte (systemd.io, Journal Export Formats).
+  /// The export format, which keeps every byte (systemd.io, Journal Export Formats).
   var exportCommand: [String] {
     var words = ["journalctl", "--quiet", "--no-pager", "--output=export"]
     if let lines { words += ["--lines", String(lines)] }

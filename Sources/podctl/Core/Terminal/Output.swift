@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Standard output and error, without stdio: one write for what is usually one screen.
+/// Standard output and error without stdio: one write(2) for all of the output.
 enum Output {
   static func write(_ bytes: [UInt8], to descriptor: CInt = STDOUT_FILENO) {
     var offset = 0
@@ -10,7 +10,7 @@ enum Output {
       }
       if done < 0 && errno == EINTR { continue }
       if done < 0 {
-        // Nobody reads any more: that is the reader's choice. A full disk is not.
+        // A reader may stop reading, which is no error. A full disk is an error.
         if errno == EPIPE || descriptor != STDOUT_FILENO { return }
         complain("cannot write to standard output: \(String(cString: strerror(errno)))")
         exit(1)
@@ -19,8 +19,8 @@ enum Output {
     }
   }
 
-  /// One line on standard error. Whatever a stranger's text in it holds, it stays one line, of a
-  /// bearable length, and moves no cursor.
+  /// Prints one line on standard error. Text from outside is cut to a reasonable length, and its control
+  /// characters are replaced.
   static func complain(_ text: String) {
     let scalars = text.unicodeScalars
     var line = "podctl: "

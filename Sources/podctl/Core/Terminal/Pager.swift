@@ -15,7 +15,7 @@ enum Pager {
     setenv("LESSCHARSET", variable("SYSTEMD_LESSCHARSET") ?? "utf-8", 1)
     var commands: [[String]] = []
     if isSecure {
-      // less as root by way of sudo must not offer a root shell.
+      // less that runs as root through sudo must not offer a root shell.
       setenv("LESSSECURE", "1", 1)
       commands = [["less"]]
     } else {
@@ -24,7 +24,7 @@ enum Pager {
       }
       commands += [["pager"], ["less"], ["more"]]
     }
-    // The pager may be quit before it has read everything.
+    // The user may quit the pager before it has read everything.
     signal(SIGPIPE, SIG_IGN)
     for command in commands where !command.isEmpty {
       if Child.feed(Array(content.utf8), to: command) { return }

@@ -14,7 +14,7 @@ struct Progress {
     width = hidden || dumb || isatty(STDERR_FILENO) == 0 ? nil : known ? Int(size.ws_col) : 80
   }
 
-  /// Draws the bar; with `total` where that becomes known only on the way, and with a note on what goes on.
+  /// Draws the bar. `total` is given when it becomes known later; the note says what is being done.
   mutating func show(_ done: Int, of total: Int? = nil, note: String = "") {
     guard let width else { return }
     if let total { self.total = total }
@@ -29,10 +29,10 @@ struct Progress {
     Output.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
   }
 
-  /// What a note may take, whatever it is, so that the bar keeps its length.
+  /// The width that is reserved for a note, so that the bar keeps its length.
   private static let noteWidth = 21
 
-  /// `[#####.....]  50% 20/40 NOTE`; without the note where only a stump of the bar would be left.
+  /// `[#####.....]  50% 20/40 NOTE`; without the note where the bar would be too short.
   static func line(done: Int, total: Int, width: Int, note: String = "") -> String {
     let percent = total == 0 ? 100 : done * 100 / total
     let figures =

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Linux
 
-/// How to write to this standard output, decided as systemctl decides it.
+/// How to write to this standard output, by systemctl's rules.
 struct Style {
   var isTerminal = false
   var colours = false
@@ -14,7 +14,7 @@ struct Style {
   /// CLOCK_REALTIME in microseconds.
   var now: UInt64 = 0
 
-  /// Found once: nothing of it but the time changes while podctl runs.
+  /// Determined once, because only the time changes while podctl runs.
   static let current = Style(
     isTerminal: isatty(STDOUT_FILENO) != 0, environment: { getenv($0).map { String(cString: $0) } },
     window: windowSize(), now: realtimeNow())
@@ -72,7 +72,7 @@ enum Colour: String {
 
   static let reset = "\u{1B}[0m"
 
-  /// By a pod's state; a state that this podctl does not know stays plain.
+  /// The colour of a pod's state; an unknown state stays plain.
   init?(state: String) {
     switch state {
     case "ready": self = .green

@@ -1,5 +1,5 @@
 /// Columns as systemctl prints them: aligned, the header emphasised on a terminal, the last column
-/// without trailing spaces. Cut short only where there is a width to fit into.
+/// without trailing spaces. Cells are cut only to fit a terminal's width.
 struct Table {
   enum Alignment { case left, right }
 
@@ -22,7 +22,7 @@ struct Table {
   }
 
   let columns: [Column]
-  /// A glyph in front of every row, on terminals only: a script's first word is then the name.
+  /// A glyph in front of every row, on terminals only, so that the first word is the name in a script.
   var dots: [String] = []
   var rows: [[Cell]] = []
 
@@ -65,7 +65,7 @@ struct Table {
     }
   }
 
-  /// The widest cell of each column; on a terminal that is too narrow, the widest columns give way.
+  /// The widest cell of each column; on a terminal that is too narrow, the widest columns shrink.
   private func fittedWidths(_ style: Style, margin: Int) -> [Int] {
     var widths = style.legend ? columns.map { Self.width($0.title) } : columns.map { _ in 0 }
     for row in rows {

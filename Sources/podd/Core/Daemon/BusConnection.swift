@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Systemd
 
 /// podd's connection to the system bus. When dbus-daemon ends, podd connects again as soon as it is back, and `onConnected`
@@ -65,7 +66,7 @@ final class BusConnection {
   }
 
   private func reopen() async {
-    var pause: UInt64 = 100_000
+    var pauses = DoublingPause(first: 100_000, longest: 10_000_000)
     while true {
       do throws(BusError) {
         bus = try Self.open()
@@ -73,8 +74,7 @@ final class BusConnection {
         return
       } catch {
         Log.error("Cannot connect to the system bus: \(error.message)")
-        await EventLoop.main.sleep(pause)
-        pause = min(pause * 2, 10_000_000)
+        await EventLoop.main.sleep(pauses.next())
       }
     }
   }

@@ -40,7 +40,7 @@ final class Daemon {
     try checkHost()
     do throws(Errno) {
       try EventLoop.main.enableWatchdog()
-      try UserData.ensureBase()
+      try UserFiles.ensureBase()
       signals = [
         SignalWatch(
           try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
@@ -69,7 +69,7 @@ final class Daemon {
     let fatal = HostCheck().findings().filter { $0.severity == .fatal }
     guard let first = fatal.first else { return }
     for finding in fatal {
-      Log.event(.hostUnfit, finding.description, priority: .error, [("POD_CHECK", finding.id)])
+      PodEvent.hostUnfit(check: finding.id, finding.description).log()
     }
     throw Unfit(message: first.description, status: Self.notConfigured)
   }
@@ -124,13 +124,11 @@ final class Daemon {
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
-      Log.event(
-        .reconciled, "\(host.pods.count) pods known: \(outcome), in \(took / 1000) ms.",
-        [("POD_USEC", String(took))])
+      host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", tookUSec: took))
       reconciler.launchWanted()
       host.shortage.start()
     } catch let error as Configuration.Failure {
-      Log.event(.settingsError, error.description, priority: .error, error.journalFields)
+      PodEvent.settingsError(error.description, error.journalFields).log()
       fail(error.description, status: Self.notConfigured)
     } catch let error as StoreError {
       switch error {
@@ -163,9 +161,9 @@ final class Daemon {
     for user in unsettled {
       do throws(Errno) {
         if let pod = user.pod.flatMap({ host.pods[$0] }) {
-          try UserData.ensure(user, in: pod.name, uid: pod.record.uid)
+          try await host.userFiles.ensure([user], in: pod.name, uid: pod.record.uid)
         } else if let from = user.keptFrom {
-          try UserData.putAside(user.name, from: from)
+          try await host.userFiles.putAside(user.name, from: from)
         }
         let name = user.name
         host.write("the data of \(name)") { store throws(StoreError) in try store.dataSettled(user: name) }

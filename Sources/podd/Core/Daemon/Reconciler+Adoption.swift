@@ -90,9 +90,7 @@ extension Reconciler {
         if let name = UnitName(unit) { self.endUnseen(name, reason) }
         return
       }
-      Log.event(
-        .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
-        [("POD_UNIT", unit)])
+      self.host.report(.orphanStopped(unit))
     }
   }
 

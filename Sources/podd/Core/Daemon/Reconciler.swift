@@ -159,10 +159,7 @@ struct Reconciler {
     ScopeJournalFields.withdraw(unit)
     let now = Int64(realtimeNow())
     host.pods[unit.pod]?.endedUnseen(reason)
-    let fields = host.pods[unit.pod]?.journalFields ?? [("POD", unit.pod.description)]
-    Log.event(
-      .podEnded, "\(unit) ended while podd was away: \(reason).", priority: .notice,
-      fields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)])
+    host.report(.endedUnseen(host.pods[unit.pod]?.subject, unit: unit, reason: reason))
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: reason, evidence: nil, now: now)
     }

@@ -2,11 +2,11 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Where alerts of one kind wait for the service that handles them: a file each, numbered upwards, which the
-/// service removes. A unit instance is told nothing but its name.
+/// The alerts of one kind that wait for the service that handles them: one numbered file each, which the
+/// service removes. A directory is needed because a unit instance receives nothing but its name.
 struct AlertSpool {
   private static let root = "/run/podctl/alerts"
-  /// A service that takes nothing must not fill the host's memory.
+  /// A service that removes nothing must not fill the host's memory.
   static let limit = 100
 
   private let directory: String
@@ -15,7 +15,7 @@ struct AlertSpool {
     directory = Self.root + "/" + kind.rawValue
   }
 
-  /// Whether anything waits.
+  /// Whether no alert waits.
   var isEmpty: Bool { numbers().isEmpty }
 
   /// Adds files, oldest first, and removes the oldest beyond the limit; returns how many were removed.

@@ -2,8 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 
-/// Runs what an admin wants run on an event: `podctl-alert@KIND.service`, where there is such a unit
-/// (podctl-alert(7)). Whatever goes wrong with that concerns nobody but its admin.
+/// Starts `podctl-alert@KIND.service` on an event, where there is such a unit (podctl-alert(7)). A failure of
+/// the service is logged and affects nothing else.
 @LoopActor
 final class Alerts {
   private let systemd: SystemdConnection
@@ -14,36 +14,46 @@ final class Alerts {
     self.systemd = systemd
   }
 
-  /// Has what waits handed over: an earlier podd left it behind, or the bus went away.
+  /// Hands over alerts that still wait, because an earlier podd left them behind or the bus was away.
   func start() {
     for hook in hooks.values { hook.start() }
   }
 
-  /// Returns at once. `fields` are those of the event's journal entry, and `MESSAGE`.
-  func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
+  /// Writes the event's journal entry and raises its alert. Returns at once.
+  func report(_ event: PodEvent) {
+    event.log()
+    if let kind = event.alert {
+      raise(kind, [(JournalField.message.rawValue, event.sentence)] + event.fields.named)
+    }
+  }
+
+  /// `fields` are those of the event's journal entry, and `MESSAGE`.
+  private func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
     hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Host.name, fields: fields))
   }
 }
 
-/// One kind's service. It is started once for all that waits, and again for what came meanwhile.
+/// The service of one kind of alert. One start handles all alerts that wait; alerts that come meanwhile need
+/// another.
 @LoopActor
 private final class AlertHook {
-  /// How long an answer about the unit holds, and the least between two starts; microseconds.
+  /// How long it is remembered whether the unit exists, and the shortest time between two starts;
+  /// microseconds.
   private static let answerHolds: UInt64 = 5_000_000
   private static let pause: UInt64 = 1_000_000
-  /// How long an alert waits for what supervision has to do, microseconds.
+  /// How long an alert waits so that supervision comes first, microseconds.
   private static let politeness: UInt64 = 250_000
 
   private let unit: String
   private let spool: AlertSpool
   private let systemd: SystemdConnection
-  /// Worded when their turn comes: a launch may be waiting for the loop.
+  /// Turned into text only when their turn comes, because a launch may be waiting for the loop.
   private var raised: [Alert] = []
   private var isSpooling = false
   private var isRunning = false
   private var hasMore = false
   private var answer: (isThere: Bool, at: UInt64)?
-  /// What was complained of, until it is well again.
+  /// The failures that were logged and have not passed.
   private var complaints: Set<Complaint> = []
 
   private enum Complaint {
@@ -68,14 +78,14 @@ private final class AlertHook {
   func raise(_ alert: Alert) {
     raised.append(alert)
     if raised.count > AlertSpool.limit {
-      // PID 1 is slow to answer.
+      // PID 1 answers slowly.
       raised.removeFirst()
       complain(.full, full)
     }
     guard !isSpooling else { return }
     isSpooling = true
     loopTask {
-      // PID 1 has a pod to launch first.
+      // PID 1 may have a pod to launch first.
       await EventLoop.main.sleep(Self.politeness)
       while !self.raised.isEmpty {
         let isThere = await self.unitIsThere()
@@ -113,7 +123,8 @@ private final class AlertHook {
     loopTask {
       while self.hasMore {
         self.hasMore = false
-        // Also after a failure, but only for what came since: what it left waits for the next alert.
+        // Alerts that came meanwhile need another start, also after a failure. Alerts that the service left
+        // wait for the next one.
         await self.startUnit()
         if self.hasMore { await EventLoop.main.sleep(Self.pause) }
       }

@@ -1,11 +1,11 @@
-/// The kinds of podd's journal entries. The ids are those of units/podctl.catalog, whose texts `journalctl -x`
-/// shows (podctl-journal(7)); they never change.
+/// The message ids of podd's journal entries. They never change. units/podctl.catalog has a text for each,
+/// which `journalctl -x` shows (podctl-journal(7)).
 enum MessageID: String, CaseIterable {
   /// A user was placed.
   case userProvisioned = "1f98b129e8e34f86a231610506c8caaa"
   /// A user was removed.
   case userDeprovisioned = "dc092bae62564fe1a282a6a8193a4325"
-  /// A generation's program began to run.
+  /// A generation's program started.
   case podStarted = "3e09e983e23e4236870208f8e15f8e48"
   /// A generation is ready to serve.
   case podReady = "cbef33768b164fb2aab843013ad23788"
@@ -13,51 +13,51 @@ enum MessageID: String, CaseIterable {
   case podEnded = "fe075c7d43334a0d8b61865b9aee0627"
   /// A running generation was taken over after podd was started again.
   case podAdopted = "1717d5b4ab0a473886a0bf650ebf3877"
-  /// A generation's program never ran.
+  /// A generation's program could not be started.
   case podLaunchFailed = "378e291004c646a9b01e3dc93dfe5982"
-  /// A pod ended too often and is held.
+  /// A pod ended too often and hit its start limit.
   case podCrashLoop = "91a1bc981b824244a400d12445ab87ba"
-  /// One of several processes of a pod ended; the others serve on.
+  /// One of several processes of a pod ended; the others continue to serve.
   case workerEnded = "c9d77a23ca884d49a59678af840ec752"
   /// A pod did not answer its probe and is replaced.
   case podHung = "b9c25463a8ae4cafbd5a7114c611a9b0"
-  /// Connections were still open when a drain's, or a stop's, time was over.
+  /// Connections were still open when the time for a drain or a stop was over.
   case podDrainCut = "df94c3184b4c48bea454d45c2bf63fcf"
-  /// New connections to a pod are let in again; how long they were held off.
+  /// New connections to a pod are let in again; the entry says how long they were held.
   case podReleased = "ff98c742ad254ef6b91d043068e31553"
   /// A rollout ended, with every pod replaced.
   case rolloutDone = "4541853c1e024052a61f835e10b28590"
   /// A rollout stopped at a pod that did not come back.
   case rolloutStopped = "04fe3772593645e4a06d878a29d6f9a5"
-  /// Somebody connected to a pod that slept, and it is launched or thawed for it.
+  /// A connection arrived for a sleeping pod, which is launched or thawed for it.
   case podWoken = "cb00805b24a34e5fb204bad829fca657"
-  /// The host, or pods.slice, runs short of memory.
+  /// The host, or pods.slice, is short of memory.
   case memoryShort = "8dd7f30b3253469aa29871dc4b645b02"
-  /// A pod gave memory up because it was short: what it did, as the how-manieth, and how much that freed.
+  /// A pod gave up memory in a shortage: what it did, its position in the sequence, and how much that freed.
   case podGaveMemory = "2d1fc8c1080645d18106b53ffd90f73f"
   /// Memory is no longer short.
   case memoryEased = "01c9d7b3290f4aad9aee48fa5e4ff90d"
-  /// A pod was stopped by hand.
+  /// An operator stopped a pod.
   case podStoppedByOperator = "e83f1552089a428694149f9efa5d9751"
-  /// A caller was not permitted what it asked for.
+  /// A caller was not permitted to do what it requested.
   case accessDenied = "45323b26edf444e09b6c45f6facd42be"
   /// A settings file is wrong.
   case settingsError = "f89c24262263486f8c036e7dd0ea8d66"
-  /// The host lacks something without which pods cannot be kept apart.
+  /// The host lacks something without which pods cannot be isolated.
   case hostUnfit = "5b2367a7c8c542e0beddaa402af7f51c"
-  /// Something took the packet filter rules away.
+  /// The packet filter rules have been removed.
   case firewallLost = "cce67fa81baa40a48ae2691093235553"
-  /// The kernel's limits are not the tier's.
+  /// The limits in force differ from the tier's.
   case limitsMismatch = "001bda89e0df41b98d5eedcf682d1d3d"
-  /// The database of the memory history could not be used, and a new one was begun.
+  /// The database of the memory history was unusable, and a new one was created.
   case historySetAside = "94defd2068b8417e876c3b68c64e24a6"
-  /// What runs and what should run were compared.
+  /// Running scopes and recorded generations were compared.
   case reconciled = "6de73549ccda4a2192d466a7d8916f6a"
-  /// A pod leaks memory; what is done about it.
+  /// A pod leaks memory; the entry says what is done about it.
   case podLeaks = "909ca4ee176842c58bafd71371dfd161"
   /// A pod is recycled because it leaks.
   case podLeakRecycled = "d318ee73f258453dab5e4eea40e8ccf6"
-  /// The pods of a workload leak alike.
+  /// All pods of a workload leak.
   case versionLeaks = "78f7546c7430433daca3809a3443bc6b"
   /// A pod stalls at its memory limit.
   case podStalls = "cb09c5fc2deb44d38045973c11ad623a"

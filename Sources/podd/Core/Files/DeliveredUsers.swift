@@ -3,13 +3,14 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Of which users a running pod's program has been told, kept beside its users file. When podd dies between
-/// placing a user and telling the pod, the next podd sees it here and makes up for it; when nothing is
-/// missing, it leaves the pod alone.
+/// The users that a running pod's program knows, kept in a file next to its users file. When podd ends
+/// between placing a user and notifying the pod, the next podd finds the difference here and notifies the
+/// pod; otherwise it leaves the pod alone.
 enum DeliveredUsers {
   private static func path(of pod: PodName) -> String { UsersFile.directory(of: pod) + "/told" }
 
-  /// An epoch rises with every change of a placement, so names and epochs stand for all that is told.
+  /// An epoch rises with every change of a placement, so names and epochs identify the content of the users
+  /// file.
   private static func text(_ users: [UserRecord]) -> String {
     users.filter { $0.status == .active }.map { "\($0.name) \($0.epoch)\n" }.sorted().joined()
   }
@@ -18,7 +19,7 @@ enum DeliveredUsers {
     do throws(Errno) {
       try Files.replace(path(of: pod), with: text(users), mode: 0o600)
     } catch {
-      Log.debug("\(pod): \(error); it will be told of its users once more after a restart of podd")
+      Log.debug("\(pod): \(error); after a restart of podd it will be notified of its users once more")
     }
   }
 

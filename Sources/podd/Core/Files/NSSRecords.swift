@@ -2,8 +2,8 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Makes a pod's uid resolve by name, so that `ps` shows `pod-001`: JSON user records in /run/userdb, which
-/// libnss-systemd reads (facts 14a).
+/// JSON user records in /run/userdb, which libnss-systemd reads (facts 14a), so that a pod's uid resolves to
+/// a name and `ps` shows `pod-001`.
 enum NSSRecords {
   static func publish(_ record: UserDatabaseRecord) throws(Errno) {
     let directory = UserDatabaseRecord.directory

@@ -6,10 +6,11 @@ import Systemd
 
 /// The one owner of pods' and users' data: where it lies, and how it moves.
 ///
-/// A tenant may have a million files, and podd's loop must answer systemd's watchdog meanwhile. So every function that
-/// moves, gives away, removes or lists files is asynchronous and works in a ``BackgroundThread``; nothing else in podd
-/// calls ``FileTree``. What stays on the loop is a constant number of system calls for each user: it makes a directory,
-/// or finds that it is as it should be. A launch, which finds all directories in place, does not suspend here.
+/// A tenant may have a million files, and podd's loop must answer systemd's watchdog meanwhile. So every
+/// function that moves, gives away, removes or lists files is asynchronous and works in a
+/// ``BackgroundThread``; nothing else in podd calls ``FileTree``. What stays on the loop is a constant number
+/// of system calls for each user: it makes a directory, or finds that it is as it should be. A launch, which
+/// finds all directories in place, does not suspend here.
 @LoopActor
 final class UserFiles {
   nonisolated static let pods = "/var/lib/podctl/pods"
@@ -19,8 +20,13 @@ final class UserFiles {
   nonisolated static func directory(of user: String, in pod: PodName) -> String { "\(pods)/\(pod)/\(user)" }
   nonisolated static func keptDirectory(of user: String) -> String { "\(kept)/\(user)" }
 
-  /// One move of a user's data at a time: a launch must not start a program while a provision still brings data back.
+  /// One move of a user's data at a time: a launch must not start a program while a provision still brings
+  /// data back.
   private let moves = KeyedLock()
+
+  /// One writer of a pod's users file at a time, in the order of the calls. A caller that waits for a move
+  /// must not then replace a newer list of users by its older one.
+  let writers = KeyedLock()
 
   nonisolated static func ensureBase() throws(Errno) {
     try Files.makeDirectory("/var/lib/podctl", mode: 0o700)
@@ -32,7 +38,8 @@ final class UserFiles {
     try Files.makeDirectory(directory(of: pod), mode: 0o700, owner: uid)
   }
 
-  /// Makes the directories of these users, and brings back the data of those who have some from an earlier life.
+  /// Makes the directories of these users, and brings back the data of those who have some from an earlier
+  /// life.
   func ensure(_ users: [UserRecord], in pod: PodName, uid: UInt32) async throws(Errno) {
     try Self.ensureDirectory(of: pod, uid: uid)
     for user in users { try await ensure(user, in: pod, uid: uid) }
@@ -72,8 +79,8 @@ final class UserFiles {
     }
   }
 
-  /// Bytes in each user's files, one directory deep. Nil: the directory cannot be read, or its turn would have come
-  /// more than `withinUSec` after the call.
+  /// Bytes in each user's files, one directory deep. Nil: the directory cannot be read, or its turn would
+  /// have come more than `withinUSec` after the call.
   func sizes(of users: [(user: String, pod: PodName)], withinUSec: UInt64) async -> [UInt64?] {
     let paths = users.map { Self.directory(of: $0.user, in: $0.pod) }
     let deadline = monotonicNow() + withinUSec

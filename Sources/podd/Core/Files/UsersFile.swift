@@ -15,25 +15,25 @@ enum UsersFile {
   enum Failure: Error, CustomStringConvertible {
     case io(Errno)
     case template(path: String, String)
-    /// The file is written, and the program that runs has not read it.
+    /// The file is written, but the running program has not read it.
     case notTold(String)
 
     var description: String {
       switch self {
       case .io(let error): error.description
-      case .template(let path, let why): "\(path): \(why); mend the template that UsersTemplate= names"
+      case .template(let path, let why): "\(path): \(why); fix the template that UsersTemplate= names"
       case .notTold(let why): "its program does not know of the change: \(why)"
       }
     }
   }
 
-  /// Writes the file whole; readable by the pod alone, and by root.
+  /// Replaces the file. Only the pod and root can read it.
   static func write(
     _ users: [UserRecord], pod: PodName, uid: UInt32, dataMax: UInt64?, template: String?
   ) throws(Failure) {
     let entries = users.filter { $0.status == .active }.compactMap { user in
       user.token.map {
-        Entry(user: user.name, token: $0, directory: UserData.directory(of: user.name, in: pod))
+        Entry(user: user.name, token: $0, directory: UserFiles.directory(of: user.name, in: pod))
       }
     }
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }
@@ -45,7 +45,7 @@ enum UsersFile {
     }
   }
 
-  /// The pod sees the directory, so it must stand before the pod's view is made.
+  /// The directory is part of the pod's view, so it must exist before the view is made.
   static func ensureDirectory(of pod: PodName) throws(Errno) {
     try Files.makeDirectory(runtime, mode: 0o755)
     try Files.makeDirectory(directory(of: pod), mode: 0o755)

@@ -37,7 +37,7 @@ extension Generation {
   /// How many connections are left when the time is over. Nothing reports that a connection has ended: they are counted
   /// again and again.
   private func waitForConnections(until deadline: UInt64) async -> Int {
-    var pause: UInt64 = 2_000
+    var pauses = DoublingPause(first: 2_000, longest: 100_000)
     while isDraining {
       let count: Int
       do throws(Errno) {
@@ -48,20 +48,14 @@ extension Generation {
       }
       let now = EventLoop.main.now()
       if count == 0 || now >= deadline { return count }
-      await EventLoop.main.sleep(min(pause, deadline - now))
-      pause = min(pause * 2, 100_000)
+      await EventLoop.main.sleep(min(pauses.next(), deadline - now))
     }
     return 0
   }
 
   private func cut(_ count: Int, afterUSec patience: UInt64) {
     cutConnections = count
-    let seconds = Double(patience / 100_000) / 10
-    let fields = pod.journalFields + [("POD_CONNECTIONS", String(count))]
-    let text =
-      "\(name) had \(count) connection\(count == 1 ? "" : "s") left after \(seconds) s, which are cut."
-    Log.event(.podDrainCut, text, priority: .warning, fields)
-    host.alerts.raise(.drainCut, [("MESSAGE", text)] + fields)
+    host.report(.drainCut(pod.subject, connections: count, afterUSec: patience))
   }
 
   /// While systemd waits for a program that it has asked to stop: whatever is open when its patience ends is cut.
@@ -77,13 +71,12 @@ extension Generation {
     let patience = workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
     let deadline = EventLoop.main.now().after(patience - min(patience / 10, 100_000))
     var left = 0
-    var pause: UInt64 = 20_000
+    var pauses = DoublingPause(first: 20_000, longest: 500_000)
     while scope.isPopulated {
       let now = EventLoop.main.now()
       if now >= deadline { break }
       // Most programs have ended by then, and nobody needs the count.
-      await EventLoop.main.sleep(min(pause, deadline - now))
-      pause = min(pause * 2, 500_000)
+      await EventLoop.main.sleep(min(pauses.next(), deadline - now))
       left = openConnections ?? left
     }
     if EventLoop.main.now() >= deadline && left > 0 { cut(left, afterUSec: patience) }

@@ -164,18 +164,11 @@ extension Generation {
     evidence?.stalledUSec = memory?.treatedStallUSec
     let text = evidence?.json
     let now = Int64(realtimeNow())
-    let detail = evidence?.sentence.map { " (\($0))" } ?? ""
-    let fields =
-      pod.journalFields + [("POD_REASON", reason.description), ("POD_UNIT", unit.description)]
-      + (evidence?.journalFields ?? [])
-    let message = "\(unit) ended: \(reason)\(detail)."
-    Log.event(.podEnded, message, priority: reason.isWanted ? .info : .warning, fields)
+    host.report(.ended(pod.subject, unit: unit, reason: reason, evidence: evidence))
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: reason, evidence: text, now: now)
     }
-    guard !reason.isWanted else { return }
-    if let kind = reason.alert { host.alerts.raise(kind, [("MESSAGE", message)] + fields) }
-    keepLastLines(of: unit)
+    if !reason.isWanted { keepLastLines(of: unit) }
   }
 
   /// The last lines that it wrote belong to the evidence. Reading them takes processes and time that the next launch

@@ -33,8 +33,7 @@ extension Generation {
       tier = try host.configuration.tier(pod.record.tier).tier
       source = try host.configuration.workloadSource(of: tier)
     } catch {
-      Log.event(
-        .settingsError, "\(name) cannot be launched: \(error)", priority: .error, pod.journalFields)
+      host.report(.settingsError("\(name) cannot be launched: \(error)", pod.subject.fields))
       return nil
     }
     self.tier = tier
@@ -135,7 +134,7 @@ extension Generation {
   func startScope() {
     step { request, parked throws(LaunchFailure) in
       self.preparedScope = try await self.host.launcher.startScope(request, parked) {
-        () throws(LaunchFailure) in try self.writeUsersFile()
+        () async throws(LaunchFailure) in try await self.writeUsersFile()
       }
       return .scopeStarted
     }
@@ -175,9 +174,9 @@ extension Generation {
     }
   }
 
-  private func writeUsersFile() throws(LaunchFailure) {
+  private func writeUsersFile() async throws(LaunchFailure) {
     do throws(UsersFile.Failure) {
-      try pod.writeUsersFile(users, for: self)
+      try await pod.writeUsersFile(users, for: self)
     } catch {
       Log.error("\(name): \(error)")
       if case .io(let errno) = error { throw LaunchFailure(stage: .users, errno) }
@@ -191,9 +190,7 @@ extension Generation {
     preparedScope = nil
     self.scope = scope
     if !usersAreStale { DeliveredUsers.record(pod.usersWritten, of: name) }
-    Log.event(
-      .podStarted, "\(name) started as \(scope.unit), main process \(scope.pid).",
-      pod.journalFields + [("POD_UNIT", scope.unit.description)])
+    host.report(.started(pod.subject, unit: scope.unit, pid: scope.pid))
   }
 
   // MARK: Failing
@@ -214,13 +211,8 @@ extension Generation {
   }
 
   func reportLaunchFailure(_ failure: LaunchFailure) {
-    let reason = failure.reason
-    let text = "\(name) could not be launched: \(reason)"
-    let unit = unit.map { [("POD_UNIT", $0.description)] } ?? []
-    let fields = pod.journalFields + [("POD_REASON", reason.description)] + unit
-    Log.event(.podLaunchFailed, text, priority: .error, fields)
-    host.alerts.raise(
-      failure.stage == .limits ? .limitsMismatch : .launchFailed, [("MESSAGE", text)] + fields)
+    host.report(
+      .launchFailed(pod.subject, unit: unit, reason: failure.reason, stage: failure.stage))
   }
 
   // MARK: Adoption
@@ -232,9 +224,7 @@ extension Generation {
     self.scope = scope
     self.tier = tier
     self.source = source
-    Log.event(
-      .podAdopted, "\(name) runs on as \(scope.unit), main process \(scope.pid).",
-      pod.journalFields + [("POD_UNIT", scope.unit.description)])
+    host.report(.adopted(pod.subject, unit: scope.unit, pid: scope.pid))
   }
 
   // MARK: Watching

@@ -59,8 +59,7 @@ extension Generation {
   }
 
   func serve() {
-    Log.event(
-      .podReady, "\(name) is ready.", pod.journalFields + [("POD_UNIT", unit?.description ?? "")])
+    host.report(.ready(pod.subject, unit: unit))
     pod.notifyOfStaleUsers()
     liveness = Liveness(self)
     host.workloadVersions.served(self, of: pod)
@@ -90,9 +89,6 @@ extension Generation {
   }
 
   func reportWorkerEnded(_ pid: Int32, _ reason: EndReason) {
-    let text = "A worker of \(name), process \(pid), ended: \(reason). The others still serve."
-    let fields = pod.journalFields + [("POD_REASON", reason.description)]
-    Log.event(.workerEnded, text, priority: .warning, fields)
-    host.alerts.raise(.end, [("MESSAGE", text)] + fields)
+    host.report(.workerEnded(pod.subject, pid: pid, reason: reason))
   }
 }

@@ -22,7 +22,7 @@ struct Launcher {
     var placeholders: Placeholders {
       Placeholders(
         address: record.address, port: record.port, pod: unit.pod,
-        usersFile: UsersFile.path(of: unit.pod), stateDirectory: UserData.directory(of: unit.pod))
+        usersFile: UsersFile.path(of: unit.pod), stateDirectory: UserFiles.directory(of: unit.pod))
     }
   }
 
@@ -31,7 +31,7 @@ struct Launcher {
   func park(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     do throws(Errno) {
-      try UserData.ensure(request.unit.pod, uid: record.uid)
+      try UserFiles.ensureDirectory(of: request.unit.pod, uid: record.uid)
       try NSSRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
       try UsersFile.ensureDirectory(of: request.unit.pod)
     } catch {
@@ -51,17 +51,21 @@ struct Launcher {
   /// Has systemd make the scope around the parked process. `files` writes what must be in place before the program runs;
   /// systemd works on the scope meanwhile. Returns when both are done.
   func startScope(
-    _ request: Request, _ process: LaunchProcess, files: @escaping @LoopActor () throws(LaunchFailure) -> Void
+    _ request: Request, _ process: LaunchProcess,
+    files: @escaping @LoopActor () async throws(LaunchFailure) -> Void
   ) async throws(LaunchFailure) -> RunningScope {
     let startTicks = ProcessIdentity.startTicks(of: process.pid) ?? 0
-    let writing = loopTask {
-      Result { () throws(LaunchFailure) in
+    let writing = loopTask { () -> Result<Void, LaunchFailure> in
+      do throws(LaunchFailure) {
         do throws(Errno) {
           try ScopeJournalFields.publish(request)
         } catch {
           throw LaunchFailure(stage: .files, error)
         }
-        try files()
+        try await files()
+        return .success(())
+      } catch {
+        return .failure(error)
       }
     }
     let started: Result<Void, LaunchFailure>
@@ -97,10 +101,7 @@ struct Launcher {
   func verifyLimits(of scope: RunningScope, _ request: Request) throws(LaunchFailure) {
     let wrong = scope.limitMismatches(request.tier)
     if wrong.isEmpty { return }
-    Log.event(
-      .limitsMismatch,
-      "\(scope.unit): the limits in force are not the tier's: \(wrong.joined(separator: ", "))",
-      priority: .error, [("POD", scope.unit.pod.description), ("POD_UNIT", scope.unit.description)])
+    PodEvent.limitsMismatch(scope.unit, wrong: wrong).log()
     throw LaunchFailure(stage: .limits, error: "ERANGE")
   }
 

@@ -74,9 +74,7 @@ final class Liveness {
   }
 
   private func hung() {
-    Log.event(
-      .podHung, "\(pod.name) does not answer and is replaced: \(health.lastError ?? "").", priority: .error,
-      pod.journalFields)
+    pod.host.report(.hung(pod.subject, error: health.lastError ?? ""))
     generation.report(.unhealthy(.health))
   }
 }

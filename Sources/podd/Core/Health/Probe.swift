@@ -25,7 +25,7 @@ enum Prober {
     let mine = localPort(socket.raw)
     asks(mine)
     // Other connections are read only when podd has to wait.
-    var before: [Connection]?
+    var before: [PodConnection]?
     var events = await loop.wait(
       descriptor: socket.raw, events: PollEvents.output, timeoutUSec: min(timeoutUSec, promptly))
     if events == 0 {
@@ -49,7 +49,7 @@ enum Prober {
     if let answer { return answer }
     // It does not answer podd: does it work for others?
     if let before, let after = try? Connections.of(address: pod.address, port: pod.port),
-      Connection.progress(from: before, to: after, besides: mine)
+      PodConnection.progress(from: before, to: after, besides: mine)
     {
       return .slow
     }
@@ -63,7 +63,7 @@ enum Prober {
   /// Nil: not in time. Nothing reports that the program has accepted a connection, so the kernel is asked at growing
   /// intervals.
   private static func accepted(
-    _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [Connection]?
+    _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [PodConnection]?
   ) async -> Health.Answer? {
     let loop = EventLoop.main
     var pauses = DoublingPause(first: 20_000, longest: 1_000_000)
@@ -85,7 +85,7 @@ enum Prober {
 
   /// Nil: not in time.
   private static func status(
-    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [Connection]?
+    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [PodConnection]?
   ) async -> Health.Answer? {
     let request =
       "GET \(path) HTTP/1.1\r\nHost: \(pod.address):\(pod.port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"

@@ -1,3 +1,4 @@
+import Cgroup
 import Glibc
 import PodAPI
 import PodModel
@@ -50,13 +51,20 @@ struct HostViews {
   /// Sizes are measured for 200 ms; in a longer list, the remaining users have none.
   func userRows() async throws(Refusal) -> [UserRow] {
     let users = try await host.ask { store throws(StoreError) in try store.users(limit: .max) }
-    let deadline = realtimeNow() + 200_000
-    return users.map { row($0, measured: realtimeNow() < deadline) }
+    let sizes = await sizes(of: users)
+    return users.map { row($0, size: sizes[$0.name]) }
   }
 
-  private func row(_ user: UserRecord, measured: Bool) -> UserRow {
-    let size = measured ? user.pod.flatMap { UserData.size(of: user.name, in: $0) } : nil
-    return UserRow(
+  private func sizes(of users: [UserRecord]) async -> [String: UInt64] {
+    let placed = users.compactMap { user in user.pod.map { (user: user.name, pod: $0) } }
+    let sizes = await host.userFiles.sizes(of: placed, withinUSec: 200_000)
+    var found: [String: UInt64] = [:]
+    for (user, size) in zip(placed, sizes) { found[user.user] = size }
+    return found
+  }
+
+  private func row(_ user: UserRecord, size: UInt64?) -> UserRow {
+    UserRow(
       user: user.name, tier: user.tier, pod: user.pod?.description,
       state: user.pod.flatMap { host.pods[$0]?.state.rawValue }, dataBytes: size,
       status: user.status.rawValue)
@@ -120,10 +128,10 @@ struct HostViews {
       ("Wanted", .string(pod.lifecycle.wanted.rawValue)),
       ("UID", .uint(UInt64(pod.record.uid))),
       ("ControlGroup", .string(scope?.cgroupPath ?? "")),
-      ("DataDirectory", .string(UserData.directory(of: name))),
+      ("DataDirectory", .string(UserFiles.directory(of: name))),
       ("MemoryHigh", .uint(tier?.memoryHigh ?? PodBus.noSize)),
-      ("MemoryPeak", .uint(number("memory.peak"))),
-      ("TasksCurrent", .uint(number("pids.current"))),
+      ("MemoryPeak", .uint(number(InterfaceFile.memoryPeak))),
+      ("TasksCurrent", .uint(number(InterfaceFile.pidsCurrent))),
       ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
       ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
       ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
@@ -144,7 +152,7 @@ struct HostViews {
       ("Listen", .string(workload?.listen.rawValue ?? "")),
       ("Workers", .uint(UInt64(scope == nil ? 0 : 1 + (pod.current?.workers?.count ?? 0)))),
     ]
-    if let text = scope?.read("memory.pressure"), let line = text.split(separator: "\n").first {
+    if let text = scope?.read(InterfaceFile.memoryPressure), let line = text.split(separator: "\n").first {
       entries.append(("MemoryPressure", .string(String(line))))
     }
     entries += leakProperties(of: pod)
@@ -176,13 +184,13 @@ struct HostViews {
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = (try? host.configuration.tier(user.tier))?.tier
     return Properties(
-      row(user, measured: true).properties + [
+      row(user, size: await sizes(of: [user])[user.name]).properties + [
         ("Address", .string(pod?.record.address ?? "")),
         ("FrontAddress", .string(pod?.record.frontAddress ?? "")),
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
         ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-        ("DataDirectory", .string(user.pod.map { UserData.directory(of: name.text, in: $0) } ?? "")),
+        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name.text, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
         ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
       ])

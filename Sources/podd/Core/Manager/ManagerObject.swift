@@ -86,13 +86,10 @@ final class ManagerObject {
   // MARK: Records
 
   private func logDenial(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ error: BusError) {
-    Log.event(
-      .accessDenied, "\(method.name) was denied to uid \(caller.uid): \(error.message)",
-      priority: .warning,
-      [
-        ("POD_ACTION", method.action.id), ("POD_CALLER_UID", String(caller.uid)),
-        ("POD_CALLER", caller.sender), ("POD_SUBJECT", subject.filter { $0 >= " " }),
-      ])
+    host.report(
+      .accessDenied(
+        method: method.name, action: method.action.id, uid: caller.uid, sender: caller.sender,
+        subject: subject, why: error.message))
   }
 
   /// - Parameter result: `done`, `denied`, or the error's D-Bus name.

@@ -67,9 +67,11 @@ final class Usage {
     if let last = readings[name], last.generation == scope.unit.generation, last.at + Self.maxAge > now {
       return last
     }
-    let pressure = scope.read("memory.pressure").flatMap { try? CgroupFiles.pressure($0).some.avg10 }
+    let pressure = scope.read(InterfaceFile.memoryPressure).flatMap {
+      try? CgroupFiles.pressure($0).some.avg10
+    }
     let new = Reading(
-      at: now, generation: scope.unit.generation, current: scope.number("memory.current"),
+      at: now, generation: scope.unit.generation, current: scope.number(InterfaceFile.memoryCurrent),
       pressure: pressure.map { UInt32(($0 * 100).rounded()) },
       cpu: scope.cpuUsage)
     readings[name] = new

@@ -2,36 +2,37 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Acts on leaks, the most urgent first, as ``LeakPolicy`` decides.
+/// Acts on leaks as ``LeakPolicy`` decides, the most urgent leak first.
 @LoopActor
 final class LeakWatch {
   private unowned let host: PodHost
-  /// When which pod was recycled for a leak within the last day, by the loop's clock.
+  /// The pods that were recycled for a leak within the last day, and when, by the loop's clock.
   private var recycles: [(pod: PodName, at: UInt64)] = []
-  /// Workload versions that were told of.
-  private var toldVersions: Set<String> = []
+  /// Workload versions whose leak was reported.
+  private var reportedVersions: Set<String> = []
 
   init(_ host: PodHost) {
     self.host = host
   }
 
-  /// What an earlier podd did counts on.
+  /// Recycles by an earlier podd count, too.
   func load() async {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     let since = Int64(clamping: real) - Int64(LeakPolicy.day)
     do throws(StoreError) {
       let ends = try await host.store.run { store throws(StoreError) in try store.ends(.leak, since: since) }
-      // The clock begins with the boot, and so does every pod: of what was before it, the last hour counts.
+      // The loop's clock begins with the boot, and so does every pod: from before the boot, the last hour
+      // counts.
       recycles = ends.compactMap { pod, at in
         let ago = real - min(UInt64(max(0, at)), real)
         return ago > now && ago >= LeakPolicy.hour ? nil : (pod, now - min(ago, now))
       }
     } catch {
-      Log.warning("Earlier leaks are not known, ignoring: \(error)")
+      Log.warning("Cannot read which pods were recycled for a leak before, ignoring: \(error)")
     }
   }
 
-  /// After each round of samples.
+  /// To be called after each round of samples.
   func decide() {
     let leaking = host.pods.values.compactMap { pod -> (Pod, Generation, RunMemory)? in
       guard let generation = pod.current, let memory = generation.memory else { return nil }
@@ -42,7 +43,7 @@ final class LeakWatch {
       return (pod, generation, memory)
     }
     guard !leaking.isEmpty else {
-      toldVersions = []
+      reportedVersions = []
       return
     }
     let now = EventLoop.main.now()
@@ -58,7 +59,7 @@ final class LeakWatch {
     }
   }
 
-  /// Whose pods leak alike.
+  /// The workload versions of which all pods leak.
   private func versionsThatLeak() -> Set<String> {
     var findings: [String: [LeakDetector.Finding]] = [:]
     for pod in host.pods.values where pod.state == .ready {
@@ -86,7 +87,7 @@ final class LeakWatch {
     switch memory.verdict {
     case .nothing: break
     case .wait(let reason, _): tell(pod, memory, reason.clause, isAlert: false)
-    case .alert(.version, _): tellVersion(pod, generation, memory)
+    case .alert(.version, _): reportVersion(pod, generation, memory)
     case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
       if let hindrance = host.memory.hindrance(pod) {
@@ -104,33 +105,19 @@ final class LeakWatch {
     recycles.append((pod.name, now))
     memory.beginsHandover(at: now)
     memory.treatedLeak = finding
-    let text = "\(pod.name) leaks memory and is recycled, because \(reason.clause): \(finding.reason)"
-    let fields = pod.journalFields + [("POD_REASON", EndReason.leak.description)] + finding.journalFields
-    Log.event(.podLeakRecycled, text, priority: .notice, fields)
-    host.alerts.raise(.leak, [("MESSAGE", text)] + fields)
+    host.report(.leakRecycled(pod.subject, finding, because: reason.clause))
     host.memory.replace(pod, .leak)
   }
 
   private func tell(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
     guard memory.told.insert(clause).inserted else { return }
-    let finding = memory.finding
-    let text = "\(pod.name) leaks memory; \(clause). \(finding.reason)"
-    let fields = pod.journalFields + finding.journalFields
-    Log.event(.podLeaks, text, priority: isAlert ? .warning : .notice, fields)
-    if isAlert { host.alerts.raise(.leak, [("MESSAGE", text)] + fields) }
+    host.report(.leaks(pod.subject, memory.finding, clause, isAlert: isAlert))
   }
 
-  private func tellVersion(_ pod: Pod, _ generation: Generation, _ memory: RunMemory) {
-    guard let source = generation.source, toldVersions.insert(source.version).inserted else { return }
-    let finding = memory.finding
-    let text =
-      "The pods of workload \(source.workload.name) leak memory alike, \(pod.name) first; none is recycled, because "
-      + "that would cure none of them. \(finding.reason)"
-    let fields =
-      pod.journalFields
-      + [("POD_WORKLOAD", source.workload.name), ("POD_WORKLOAD_VERSION", source.version)]
-      + finding.journalFields
-    Log.event(.versionLeaks, text, priority: .warning, fields)
-    host.alerts.raise(.leakVersion, [("MESSAGE", text)] + fields)
+  private func reportVersion(_ pod: Pod, _ generation: Generation, _ memory: RunMemory) {
+    guard let source = generation.source, reportedVersions.insert(source.version).inserted else { return }
+    host.report(
+      .versionLeaks(
+        pod.subject, memory.finding, workload: source.workload.name, version: source.version))
   }
 }

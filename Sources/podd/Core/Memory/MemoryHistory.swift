@@ -4,28 +4,28 @@ import PodModel
 import PodStore
 import Systemd
 
-/// The minutes of every pod, kept for 30 days. Nothing waits for them, and nothing but them is lost when they cannot be
-/// written (docs/decisions/0016).
+/// Records the memory of every pod minute by minute and keeps it for 30 days. Nothing else waits for it or
+/// depends on it (docs/decisions/0016).
 @LoopActor
 final class MemoryHistory {
   private static let file = "/var/lib/podctl/history.db"
   private static let minute: UInt64 = 60_000_000
-  /// The most rows in one answer: half a megabyte.
+  /// The most rows in one reply: half a megabyte.
   private static let answerLimit = 5000
-  /// Between two of which other events have their turn.
+  /// How many pods are read before other events have their turn.
   private static let podsAtATime = 32
 
   private unowned let host: PodHost
-  /// Nil when none is to be kept.
+  /// Nil when no history is kept.
   private let worker: HistoryWorker?
   private var gathered: [PodName: MemoryMinute] = [:]
-  /// Minutes of generations that were replaced within them.
+  /// The last minutes of generations that have been replaced since the last write.
   private var left: [HistoryRecord] = []
   private var totals: [PodName: Totals] = [:]
   private var timer: EventSource?
   private var complaint: String?
 
-  /// What the kernel has counted for a generation, as of the last minute's end.
+  /// The kernel's counters for a generation at the end of the last minute.
   private struct Totals {
     let generation: Int
     var stalledSome: UInt64 = 0
@@ -38,17 +38,14 @@ final class MemoryHistory {
     var limits = HistoryStore.Limits()
     limits.bytes = host.settings.historyMaxUse
     let store = HistoryStore(file: Self.file, limits: limits) { cause, aside in
-      Log.event(
-        .historySetAside,
-        "The memory history was unusable and is begun anew; what there was is now \(aside). \(cause)",
-        priority: .warning)
+      PodEvent.historySetAside(aside, cause: cause.description).log()
     }
     worker = limits.bytes == 0 ? nil : HistoryWorker(store, limit: 256)
   }
 
   // MARK: Gathering
 
-  /// Takes a sample of a running pod. Once a minute, what was gathered becomes one row a pod.
+  /// Takes a sample of a running pod. Once a minute, a pod's samples become one row.
   func note(_ sample: MemorySample, of pod: Pod) {
     guard worker != nil, let scope = pod.scope else { return }
     let number = scope.unit.generation
@@ -61,14 +58,14 @@ final class MemoryHistory {
     }
     if totals[pod.name]?.generation != number {
       var begin = Totals(generation: number)
-      // What an adopted one used before is no business of this minute.
+      // What an adopted generation used before does not belong to this minute.
       if scope.adopted { Self.read(scope, &begin) }
       totals[pod.name] = begin
     }
     arm()
   }
 
-  /// At the end of the host's minute; never while no pod runs.
+  /// Fires at the end of the host's minute; not armed while no pod runs.
   private func arm() {
     guard timer == nil else { return }
     let rest = Self.minute - realtimeNow() % Self.minute
@@ -84,7 +81,7 @@ final class MemoryHistory {
     }
   }
 
-  /// Writes what was gathered; returns when it is written or could not be.
+  /// Writes the gathered minutes; returns when they are written or could not be.
   func write() async {
     guard let worker, !gathered.isEmpty || !left.isEmpty else { return }
     var records = left
@@ -100,7 +97,7 @@ final class MemoryHistory {
     let written = records
     do throws(StoreError) {
       try await worker.run { store throws(StoreError) in try store.add(written, now: now) }
-      if complaint != nil { Log.notice("The memory history is recorded again.") }
+      if complaint != nil { Log.notice("Memory history is recorded again.") }
       complaint = nil
     } catch {
       complain("\(error)")
@@ -122,12 +119,10 @@ final class MemoryHistory {
     return minute
   }
 
-  /// What cannot be read, because the cgroup is gone, stays as it was.
+  /// A counter that cannot be read, because the cgroup is gone, keeps its value.
   private static func read(_ scope: RunningScope, _ totals: inout Totals) {
     totals.cpu = scope.cpuUsage ?? totals.cpu
-    if let text = scope.read(InterfaceFile.memoryPressure),
-      let pressure = try? CgroupFiles.pressure(text)
-    {
+    if let text = scope.read(InterfaceFile.memoryPressure), let pressure = try? CgroupFiles.pressure(text) {
       totals.stalledSome = pressure.some.total
       totals.stalledFull = pressure.full?.total ?? 0
     }
@@ -135,14 +130,14 @@ final class MemoryHistory {
 
   private func complain(_ text: String) {
     if complaint == nil {
-      Log.warning("The memory history is not recorded for now; pods are not concerned. \(text)")
+      Log.warning("Memory history is currently not recorded; pods are unaffected. \(text)")
     }
     complaint = text
   }
 
-  // MARK: Asking
+  // MARK: Queries
 
-  /// What `GetHistory` answers; of a pod that is gone, what is left of it.
+  /// The reply to `GetHistory`; for a removed pod, the rows that are left.
   func minutes(
     ofPod name: String, since: UInt64, until: UInt64, limit: UInt32
   ) async throws(Refusal) -> [MemoryMinute] {

@@ -3,12 +3,14 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Reads the memory of all pods that run, with one timer, and has acted on what that shows. No pod runs: no timer.
+/// Samples all running pods from one timer and passes the samples to the leak, stall and shortage rules. The
+/// timer is off while no pod runs.
 @LoopActor
 final class MemoryWatch {
-  /// How many pods are read before everything else has its turn.
+  /// How many pods are sampled before other events have their turn.
   private static let batch = 16
-  /// How much of a generation's past a new podd looks at, microseconds: as many minutes as one answer has.
+  /// How much of a generation's history is read after a start of podd, microseconds: as many minutes as one
+  /// reply has.
   private static let remembered: UInt64 = 5000 * 60_000_000
 
   private unowned let host: PodHost
@@ -17,10 +19,10 @@ final class MemoryWatch {
   private lazy var stalls = StallWatch(host, reader)
   private var timer: EventSource?
   private var isSampling = false
-  /// Pods that podd is replacing for their memory's sake.
+  /// Pods that podd is replacing because of their memory.
   private var replacing: Set<PodName> = []
-  /// Generations whose past is yet to be read, because they were taken over or have another limit: one after the other,
-  /// because a host has hundreds.
+  /// Generations whose history is yet to be read, because they were taken over or their limit has changed.
+  /// They are read one after the other, because a host has hundreds.
   private var toRemember: [(memory: RunMemory, scope: RunningScope, since: UInt64)] = []
   private var isRemembering = false
 
@@ -39,13 +41,12 @@ final class MemoryWatch {
     }
   }
 
-  /// A generation's program runs, or was found running.
+  /// To be called when a generation's program has started, or was found running.
   func began(_ generation: Generation, of pod: Pod) {
     guard let scope = generation.scope else { return }
-    // What is in force, which somebody may have changed beside the tier's file.
+    // The limits in force, because an administrator may have changed them without the tier's file.
     let memory = RunMemory(
-      memoryMax: scope.number(InterfaceFile.memoryMax),
-      memoryHigh: scope.number(InterfaceFile.memoryHigh))
+      memoryMax: scope.number(InterfaceFile.memoryMax), memoryHigh: scope.number(InterfaceFile.memoryHigh))
     generation.memory = memory
     if scope.adopted {
       toRemember.append((memory, scope, generation.begunAt))
@@ -66,7 +67,8 @@ final class MemoryWatch {
     }
   }
 
-  /// What is on record of a generation: its leak did not begin with this podd, nor with its limit.
+  /// Feeds the recorded minutes of a generation to its detector: a leak may have begun before this podd or
+  /// this limit.
   private func remember(_ memory: RunMemory, _ scope: RunningScope, since begunAt: UInt64) async {
     let (now, real) = (EventLoop.main.now(), realtimeNow())
     let since = max(begunAt, real - min(Self.remembered, real))
@@ -76,11 +78,11 @@ final class MemoryWatch {
         ofPod: scope.unit.pod.description, since: since, until: real, limit: 0)
     } catch {
       return Log.notice(
-        "\(scope.unit): a leak that began before podd did is seen late: \(error.message)")
+        "\(scope.unit): a leak that began before this podd is noticed late: \(error.message)")
     }
     memory.remember(
       minutes.filter { $0.generation == scope.unit.generation }.compactMap { minute in
-        // A minute's row is of some time within it.
+        // A minute's row stands for some time within that minute.
         let at = UInt64(clamping: minute.minute).multipliedReportingOverflow(by: 60_000_000).partialValue
         let ago = real - min(at, real)
         guard ago < now else { return nil }
@@ -90,7 +92,7 @@ final class MemoryWatch {
       })
   }
 
-  /// Reads a pod's memory now; nil where nothing runs.
+  /// Samples a pod's memory now; nil where nothing runs.
   func sample(_ pod: Pod) -> MemorySample? {
     guard let scope = pod.scope,
       let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
@@ -100,7 +102,7 @@ final class MemoryWatch {
     return sample
   }
 
-  // MARK: The round
+  // MARK: Sampling
 
   private func arm(took: UInt64 = 0) {
     guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.scope != nil }) else {
@@ -108,7 +110,7 @@ final class MemoryWatch {
     }
     let period = host.settings.memorySampleUSec
     do throws(Errno) {
-      // Late rather than alone: the loop wakes once for this and the probes.
+      // The timer may be late, so that the loop wakes once for this and the probes.
       timer = try EventSource.timer(
         EventLoop.main, after: period - min(took, period / 2), accuracy: min(period / 10, 1_000_000)
       ) { [unowned self] in
@@ -118,11 +120,11 @@ final class MemoryWatch {
         }
       }
     } catch {
-      Log.error("The memory of pods is no longer read: \(error)")
+      Log.error("The memory of pods is no longer sampled: \(error)")
     }
   }
 
-  /// MemorySampleSec= may be another.
+  /// To be called after a reload, which may have changed MemorySampleSec=.
   func settingsChanged() {
     timer = nil
     arm()
@@ -145,7 +147,7 @@ final class MemoryWatch {
   }
 
   private func note(_ pod: Pod, cpuUSec: UInt64?) {
-    // What is frozen allocates nothing, and what is coming or going says nothing about a leak.
+    // A frozen pod allocates nothing, and a pod that starts or stops says nothing about a leak.
     guard pod.state == .ready, let generation = pod.current, let memory = generation.memory,
       let sample = sample(pod)
     else {
@@ -157,13 +159,14 @@ final class MemoryWatch {
       toRemember.append((memory, scope, generation.begunAt))
       rememberAll()
     }
-    // Of use to a decision alone: how busy a pod is that will have to go.
+    // How busy a pod is matters only when podd decides when to replace it.
     if memory.finding.isLeak, let cpuUSec { memory.addLoad(used: cpuUSec, at: sample.at) }
   }
 
   // MARK: Replacing
 
-  /// How many pods are replaced at once for their memory's sake: launches that users wait for come first.
+  /// How many pods are replaced at once because of their memory. The number is small, because launches for
+  /// which users wait come first.
   private var replacementsMax: Int { max(1, host.settings.launchesMax / 2) }
 
   /// Nil when this pod can be replaced now, else why not.

@@ -4,26 +4,27 @@ import PodModel
 import PodStore
 import Systemd
 
-/// What a pod does for others when memory is short, and how podd knows that nobody misses it.
+/// How a pod gives up memory in a shortage, and how podd knows that it is idle.
 extension Pod {
-  /// What was last asked of it because memory was short, for `explain`.
+  /// The last action in a shortage, for `explain`.
   struct GivenUp {
     /// CLOCK_REALTIME, microseconds.
     let at: UInt64
     let sentence: String
   }
 
-  /// One write to memory.reclaim: the kernel works at it until it has so much or finds no more.
+  /// Bytes for one write to memory.reclaim, which returns when the kernel has reclaimed them or finds no
+  /// more.
   private static let reclaimStep: UInt64 = 16 << 20
-  /// How long a stop is waited for before others are asked too, microseconds.
+  /// How long podd waits for a stop before it turns to other pods, microseconds.
   private static let patience: UInt64 = 5_000_000
 
-  // MARK: Idle
+  // MARK: Idleness
 
   /// - Parameters:
-  ///   - cpuUSec: What its generation has used; nil when that cannot be read.
-  ///   - connections: Nil when nobody has counted them.
-  func noteActivity(cpuUSec: UInt64?, connections: [Connection]? = nil) {
+  ///   - cpuUSec: the CPU time of its generation; nil when that cannot be read.
+  ///   - connections: nil when they have not been counted.
+  func noteActivity(cpuUSec: UInt64?, connections: [PodConnection]? = nil) {
     guard state == .ready || state == .frozen, let unit = scope?.unit else {
       idleness = nil
       return
@@ -35,17 +36,17 @@ extension Pod {
     idleness = (unit, clock)
   }
 
-  /// Somebody's connection to it ended at that time.
+  /// Notes that a user's connection to it ended at that time.
   func noteActivity(endedAt end: UInt64) {
     idleness?.clock.note(connectionEnded: end)
   }
 
-  /// By EventLoop.main.now(); nil while it is busy, or not known.
+  /// By EventLoop.main.now(); nil while the pod is busy, or when that is unknown.
   var idleSince: UInt64? { idleness?.clock.activeAt }
 
-  // MARK: Giving memory up
+  // MARK: Giving up memory
 
-  /// Returns how many bytes it gave up, as far as they are known by then.
+  /// Returns how many bytes it has given up, as far as that is known by then.
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {
     guard let scope else { return 0 }
     let before = scope.number(InterfaceFile.memoryCurrent) ?? 0
@@ -61,7 +62,7 @@ extension Pod {
       handle(.freeze)
       await freezing?.value
       guard state == .frozen else { return 0 }
-      // Somebody came while it was being frozen: they go first.
+      // A connection that came during the freeze has priority.
       if let connections, connections > 0 {
         handle(.start)
         return 0
@@ -78,22 +79,12 @@ extension Pod {
       freed = before
       text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
     }
-    tell(step, idleUSec: step.idleUSec + (EventLoop.main.now() - begun), freed, text)
+    let idle = step.idleUSec + (EventLoop.main.now() - begun)
+    let event = PodEvent.gaveMemory(subject, step, idleUSec: idle, freed: freed, text)
+    // As a clause of `podctl explain`, without the full stop.
+    givenUp = GivenUp(at: realtimeNow(), sentence: String(event.sentence.dropLast()))
+    host.report(event)
     return freed
-  }
-
-  private func tell(_ step: Shortage.Step, idleUSec: UInt64, _ freed: UInt64, _ what: String) {
-    let idle = idleUSec / 1_000_000
-    let text =
-      "Memory is short: \(name), idle for \(idle) s, \(what) (number \(step.order); \(ShortageGuard.words(step.host)))"
-    let fields =
-      journalFields + ShortageGuard.fields(step.host) + [
-        ("POD_ACT", step.act.name), ("POD_ORDER", String(step.order)),
-        ("POD_IDLE_USEC", String(idleUSec)), ("POD_MEMORY_FREED", String(freed)),
-      ]
-    givenUp = GivenUp(at: realtimeNow(), sentence: text)
-    Log.event(.podGaveMemory, text + ".", fields)
-    if step.act == .stop { host.alerts.raise(.pressure, [("MESSAGE", text)] + fields) }
   }
 
   /// Reclaims in steps, off the loop.

@@ -3,8 +3,8 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Tells at once who is short of memory: the host, all pods, a tier's pods, or one pod. The kernel watches; podd
-/// sleeps until it says something (docs/decisions/0015-pressure-without-threads.md).
+/// Reports memory pressure of the host, of all pods, of a tier's pods, or of one pod, as soon as the kernel
+/// notices it. podd sleeps until then (docs/decisions/0015-pressure-without-threads.md).
 @LoopActor
 final class PressureWatch {
   enum Source {
@@ -18,8 +18,9 @@ final class PressureWatch {
   typealias Pressure = PressureTrigger.Reading
   typealias Handler = @LoopActor (Source, Pressure) -> Void
 
-  /// Microseconds stalled within a window. For host and slices the shortest that costs no kernel thread: what they
-  /// tell is acted on at once. A pod may stall for a moment; one that does for a fifth of the time is in need.
+  /// Microseconds stalled within a window. podd acts at once on pressure of the host and slices, so theirs is
+  /// the shortest window that needs no kernel thread. A pod may stall for a moment; a fifth of the time is
+  /// too much.
   private static let shared = Bounds(kind: .some, stallUSec: 200_000, windowUSec: 2_000_000)
   private static let ofPod = Bounds(kind: .full, stallUSec: 2_000_000, windowUSec: 10_000_000)
 
@@ -35,8 +36,8 @@ final class PressureWatch {
   private var handlers: [Handler] = []
   private var armedHost: Armed?
   private var armedSlices: [String: Armed] = [:]
-  /// Whether this kernel arms triggers that cost no thread. Without them pods have none, and their slices', a
-  /// handful, have to do.
+  /// Whether this kernel arms triggers that need no thread. If not, pods have no triggers of their own, and
+  /// those of their slices, which are few, serve instead.
   private(set) var podsHaveTriggers = true
   private var hasComplained = false
 
@@ -44,8 +45,8 @@ final class PressureWatch {
     self.host = host
   }
 
-  /// Calls `handler` at every pressure that the totals bear out, at most once a window and source: 2 s for host
-  /// and slices, 10 s for a pod. It keeps coming for as long as the pressure lasts.
+  /// Calls `handler` at every event that the totals bear out, again and again for as long as the pressure
+  /// lasts, but at most once per window: 2 s for the host and slices, 10 s for a pod.
   func onPressure(_ handler: @escaping Handler) {
     handlers.append(handler)
   }
@@ -75,7 +76,8 @@ final class PressureWatch {
         tell(source, $0)
       }
     } catch .io(_, EPERM) {
-      // An older kernel (6.4 brought it, Debian's 6.1 has it too): one thread for a few slices is no harm, one for every pod is.
+      // An older kernel; Linux 6.4 brought triggers without a thread, and Debian's 6.1 has them, too. One
+      // thread for each of a few slices is acceptable, one for each pod is not.
       guard case .pod = source else { return armWithThread(source, path) }
       podsHaveTriggers = false
       return nil
@@ -124,14 +126,14 @@ final class PressureWatch {
     Log.warning("Cannot watch memory pressure, ignoring: \(error). Memory is still sampled.")
   }
 
-  // MARK: Letting go
+  // MARK: Closing
 
-  /// Descriptors whose closing takes long, and whether a thread closes some.
+  /// Descriptors that take long to close, and whether a thread is closing some.
   private var leftToClose: [CInt] = []
   private var isClosing = false
 
-  /// Ends a trigger beside the loop: the kernel waits for a grace period of RCU, some 20 ms, with whoever closes it
-  /// last or removes its cgroup (psi_trigger_destroy).
+  /// Ends a trigger off the loop: the last close of it, or the removal of its cgroup, waits for an RCU grace
+  /// period of about 20 ms (psi_trigger_destroy).
   fileprivate func close(_ descriptor: CInt) {
     leftToClose.append(descriptor)
     guard !isClosing else { return }
@@ -155,7 +157,7 @@ final class PressureWatch {
   /// One trigger and its place in the loop.
   @LoopActor
   final class Armed {
-    // In this order: the source goes before the descriptor that it watches.
+    // Declared in this order so that the source is released before the descriptor that it watches.
     private var source: EventSource?
     private var trigger: PressureTrigger?
     private unowned let watch: PressureWatch
@@ -178,12 +180,12 @@ final class PressureWatch {
       }
     }
 
-    /// Nothing is told from here on. To be called before the pod's processes are stopped, so that systemd need not
-    /// wait for the kernel as it removes their cgroup.
+    /// Ends all reports. To be called before the pod's processes are stopped, so that systemd need not wait
+    /// for the kernel when it removes their cgroup.
     func disarm() {
       source = nil
       guard let ending = trigger.take() else { return }
-      // With a copy, the close that `ending` brings is not the last one.
+      // With a copy, the close at the end of `ending` is not the last one.
       let copy = fcntl(ending.descriptor, F_DUPFD_CLOEXEC, 0)
       if copy >= 0 { watch.close(copy) }
     }
@@ -191,11 +193,11 @@ final class PressureWatch {
     private func event(_ events: UInt32, _ onPressure: @LoopActor (Pressure) -> Void) {
       do throws(CgroupError) {
         let pressure = try trigger?.read()
-        // An error that reading does not show would come again for ever.
+        // A descriptor error that does not appear in a read would be reported for ever.
         if events & PollEvents.error != 0 { source = nil }
         if let pressure { onPressure(pressure) }
       } catch {
-        // Its cgroup is gone, as a rule.
+        // Usually its cgroup is gone.
         source = nil
       }
     }

@@ -3,51 +3,53 @@ import PodAPI
 import PodModel
 import Systemd
 
-/// Sees to it that memory which others need is given up by pods that nobody uses: asks ``Shortage`` what is next,
-/// does it, and looks again. Without pressure it costs two small files now and then.
+/// Makes idle pods give up memory while the host is short of it: asks ``Shortage`` for the next action,
+/// performs it, and measures again. Without pressure it reads two small files now and then.
 @LoopActor
 final class ShortageGuard {
-  /// Between an act and the next look: what was given up has to be felt first, microseconds.
+  /// The pause between an action and the next measurement, because the pressure figures lag; microseconds.
   private static let pause: UInt64 = 250_000
-  /// Between looks while there is nothing to do.
+  /// The pause between measurements while no pod can give up memory, microseconds.
   private static let patience: UInt64 = 1_000_000
 
-  /// The kernel remembers for a minute who was served, less what the timer may be late, microseconds.
+  /// The kernel remembers ended connections for a minute; this is less by the timer's inaccuracy,
+  /// microseconds.
   private static let remembered: UInt64 = 55_000_000
 
   enum Place { case host, pods }
 
-  /// The kernel's word, which a look that averages over a longer time would water down (PressureWatch).
+  /// The stall that a pressure event proves. An average over a longer time would dilute it (PressureWatch).
   private static let feltStall = 0.1
 
   private unowned let host: PodHost
   private lazy var looks = ShortageLooks(host: host)
   private var shortage = Shortage()
-  /// Where the kernel has just said that tasks waited.
+  /// Where the kernel has just reported that tasks waited for memory.
   private var felt: Set<Place> = []
   private var isLooking = false
-  private var hasToldStuck = false
+  private var hasReportedStuck = false
   private var freed: UInt64 = 0
 
   init(host: PodHost) { self.host = host }
 
-  /// Once pods are taken over.
+  /// To be called once pods are taken over.
   func start() {
     host.pressure.onPressure { [weak self] source, _ in
       switch source {
       case .host: self?.look(felt: .host)
       case .slice(PressureWatch.podsSlice): self?.look(felt: .pods)
-      // A tier's slice with a limit of its own is its pods' matter.
+      // A tier's slice with a limit of its own concerns only its pods.
       case .slice, .pod: break
       }
     }
   }
 
-  /// Looks whether memory is short (MemoryWatch asks for it with each of its rounds), and as long as it is, has pods give some up.
+  /// Measures whether memory is short, and makes pods give some up for as long as it is. MemoryWatch calls
+  /// this with each of its rounds.
   func look(felt place: Place? = nil) {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
-    // Who will have been idle longest when memory is short has to be known before.
+    // Which pods have been idle longest must be known before memory is short.
     looks.lookForEnded(maxAge: Self.remembered - min(host.settings.memorySampleUSec, Self.remembered))
     guard !isLooking else { return }
     isLooking = true
@@ -57,7 +59,7 @@ final class ShortageGuard {
     }
   }
 
-  /// How long to wait before the next look; nil: until somebody asks for one.
+  /// The pause before the next measurement; nil: none until the next call of look().
   private func step() async -> UInt64? {
     guard var level = looks.ofHost() else { return nil }
     var pods = looks.ofPods()
@@ -68,19 +70,23 @@ final class ShortageGuard {
     let verdict = shortage.next(
       host: level, pods: pods, candidates: looks.candidates, policy: host.settings.shortage,
       now: EventLoop.main.now())
-    if !wasShort && shortage.since != nil { tellBegin(level) }
+    if !wasShort && shortage.since != nil {
+      freed = 0
+      hasReportedStuck = false
+      host.report(.memoryShort(level))
+    }
     switch verdict {
     case .calm: return nil
     case .over(let acts, let lasted):
-      tellEnd(acts, lasted, level)
+      host.report(.memoryEased(level, acts: acts, lastedUSec: lasted, freed: freed))
       return nil
     case .watch(let isStuck):
-      if isStuck && !hasToldStuck {
+      if isStuck && !hasReportedStuck {
         Log.warning(
-          "Memory is short, and no pod has any to give up: all are busy, within their MemoryLow=, or have given it. \(Self.words(level))"
+          "Memory is short, and no pod can give any up: all are busy, within their MemoryLow=, or have done so already. \(level.words)"
         )
       }
-      hasToldStuck = hasToldStuck || isStuck
+      hasReportedStuck = hasReportedStuck || isStuck
       return Self.patience
     case .act(let step):
       guard let pod = host.pods[step.pod] else { return Self.pause }
@@ -89,34 +95,5 @@ final class ShortageGuard {
       freed += given
       return Self.pause
     }
-  }
-
-  // MARK: What is told
-
-  private func tellBegin(_ level: Shortage.Level) {
-    freed = 0
-    hasToldStuck = false
-    Log.event(
-      .memoryShort, "Memory is short: \(Self.words(level)). Idle pods give some up.", priority: .warning,
-      Self.fields(level))
-  }
-
-  private func tellEnd(_ acts: Int, _ lasted: UInt64, _ level: Shortage.Level) {
-    Log.event(
-      .memoryEased,
-      "Memory is no longer short after \(lasted / 1_000_000) s; \(acts) acts freed \(freed >> 20) MiB. \(Self.words(level)).",
-      Self.fields(level) + [("POD_ACTS", String(acts)), ("POD_MEMORY_FREED", String(freed))])
-  }
-
-  static func words(_ level: Shortage.Level) -> String {
-    "some task waited for memory \(Int((level.stall * 100).rounded())) % of the time, \(level.available >> 20) of \(level.total >> 20) MiB are available"
-  }
-
-  static func fields(_ level: Shortage.Level) -> [(String, String)] {
-    [
-      ("POD_REASON", EndReason.pressure.description),
-      ("POD_PRESSURE_PERCENT", String(Int((level.stall * 100).rounded()))),
-      ("POD_MEMORY_AVAILABLE", String(level.available)), ("POD_MEMORY_TOTAL", String(level.total)),
-    ]
   }
 }

@@ -4,7 +4,7 @@ import PodModel
 import PodStore
 import Systemd
 
-/// What podd sees of the host's memory, of pods.slice and of each pod, when it has to know whether memory is short.
+/// Measures the memory of the host, of pods.slice and of each pod for the shortage rules.
 @LoopActor
 final class ShortageLooks {
   private struct Stall {
@@ -14,18 +14,18 @@ final class ShortageLooks {
 
   private unowned let host: PodHost
   private var stalls: [String: Stall] = [:]
-  /// Page cache of each pod: memory.stat costs the kernel a walk over all CPUs.
+  /// The page cache of each pod, remembered because memory.stat costs the kernel a walk over all CPUs.
   private var files: [UnitName: (at: UInt64, bytes: UInt64)] = [:]
   private static let fileAge: UInt64 = 10_000_000
   private var endedAt: UInt64?
-  /// While memory is short.
+  /// How old the ended connections may be while memory is short, microseconds.
   private static let endedAge: UInt64 = 5_000_000
 
   init(host: PodHost) { self.host = host }
 
   // MARK: Levels
 
-  /// Nil when the kernel does not tell.
+  /// Nil when the kernel does not report it.
   func ofHost() -> Shortage.Level? {
     guard let meminfo = readSmallFile("/proc/meminfo"), let total = Self.kilobytes("MemTotal:", meminfo),
       let available = Self.kilobytes("MemAvailable:", meminfo)
@@ -51,7 +51,7 @@ final class ShortageLooks {
       total: limit)
   }
 
-  /// The share of the time since the last look, or 0 at the first one.
+  /// The share of the time since the last measurement, or 0 at the first one.
   private func stall(_ of: String, _ text: String) -> Double {
     guard let pressure = try? CgroupFiles.pressure(text) else { return 0 }
     let now = EventLoop.main.now()
@@ -75,9 +75,10 @@ final class ShortageLooks {
 
   // MARK: Pods
 
-  /// Notes who was served of late, as the kernel remembers it for a minute; false when it does not tell.
+  /// Notes the connections that ended recently; the kernel remembers them for a minute. False when they
+  /// cannot be read.
   ///
-  /// - Parameter maxAge: A look that is no older is as good, microseconds.
+  /// - Parameter maxAge: an earlier result that is no older is good enough, microseconds.
   @discardableResult
   func lookForEnded(maxAge: UInt64) -> Bool {
     let now = EventLoop.main.now()
@@ -95,10 +96,10 @@ final class ShortageLooks {
     return true
   }
 
-  /// Those that serve or are frozen, with what there is to know about each.
+  /// The pods that serve or are frozen, with what the rules need to know about each.
   func candidates() -> [Shortage.Candidate] {
     let now = EventLoop.main.now()
-    // Where connections cannot be counted, nobody is known to be idle.
+    // Where connections cannot be counted, no pod is known to be idle.
     guard let connections = try? Connections.ofAllPods() else { return [] }
     let swapFree = readSmallFile("/proc/meminfo").flatMap { Self.kilobytes("SwapFree:", $0) } ?? 0
     files = files.filter { $0.value.at + Self.fileAge > now }
@@ -127,13 +128,12 @@ final class ShortageLooks {
     return bytes
   }
 
-  /// Something was taken from it: what is known is no longer true.
+  /// Invalidates the cached page-cache figure after a reclaim.
   func forget(_ unit: UnitName) { files[unit] = nil }
 
   private static func swapLeft(_ scope: RunningScope, _ tier: Tier) -> UInt64 {
-    guard let text = scope.read(InterfaceFile.memorySwapMax), let limit = try? CgroupFiles.limit(text)
-    else {
-      // A kernel without swap accounting, or `max`: the tier knows the difference.
+    guard let text = scope.read(InterfaceFile.memorySwapMax), let limit = try? CgroupFiles.limit(text) else {
+      // The kernel has no swap accounting, or the limit is `max`; the tier tells which.
       return tier.memorySwapMax == nil && scope.read(InterfaceFile.memorySwapMax) != nil ? .max : 0
     }
     return limit - min(limit, scope.number(InterfaceFile.memorySwapCurrent) ?? limit)

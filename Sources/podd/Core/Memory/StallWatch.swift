@@ -2,18 +2,18 @@ import Cgroup
 import PodModel
 import Systemd
 
-/// Looks after pods that stall at their memory limit, from the kernel's first word until they have recovered or are
-/// replaced. Without such a pod it does nothing.
+/// Watches pods that stall at their memory limit, from the kernel's first event until they have recovered or
+/// are replaced. Without such a pod it does nothing.
 @LoopActor
 final class StallWatch {
-  /// Between two looks at most, microseconds.
+  /// The longest pause between two samples, microseconds.
   private static let longestPause: UInt64 = 5_000_000
 
   private unowned let host: PodHost
   private let reader: MemoryReader
   private var suspects: [PodName: Suspect] = [:]
   private var timer: EventSource?
-  /// When which pod was replaced for a stall within the last hour.
+  /// The pods that were replaced for a stall within the last hour, and when.
   private var treated: [(pod: PodName, at: UInt64)] = []
 
   private struct Suspect {
@@ -26,9 +26,9 @@ final class StallWatch {
     self.reader = reader
   }
 
-  /// A pod's own trigger says that nothing of it could run for a fifth of the time.
+  /// To be called when a pod's own trigger reports that nothing of it could run for a fifth of the time.
   func suspect(_ pod: Pod) {
-    // One whose successor is on its way is cured of it by that.
+    // A pod that is being replaced needs no treatment.
     guard let generation = pod.current, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
       host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.generation !== generation,
       let look = look(generation)
@@ -37,18 +37,13 @@ final class StallWatch {
     arm()
   }
 
-  /// A slice's trigger, where pods have none of their own: whoever is at their limit.
+  /// To be called for a slice's trigger, where pods have none of their own: any pod in it may be at its
+  /// limit.
   func suspect(slice: String) {
     for pod in host.pods.values
     where pod.scope.map({ ControlGroup.isIn(slice: slice, path: $0.cgroupPath) }) ?? false {
       suspect(pod)
     }
-  }
-
-  /// Since when the pod stalls, by the loop's clock, and for which part of the time.
-  func standing(of pod: Pod) -> (since: UInt64, share: Double)? {
-    guard let stall = suspects[pod.name]?.stall, let since = stall.since else { return nil }
-    return (since, stall.share)
   }
 
   private func look(_ generation: Generation) -> Stall.Look? {
@@ -92,36 +87,20 @@ final class StallWatch {
       let verdict = stall.look(look, timeout: timeout, treatedBefore: before)
       suspects[name]?.stall = stall
       if stall.since != nil, suspect.stall.since == nil {
-        tell(pod, stall, patience: Stall.patience(timeout, before))
+        host.report(.stalls(pod.subject, stall, now: now, patienceUSec: Stall.patience(timeout, before)))
       }
       switch verdict {
       case .watched: break
       case .over:
         suspects[name] = nil
-        if stall.since != nil { Log.notice("\(name) stalls no longer at its memory limit.") }
+        if stall.since != nil { Log.notice("\(name) no longer stalls at its memory limit.") }
       case .treat: due.append((pod, generation, stall))
       }
     }
-    // The worst first: what has been able to run least.
+    // The worst first: the pod that could run least.
     for (pod, generation, stall) in due.sorted(by: { $0.2.share > $1.2.share }) {
       treat(pod, generation, stall, now)
     }
-  }
-
-  private func fields(_ pod: Pod, _ stall: Stall, _ now: UInt64) -> [(String, String)] {
-    pod.journalFields + [
-      ("POD_STALL_USEC", String(now - min(stall.since ?? now, now))),
-      ("POD_STALL_PERCENT", String(Int(stall.share * 100))),
-      ("POD_MEMORY_CURRENT", String(stall.last.current)),
-      ("POD_MEMORY_LIMIT", stall.last.limit.map { String($0) } ?? ""),
-    ]
-  }
-
-  private func tell(_ pod: Pod, _ stall: Stall, patience: UInt64) {
-    let text =
-      "\(pod.name) stalls at its memory limit: for \(Int(stall.share * 100)) % of the time nothing of it can run. Unless "
-      + "that passes, it is recycled after \(patience / 1_000_000) s."
-    Log.event(.podStalls, text, priority: .warning, fields(pod, stall, EventLoop.main.now()))
   }
 
   private func treat(_ pod: Pod, _ generation: Generation, _ stall: Stall, _ now: UInt64) {
@@ -130,12 +109,7 @@ final class StallWatch {
     treated.append((pod.name, now))
     suspects[pod.name] = nil
     generation.memory?.treatedStallUSec = stalled
-    let text =
-      "\(pod.name) has stalled at its memory limit for \(stalled / 1_000_000) s, in the end for "
-      + "\(Int(stall.share * 100)) % of the time, and is recycled."
-    let fields = fields(pod, stall, now) + [("POD_REASON", EndReason.pressure.description)]
-    Log.event(.podStallTreated, text, priority: .warning, fields)
-    host.alerts.raise(.stall, [("MESSAGE", text)] + fields)
+    host.report(.stallTreated(pod.subject, stall, now: now))
     host.memory.replace(pod, .pressure)
   }
 }

@@ -3,63 +3,64 @@ import Glibc
 import PodModel
 import Systemd
 
-extension Connection {
+extension PodConnection {
   fileprivate init(_ found: linux_tcp_connection) {
     self.init(inode: found.inode, remotePort: found.remote_port, delivered: found.delivered)
   }
 }
 
-/// What a drain waits for, as the kernel knows it.
+/// The pods' connections in the kernel's tables.
 enum Connections {
-  /// Where all pods' addresses are: the first 16 bits.
+  /// The network of all pods' addresses, by its first 16 bits.
   private static let podNetwork = ipv4("127.77.0.0")
 
-  /// All connections to a pod, whichever of its generations they belong to, in no order. One walk of the
-  /// kernel's connection table.
-  static func of(address: String, port: Int) throws(Errno) -> [Connection] {
+  /// All connections to a pod, of all its generations, in no order. One walk of the kernel's connection
+  /// table.
+  static func of(address: String, port: Int) throws(Errno) -> [PodConnection] {
     guard let port = UInt16(exactly: port), let binary = ipv4(address) else {
       throw Errno(EINVAL, "count connections to \(address):\(port)")
     }
-    var found: [Connection] = []
+    var found: [PodConnection] = []
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
         binary, 32, port,
         { list, connection in
           guard let connection else { return }
-          list?.assumingMemoryBound(to: [Connection].self).pointee.append(Connection(connection.pointee))
+          list?.assumingMemoryBound(to: [PodConnection].self).pointee.append(
+            PodConnection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count connections to \(address):\(port)") }
     return found
   }
 
-  /// The same for all pods in one walk, by the port, of which no two pods have the same.
-  static func ofAllPods() throws(Errno) -> [UInt16: [Connection]] {
+  /// The connections to all pods in one walk, by the pod's port, which no two pods share.
+  static func ofAllPods() throws(Errno) -> [UInt16: [PodConnection]] {
     guard let network = podNetwork else { return [:] }
-    var found: [UInt16: [Connection]] = [:]
+    var found: [UInt16: [PodConnection]] = [:]
     let result = withUnsafeMutablePointer(to: &found) {
       linux_tcp_connections(
         network, 16, 0,
         { list, connection in
           guard let connection else { return }
-          list?.assumingMemoryBound(to: [UInt16: [Connection]].self)
-            .pointee[connection.pointee.local_port, default: []].append(Connection(connection.pointee))
+          list?.assumingMemoryBound(to: [UInt16: [PodConnection]].self)
+            .pointee[connection.pointee.local_port, default: []].append(PodConnection(connection.pointee))
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "count the pods' connections") }
     return found
   }
 
-  /// How many milliseconds ago the last connection to each pod ended, by its port, within the last minute. The
-  /// table is gone through four times, for both families and both ends.
+  /// How many milliseconds ago the last connection to each pod ended, by the pod's port, within the last
+  /// minute. This walks the table four times, for both families and both ends.
   ///
-  /// - Parameter isOwn: Whether a connection is podd's own, by the pod's port and the other end's.
+  /// - Parameter isOwn: whether a connection is podd's own, by the pod's port and the other end's port.
   static func lastEndsOfAllPods(
     except isOwn: @escaping (_ port: UInt16, _ remote: UInt16) -> Bool
   ) throws(Errno) -> [UInt16: UInt32] {
     guard let network = podNetwork else { return [:] }
     typealias Walk = (ago: [UInt16: UInt32], isOwn: (UInt16, UInt16) -> Bool)
-    // Of tens of thousands, only so much is kept as there are pods.
+    // The table may have tens of thousands of entries; one number is kept for each pod.
     var walk: Walk = ([:], isOwn)
     let result = withUnsafeMutablePointer(to: &walk) {
       linux_tcp_ended_connections(
@@ -75,13 +76,13 @@ enum Connections {
     return walk.ago
   }
 
-  /// Those that were accepted by the holders of `sockets`: the old generation's, where its successor listens at
-  /// the same address. What nobody has accepted yet is left out.
-  static func owned(_ connections: [Connection], by sockets: Set<UInt32>) -> [Connection] {
+  /// The connections that the holders of `sockets` accepted. This tells the two generations of a pod apart,
+  /// which listen at the same address. Connections that nobody has accepted yet are left out.
+  static func owned(_ connections: [PodConnection], by sockets: Set<UInt32>) -> [PodConnection] {
     connections.filter { $0.isAccepted && sockets.contains($0.inode) }
   }
 
-  /// The inodes of all sockets that these processes hold. One that has ended holds none.
+  /// The inodes of all sockets that these processes hold. A process that has ended holds none.
   static func sockets(of pids: some Sequence<pid_t>) throws(Errno) -> Set<UInt32> {
     var inodes: Set<UInt32> = []
     for pid in pids { try collect(&inodes, pid) }

@@ -3,17 +3,18 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them; podd sees
-/// to it that they stand, and fills in what workloads open with `IPAddressAllow=`, and which pods are held.
+/// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them. podd makes
+/// sure that they stay loaded, and fills in the addresses that workloads open with `IPAddressAllow=` and the
+/// pods whose new connections are held.
 @LoopActor
 final class Firewall {
   private static let nft = "/usr/sbin/nft"
   private static let unit = "podctl-firewall.service"
   private static let script = "/run/podctl/firewall.nft"
-  /// An hour: whoever waits longer has given up (tcp_syn_retries).
+  /// An hour: a client gives up earlier (tcp_syn_retries).
   private static let longestHoldUSec: UInt64 = 3_600_000_000
 
-  /// Asks nft for the table. False also when nft is missing.
+  /// False also when nft is missing.
   static func isLoaded() async -> Bool {
     await run(["list", "table", "inet", PacketFilter.table])
   }
@@ -27,14 +28,15 @@ final class Firewall {
   private let alerts: Alerts
   private var opened: [PodName: (uid: UInt32, words: [String])] = [:]
   private var held: [PodName: PacketFilter.Hold] = [:]
-  /// Pods that sleep, and are woken by who connects.
+  /// Sleeping pods, which connections wake.
   private var asleep: [PodName: PacketFilter.Hold] = [:]
   private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
-  private var isMending = false
-  /// One transaction serves all who ask while another is under way.
+  private var isReloading = false
+  /// Callers that come while a transaction is under way share the next one.
   private lazy var filling = Coalesced { [unowned self] in
-    // What is on its way to ask too: a set is replaced as a whole, and nobody in it may be let go in between.
+    // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no
+    // member may be missing in between.
     await EventLoop.main.sleep(1)
     return await self.write()
   }
@@ -44,47 +46,47 @@ final class Firewall {
     self.alerts = alerts
   }
 
-  /// Once, after running pods were taken over: from here on the rules are watched.
+  /// Starts to watch the rules. To be called once, after running pods were taken over.
   func start() async {
     do throws(Errno) {
       events = try FirewallEvents { [weak self] event in
         switch event {
         case .appeared: self?.refill()
-        case .vanished: self?.mend()
+        case .vanished: self?.reloadRules()
         }
       }
     } catch {
-      Log.warning("Cannot watch the packet filter, so rules that are flushed stay away: \(error)")
+      Log.warning("Cannot watch the packet filter, so flushed rules will not be loaded again: \(error)")
     }
-    if !(await filling.run()) { mend() }
+    if !(await filling.run()) { reloadRules() }
   }
 
   // MARK: What workloads open
 
-  /// Of a pod that was taken over; ``start()`` puts it into force.
+  /// Registers a pod that was taken over; ``start()`` applies it.
   func note(_ pod: PodName, uid: UInt32, words: [String]) {
     opened[pod] = words.isEmpty ? nil : (uid, words)
   }
 
-  /// Before a pod is launched. Returns when the kernel has it.
+  /// Opens the addresses of a pod that is about to be launched. Returns when the kernel has them.
   func open(_ pod: PodName, uid: UInt32, words: [String]) async throws(LaunchFailure) {
     guard !words.isEmpty else { return close(pod) }
     opened[pod] = (uid, words)
     if await filling.run() { return }
-    mend()
+    reloadRules()
     throw LaunchFailure(stage: .firewall, error: "EAGAIN")
   }
 
-  /// After its end.
+  /// Closes the addresses of a pod that has ended.
   func close(_ pod: PodName) {
     if opened.removeValue(forKey: pod) != nil { refill() }
   }
 
-  // MARK: Who waits for a successor
+  // MARK: Held connections
 
-  /// From here on who connects to the pod waits in ``HeldConnections``. Open connections go on. Returns when the
-  /// kernel has it; false when it has not, and then nothing is held. Ends at ``release(_:)``, or by itself
-  /// after `timeoutUSec` (at most an hour), whatever becomes of podd.
+  /// Holds new connections to the pod in ``HeldConnections``; open connections continue. Returns true when
+  /// the kernel has the rule, and false when it has not and nothing is held. The hold ends at
+  /// ``release(_:)``, or by itself after `timeoutUSec` (at most an hour), also when podd has ended.
   func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
     let timeout = min(timeoutUSec, Self.longestHoldUSec)
     held[pod] = PacketFilter.Hold(
@@ -93,20 +95,20 @@ final class Firewall {
     if await filling.run() { return true }
     held[pod] = nil
     if asleep[pod] == nil { heldConnections.release(address: address, port: port) }
-    mend()
+    reloadRules()
     return false
   }
 
-  /// Who waits goes on before this returns; then the kernel has it. One that is not held is released already.
+  /// Releases the connections that wait, then removes the rule. Does nothing for a pod that is not held.
   func release(_ pod: PodName) async {
     guard let hold = held.removeValue(forKey: pod), asleep[pod] == nil else { return }
     heldConnections.release(address: hold.address, port: hold.port)
-    if !(await filling.run()) { mend() }
+    if !(await filling.run()) { reloadRules() }
   }
 
-  /// From here on who connects to the pod waits, until ``endSleep(_:)``, also over a restart of podd; `knock` is
-  /// called for each who comes, and for those who wait already. Returns when the kernel has it; false when nobody
-  /// would see them come, and then they are refused.
+  /// Holds new connections to a sleeping pod until ``endSleep(_:)``, also across a restart of podd. `knock`
+  /// is called for each connection, also for those that are held already. Returns true when the kernel has
+  /// the rule. False: podd would not learn of connections, so the kernel refuses them.
   func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool
   {
     guard heldConnections.sleep(address: address, port: port, knock: knock) else { return false }
@@ -116,11 +118,11 @@ final class Firewall {
       return true
     }
     if await filling.run() { return true }
-    mend()
+    reloadRules()
     return true
   }
 
-  /// Who waits goes on: to the program, if it is there by now.
+  /// Releases the connections that wait: to the program, if it listens by now.
   func endSleep(_ pod: PodName) {
     guard let hold = asleep.removeValue(forKey: pod) else { return }
     if held[pod] == nil { heldConnections.release(address: hold.address, port: hold.port) }
@@ -150,33 +152,31 @@ final class Firewall {
 
   // MARK: When the rules go
 
-  /// Has them loaded again, for as long as it takes. Another firewall's flush takes them away in one go;
-  /// until they are back, each scope's own IPAddressDeny= stands.
-  private func mend() {
-    guard !isMending else { return }
-    isMending = true
+  /// Reloads the rules until that succeeds. Another firewall's flush removes them all at once; until they are
+  /// back, each scope's own IPAddressDeny= holds.
+  private func reloadRules() {
+    guard !isReloading else { return }
+    isReloading = true
     loopTask {
       var pauses = DoublingPause(first: 100_000, longest: 60_000_000)
-      var hasTold = false
+      var hasReported = false
       while !(await Self.isLoaded()) {
-        if !hasTold {
-          let text = "The packet filter rules for pods are gone; loading them again."
-          Log.event(.firewallLost, text, priority: .warning)
-          self.alerts.raise(.firewallLost, [("MESSAGE", text)])
-          hasTold = true
+        if !hasReported {
+          self.alerts.report(.firewallLost())
+          hasReported = true
         }
         await self.systemd.available()
         do throws(BusError) {
           _ = try await self.systemd.manager.reloadOrRestartUnit(Self.unit)
         } catch {
-          // Stopped or started by somebody else at this moment: PID 1 has a job for it already.
+          // PID 1 already has a job for the unit, because an operator stops or starts it at this moment.
           Log.debug("\(Self.unit): \(error.message)")
         }
         if await Self.isLoaded() { break }
         await EventLoop.main.sleep(pauses.next())
       }
-      self.isMending = false
-      if hasTold { Log.notice("The packet filter rules for pods are loaded again.") }
+      self.isReloading = false
+      if hasReported { Log.notice("The packet filter rules for pods are loaded again.") }
       _ = await self.filling.run()
     }
   }

@@ -3,14 +3,14 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The kernel's own word on when the table `inet podctl` comes and goes: the group that `nft monitor` listens
-/// to. Nothing is heard while nobody changes the ruleset.
+/// The kernel's events about the table `inet podctl`, from the netlink group to which `nft monitor` listens.
+/// There are none while the ruleset does not change.
 @LoopActor
 final class FirewallEvents {
   private let socket: FileDescriptor
   private var source: EventSource?
 
-  /// Calls `handler` with what holds after each burst of changes.
+  /// Calls `handler` with the last event of each burst of changes.
   init(_ handler: @escaping @LoopActor (PacketFilter.Event) -> Void) throws(Errno) {
     let raw = linux_nftables_events()
     guard raw >= 0 else { throw Errno(raw, "subscribe to nftables events") }
@@ -22,8 +22,8 @@ final class FirewallEvents {
     }
   }
 
-  /// The last event that is waiting: a reload is a table that goes and one that comes, and only the end of it
-  /// matters. Bounded, so that somebody's endless changes do not hold up the loop.
+  /// The last pending event: in a reload the table vanishes and appears, and only the result matters.
+  /// Bounded, so that another program's endless changes do not block the loop.
   private static func drain(_ raw: CInt) -> PacketFilter.Event? {
     var last: PacketFilter.Event?
     var buffer = [UInt8](repeating: 0, count: 32_768)
@@ -32,7 +32,8 @@ final class FirewallEvents {
       if got > 0 {
         last = PacketFilter.events(in: buffer[0..<got]).last ?? last
       } else if got < 0 && errno == ENOBUFS {
-        // More changes than the socket holds: what was lost may have been ours, so have it looked at.
+        // There were more changes than the socket holds. An event of our table may be lost, so the rules are
+        // checked.
         last = .vanished
       } else {
         break

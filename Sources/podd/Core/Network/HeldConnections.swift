@@ -3,40 +3,41 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The connection attempts to pods that are held: their SYNs wait in the kernel and go on at the release, so that a
-/// client's pause is the hold itself. Without the queue, and for what waits when podd ends, the kernel drops them, and
-/// TCP tries again when its timer says so.
+/// Connection attempts to pods whose new connections are held. Their SYNs wait in the kernel's queue until
+/// the release, so that a client waits exactly as long as the hold lasts. Without the queue, or when podd
+/// ends, the kernel drops the SYNs, and TCP sends them again when its timer expires.
 @LoopActor
 final class HeldConnections {
-  /// Of SYNs that wait: the kernel keeps about a kilobyte for each.
+  /// How many SYNs may wait; the kernel keeps about a kilobyte for each.
   private static let capacity: UInt32 = 4096
-  /// So that a flood of one pod leaves room for others.
+  /// A flood to one pod must leave room for others.
   private static let capacityPerPod = 1024
-  /// The next hold of a rollout finds the queue open, and nft has long taken the pod off its set.
+  /// How long the queue stays open after the last release, so that the next hold of a rollout finds it open.
+  /// By then nft has removed the pod from its set.
   private static let lingerUSec: UInt64 = 15_000_000
 
-  /// Network and host byte order, as the queue has them.
+  /// The address in network byte order, the port in host byte order, as the queue has them.
   private struct Endpoint: Hashable {
     let address: UInt32
     let port: UInt16
   }
 
-  /// The SYNs to one pod, by whose they are.
+  /// The SYNs to one pod, by client.
   private final class Waiting {
     var packets: [Endpoint: UInt32] = [:]
-    /// When the kernel ends the hold by itself.
+    /// Fires when the kernel ends the hold by itself.
     var expiry: EventSource?
-    /// Of a pod that sleeps: to be told of who comes. Such a hold has no end of its own.
+    /// For a sleeping pod, whose hold does not expire: called at each connection.
     var knock: (@LoopActor () -> Void)?
   }
 
   private var held: [Endpoint: Waiting] = [:]
   private var queue: PacketQueue?
   private var closing: EventSource?
-  private var hasTold = false
+  private var hasReported = false
 
-  /// To be called before the kernel is told, so that no SYN finds the queue without a reader. One that is held already
-  /// keeps who waits.
+  /// To be called before the kernel has the rule, so that no SYN reaches a queue without a reader. SYNs that
+  /// already wait for the pod stay.
   func hold(address: String, port: Int, timeoutUSec: UInt64) {
     guard let place = Self.endpoint(address, port), isOpen() else { return }
     closing = nil
@@ -46,8 +47,8 @@ final class HeldConnections {
     waiting.expiry = Self.timer(after: timeoutUSec) { [weak self] in self?.release(place) }
   }
 
-  /// The same without an end, until the release. Calls `knock` for each who comes, soon also for those who wait
-  /// already. False: nobody would see them come.
+  /// Holds until the release. Calls `knock` for each SYN, and soon also for those that already wait. False:
+  /// the queue cannot be read, so podd would not learn of connections.
   func sleep(address: String, port: Int, knock: @escaping @LoopActor () -> Void) -> Bool {
     guard let place = Self.endpoint(address, port), isOpen() else { return false }
     closing = nil
@@ -59,8 +60,8 @@ final class HeldConnections {
     return true
   }
 
-  /// Who waits goes on, in the order of arrival. So does at once who still comes by way of the queue, until the kernel
-  /// has been told.
+  /// Releases queued SYNs in order of arrival. SYNs that still reach the queue before the kernel's set is
+  /// updated are accepted at once.
   func release(address: String, port: Int) {
     if let place = Self.endpoint(address, port) { release(place) }
   }
@@ -83,11 +84,11 @@ final class HeldConnections {
       }
       return true
     } catch {
-      if !hasTold {
+      if !hasReported {
         Log.warning(
-          "Who connects to a pod that is held waits for TCP to try again, which takes seconds: \(error)")
+          "New connections to a held pod must wait until TCP tries again, which takes seconds: \(error)")
       }
-      hasTold = true
+      hasReported = true
       return false
     }
   }
@@ -106,7 +107,8 @@ final class HeldConnections {
     let client = Endpoint(address: packet.source, port: packet.source_port)
     defer { waiting.knock?() }
     if let older = waiting.packets[client] {
-      // Sent again. The newer one has the newer time stamp, and may be of another connection from the same port.
+      // The client sent its SYN again. The newer SYN has the newer time stamp, and may belong to another
+      // connection from the same port.
       queue?.drop(older)
     } else if waiting.packets.count >= Self.capacityPerPod {
       queue?.drop(packet.id)
@@ -122,7 +124,7 @@ final class HeldConnections {
     return Endpoint(address: binary, port: port)
   }
 
-  /// To the second, together with others.
+  /// Accurate to the second, so that timers fire together.
   private static func timer(after: UInt64, _ body: @escaping @LoopActor () -> Void) -> EventSource? {
     do throws(Errno) {
       return try EventSource.timer(EventLoop.main, after: after, accuracy: 1_000_000) {

@@ -2,16 +2,17 @@ import CLinux
 import Glibc
 import Systemd
 
-/// The kernel's queue of packets that `queue num N` in units/podctl.nft hands over. Each waits in the kernel until it
-/// is let go on or dropped; all that wait are dropped when this goes.
+/// The kernel's queue of packets that `queue num N` in units/podctl.nft hands over. Each packet waits in the
+/// kernel until it is accepted or dropped. When this object goes, the kernel drops all packets that wait.
 @LoopActor
 final class PacketQueue {
   private let number: UInt16
-  // Before the descriptor that it watches, so that it goes first.
+  // Declared before the descriptor that it watches, so that it is released first.
   private var source: EventSource?
   private let socket: FileDescriptor
 
-  /// Calls `handler` with each packet, to be decided on now or later. At most `capacity` wait at a time.
+  /// Calls `handler` with each packet, which is to be accepted or dropped, now or later. At most `capacity`
+  /// packets wait.
   init(
     number: UInt16, capacity: UInt32, _ handler: @escaping @LoopActor (linux_queued_packet) -> Void
   ) throws(Errno) {
@@ -24,7 +25,7 @@ final class PacketQueue {
     }
   }
 
-  /// Reads what is there, a bounded number at a time: a flood must not hold up the loop.
+  /// Reads a bounded number of packets, because a flood must not block the loop.
   private static func drain(_ raw: CInt, _ handler: @LoopActor (linux_queued_packet) -> Void) {
     var packet = linux_queued_packet()
     for _ in 0..<256 {

@@ -33,20 +33,18 @@ extension Pod {
     let gap = (EventLoop.main.now() - since) / 1000
     host.frontDoors.release(name)
     await host.firewall.release(name)
-    Log.event(
-      .podReleased, "\(name) took no new connections for \(gap) ms.",
-      journalFields + [("POD_GAP_USEC", String(gap * 1000))])
+    host.report(.released(subject, gapMSec: gap))
   }
 
   // MARK: Counting
 
   /// The pod's connections, whichever of its generations they belong to, but for podd's own probe.
-  func usersConnections() throws(Errno) -> [Connection] {
+  func usersConnections() throws(Errno) -> [PodConnection] {
     try Connections.of(address: record.address, port: record.port).filter(isUsers)
   }
 
   /// A probe that podd has given up waits like a user's connection until the program accepts it.
-  func isUsers(_ connection: Connection) -> Bool {
+  func isUsers(_ connection: PodConnection) -> Bool {
     connection.remotePort != probePort
       && (connection.isAccepted || !probePorts.contains(connection.remotePort))
   }

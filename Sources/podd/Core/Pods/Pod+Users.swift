@@ -111,16 +111,16 @@ extension Pod {
     } catch {
       throw .io(Errno(EIO, error.description))
     }
-    try writeUsersFile(users, for: current)
+    try await writeUsersFile(users, for: current)
   }
 
-  func writeUsersFile(_ users: [UserRecord], for generation: Generation?) throws(UsersFile.Failure) {
-    for user in users {
-      do throws(Errno) {
-        try UserData.ensure(user, in: name, uid: record.uid)
-      } catch {
-        throw .io(error)
-      }
+  func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
+    await host.userFiles.writers.take(name.description)
+    defer { host.userFiles.writers.end(name.description) }
+    do throws(Errno) {
+      try await host.userFiles.ensure(users, in: name, uid: record.uid)
+    } catch {
+      throw .io(error)
     }
     try UsersFile.write(
       users, pod: name, uid: record.uid, dataMax: generation?.tier?.dataMax,

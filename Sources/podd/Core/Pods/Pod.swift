@@ -168,11 +168,7 @@ final class Pod {
   private func recordStartLimitHit(_ isHit: Bool) {
     let name = name
     if isHit {
-      let reason = PodHost.text(lifecycle.lastEnd)
-      let text =
-        "\(name) ended too often in too short a time (\(reason)) and is held until 'podctl reset \(name)'."
-      Log.event(.podCrashLoop, text, priority: .error, journalFields)
-      host.alerts.raise(.crashLoop, [("MESSAGE", text)] + journalFields)
+      host.report(.startLimitHit(subject, reason: PodHost.text(lifecycle.lastEnd)))
     }
     host.write("the start limit of \(name)") { store throws(StoreError) in
       try store.setCrashLoopHold(isHit, pod: name)
@@ -273,13 +269,6 @@ final class Pod {
       return sample
     }
     return host.memory.sample(self)
-  }
-
-  var journalFields: [(String, String)] {
-    [
-      ("POD", name.description), ("POD_TIER", record.tier), ("POD_STATE", state.rawValue),
-      ("POD_GENERATION", String(machine.lastGeneration)),
-    ]
   }
 }
 

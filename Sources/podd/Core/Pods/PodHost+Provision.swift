@@ -28,9 +28,7 @@ extension PodHost {
     }
     pod.wasMadeInVain = false
     if placed.createdUser {
-      Log.event(
-        .userProvisioned, "\(user) is placed on \(pod.name).",
-        pod.journalFields + [("POD_USER", user)])
+      report(.userProvisioned(user, pod.subject))
     }
     return placement(placed, pod, created: placed.createdUser)
   }
@@ -62,7 +60,7 @@ extension PodHost {
   /// The user's directory, with the data of an earlier life if there is some.
   private func settle(_ placed: Provisioned) async throws(Refusal) {
     do throws(Errno) {
-      try UserData.ensure(placed.user, in: placed.pod.name, uid: placed.pod.uid)
+      try await userFiles.ensure([placed.user], in: placed.pod.name, uid: placed.pod.uid)
     } catch {
       throw Refusal(error)
     }
@@ -107,9 +105,9 @@ extension PodHost {
     if placed.createdUser {
       do throws(Errno) {
         if placed.revived == nil {
-          try UserData.remove(placed.user.name, from: pod.name)
+          try await userFiles.remove(placed.user.name, from: pod.name)
         } else {
-          try UserData.putAside(placed.user.name, from: pod.name)
+          try await userFiles.putAside(placed.user.name, from: pod.name)
         }
       } catch {
         Log.warning("\(placed.user.name): \(error)")

@@ -41,13 +41,10 @@ extension PodHost {
       }
     }
     do throws(Errno) {
-      // A tenant's files may be a million.
-      try await BackgroundThread.run { () throws(Errno) in
-        if purge {
-          try UserData.remove(user, from: source)
-        } else if let source {
-          try UserData.putAside(user, from: source)
-        }
+      if purge {
+        try await userFiles.remove(user, from: source)
+      } else if let source {
+        try await userFiles.putAside(user, from: source)
       }
     } catch {
       throw Refusal(error)
@@ -59,10 +56,7 @@ extension PodHost {
         try store.dataSettled(user: user)
       }
     }
-    Log.event(
-      .userDeprovisioned,
-      "\(user) is no longer placed\(purge ? "; the data is removed" : "; the data is kept").",
-      [("POD_USER", user), ("POD", gone.pod?.name.description ?? "")])
+    report(.userDeprovisioned(user, from: gone.pod?.name, purged: purge))
   }
 
   func start(_ pod: Pod) async throws(Refusal) {
@@ -83,7 +77,7 @@ extension PodHost {
         Refusal(error).error,
         "\(name) is stopped, but that cannot be recorded, so a reboot would start it again: \(error)")
     }
-    Log.event(.podStoppedByOperator, "\(pod.name) is stopped by hand and stays stopped.", pod.journalFields)
+    report(.stoppedByOperator(pod.subject))
   }
 
   /// Graceful where there is something to replace. With settings that do not parse nothing is changed.

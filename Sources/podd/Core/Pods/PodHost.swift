@@ -18,6 +18,7 @@ final class PodHost {
   let strayScopes = StrayScopes()
   /// One call about a user at a time: the first may have to take back what the second would be answered.
   let userTurns = KeyedLock()
+  let userFiles = UserFiles()
   private(set) lazy var firewall = Firewall(systemdConnection, alerts)
   let frontDoors = FrontDoors()
   private(set) lazy var workloadVersions = WorkloadVersions(configuration, records)
@@ -99,7 +100,7 @@ final class PodHost {
     unlink(UsersFile.path(of: pod.name))
     DeliveredUsers.forget(pod.name)
     rmdir(UsersFile.directory(of: pod.name))
-    rmdir(UserData.directory(of: pod.name))
+    rmdir(UserFiles.directory(of: pod.name))
     onStatusChange()
   }
 

@@ -138,9 +138,7 @@ final class Rollouts {
 
   private func finish(_ name: String, _ outcome: RolloutResult) async {
     await end(name, .done, failed: nil)
-    Log.event(
-      .rolloutDone, "The rollout of tier \(name) has replaced \(outcome.replaced) pods.", [("POD_TIER", name)]
-    )
+    host.report(.rolloutDone(tier: name, replaced: outcome.replaced))
   }
 
   private func stopped(_ name: String, _ failure: Failure, _ outcome: RolloutResult) async -> Refusal {
@@ -148,9 +146,9 @@ final class Rollouts {
       "the rollout of tier \(name) stopped at \(failure.pod) after \(outcome.replaced) of \(outcome.total) pods: "
       + failure.why
     await end(name, .stopped, failed: "\(failure.pod): \(failure.why)")
-    let fields = [("POD_TIER", name), ("POD", failure.pod.description)]
-    Log.event(.rolloutStopped, "T" + text.dropFirst() + ".", priority: .error, fields)
-    host.alerts.raise(.rolloutStopped, [("MESSAGE", text)] + fields)
+    host.report(
+      .rolloutStopped(
+        tier: name, at: failure.pod, replaced: outcome.replaced, of: outcome.total, why: failure.why))
     return Refusal(.rolloutStopped, text)
   }
 

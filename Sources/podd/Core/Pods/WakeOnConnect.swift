@@ -169,10 +169,7 @@ final class WakeOnConnect {
     guard wakePolicy == .wakes, !isWaking else { return }
     isWaking = true
     let sleep = (realtimeNow() - min(realtimeNow(), pod.since)) / 1_000_000
-    Log.event(
-      .podWoken,
-      "\(pod.name) was \(pod.state.rawValue) for \(sleep) s and is woken by a connection.",
-      pod.journalFields)
+    pod.host.report(.woken(pod.subject, sleptSeconds: sleep))
     pod.handle(.start)
   }
 

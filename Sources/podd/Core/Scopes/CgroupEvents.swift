@@ -1,5 +1,6 @@
 import Cgroup
 import Linux
+import PodModel
 import Systemd
 
 /// A cgroup's `cgroup.events`, kept open: whether the cgroup has processes, and whether all of them are frozen
@@ -78,7 +79,7 @@ final class CgroupEvents {
 
   /// Returns when no process is left, or at `deadline` by the loop's clock.
   func untilEmpty(by deadline: UInt64 = .max) async {
-    var pause: UInt64 = 1_000
+    var pauses = DoublingPause(first: 1_000, longest: 1_000_000)
     while isPopulated {
       let now = EventLoop.main.now()
       guard now < deadline else { return }
@@ -89,8 +90,7 @@ final class CgroupEvents {
         alarm.end()
       } else {
         // The file cannot be watched: it is read again and again.
-        await EventLoop.main.sleep(min(pause, left))
-        pause = min(pause * 2, 1_000_000)
+        await EventLoop.main.sleep(min(pauses.next(), left))
       }
     }
   }

@@ -31,7 +31,7 @@ final class Configuration {
     }
 
     /// Where the first mistake is, for a journal entry.
-    var journalFields: [(String, String)] {
+    var journalFields: PodEvent.Fields {
       guard case .settings(let errors) = self else { return [] }
       return errors.first.journalFields
     }
@@ -181,8 +181,8 @@ final class Configuration {
   func logMistakes() {
     for (mistake, consequence) in readAll() {
       var fields = mistake.error.journalFields
-      if case .tier(let name) = mistake.subject { fields.append(("POD_TIER", name)) }
-      Log.event(.settingsError, "\(mistake); \(consequence).", priority: .error, fields)
+      if case .tier(let name) = mistake.subject { fields.append((.tier, name)) }
+      PodEvent.settingsError("\(mistake); \(consequence).", fields).log()
     }
   }
 
@@ -255,9 +255,9 @@ final class Configuration {
 }
 
 extension SettingsError {
-  /// Where it is: CONFIG_FILE= and CONFIG_LINE= are systemd's own names (log_syntax() of systemd).
-  var journalFields: [(String, String)] {
-    [("CONFIG_FILE", file)] + (line.map { [("CONFIG_LINE", String($0))] } ?? [])
-      + (key.map { [("CONFIG_KEY", $0)] } ?? [])
+  /// The place of the mistake.
+  var journalFields: PodEvent.Fields {
+    [(.configFile, file)] + (line.map { [(.configLine, String($0))] } ?? [])
+      + (key.map { [(.configKey, $0)] } ?? [])
   }
 }

@@ -3,8 +3,8 @@ import Systemd
 /// At most `count` callers at a time; the others wait in the order of their arrival.
 @LoopActor
 final class AsyncSemaphore {
-  /// May change at any time. A higher number admits callers who wait; a lower one takes nothing away from callers who
-  /// are in.
+  /// May change at any time. A higher number admits callers who wait; a lower one takes nothing away from
+  /// callers who are in.
   var count: Int {
     didSet { admit() }
   }

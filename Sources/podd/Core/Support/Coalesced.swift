@@ -1,7 +1,7 @@
 import Systemd
 
-/// Work that serves all who ask for it: however many come while it is under way, it is done once more for
-/// them together.
+/// Work whose result many callers share: calls that come while it is under way are served together by one
+/// more run.
 @LoopActor
 final class Coalesced<Result> {
   private let work: @LoopActor () async -> Result

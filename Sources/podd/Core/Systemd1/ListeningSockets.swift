@@ -7,14 +7,14 @@ import Systemd
 /// replaced. They live in systemd's descriptor store across podd's own restarts.
 @LoopActor
 final class ListeningSockets {
-  /// How many connections wait in one socket's queue.
+  /// How many connections may wait in one socket's accept queue.
   private static let backlog: CInt = 4096
 
   private var sockets: [PodName: CInt] = [:]
-  /// Bound and not yet given to systemd.
+  /// The pods whose socket is bound and not yet in systemd's store.
   private var unkept: Set<PodName> = []
 
-  /// Takes over what systemd kept. What no pod owns is closed and dropped from the store.
+  /// Takes over the sockets that systemd kept. Sockets of unknown pods are closed and removed from the store.
   func restore(_ passed: [(name: String, descriptor: CInt)], known: (PodName) -> Bool) {
     for (name, descriptor) in passed {
       if let pod = PodName(name), known(pod), sockets[pod] == nil {
@@ -26,14 +26,15 @@ final class ListeningSockets {
     }
   }
 
-  /// Whether the pod's socket is held.
+  /// Whether podd has the pod's socket.
   func holds(_ pod: PodName) -> Bool { sockets[pod] != nil }
 
-  /// The pod's socket, bound now if it is not held yet. It stays podd's; ``keep(_:)`` follows the launch.
+  /// The pod's socket, bound now if podd does not have it yet. It stays podd's; ``keep(_:)`` follows the
+  /// launch.
   func socket(for pod: PodName, address: String, front: String, port: Int) throws(LaunchFailure) -> CInt {
     if let held = sockets[pod] {
       if linux_is_listener(held) == 1 { return held }
-      // The program shut it down, and with it podd's copy: the next generation needs a whole one.
+      // The program has shut the socket down, which concerns every copy: the next generation needs a new one.
       drop(pod)
     }
     do throws(Errno) {
@@ -47,15 +48,15 @@ final class ListeningSockets {
     }
   }
 
-  /// Gives the pod's socket to systemd to keep. Not while its scope is being made: PID 1 has enough to do then,
-  /// and a launch that has not ended does not survive podd anyway.
+  /// Puts the pod's socket into systemd's store. To be called after the launch: PID 1 is busy with the scope
+  /// before, and an unfinished launch does not survive podd anyway.
   func keep(_ pod: PodName) {
     guard unkept.remove(pod) != nil, let raw = sockets[pod] else { return }
     store(pod, raw)
   }
 
-  /// Takes back the socket of a running pod that the store lost: podd was stopped and started, and
-  /// systemd before 254 empties the store then (facts 15). The pod still holds it.
+  /// Takes a copy of a running pod's socket from the pod, when the store has lost it: systemd before 254
+  /// empties the store when podd is stopped (facts 15).
   func recover(_ pod: PodName, pid: pid_t, address: String, port: Int) {
     guard sockets[pod] == nil, let inode = Self.listeningInode(address: address, port: port) else { return }
     guard let pidfd = try? PIDFD.open(pid) else { return }
@@ -70,8 +71,9 @@ final class ListeningSockets {
     }
   }
 
-  /// Closes it: from now on connections are refused, and the port can be bound anew, also while systemd has yet to read
-  /// that it is to close its copy. Not for a pod that runs: its program's copy goes with it.
+  /// Closes the socket. From now on connections are refused, and the port can be bound again even before
+  /// systemd has closed its copy. Not to be called while the pod runs, because its program's copy is shut
+  /// down, too.
   func drop(_ pod: PodName) {
     guard let raw = sockets.removeValue(forKey: pod) else { return }
     shutdown(raw, CInt(SHUT_RDWR))
@@ -79,15 +81,15 @@ final class ListeningSockets {
     if unkept.remove(pod) == nil { Notify.unstore(name: pod.description) }
   }
 
-  /// Resets one connection that waits in its queue.
+  /// Resets one connection of the pod's accept queue.
   func dismissOne(_ pod: PodName) {
-    // POLLIN was seen, and nobody else accepts: it does not block.
+    // The socket is readable, and no other process accepts, so this does not block.
     guard let raw = sockets[pod], FileDescriptor.isReadable(raw) else { return }
     let connection = linux_accept(raw)
     if connection >= 0 { close(connection) }
   }
 
-  /// Resets all that wait in its queue; who comes from now on waits anew.
+  /// Resets all connections of the pod's accept queue. Later ones queue again.
   func turnAway(_ pod: PodName) {
     guard let raw = sockets[pod] else { return }
     for _ in 0..<Self.backlog where FileDescriptor.isReadable(raw) {
@@ -115,8 +117,8 @@ final class ListeningSockets {
     guard setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size)) == 0 else {
       throw Errno.last("SO_REUSEADDR")
     }
-    // Made by podd, the socket belongs to podd's cgroup, so the scope's IPAddressDeny= does not reach it:
-    // a filter of its own lets in the front address alone, and the pod cannot take it off.
+    // podd creates the socket, so it belongs to podd's cgroup, and the scope's IPAddressDeny= does not apply
+    // to it. Its own filter admits the front address only, and the pod cannot remove it.
     guard let source = ipv4(front), let local = ipv4(address) else { throw Errno(EINVAL, "address") }
     let filtered = linux_accept_only_from(raw, source)
     if filtered < 0 { throw Errno(filtered, "attach filter") }
@@ -139,7 +141,8 @@ final class ListeningSockets {
     guard let ip = ipv4(address), let table = readSmallFile("/proc/net/tcp", limit: 16 << 20) else {
       return nil
     }
-    // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the inode.
+    // Column 2 is ADDRESS:PORT in hex of the raw word, column 4 the state (0A is LISTEN), column 10 the
+    // inode.
     let wanted =
       padded(ip, toWidth: 8, radix: 16, uppercase: true) + ":"
       + padded(port, toWidth: 4, radix: 16, uppercase: true)

@@ -3,11 +3,11 @@ import Glibc
 import PodModel
 import Systemd
 
-/// The socket on which pods say READY=1 (sd_notify(3)). The kernel's word for the sender's uid tells which
-/// pod speaks: a uid belongs to one pod alone.
+/// The socket on which pods report READY=1 (sd_notify(3)). The kernel reports the sender's uid, which belongs
+/// to one pod only.
 @LoopActor
 final class NotifySocket {
-  /// What pods see is the directory, so that a socket made anew after a crash is found at the same path.
+  /// Pods see the directory, so that a socket that is created again after a crash is found at the same path.
   static let directory = "/run/podctl/notify"
   static let path = directory + "/socket"
 
@@ -27,7 +27,7 @@ final class NotifySocket {
     }
     unlink(Self.path)
     try Self.bindPath(raw, Self.path)
-    // Everybody may write: who writes is told by the credentials.
+    // Every process may write; the credentials identify the sender.
     guard chmod(Self.path, 0o666) == 0 else { throw Errno.last("chmod \(Self.path)") }
     source = try EventSource.io(
       EventLoop.main, descriptor: raw, events: PollEvents.input
@@ -36,7 +36,7 @@ final class NotifySocket {
     }
   }
 
-  /// Reads what is there, a bounded number at a time: a pod that floods must not hold up the loop.
+  /// Reads a bounded number of messages at a time, because a pod's flood must not block the loop.
   private static func drain(_ raw: CInt, _ handler: @LoopActor (uid_t, pid_t, [Substring]) -> Void) {
     var buffer = [UInt8](repeating: 0, count: 4096)
     for _ in 0..<64 {

@@ -2,10 +2,10 @@ import Glibc
 import PodModel
 import Systemd
 
-/// Fields that journald adds to every line of a pod's own output, so that `journalctl POD=pod-001` shows
-/// them beside podd's entries. systemd writes such a file for `LogExtraFields=`, which a scope cannot have;
+/// Fields that journald adds to every line of a pod's own output, so that `journalctl POD=pod-001` shows them
+/// together with podd's entries. systemd writes such a file for `LogExtraFields=`, which a scope cannot have.
 /// journald reads it when the stream connects (systemd, src/journal/journald-context.c; the same in 252 and
-/// 257). Were it ignored one day, the pod's lines would merely lack the fields.
+/// 257). If journald ignored the file, the pod's lines would merely lack the fields.
 enum ScopeJournalFields {
   private static func path(_ unit: UnitName) -> String { "/run/systemd/units/log-extra-fields:\(unit)" }
 

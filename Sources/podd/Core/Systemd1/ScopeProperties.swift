@@ -3,14 +3,14 @@ import Systemd
 
 /// The properties of a pod's transient scope (systemd.scope(5), systemd.resource-control(5)).
 ///
-/// What can be set at creation only (facts 9): PIDs, TimeoutStopUSec, OOMPolicy, KillSignal.
+/// PIDs, TimeoutStopUSec, OOMPolicy and KillSignal can be set at creation only (facts 9).
 struct ScopeProperties {
   let unit: String
   let pid: UInt32
   let description: String
   let tier: Tier
   let workload: Workload
-  /// The only address the pod speaks with, apart from what its workload file opens by name.
+  /// The only address with which the pod may communicate, apart from those that its workload file opens.
   let frontAddress: String
 
   /// Appends `a(sv)`. systemd refuses the whole call for one unknown property (facts 9), so everything
@@ -30,7 +30,7 @@ struct ScopeProperties {
     }
     try boolean(call, "AddRef", true)
     try string(call, "CollectMode", "inactive-or-failed")
-    // podd stops before the pods do at shutdown, so it cannot take their end for a crash (decision 0008).
+    // At shutdown podd stops before the pods do, so it cannot mistake their end for a crash (decision 0008).
     try property(call, "Before", "as") { () throws(BusError) in
       try call.openContainer(.array, "s")
       try call.append("pods.target")
@@ -38,7 +38,7 @@ struct ScopeProperties {
     }
     try number(call, "TimeoutStopUSec", workload.timeoutStopUSec)
     try property(call, "KillSignal", "i") { () throws(BusError) in try call.append(workload.killSignal) }
-    // One kill ends the whole scope at once: a pod that lost a process at random is no pod (facts 6).
+    // An OOM kill ends the whole scope at once: a pod that has lost some process is of no use (facts 6).
     try string(call, "OOMPolicy", "kill")
 
     try boolean(call, "MemoryAccounting", true)
@@ -48,7 +48,7 @@ struct ScopeProperties {
     try number(call, "MemorySwapMax", tier.memorySwapMax ?? .max)
     if tier.memoryLow > 0 { try number(call, "MemoryLow", tier.memoryLow) }
     if tier.memoryMin > 0 { try number(call, "MemoryMin", tier.memoryMin) }
-    // systemd-oomd takes others first.
+    // systemd-oomd prefers other victims.
     if tier.memoryLow > 0 || tier.memoryMin > 0 { try string(call, "ManagedOOMPreference", "avoid") }
     try number(call, "CPUQuotaPerSecUSec", tier.cpuQuotaPerSecUSec ?? .max)
     if let weight = tier.cpuWeight { try number(call, "CPUWeight", weight) }
@@ -99,7 +99,7 @@ struct ScopeProperties {
     }
   }
 
-  /// The settings parser has refused every other word, so what cannot be read here opens nothing.
+  /// The settings parser has refused malformed words, so a word that cannot be read here opens nothing.
   private static func prefixes(_ word: String) -> [IPPrefix] {
     (try? IPPrefix.expand(word)) ?? []
   }

@@ -3,8 +3,8 @@ import Systemd
 
 /// org.freedesktop.systemd1, as far as podd needs it: transient scopes, a few services, and their jobs.
 ///
-/// One match serves all jobs, correlated by job path (facts 4): a match per pod would meet dbus-daemon's
-/// limit of 512 rules.
+/// One match serves all jobs, correlated by job path (facts 4), because a match per pod would exceed
+/// dbus-daemon's limit of 512 rules.
 @LoopActor
 final class SystemdManager {
   private static let destination = "org.freedesktop.systemd1"
@@ -106,22 +106,22 @@ final class SystemdManager {
     try await call("ThawUnit", unit)
   }
 
-  /// Keeps a unit loaded until its result was read; the reference ends with the connection (facts 3).
+  /// Keeps a unit loaded until its result has been read; the reference ends with the connection (facts 3).
   func referenceUnit(_ unit: String) async throws(BusError) {
     try await call("RefUnit", unit)
   }
 
-  /// Lets PID 1 forget the unit.
+  /// Allows PID 1 to unload the unit.
   func unreferenceUnit(_ unit: String) async throws(BusError) {
     try await call("UnrefUnit", unit)
   }
 
-  /// A failed unit keeps its name loaded until this.
+  /// Allows PID 1 to unload a failed unit.
   func resetFailed(_ unit: String) async throws(BusError) {
     try await call("ResetFailedUnit", unit)
   }
 
-  /// systemd's `Result` of a scope that is still loaded.
+  /// The property `Result` of a scope that is still loaded.
   func result(ofScope unit: String) async throws(BusError) -> String {
     try await property("Result", of: unit, interface: "org.freedesktop.systemd1.Scope")
   }
@@ -137,8 +137,8 @@ final class SystemdManager {
     return try reply.readString()
   }
 
-  /// The scopes named `pod-*.scope` that PID 1 knows, with their active state; nil for a state that this podd does not
-  /// know.
+  /// The scopes named `pod-*.scope` that PID 1 knows, with their active state; nil for a state that this podd
+  /// does not know.
   func podScopes() async throws(BusError) -> [(unit: String, activeState: ActiveState?)] {
     let call = try newCall("ListUnitsByPatterns")
     try call.openContainer(.array, "s")

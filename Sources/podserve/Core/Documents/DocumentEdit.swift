@@ -2,7 +2,7 @@
 public enum Edit: Sendable {
   /// Text is added to the scroll's end; the scroll is made if there is none.
   case append
-  /// Text takes the place of the scroll's.
+  /// Text replaces the scroll's.
   case replace
   case remove
 }
@@ -45,8 +45,8 @@ public enum Piece: Equatable, Sendable {
 
 /// The document after an edit, as runs of bytes; nil when the edit changes nothing.
 ///
-/// What stands before and after the scroll is kept byte for byte; only the breaks around it are written
-/// anew, as few as lead from neighbour to neighbour.
+/// Bytes before and after the scroll are kept; only the breaks around it are rewritten, as few as lead from
+/// neighbour to neighbour.
 public func pieces(
   applying edit: Edit, textCount: Int, at target: Coordinate, place: Place, documentSize: Int
 ) -> [Piece]? {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What one user's documents may grow to.
+/// The limits of one user's documents.
 public struct StorageLimits: Sendable {
   /// Bytes of one document; beyond it is 413.
   public var document = 16 << 20

@@ -47,5 +47,5 @@ public final class OpenFile {
   }
 }
 
-/// The C library's words for an errno.
+/// The C library's text for an errno.
 func describe(_ code: Int32) -> String { String(cString: strerror(code)) }

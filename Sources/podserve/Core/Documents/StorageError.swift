@@ -12,7 +12,7 @@ public enum StorageError: Error, Equatable, Sendable {
   /// The document is not what it should be, or the system refused something.
   case failed(String)
 
-  /// The HTTP status and sentence that tell a client.
+  /// The HTTP status and the sentence for the client.
   var answer: (status: Int, reason: String) {
     switch self {
     case .badText(let reason): (400, reason)

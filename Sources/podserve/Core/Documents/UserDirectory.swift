@@ -85,7 +85,7 @@ public final class UserDirectory {
   public func usage(without name: DocumentName) throws(StorageError) -> (bytes: Int, documents: Int) {
     let listing: Directory
     do throws(Errno) {
-      // A descriptor of its own, because a listing moves the position that copies of one share.
+      // A new descriptor, because copies of one descriptor share the position of a listing.
       let again = linux_openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
       guard again >= 0 else { throw Errno.last() }
       listing = try Directory(owning: FileDescriptor(owning: again), path)
@@ -110,7 +110,7 @@ public final class UserDirectory {
     throws(StorageError)
   {
     let temporary = name.temporaryName
-    // Under the lock nobody else uses this name: what is there was left by a crash.
+    // Under the lock no other process uses this name, so a file of that name was left by a crash.
     unlinkat(directory.descriptor, temporary, 0)
     let descriptor = linux_open_beneath(
       directory.descriptor, temporary, O_WRONLY | O_CREAT | O_EXCL, 0o600)

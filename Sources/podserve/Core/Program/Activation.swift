@@ -1,10 +1,10 @@
 internal import CLinux
 internal import Glibc
 
-/// What systemd (here: podd) hands to a service in its environment, as sd_listen_fds(3) and sd_notify(3)
-/// have it, without libsystemd.
+/// sd_listen_fds(3) and sd_notify(3) without libsystemd: what systemd, or here podd, passes to a service in
+/// its environment.
 public enum Activation {
-  /// How many connections may wait at a socket of our own.
+  /// How many connections may wait at a socket that podserve opened.
   static let backlog = 1024
 
   /// The one listening socket that was passed; nil when none was.
@@ -54,7 +54,7 @@ public enum Activation {
     return descriptor
   }
 
-  /// Tells the service manager; does nothing when there is none. Assignments as in sd_notify(3).
+  /// Notifies the service manager; does nothing when there is none. Assignments as in sd_notify(3).
   public static func notify(_ assignments: String) {
     guard let path = environment("NOTIFY_SOCKET") else { return }
     let message = Array(assignments.utf8)

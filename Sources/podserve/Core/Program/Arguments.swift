@@ -24,7 +24,8 @@ public enum Arguments: Equatable, Sendable {
 
     """
 
-  /// - Parameter words: The command line without the program's name. A value may follow `=` or be the next word.
+  /// - Parameter words: The command line without the program's name. A value may follow `=` or be the next
+  ///   word.
   public static func parse(_ words: some Sequence<String>) throws(Problem) -> Arguments {
     var users: String?
     var address: String?

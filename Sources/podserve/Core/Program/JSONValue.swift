@@ -1,7 +1,7 @@
 /// A JSON value (RFC 8259), as far as the users file needs it.
 ///
-/// podserve has its own reader. PodAPI's comes with libsystemd, from which podserve is free, and says only whether a text
-/// is JSON; this one names the line and the mistake to an administrator, and bounds what a users file may hold.
+/// podserve has a reader of its own, because PodAPI's needs libsystemd and says only whether a text is JSON.
+/// This one tells an administrator the line and the mistake, and limits the size of a users file.
 public enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -11,14 +11,13 @@ public enum JSONValue: Equatable, Sendable {
   case number
   case string(String)
   case array([JSONValue])
-  /// In the order of the text, which counts when two are compared.
+  /// In the order of the text, which matters when two are compared.
   case object([Member])
 
   /// A name with its value. No two of an object have the same name.
   public struct Member: Equatable, Sendable {
     /// Unescaped.
     public let key: String
-    /// Of any kind.
     public let value: JSONValue
   }
 }
@@ -27,7 +26,7 @@ extension [JSONValue.Member] {
   subscript(key: String) -> JSONValue? { first { $0.key == key }?.value }
 }
 
-/// Where and why a text is not the JSON that it should be.
+/// Where and why a text is not the expected JSON.
 public struct JSONError: Error, Equatable, Sendable {
   /// Counted from 1.
   public let line: Int

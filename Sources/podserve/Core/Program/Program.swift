@@ -4,8 +4,8 @@ internal import Linux
 
 /// podserve from start to end: the one place that knows the process's arguments, signals and manager.
 ///
-/// podserve starts once a pod, and most of a small Swift program's start is making the metadata of each generic
-/// type that it uses: what comes before READY=1 keeps to few of them, and fills no dictionary and no set.
+/// podserve starts once per pod, and a small Swift program spends most of its start on the metadata of
+/// generic types. The code before READY=1 therefore uses few of them, and no dictionary and no set.
 public enum Program {
   /// - Returns: The exit status: 0, 1 for a failure, 64 for wrong usage.
   public static func run() -> Int32 {
@@ -32,10 +32,10 @@ public enum Program {
   }
 
   private static func serve(usersFile: String, address: String?, port: UInt16?) throws {
-    // First of all: a signal that comes during the start must not be lost, nor end the process.
+    // This comes first, because a signal during the start must neither be lost nor end the process.
     let signals = linux_signal_descriptor([SIGTERM, SIGINT, SIGHUP], 3)
     linux_signal_ignore(SIGPIPE)
-    // Beyond RLIMIT_FSIZE a write must fail (EFBIG), not kill.
+    // A write beyond RLIMIT_FSIZE must fail (EFBIG) and not end the process.
     linux_signal_ignore(SIGXFSZ)
     let listener = try openListener(address: address, port: port)
     let server = try Server(listener: listener.descriptor, service: Service(users: loadUsers(usersFile)))
@@ -45,7 +45,7 @@ public enum Program {
           reload(server, usersFile)
         } else {
           Activation.notify("STOPPING=1")
-          // Nobody else will take what waits at a socket of our own.
+          // podserve's own socket closes with it, so connections that wait there must be accepted now.
           if !listener.isInherited { server.acceptWaiting(atMost: Activation.backlog) }
           server.drain()
         }
@@ -68,7 +68,7 @@ public enum Program {
     return (try Activation.listen(address: address, port: port), false)
   }
 
-  /// sd_notify(3): RELOADING=1 with the time, then READY=1, whatever came of it.
+  /// sd_notify(3): RELOADING=1 with the time, then READY=1, also when the reload failed.
   private static func reload(_ server: Server, _ usersFile: String) {
     Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicNow())")
     do throws(UserTable.Problem) {
@@ -120,8 +120,8 @@ public enum Program {
   }
 }
 
-/// The process's arguments without its name, one after the other: CommandLine.arguments is an array of strings, whose
-/// metadata is a tenth of the start.
+/// The process's arguments without its name, one after the other. CommandLine.arguments is an array of
+/// strings, whose metadata takes a tenth of the start.
 private struct CommandLineWords: Sequence, IteratorProtocol {
   private var index = 1
 

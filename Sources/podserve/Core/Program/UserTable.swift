@@ -1,4 +1,4 @@
-/// One user of the pod, as the users file gives them.
+/// One user of the pod, from the users file.
 public struct User: Equatable, Sendable {
   public let name: String
   let token: [UInt8]
@@ -15,10 +15,10 @@ public struct User: Equatable, Sendable {
   }
 }
 
-/// Who may speak to this pod: the users file `{"users":[{"user":…,"token":…,"directory":…}]}`, where
-/// `"data_max"` (bytes) may be added and other keys are left alone.
+/// The users of this pod, from the users file `{"users":[{"user":…,"token":…,"directory":…}]}`, where
+/// `"data_max"` (bytes) may be added and other keys are ignored.
 public struct UserTable: Sendable {
-  /// Why a users file is not taken; the sentence never holds a token.
+  /// Why a users file is refused; the sentence never contains a token.
   public struct Problem: Error, Equatable, Sendable {
     public let reason: String
   }
@@ -81,8 +81,8 @@ public struct UserTable: Sendable {
     return User(name: name, token: token, directory: directory, dataMax: dataMax)
   }
 
-  /// The user of a token. Every user's token is compared to its end, so that the time taken tells nothing
-  /// about how much of a guess was right.
+  /// The user of a token. Every user's token is compared to its end, so that the time does not reveal
+  /// how much of a guess was right.
   public func user(token: ArraySlice<UInt8>) -> User? {
     let token = Array(token)
     var found: User?

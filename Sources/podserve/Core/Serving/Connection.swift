@@ -2,31 +2,31 @@ internal import CLinux
 internal import Glibc
 internal import HTTPWire
 
-/// One client's connection: what has come, what is being done, what is to go out.
+/// One client's connection: its input, its phase, and its output.
 final class Connection {
   enum Phase {
     /// Waiting for, or reading, a request's head.
     case head(HeadParser)
     case body(BodyDecoder, Upload)
     case reply(Outgoing)
-    /// The last response is out; what the client still sends is thrown away, so that it can read the
-    /// response before the connection is reset.
+    /// The last response is sent. Further input is discarded, so that the client can read the response before
+    /// the connection is reset.
     case linger
   }
 
   let descriptor: Int32
   var phase = Phase.head(HeadParser())
-  /// Received, not yet taken.
+  /// Received and not yet processed.
   var input: [UInt8] = []
-  /// Milliseconds of the monotonic clock; then the connection has had its time.
+  /// When the connection times out; milliseconds of the monotonic clock.
   var deadline: UInt64
   /// What the poll set watches for.
   var interest: Int32 = 0
-  /// Facts about the request under way that its response needs.
+  /// What the response needs to know about the request.
   var isHead = false
   var closes = false
   var lingers = false
-  /// A request was answered here before.
+  /// Whether a request was answered on this connection before.
   var wasServed = false
 
   init(descriptor: Int32, deadline: UInt64) {
@@ -38,12 +38,12 @@ final class Connection {
     close(descriptor)
   }
 
-  /// Between two requests, with nothing of the next one here yet.
+  /// Whether it is between two requests, and nothing of the next one has arrived.
   var isIdle: Bool {
     if case .head = phase { input.isEmpty } else { false }
   }
 
-  /// Bytes wait in the socket.
+  /// Whether bytes wait in the socket.
   var hasUnread: Bool {
     var byte: UInt8 = 0
     return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
@@ -66,7 +66,8 @@ final class Connection {
     }
   }
 
-  /// Takes bytes from the front of the input; an emptied buffer is given back, for idle ones are many.
+  /// Removes bytes from the front of the input. An empty buffer is freed, because there are many idle
+  /// connections.
   func consume(_ count: Int) {
     if count == input.count {
       input = []

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// A response on its way out, in parts no larger than the client takes.
+/// A response that is being sent, in parts that the client can take.
 final class Outgoing {
   enum Progress {
     case done, later, broken
@@ -26,7 +26,7 @@ final class Outgoing {
     }
   }
 
-  /// Sends until everything is out or the socket takes no more.
+  /// Sends until everything is sent or the socket takes no more.
   func send(to socket: Int32) -> Progress {
     while true {
       while sent < bytes.count {

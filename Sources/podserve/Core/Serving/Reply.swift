@@ -2,7 +2,7 @@
 public struct Reply {
   enum Body {
     case bytes([UInt8])
-    /// A run of a file; a document that is replaced meanwhile stays readable as it was.
+    /// A range of a file. A document that is replaced meanwhile stays readable in its old form.
     case file(OpenFile, Range<Int>)
     case contents(TableOfContents, length: Int)
   }

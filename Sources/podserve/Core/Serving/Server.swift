@@ -3,19 +3,20 @@ internal import Glibc
 internal import Linux
 internal import HTTPWire
 
-/// The bounds of a server's patience, in milliseconds, and of its number of connections.
+/// A server's timeouts, in milliseconds, and its limit of connections.
 public struct ServerLimits: Sendable {
   public var connections = 512
   /// For a whole request head, from the first byte on.
   public var head: UInt64 = 30_000
   /// Without progress of a body or of a response.
   public var progress: UInt64 = 60_000
-  /// Longer than nginx keeps a connection to a backend (60 s), so that nginx closes it, not we.
+  /// Longer than nginx keeps a connection to a backend (60 s), so that nginx closes it first.
   public var idle: UInt64 = 75_000
-  /// For the client's end of a connection, once the last answer is out.
+  /// For the client to close the connection after the last response.
   public var linger: UInt64 = 2_000
-  /// How long requests may take to come whole once the server drains. With `linger` it bounds the whole drain, and
-  /// both together stay below the 30 s that podd gives a drain, and the 90 s of TimeoutStopSec=.
+  /// How long requests may take to arrive completely once the server drains. With `linger` it bounds the
+  /// whole drain, and both together stay below the 30 s that podd gives a drain, and the 90 s of
+  /// TimeoutStopSec=.
   public var drain: UInt64 = 20_000
   /// How long a connection without a request stays open while draining.
   public var drainIdle: UInt64 = 1_000
@@ -38,7 +39,7 @@ public final class Server {
   private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
 
   /// - Parameters:
-  ///   - listener: A listening stream socket, which stays the caller's.
+  ///   - listener: a listening stream socket, which still belongs to the caller.
   ///   - now: Milliseconds of a clock that never goes back.
   public init(
     listener: Int32, service: Service, limits: ServerLimits = ServerLimits(),
@@ -61,10 +62,10 @@ public final class Server {
   }
 
   public var connectionCount: Int { connections.count }
-  /// Requests that the drain had no time for.
+  /// Requests that were not finished during the drain.
   public private(set) var unfinishedCount = 0
 
-  /// Draining, and nothing is left to finish.
+  /// Whether the drain is complete.
   public var isFinished: Bool { draining != nil && connections.isEmpty }
 
   /// Calls a handler whenever the caller's one descriptor can be read.
@@ -74,8 +75,8 @@ public final class Server {
     linux_poll_watch(poll.descriptor, descriptor, LINUX_READABLE, 0)
   }
 
-  /// Takes no more connections, answers the requests under way, and ends each connection (see `Drain`). The listening
-  /// socket stays open: who waits there is served by the next generation.
+  /// Takes no more connections, answers the requests under way, and ends each connection (see `Drain`). The
+  /// listening socket stays open: the next generation serves connections that wait there.
   public func drain() {
     guard draining == nil else { return }
     acceptMore(false)
@@ -87,8 +88,8 @@ public final class Server {
     }
   }
 
-  /// Takes connections that wait at the listening socket. Each is served at once, and its client may then be back
-  /// with the next one: without the bound the kept connections and the signals would wait for a quiet moment.
+  /// Accepts connections that wait at the listening socket. Each is served at once, and its client may then
+  /// come with another: without the bound, kept connections and signals might wait for a long time.
   public func acceptWaiting(atMost bound: Int = 32) {
     for _ in 0..<bound where accepts {
       let isFull = connections.count >= limits.connections
@@ -116,7 +117,7 @@ public final class Server {
     }
   }
 
-  /// Waits for something to happen, at most `maximumWait` milliseconds (-1: for ever), and deals with it.
+  /// Waits for events, at most `maximumWait` milliseconds (-1: for ever), and handles them.
   public func turn(maximumWait: Int32 = -1) {
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: 64) { ready in
       let count = linux_poll_wait(
@@ -158,7 +159,7 @@ public final class Server {
     for connection in Array(connections.values) where connection.deadline <= current {
       switch connection.phase {
       case .head where connection.isIdle && connection.hasUnread:
-        // It came in time: closing now would reset it.
+        // The request arrived in time, and closing now would reset it.
         advance(connection)
       case .head where !connection.isIdle, .body:
         reply(connection, overdueReply(current), last: true)
@@ -184,8 +185,8 @@ public final class Server {
       fields: [("Retry-After", "1")])
   }
 
-  /// The connection that may make room for a new client: the one that was answered longest ago and has said
-  /// nothing since.
+  /// The connection that may be closed for a new client: the one with the oldest response that has been quiet
+  /// since.
   private func longestIdle() -> Connection? {
     connections.values.filter { $0.isIdle && $0.wasServed }.min { $0.deadline < $1.deadline }
   }
@@ -196,14 +197,15 @@ public final class Server {
     acceptMore(true)
   }
 
-  /// Has the poll set report a connection when it can be read or written, and not otherwise.
+  /// Makes the poll set report a connection when it can be read or written, and not otherwise.
   private func wait(_ connection: Connection, _ interest: Int32) {
     guard connection.interest != interest else { return }
     linux_poll_watch(poll.descriptor, connection.descriptor, interest, connection.interest == 0 ? 0 : 1)
     connection.interest = interest
   }
 
-  /// Carries a connection as far as it goes without waiting; a bound keeps one client from taking all turns.
+  /// Advances a connection as far as possible without waiting. A bound keeps one client from taking all the
+  /// time.
   private func advance(_ connection: Connection) {
     for _ in 0..<32 {
       let goesOn =
@@ -215,7 +217,7 @@ public final class Server {
         }
       guard goesOn else { return }
     }
-    // Whatever is next, the socket will say so at once.
+    // The socket will report at once whatever comes next.
     if case .reply = connection.phase {
       wait(connection, LINUX_WRITABLE)
     } else {
@@ -264,7 +266,7 @@ public final class Server {
       setDeadline(connection, limits.progress)
       guard head.expectsContinue, connection.input.isEmpty else { return }
       let text = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
-      // An empty send buffer takes these 25 bytes whole; when not, the next read or write tells.
+      // An empty send buffer takes all of these 25 bytes; otherwise the next read or write fails.
       _ = text.withUnsafeBytes {
         send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
@@ -300,11 +302,13 @@ public final class Server {
     return true
   }
 
-  /// - Parameter last: The connection cannot be used after this response: its request was not read to the end.
+  /// - Parameter last: the connection cannot be used after this response, because its request was not read to
+  ///   the end.
   private func reply(_ connection: Connection, _ answer: Reply, last: Bool) {
     let endsHere = last || (!connection.closes && draining?.isLast(on: connection, now: now()) == true)
     if endsHere { connection.closes = true }
-    // Who did not ask for the end may be sending the next request: closing at once would reset the answer away.
+    // A client that did not ask for the end may be sending its next request: closing at once would reset the
+    // connection before the client has read the response.
     connection.lingers = endsHere
     var head = ResponseHead(
       status: answer.status, contentLength: answer.bodyLength, closes: connection.closes, date: time(nil))

@@ -1,9 +1,9 @@
 internal import HTTPWire
 
-/// The version that `/api/v2/version` and `--version` tell.
+/// The version that `/api/v2/version` and `--version` report.
 public let podserveVersion = "0.1.0"
 
-/// What requests mean: who asks, for which document, and what is done.
+/// Interprets requests: the user, the document, and the operation.
 public struct Service {
   enum Command: String {
     case version, select, insert, update, delete, toc
@@ -21,11 +21,12 @@ public struct Service {
   /// What to do with a request once its head is known.
   enum Decision {
     case reply(Reply)
-    /// The body is to be given to the upload.
+    /// The upload is to receive the body.
     case receive(Upload)
   }
 
-  /// Replaced when the users file was read anew; requests under way keep the user they began with.
+  /// Replaced when the users file has been read again; requests under way keep the user with which they
+  /// began.
   public var users: UserTable
   private let limits: StorageLimits
 
@@ -140,7 +141,7 @@ public struct Service {
   }
 
   private func coordinate(_ query: Query) throws -> Coordinate {
-    // SQ takes a missing coordinate for the first one.
+    // SQ uses the first coordinate when there is none.
     guard let text = query["c"], !text.isEmpty else { return .origin }
     guard let coordinate = Coordinate(text) else {
       throw HTTPError(400, "c= is not a coordinate L.S.S/C.V.B/C.S.S of numbers from 1 to 99.")

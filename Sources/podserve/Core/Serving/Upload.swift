@@ -7,7 +7,7 @@ final class Upload {
   private let coordinate: Coordinate
   private let store: DocumentStore
   private let limit: Int
-  /// The text of the query, which counts when the body is empty, as in SQ.
+  /// The text of the query, which is used when the body is empty, as in SQ.
   private let queryText: [UInt8]?
   private let spool: TextSpool
 
@@ -23,7 +23,7 @@ final class Upload {
     spool = TextSpool(directory: store.directory)
   }
 
-  /// Refuses a body that can never be stored before it is sent.
+  /// Refuses, before it is sent, a body that cannot be stored.
   func checkLength(_ length: Int) throws(StorageError) {
     guard length <= limit else { throw .tooLarge("The text is longer than \(limit) bytes.") }
     if let dataMax = store.dataMax, length > dataMax {
@@ -36,7 +36,7 @@ final class Upload {
     try spool.append(bytes)
   }
 
-  /// The whole text is there: stores it.
+  /// Stores the text, which is complete.
   func finish() throws(StorageError) -> Reply {
     if spool.count == 0, let queryText { try spool.append(queryText.span) }
     try spool.finish()

@@ -1,5 +1,5 @@
 /// A TCP connection to a pod that its program has not closed, from the kernel's table.
-public struct Connection: Sendable, Equatable {
+public struct PodConnection: Sendable, Equatable {
   /// The inode of the accepted socket; 0 until the program accepts the connection.
   public var inode: UInt32
   /// The client's port.
@@ -20,7 +20,7 @@ public struct Connection: Sendable, Equatable {
   /// does any of them is slow at worst.
   ///
   /// - Parameter probe: the local port of podd's own probe, which does not count.
-  public static func progress(from before: [Connection], to after: [Connection], besides probe: UInt16)
+  public static func progress(from before: [PodConnection], to after: [PodConnection], besides probe: UInt16)
     -> Bool
   {
     let now = Dictionary(after.map { ($0.remotePort, $0) }, uniquingKeysWith: { first, _ in first })
@@ -29,7 +29,7 @@ public struct Connection: Sendable, Equatable {
     if after.contains(where: { $0.isAccepted && $0.remotePort != probe && !known.contains($0.remotePort) }) {
       return true
     }
-    return before.contains { (earlier: Connection) -> Bool in
+    return before.contains { (earlier: PodConnection) -> Bool in
       guard earlier.remotePort != probe else { return false }
       // An accepted connection that is gone was closed by the program; any other may have been given up by its client.
       guard let later = now[earlier.remotePort] else { return earlier.isAccepted }

@@ -16,10 +16,10 @@ public struct WorkloadVersion: Sendable, Hashable {
 }
 
 extension PlacementStore {
-  /// How many versions of a workload are remembered.
+  /// How many versions of a workload are kept.
   static let versionsKept = 5
 
-  /// A pod has served with this version for a while.
+  /// Records that a pod has served with this version for a while.
   public func workloadServed(_ version: WorkloadVersion, now: Int64) throws(StoreError) {
     try write { db in
       try db.execute(
@@ -38,7 +38,7 @@ extension PlacementStore {
     }
   }
 
-  /// A rollout to this version has stopped, or (nil) come to its end.
+  /// Records that a rollout to this version has stopped or, with nil, has succeeded.
   public func setRolloutStopped(_ version: WorkloadVersion, at: Int64?) throws(StoreError) {
     try write { db in
       try db.execute(
@@ -47,14 +47,14 @@ extension PlacementStore {
     }
   }
 
-  /// The text of what a generation is launched with, for as long as it runs.
+  /// Keeps the text with which a generation is launched, for as long as it runs.
   static func keep(_ version: WorkloadVersion, _ db: Database) throws {
     try db.cachedStatement(
       sql: "INSERT OR IGNORE INTO workload_version (workload, version, text) VALUES (?, ?, ?)"
     ).execute(arguments: [version.workload, version.version, version.text])
   }
 
-  /// What each generation without an end was launched with, where it is known.
+  /// The version with which each open generation was launched, where it is known.
   public func workloadsOfOpenGenerations() throws(StoreError) -> [UnitName: WorkloadVersion] {
     try read { db in
       let rows = try Row.fetchAll(
@@ -74,8 +74,8 @@ extension PlacementStore {
     }
   }
 
-  /// The latest version that served and is not this one, one to which a rollout stopped only if there is no other; nil
-  /// when there is none.
+  /// The latest other version that served; a version to which a rollout stopped counts only if there is no
+  /// other. Nil when there is none.
   public func workload(_ name: String, before version: String) throws(StoreError) -> WorkloadVersion? {
     try read { db in
       let row = try Row.fetchOne(
@@ -88,7 +88,7 @@ extension PlacementStore {
     }
   }
 
-  /// From now on `good` is used wherever the files say `rejected`; they count again as soon as they change.
+  /// Uses `good` from now on while the files say `rejected`. The files apply again as soon as they change.
   public func revertWorkload(_ rejected: String, to good: WorkloadVersion) throws(StoreError) {
     try write { db in
       try db.execute(
@@ -97,14 +97,14 @@ extension PlacementStore {
     }
   }
 
-  /// The files count again, whatever they say.
+  /// Makes the files apply again.
   public func forgetRevert(ofWorkload name: String) throws(StoreError) {
     try write { db in
       try db.execute(sql: "DELETE FROM workload_revert WHERE workload = ?", arguments: [name])
     }
   }
 
-  /// Every revert: the version that is not used, and what is instead.
+  /// Every revert: the version that is not used, and the one that replaces it.
   public func revertedWorkloads() throws(StoreError) -> [(rejected: String, good: WorkloadVersion)] {
     try read { db in
       try Row.fetchAll(db, sql: "SELECT workload, rejected, version, text FROM workload_revert").map {

@@ -1,0 +1,69 @@
+import PodModel
+import Systemd
+
+/// What happens on the host: users, rollouts, settings, permissions and the packet filter.
+extension PodEvent {
+  static func userProvisioned(_ user: String, _ pod: Subject) -> PodEvent {
+    PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user)])
+  }
+
+  static func userDeprovisioned(_ user: String, from pod: PodName?, purged: Bool) -> PodEvent {
+    PodEvent(
+      .userDeprovisioned,
+      "\(user) is no longer placed\(purged ? "; the data is removed" : "; the data is kept").",
+      [(.user, user), (.pod, pod?.description ?? "")])
+  }
+
+  static func rolloutDone(tier: String, replaced: UInt32) -> PodEvent {
+    PodEvent(.rolloutDone, "The rollout of tier \(tier) has replaced \(replaced) pods.", [(.tier, tier)])
+  }
+
+  static func rolloutStopped(
+    tier: String, at pod: PodName, replaced: UInt32, of total: UInt32, why: String
+  ) -> PodEvent {
+    PodEvent(
+      .rolloutStopped,
+      "The rollout of tier \(tier) stopped at \(pod) after \(replaced) of \(total) pods: \(why).",
+      priority: .error, alert: .rolloutStopped, [(.tier, tier), (.pod, pod.description)])
+  }
+
+  /// - Parameter outcome: how many were taken over, ended and so on, in words.
+  static func reconciled(pods: Int, outcome: String, tookUSec: UInt64) -> PodEvent {
+    PodEvent(
+      .reconciled, "\(pods) pods known: \(outcome), in \(tookUSec / 1000) ms.",
+      [(.duration, String(tookUSec))])
+  }
+
+  /// - Parameter fields: the place of the mistake, or the pod that cannot be launched because of it.
+  static func settingsError(_ sentence: String, _ fields: Fields) -> PodEvent {
+    PodEvent(.settingsError, sentence, priority: .error, fields)
+  }
+
+  static func hostUnfit(check: String, _ sentence: String) -> PodEvent {
+    PodEvent(.hostUnfit, sentence, priority: .error, [(.check, check)])
+  }
+
+  static func accessDenied(
+    method: String, action: String, uid: UInt32, sender: String, subject: String, why: String
+  ) -> PodEvent {
+    PodEvent(
+      .accessDenied, "\(method) was denied to uid \(uid): \(why)", priority: .warning,
+      [
+        (.action, action), (.callerUID, String(uid)), (.caller, sender),
+        (.subject, subject.filter { $0 >= " " }),
+      ])
+  }
+
+  static func firewallLost() -> PodEvent {
+    PodEvent(
+      .firewallLost, "The packet filter rules for pods are gone; loading them again.", priority: .warning,
+      alert: .firewallLost)
+  }
+
+  static func historySetAside(_ aside: String, cause: String) -> PodEvent {
+    PodEvent(
+      .historySetAside,
+      "The memory history was unusable and is begun again; the old file is now \(aside). \(cause)",
+      priority: .warning)
+  }
+}
