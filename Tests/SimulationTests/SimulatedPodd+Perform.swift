@@ -7,7 +7,7 @@ extension SimulatedPodd {
     let now = simulation.world.now
     switch effect {
     case .generation(let id, let effect): try perform(effect, of: id, pod)
-    case .moved(let move): moved(move, pod)
+    case .moved(let move): try moved(move, pod)
     case .armBackoff(let delay):
       let policy = simulation.policy
       try simulation.check(
@@ -29,7 +29,12 @@ extension SimulatedPodd {
     }
   }
 
-  private func moved(_ move: PodMachine.Move, _ pod: SimulatedPod) {
+  private func moved(_ move: PodMachine.Move, _ pod: SimulatedPod) throws {
+    if move.event == .ready(of: .other), let unit = pod.machine.current?.unit {
+      try simulation.check(
+        simulation.readyUnits.contains(unit),
+        "\(unit) takes over, and its readiness is not on the disk")
+    }
     if move.to.state == .backoff {
       pod.diedAt = simulation.world.now
       pod.diedOfHost = pod.lifecycle.lastEnd?.isOfHost ?? false

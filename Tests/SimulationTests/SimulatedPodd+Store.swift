@@ -54,6 +54,7 @@ extension SimulatedPodd {
       return {}
     case .awaitedReady(let pod, let id, let unit):
       try store.generationReady(unit, now: now)
+      simulation.readyUnits.insert(unit)
       return { try self.handle(.generation(id, .readinessRecorded), pod) }
     case .stop(let unit, let record):
       try store.setStopCause(record.cause, asked: record.isAsked, of: unit)
@@ -88,7 +89,9 @@ extension SimulatedPodd {
     case .begin(let pod, let id, _):
       try handle(.generation(id, .failed(LaunchFailure(stage: .store, error: "EIO"))), pod)
     // podd goes on without.
-    case .awaitedReady(let pod, let id, _): try handle(.generation(id, .readinessRecorded), pod)
+    case .awaitedReady(let pod, let id, let unit):
+      simulation.readyUnits.insert(unit)
+      try handle(.generation(id, .readinessRecorded), pod)
     case .end(let unit, _): simulation.lostEnds.insert(unit)
     // podd logs that it could not write it down.
     case .wanted(let name, _), .startLimitHit(let name, _): simulation.lostWishes.insert(name)

@@ -36,6 +36,8 @@ final class Simulation {
   var openRows: Set<UnitName> = []
   /// Ends that the full disk swallowed: the next reconciling records them.
   var lostEnds: Set<UnitName> = []
+  /// Generations whose readiness is on the disk, or could not be written.
+  var readyUnits: Set<UnitName> = []
   /// Pods whose wishes it swallowed.
   var lostWishes: Set<PodName> = []
   private(set) var trace: [String] = []
@@ -125,7 +127,9 @@ final class Simulation {
   private func environmentChanges() {
     switch random.below(16) {
     case ..<2:
-      if let pod = random.pick(podd?.pods.keys.sorted() ?? []) {
+      // Rather one that has two generations: what the file says decides whether a third may run next to the second.
+      let two = podd?.pods.values.filter { $0.machine.other != nil }.map(\.name).sorted() ?? []
+      if let pod = random.pick(two) ?? random.pick(podd?.pods.keys.sorted() ?? []) {
         handovers[pod] = random.pick(Lifecycle.Handover.allCases)
         note("\(pod)'s workload file is changed: \(handover(of: pod))")
       }

@@ -108,7 +108,7 @@ public struct PodMachine: Sendable, Equatable {
   }
 
   /// Either of the two.
-  public subscript(_ position: Lifecycle.Position) -> GenerationLife? {
+  public internal(set) subscript(_ position: Lifecycle.Position) -> GenerationLife? {
     get { position == .current ? current : other }
     set { if position == .current { current = newValue } else { other = newValue } }
   }

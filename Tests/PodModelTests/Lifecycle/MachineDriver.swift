@@ -91,6 +91,9 @@ struct MachineDriver {
     effects.compactMap { if case .generation(id, let effect) = $0 { effect } else { nil } }
   }
 
+  /// Whether the last list asks systemd to stop the other generation.
+  var stopsOther: Bool { effects(of: machine.other?.id).contains(.stopUnit(isHung: false)) }
+
   /// Of both, in their order.
   var ofGenerations: [GenerationLife.Effect] {
     effects.compactMap { if case .generation(_, let effect) = $0 { effect } else { nil } }
