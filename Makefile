@@ -12,7 +12,7 @@ FROM ?= $(shell date +%s)000
 swift = swift
 swift_flags = --scratch-path $(SCRATCH)
 
-.PHONY: all deb repo demo test check format lint-scripts build unit simulate launch-tests machines lintian bench clean \
+.PHONY: all deb repo demo test check format lint-scripts texts build unit simulate launch-tests machines lintian bench clean \
 	install-git-hooks requirements
 
 all: deb
@@ -30,7 +30,7 @@ demo: deb
 test: requirements
 	Tests/machine/everything
 
-check: format lint-scripts build unit
+check: format lint-scripts texts build unit
 
 format:
 	$(swift) format lint --strict --recursive Sources Tests Package.swift
@@ -50,6 +50,13 @@ simulate:
 lint-scripts:
 	Tests/machine/lint-scripts
 
+# Names that stand in two places, references, words that docs/words.md has replaced, the listing in CONTRIBUTING.
+texts:
+	packaging/check-names
+	packaging/check-references
+	packaging/check-words
+	packaging/list-interface --check
+
 lintian: deb
 	lintian --fail-on error,warning --tag-display-limit 0 dist/*.changes
 
@@ -67,7 +74,7 @@ requirements:
 	@Tests/machine/requirements
 
 install-git-hooks:
-	printf '#!/bin/sh\nexec make -s format lint-scripts\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
+	printf '#!/bin/sh\nexec make -s format lint-scripts texts\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
 	chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
 
 clean:

@@ -1,4 +1,4 @@
-/// A pod's state as users see it (contract, "JSON").
+/// A pod's state as users see it (podctl(1), "STATES").
 public enum PodState: String, Sendable, CaseIterable {
   case cold
   case starting

@@ -2,7 +2,7 @@ import GRDB
 import PodModel
 
 extension PlacementStore {
-  /// Checks the rules that hold in every database at every moment (design.md, invariants 1 and 6), by reading
+  /// Checks the rules that hold in every database at every moment (docs/design.md, invariants 1 and 6), by reading
   /// all of it.
   ///
   /// - Parameter usersPerPod: each tier's limit; other tiers are not checked for it.

@@ -2,7 +2,7 @@ import PodAPI
 import Systemd
 import Testing
 
-/// The contract as a file, and podd's reply to Introspect.
+/// The D-Bus interface (org.podctl1(5)) as a file, and podd's reply to Introspect.
 @Suite struct IntrospectionTests {
   private func contract() throws -> String {
     let top = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")

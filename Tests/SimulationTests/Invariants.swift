@@ -1,7 +1,7 @@
 import PodModel
 import PodStore
 
-/// design.md's invariants, as far as a world without real disks and sockets can break them.
+/// docs/design.md's invariants, as far as a world without real disks and sockets can break them.
 extension Simulation {
   /// After every step.
   func checkInvariants() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import PodStore
 
-/// Worlds of faults around the real decisions (design.md, "Decisions are values").
+/// Worlds of faults around the real decisions (docs/design.md, "Decisions are values").
 ///
 ///     make simulate     new worlds until it is stopped
 ///     SIMULATION_SEED=42 swift test --filter SimulationTests     one world, with its trace

@@ -1,4 +1,4 @@
-/// Why a generation ended (contract, `last_exit_reason`).
+/// Why a generation ended (podctl(1), "REASONS").
 public enum EndReason: Hashable, Sendable, CustomStringConvertible {
   case exited(Int32)
   /// The signal's name without `SIG`, as `signal:KILL` would print it.

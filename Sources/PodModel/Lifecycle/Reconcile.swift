@@ -1,4 +1,4 @@
-/// What to do about each scope that runs and each generation on record, so that the two agree (design.md,
+/// What to do about each scope that runs and each generation on record, so that the two agree (docs/design.md,
 /// invariant 4). Pure: podd looks and acts, a simulation does the same.
 public enum Reconcile {
   /// A generation whose end is not on record.

@@ -5,7 +5,7 @@ import PodModel
 import PodStore
 import Systemd
 
-/// design.md's invariants on the live host: what the database, podd, systemd's cgroups and the kernel's processes
+/// docs/design.md's invariants on the live host: what the database, podd, systemd's cgroups and the kernel's processes
 /// say of each other.
 @LoopActor
 struct InvariantCheck {
