@@ -227,7 +227,8 @@ def a_rollout_replaces_a_tier_and_stops_at_the_first_pod_that_does_not_come_back
     # --revert returns to a version with which pods have served.
     proved = "SELECT version FROM workload_version WHERE served_at IS NOT NULL AND text LIKE '%RELEASE=2%'"
     wait_until(lambda: recorded(machine, proved), 60, what="the second version on record as one that works")
-    rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 2s")
+    # Long enough that a slow machine breaks the workload before the third pod or the fourth is replaced.
+    rollout = machine.start("podctl rollout --tier many --max-parallel 1 --healthy-sec 5s")
     wait_until(lambda: sum(main_pids(machine, places)[pod] != pid for pod, pid in before.items()) >= 2, 120, 0.1,
                what="two pods replaced")
     machine.put(file, "[Workload]\nExecStart=/usr/bin/nonesuch\nType=notify\n")
