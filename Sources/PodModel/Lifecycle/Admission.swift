@@ -1,13 +1,13 @@
-/// What becomes of a call about a pod, by the state in which it finds it. The table is in docs/lifecycle.md.
+/// Whether a verb is performed, is unnecessary, or is refused, by the pod's state. The table is in docs/lifecycle.md.
 public enum Admission: Sendable, Equatable {
-  /// What is asked for. What each leads to in a state is the lifecycle's.
+  /// A verb. ``Lifecycle`` decides what it leads to.
   public enum Verb: String, Sendable, CaseIterable {
-    /// A user is placed on it and has to be served, or somebody connects to it.
+    /// A user was placed on the pod and must be served, or a connection came.
     case serve
     case start, stop, restart
-    /// Replace what runs, to have its memory back.
+    /// Replace the running generation, to free its memory.
     case recycle
-    /// Stop what runs, to have its memory back.
+    /// Stop the running generation, to free its memory.
     case evict
     case freeze, thaw, reset
     /// Its last user is gone.
@@ -28,11 +28,11 @@ public enum Admission: Sendable, Equatable {
 
   /// The pod's machine gets the verb's event.
   case act
-  /// It is so already, or comes to be so by itself.
+  /// Nothing to do: the pod is in the wanted state, or is on its way there.
   case nothingToDo
   case refused(Refusal)
 
-  /// What becomes of `verb` in `state`.
+  /// The answer to `verb` in `state`.
   public init(_ verb: Verb, in state: PodState) {
     self =
       switch (verb, state) {

@@ -12,18 +12,18 @@ public struct EndEvidence: Sendable, Equatable {
   public var oomKills: UInt64 = 0
   /// `memory.events.local`, `oom`: how often the scope's own limit left no other way (facts 7).
   public var ownLimitOOMs: UInt64 = 0
-  /// How often systemd-oomd chose the scope: it kills all of it, because pods.slice stalled for want of memory, or the
-  /// host's swap was full.
+  /// How often systemd-oomd chose the scope: it kills all of it when pods.slice stalled because
+  /// memory was short, or when the host's swap was full.
   public var oomdKills: UInt64 = 0
   /// `memory.events` of the scope, `high` and `max`: how often it had to give memory back at MemoryHigh=, and at
   /// MemoryMax=.
   public var memoryHighEvents: UInt64 = 0
   public var memoryMaxEvents: UInt64 = 0
-  /// What was known of its leak, where that is why it ended.
+  /// The finding about its leak, if it ended for that.
   public var leak: LeakDetector.Finding?
-  /// How long it had stalled at its memory limit, where that is why; microseconds.
+  /// How long it had stalled at its memory limit (µs), if it ended for that.
   public var stalledUSec: UInt64?
-  /// systemd's `Result` of the scope: `success`, `oom-kill`, `timeout` …; nil when it was not to be had.
+  /// systemd's `Result` of the scope: `success`, `oom-kill`, `timeout` …; nil when systemd could not be asked.
   public var unitResult: String?
   /// Whether memory.events was gone, with the cgroup, before it could be read once more: then the counters above may
   /// lack the last kill, and systemd's word stands in for them.
@@ -38,14 +38,14 @@ public struct EndEvidence: Sendable, Equatable {
   public var memoryCurrent: UInt64?
   public var memoryPeak: UInt64?
   public var memoryMax: UInt64?
-  /// What the last probe met, when it was not answered.
+  /// The error of the last probe, when it was not answered.
   public var probeError: String?
-  /// Connections that were open when it was given no more time to finish them.
+  /// Connections that were still open when the time to finish them was over.
   public var cutConnections: Int?
 
   public init() {}
 
-  /// For the journal: what a reason alone does not say; nil when there is nothing.
+  /// For the journal: the details that the reason alone does not give; nil when there are none.
   public var sentence: String? {
     var parts: [String] = []
     if oomKills > 0 {
@@ -107,15 +107,15 @@ public struct EndEvidence: Sendable, Equatable {
     return exit.map { EndReason($0) } ?? .unknownAdopted
   }
 
-  /// The same, of a generation that an earlier podd had asked systemd to stop: where nobody saw how it ended, that is
-  /// why. Nil: none had.
+  /// The reason of a generation that podd had asked systemd to stop for `cause` (nil: it had not). When nobody saw how
+  /// the generation ended, the cause is the reason.
   public func reason(stoppedFor cause: EndReason?) -> EndReason {
     reason == .unknownAdopted ? cause ?? reason : reason
   }
 }
 
 extension EndReason {
-  /// How a process ended that nobody wanted to.
+  /// The reason for a process that ended by itself.
   public init(_ exit: EndEvidence.Exit) {
     switch exit {
     case .exited(let status): self = .exited(status)

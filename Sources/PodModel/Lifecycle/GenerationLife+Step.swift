@@ -137,7 +137,7 @@ extension GenerationLife {
     return Step(.abandon(hasScope: hasScope))
   }
 
-  /// Of what was stopped on its way, the stop is the reason.
+  /// A launch that was cancelled ends with the reason of the stop, not as a failed launch.
   private mutating func abandoned(_ failure: LaunchFailure?, _ isAlone: Bool) -> Step {
     phase = .ended
     var step = Step(report: failure.map { .launchFailed($0.reason) } ?? .ended(.operator))

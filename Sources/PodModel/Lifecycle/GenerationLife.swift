@@ -13,9 +13,9 @@ public struct GenerationLife: Sendable, Equatable {
     public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
   }
 
-  /// What counts of the workload that a generation was launched with.
+  /// The properties of its workload that decide how a generation is handled.
   public struct Traits: Sendable, Equatable {
-    /// How it gives way to the next generation, if that allows the same.
+    /// How it gives way to the next generation, provided that one allows the same.
     public var handover: Lifecycle.Handover
     /// `Workers=` without the main process.
     public var furtherProcesses: Int
@@ -47,7 +47,7 @@ public struct GenerationLife: Sendable, Equatable {
     case verifyingLimits
     /// pod-launch was let go, and its program does not run yet.
     case releasing
-    /// The launch failed, or was cancelled (nil): what there is of it is being taken away.
+    /// The launch failed, or was cancelled (nil): its processes and its unit are being removed.
     case abandoning(LaunchFailure?)
     case running
     /// The main process has ended, and systemd is asked whether another one may take its place.
@@ -59,22 +59,22 @@ public struct GenerationLife: Sendable, Equatable {
 
   /// What a generation waits for before its launch.
   public enum Wait: Sendable, Equatable {
-    /// That no stray scope of the pod is left.
+    /// Until no stray scope of the pod is left.
     case strayScopes
-    /// That the other generation has ended: the two may not overlap.
+    /// Until the other generation has ended: the two may not overlap.
     case room
-    /// A launch slot and the bus.
+    /// For a launch slot and the bus.
     case turn
   }
 
-  /// Two things at once, of which both have to come to an end before it goes on.
+  /// Two steps that run at the same time; both must end before the launch continues.
   public struct Beginning: Sendable, Equatable {
     enum Outcome: Sendable, Equatable {
       case done
       case failed(LaunchFailure)
     }
 
-    /// What pod-launch was prepared for.
+    /// The unit that pod-launch was prepared for.
     let unit: UnitName
     var writing: Outcome?
     var parking: Outcome?
@@ -88,59 +88,59 @@ public struct GenerationLife: Sendable, Equatable {
   /// Whether the program serves.
   public enum Readiness: Sendable, Equatable {
     case none
-    /// It said so before podd knew that it runs.
+    /// It reported READY=1 before podd knew that it runs.
     case said
-    /// A successor's is being written down.
+    /// A successor's readiness is being written to the disk.
     case recording
     case serving
   }
 
   /// What a caller reports.
   public enum Event: Sendable, Equatable {
-    /// To `awaitStrayScopes`. `next`: what the settings allow the next generation by now; nil: they do not parse.
+    /// Answers `awaitStrayScopes`. `next`: the handover that the current settings allow; nil: they do not parse.
     case strayScopesGone(next: Lifecycle.Handover?)
-    /// To `awaitTurn`: it has a launch slot, and the bus is there. Nil: the settings do not parse.
+    /// Answers `awaitTurn`: it has a launch slot, and the bus is connected. Nil: the settings do not parse.
     case turn(Traits?)
-    /// To `write`.
+    /// Answers `write`: the generation is on record.
     case written(UnitName)
-    /// To `park`: pod-launch is prepared and waits for its release.
+    /// Answers `park`: pod-launch is prepared and waits for its release.
     case parked
     case firewallOpened
     /// The scope is up with pod-launch in it, and all files are written.
     case scopeStarted
     case limitsVerified
-    /// To `release`: exec has succeeded.
+    /// Answers `release`: exec has succeeded.
     case programRuns
-    /// To any effect of a launch: it cannot be performed.
+    /// Answers any effect of a launch that failed.
     case failed(LaunchFailure)
-    /// To `abandon`: no process of it is left.
+    /// Answers `abandon`: no process of it is left.
     case abandoned
-    /// To `stop` of what was still waiting.
+    /// It was stopped while it still waited.
     case cancelled
     case startTimeout
     /// The program said so, or answered its probe.
     case ready
-    /// To `recordReadiness(isAwaited: true)`: it is on the disk, or could not be written.
+    /// Answers `recordReadiness(isAwaited: true)`: its readiness is on the disk, or could not be written.
     case readinessRecorded
-    /// So many of its further processes run now.
+    /// The number of its further processes that run now.
     case workers(Int)
     /// All of them were launched, or it was given up.
     case workersComplete
     /// It does not answer its probe, or its workers end again and again.
     case unhealthy(EndReason)
-    /// To `drain`: no connection is left, or the time is over.
+    /// Answers `drain`: no connection is left, or the time is over.
     case drained
     case frozen
     case thawed
     /// `mayBeInherited`: it has further processes.
     case mainProcessEnded(mayBeInherited: Bool)
-    /// To `askWhetherActive`: systemd is not about to stop the scope.
+    /// Answers `askWhetherActive`: true when systemd is not about to stop the scope.
     case scopeIsActive(Bool)
-    /// To `inherit`: whether another process is the main one now.
+    /// Answers `inherit`: whether another process is the main one now.
     case inherited(Bool)
-    /// To `collectEvidence`.
+    /// Answers `collectEvidence`.
     case evidence(EndEvidence, scopeIsEmpty: Bool)
-    /// To `awaitEmptyScope`.
+    /// Answers `awaitEmptyScope`.
     case scopeEmpty
   }
 
@@ -167,7 +167,7 @@ public struct GenerationLife: Sendable, Equatable {
     case release
     /// Watch its cgroup, its main process and its memory, from now on.
     case watch
-    /// Write down which process it is, by which the next podd knows it again.
+    /// Write down its main process, by which a new podd recognises it.
     case recordStart
     /// Report `ready` when it is: by its notification, or by its probe.
     case awaitReadiness
@@ -179,19 +179,19 @@ public struct GenerationLife: Sendable, Equatable {
     case resumeService
     /// Kill pod-launch; the launch steps under way end as they may.
     case killParked
-    /// Take away what there is of the launch, until no process is left. `hasScope`: systemd was asked for a scope.
+    /// Remove all traces of the launch and return when no process is left. `hasScope`: systemd was asked for a scope.
     case abandon(hasScope: Bool)
     /// Log it, and raise the alert.
     case reportLaunchFailure(LaunchFailure)
-    /// Write down why it is being stopped, so that the next podd knows what it is in the middle of.
+    /// Write down why it is being stopped, so that a new podd can finish the stop.
     case recordStop(StopRecord)
     /// Hold new connections off and wait until its own are gone, at most TimeoutDrainSec=; then report `drained`.
     case drain
     case freeze
     case thaw
-    /// KillSignal, and SIGKILL to the whole scope after TimeoutStopSec=. A hung one is given less time.
+    /// Send KillSignal=, and SIGKILL to the whole scope after TimeoutStopSec=. A hung generation gets less time.
     case stopUnit(isHung: Bool)
-    /// Count the connections that it does not finish before that time is over.
+    /// Count the connections that are still open when that time is over.
     case watchConnections
     /// Ask systemd whether the scope is active.
     case askWhetherActive
@@ -203,19 +203,19 @@ public struct GenerationLife: Sendable, Equatable {
     case awaitEmptyScope
     /// Withdraw its journal fields and drop its watches and, a moment later, its unit.
     case cleanUp
-    /// It was the pod's last generation.
+    /// Close what was opened in the firewall: it was the pod's last generation.
     case closeFirewall
     /// Write down why it ended, with the evidence, and log it.
     case recordEnd(UnitName, EndReason, EndEvidence?)
-    /// Nothing more comes of it: forget it.
+    /// Forget the generation: no further effect follows.
     case dispose
   }
 
   /// How long a launch may take.
   public enum StartTimeout: Sendable, Equatable {
-    /// From its turn on: the default.
+    /// The default timeout, from its turn on.
     case beforeScope
-    /// From when its program may begin: the workload's.
+    /// The workload's timeout, from when its program may begin.
     case ofWorkload
   }
 
@@ -236,7 +236,7 @@ public struct GenerationLife: Sendable, Equatable {
   public internal(set) var workers = 0
   /// Set when it has ended.
   public internal(set) var evidence: EndEvidence?
-  /// What it is stopped for once its program runs, where it was cancelled on its way.
+  /// The cause of a stop that came during the launch; it is applied once the program runs.
   var cancellation: Stop?
 
   struct Stop: Sendable, Equatable {
@@ -262,7 +262,7 @@ public struct GenerationLife: Sendable, Equatable {
     }
   }
 
-  /// Nothing of it is there yet that would have to be taken away.
+  /// Whether the launch has not begun, so that nothing has to be removed.
   var isCancelledBeforeItsTurn: Bool {
     if case .waiting = phase { isCancelled } else { false }
   }

@@ -2,10 +2,10 @@
 public enum LaunchStage: String, Sendable, CaseIterable {
   // podd's.
   case settings, store, files, socket, spawn, firewall, scope, users, limits
-  /// Of the command of `ExecReload=`, which is launched like a program.
+  /// The command of `ExecReload=`, which is launched like a program.
   case reload
-  // Both: podd lets the program go, and moves a worker into the scope's cgroup; pod-launch waits for the one and checks
-  // the other.
+  // Both podd and pod-launch report these: podd releases the program and moves a worker into the scope's cgroup;
+  // pod-launch waits for the release and checks its cgroup.
   case release, cgroup
   // pod-launch's (Sources/pod-launch/report.c).
   case plan, namespace, mount, journal, user, privileges, exec
@@ -28,9 +28,9 @@ public struct ErrnoName: Hashable, Sendable, RawRepresentable, ExpressibleByStri
 
 /// Why a program never ran.
 public struct LaunchFailure: Error, Hashable, Sendable {
-  /// What could not be done.
+  /// The step that failed.
   public let stage: LaunchStage
-  /// Why not.
+  /// The error of that step.
   public let error: ErrnoName
 
   public init(stage: LaunchStage, error: ErrnoName) {

@@ -4,7 +4,7 @@ extension Lifecycle {
     _ event: Event, now: UInt64, random: Double, policy: Policy
   ) -> [Effect] {
     var effects = step(event, now, random, policy)
-    // Whoever is held off is let in as soon as somebody serves, and turned away when nobody will.
+    // Held connections are released as soon as a generation serves, and refused when none will.
     if isHeld && (state == .ready || !state.hasScope) {
       isHeld = false
       effects.append(.release)
@@ -53,7 +53,7 @@ extension Lifecycle {
     case (.ready, .stop(let cause, let next, drains: true)) where other == nil:
       return drain(cause, then: next, now) + want(next)
     case (.starting, .stop(let cause, let next, drains: true)) where other == nil:
-      // It may serve already, without podd having heard of it.
+      // It may already serve although podd does not know it yet.
       return [.cancelTimer] + drain(cause, then: next, now) + [.resolveFailed(cause)] + want(next)
     case (.starting, .stop(let cause, let next, _)), (.ready, .stop(let cause, let next, _)):
       return stopScope(cause, then: next, now) + want(next)
@@ -205,14 +205,14 @@ extension Lifecycle {
     case .successor:
       lastEnd = observed
       return [.cancelTimer, .recordOtherEnd(observed), .resolveFailed(observed), .announce] + next(now)
-    // Whoever waited for it was answered when it was given up.
+    // Callers that waited for it got their reply when it was given up.
     case .failing(let reason): return [.recordOtherEnd(reason), .announce] + next(now)
     case .predecessor(let cause):
       return [.recordOtherEnd(cause == .unknownAdopted ? observed : cause)] + next(now)
     }
   }
 
-  /// What waited for the second generation to be gone.
+  /// Continues what had to wait for the end of the other generation.
   private mutating func next(_ now: UInt64) -> [Effect] {
     if awaitsOther && state == .stopping { return rest(afterStop, now) }
     guard state == .ready, let queued = queuedRestart else { return [] }
@@ -220,7 +220,7 @@ extension Lifecycle {
     return replace(queued.cause, queued.handover, now)
   }
 
-  /// The one that serves has died while its successor was on its way: the successor is the pod now.
+  /// The current generation ended while its successor was being launched: the successor is now the current one.
   private mutating func inherit(_ reason: EndReason, _ now: UInt64, _ policy: Policy) -> [Effect]? {
     switch other {
     case .successor:

@@ -18,11 +18,11 @@ public struct Lifecycle: Sendable, Equatable {
   public struct Policy: Sendable, Equatable {
     /// The pause after the first end.
     public var firstDelay: UInt64 = 100_000
-    /// No pause is longer, but for what is added at random.
+    /// The longest pause, not counting its random part.
     public var maxDelay: UInt64 = 300_000_000
     /// This many ends nobody asked for, within `burstInterval`, are a crash loop.
     public var burst: Int = 5
-    /// In which `burst` ends are counted.
+    /// The interval in which `burst` ends are counted.
     public var burstInterval: UInt64 = 60_000_000
     /// A generation that was ready this long proves that it works: the next delay is `firstDelay` again.
     public var stableAfter: UInt64 = 60_000_000
@@ -44,7 +44,7 @@ public struct Lifecycle: Sendable, Equatable {
     case start
     /// The program never ran: pod-launch or podd says at which stage.
     case launchFailed(EndReason, of: Position = .current)
-    /// It serves. Of a successor: that is on the disk.
+    /// The generation serves. A successor's readiness has been written to the disk before.
     case ready(of: Position)
     /// The scope is empty; the reason was concluded from the evidence.
     case ended(EndReason, of: Position = .current)
@@ -90,7 +90,7 @@ public struct Lifecycle: Sendable, Equatable {
     /// Replaced by the current one, and finishing what it had begun.
     case predecessor(EndReason)
 
-    /// Why it comes, or goes.
+    /// Why it is being launched or stopped.
     public var cause: EndReason {
       switch self {
       case .successor(let cause), .failing(let cause), .predecessor(let cause): cause
@@ -106,7 +106,7 @@ public struct Lifecycle: Sendable, Equatable {
     case stopped
     /// It is launched again.
     case launch
-    /// As if it had ended by itself.
+    /// It is launched again after a backoff, as if it had ended by itself.
     case backoff
   }
 
@@ -114,13 +114,13 @@ public struct Lifecycle: Sendable, Equatable {
   public enum Effect: Sendable, Equatable {
     /// Write down the next generation and launch it. Its TimeoutStartSec runs from when it has its turn.
     case launch
-    /// The same for another one next to the one that serves.
+    /// Launch another generation next to the one that serves.
     case launchSuccessor
-    /// Of the backoff and of every start.
+    /// Cancel the timers of the backoff and of every start.
     case cancelTimer
-    /// Hold new connections off and wait, for at most the workload's TimeoutDrainSec, until its own are gone.
+    /// Hold new connections and wait, at most the workload's TimeoutDrainSec=, until the open ones have ended.
     case drain
-    /// New connections need not be held off any longer.
+    /// Release the held connections.
     case release
     /// KillSignal, and SIGKILL to the whole scope after the workload's TimeoutStopSec.
     case stopScope
@@ -169,7 +169,7 @@ public struct Lifecycle: Sendable, Equatable {
   var startLimit = StartLimit()
   /// In `stopping`: the current generation is gone, and its predecessor is not.
   var awaitsOther = false
-  /// New connections are held off.
+  /// New connections are being held.
   var isHeld = false
   /// Asked for while a predecessor was still finishing.
   var queuedRestart: Restart?

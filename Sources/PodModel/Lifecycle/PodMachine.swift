@@ -8,14 +8,15 @@ public struct PodMachine: Sendable, Equatable {
 
   /// What happened to the pod, or is wanted of it.
   public enum Event: Sendable, Equatable {
-    /// An event of the pod itself: `start`, `stop`, `restart`, `backoffElapsed`, `reset`, `freeze`. What has an address
-    /// comes from the generations.
+    /// An event of the pod itself: `start`, `stop`, `restart`, `backoffElapsed`, `reset`, `freeze`. Events that name a
+    /// generation come as `generation`.
     case pod(Lifecycle.Event)
-    /// Stop it; a program that binds by itself is waited for first: it may be in the middle of a write.
+    /// Stop it. If its program binds by itself, wait for its open connections first: it may be in the middle of a write.
     case stopGracefully(EndReason, then: Lifecycle.AfterStop)
-    /// Replace what runs. `next`: what the settings allow the next generation by now; nil: they do not parse.
+    /// Replace the running generation. `next`: the handover that the current settings allow the next generation; nil:
+    /// they do not parse.
     case replace(EndReason, next: Lifecycle.Handover?)
-    /// What came of an effect, or befell a generation.
+    /// The result of a generation's effect, or something that happened to a generation.
     case generation(ID, GenerationLife.Event)
     /// After everything that runs was adopted: go on with what an earlier podd was stopping.
     case resume
@@ -27,15 +28,15 @@ public struct PodMachine: Sendable, Equatable {
 
   /// What a caller has to do. A list is performed from its first to its last.
   public enum Effect: Sendable, Equatable {
-    /// Of one generation. The first for an unknown one is `awaitStrayScopes`, the last is `dispose`.
+    /// An effect of one generation. The first one for a new generation is `awaitStrayScopes`, the last is `dispose`.
     case generation(ID, GenerationLife.Effect)
-    /// The pod's situation is another one.
+    /// The pod has moved to another state, or its other generation has another role.
     case moved(Move)
     /// Report `backoffElapsed` after so many microseconds.
     case armBackoff(UInt64)
-    /// The backoff's and all generations' start timers.
+    /// Cancel the timers of the backoff and of all starts.
     case cancelTimers
-    /// New connections need not be held off any longer.
+    /// Release the held connections.
     case release
     /// Write down what is wanted of the pod.
     case persist(Lifecycle.Wanted)
@@ -45,7 +46,7 @@ public struct PodMachine: Sendable, Equatable {
     case resolveReady
     /// Answer those who wait for this pod: it does not serve, and why.
     case resolveFailed(EndReason)
-    /// Let others see the new state.
+    /// Announce the new state.
     case announce
     /// Report this event when the list is done, before any other one.
     case then(Event)
@@ -70,7 +71,7 @@ public struct PodMachine: Sendable, Equatable {
     public var from: Place
     public var to: Place
     public var event: Lifecycle.Event
-    /// The state is another one, or another generation is in it.
+    /// Whether the state is another one, or another generation is in it.
     public var isNewState: Bool
   }
 
@@ -113,7 +114,7 @@ public struct PodMachine: Sendable, Equatable {
     set { if position == .current { current = newValue } else { other = newValue } }
   }
 
-  /// How the current generation can be replaced by one of which the settings say `next`.
+  /// How the current generation gives way to one whose settings allow `next`.
   public func handover(next: Lifecycle.Handover?) -> Lifecycle.Handover {
     switch current?.traits?.handover {
     case .drain: .drain
@@ -152,7 +153,7 @@ public struct PodMachine: Sendable, Equatable {
 
   var drains: Bool { current.map { $0.hasScope && $0.traits?.handover == .drain } ?? false }
 
-  /// Others may have come to want it meanwhile.
+  /// Other users may want the pod meanwhile.
   private mutating func takeBackWish(_ moment: Moment) -> [Effect] {
     guard lifecycle.wanted == .run else { return [] }
     switch lifecycle.state {
@@ -173,7 +174,7 @@ public struct PodMachine: Sendable, Equatable {
       effects.append(.moved(Move(from: before, to: after, event: event, isNewState: isNewState)))
     }
     for effect in decided { effects += perform(effect) }
-    // Nobody may wait for a change that can no longer come.
+    // No caller may wait for a change that can no longer come.
     if !lifecycle.state.hasScope { effects.append(.resolveFailed(lifecycle.lastEnd ?? .operator)) }
     return effects
   }
@@ -237,14 +238,14 @@ public struct PodMachine: Sendable, Equatable {
 
   private mutating func recordStartLimitHit(_ isHit: Bool) -> [Effect] {
     if isForgotten { return [] }
-    // Nothing goes on of a pod that is not launched any more.
+    // A pod at its start limit keeps no generation.
     return (isHit ? stop(.other) : []) + [.recordStartLimitHit(isHit)]
   }
 
   private mutating func recordEnd(of position: Lifecycle.Position, _ reason: EndReason) -> [Effect] {
     guard let life = self[position] else { return [] }
     self[position] = nil
-    // Of what was never written down there is nothing to record.
+    // A generation that was never written down has nothing to record.
     let record = life.unit.map { GenerationLife.Effect.recordEnd($0, reason, life.evidence) }
     return [record, .dispose].compactMap { $0.map { .generation(life.id, $0) } }
   }
@@ -305,7 +306,7 @@ public struct PodMachine: Sendable, Equatable {
     }
     effects.append(.generation(id, .serve))
     current?.readiness = .serving
-    // Of a generation that ended before it had taken over wholly.
+    // Its predecessor may be left over from a generation that ended in the middle of taking over.
     if life.traits?.furtherProcesses ?? 0 == 0, isBeingRelieved { effects += stop(.other) }
     return effects
   }
@@ -315,7 +316,7 @@ public struct PodMachine: Sendable, Equatable {
     _ reason: EndReason, of id: ID, _ position: Lifecycle.Position, _ moment: Moment
   ) -> [Effect] {
     let isHung = isHung(position)
-    // With nobody to serve it is not ready any more, however long what is left takes.
+    // No process serves any more, so the pod is not ready, however long its leftovers take to end.
     let isUseless = position == .current && lifecycle.state == .ready && lifecycle.other == nil
     let failed = isUseless ? step(.failed(reason), moment) : []
     return failed + [.generation(id, .stopUnit(isHung: isHung)), .generation(id, .awaitEmptyScope)]
@@ -323,8 +324,8 @@ public struct PodMachine: Sendable, Equatable {
 
   // MARK: Room
 
-  /// At most one generation serves a pod's data, unless its workload says that two may, and never three: what is on its
-  /// way out is waited for.
+  /// At most one generation serves a pod's data, or two if the workload allows it, and never three: the launch waits for
+  /// the end of a generation that is being stopped.
   private mutating func makeRoom(for id: ID, _ next: Lifecycle.Handover?) -> [Effect] {
     guard let position = position(of: id), self[position]?.phase == .waiting(.strayScopes) else { return [] }
     if position == .current, let other, !(other.hasScope && other.mayOverlap(with: next)) {
@@ -366,7 +367,7 @@ public struct PodMachine: Sendable, Equatable {
     position == .current && lifecycle.stopCause == .health
   }
 
-  /// The current generation replaces it.
+  /// Whether the current generation has replaced the other one.
   private var isBeingRelieved: Bool {
     if case .predecessor = lifecycle.other { true } else { false }
   }

@@ -1,5 +1,6 @@
 /// What to do about each scope that runs and each generation on record, so that the two agree (docs/design.md,
-/// invariant 4). Pure: podd looks and acts, a simulation does the same.
+/// invariant 4). Pure: podd and the simulation read the state and perform
+/// the actions.
 public enum Reconcile {
   /// A generation whose end is not on record.
   public struct Row: Sendable, Equatable {
@@ -22,7 +23,7 @@ public enum Reconcile {
     public var unit: String
     /// Whether the generation's main process lives in it, compared with the record by more than its pid.
     public var hasMainProcess: Bool
-    /// What is neither running nor failed is not loaded for long: taken for running.
+    /// Transitional states (activating, deactivating) are short-lived and count as running.
     public var isFailed: Bool
     public var isPopulated: Bool
 
@@ -37,12 +38,12 @@ public enum Reconcile {
   public enum Action: Sendable, Equatable {
     /// It runs on as if podd had never been away.
     case adopt(UnitName)
-    /// It runs beside the adopted one of its pod, because podd ended in the middle of a handover: lead it to its
-    /// end. An adoption of its pod comes before it.
+    /// It runs next to the adopted generation of its pod, because podd ended in the middle of a handover: stop it. The
+    /// adoption of its pod comes before.
     case relieve(UnitName)
     /// Stop the unit and wait until no process of it is left. Nobody can take it over.
     case stop(String, owned: Bool)
-    /// An empty unit that failed: PID 1 shall forget it.
+    /// An empty unit that failed: have PID 1 unload it.
     case resetFailed(String)
     /// Record an end that nobody saw. Its scope, if it had one, was stopped before.
     case end(UnitName)
@@ -65,7 +66,7 @@ public enum Reconcile {
       }
       guard let best else { continue }
       adopted.insert(best.unit)
-      // Of more than two, none should be; all but one are stopped at once.
+      // There should never be more than two; further ones are stopped at once.
       let second = candidates.filter { $0.unit != best.unit }.max { $0.unit.generation < $1.unit.generation }
       if let second { relieved.insert(second.unit) }
     }

@@ -1,18 +1,17 @@
-/// Who answers at the address of a pod whose program does not: podd's part in waking it on demand.
+/// What podd does with connections to a pod whose program does not run: they may wake it.
 public enum WakePolicy: String, Sendable, CaseIterable {
-  /// podd has no part in it: the program takes its connections, or they are refused.
+  /// podd does nothing: the program accepts the connections, or the kernel refuses them.
   case closed
-  /// Who connects waits, and the pod is woken for it.
+  /// A connection waits and wakes the pod.
   case wakes
-  /// Who connects waits: it is on its way.
+  /// A connection waits: the pod is being launched or thawed.
   case keeps
 
-  /// What it is once the pod is in `state`.
+  /// The policy for a pod that is now in `state`.
   ///
-  /// Every cold pod that somebody is placed on listens, whatever stopped it: that needs no memory of its own over
-  /// a restart or a reboot. A pod that nobody belongs to, was stopped by hand, or is held after a crash loop refuses.
-  /// One that does not come back refuses while it backs off; requests do not launch it, so that they cannot make a
-  /// loop of it.
+  /// Every cold pod with users listens, whatever stopped it, so nothing has to be remembered across a restart of podd
+  /// or a reboot. A pod without users, one that was stopped by hand, and one that hit its start limit refuse
+  /// connections. A pod in backoff refuses them too, because connections must not launch a broken pod in a loop.
   public func next(_ state: PodState, users: Int) -> WakePolicy {
     switch state {
     case .cold: users > 0 ? .wakes : .closed

@@ -6,7 +6,7 @@ import Systemd
 
 /// The program podd, from its arguments to its exit status.
 public enum Podd {
-  /// Runs podd until it is told to end, and returns its exit status: 0 after SIGTERM, 64 for wrong usage.
+  /// Runs podd until it is asked to end, and returns its exit status: 0 after SIGTERM, 64 for wrong usage.
   ///
   /// - Parameter arguments: as `main` got them, with the program's name.
   public static func run(_ arguments: [String]) -> CInt {
