@@ -74,6 +74,7 @@ extension Pod {
       handle(.stopGracefully(.pressure, then: .cold))
       let deadline = begun.after(Self.patience)
       while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
+        // A read of the state in memory, for five seconds at most; ``waitUntilGone()`` has no end of its own.
         await EventLoop.main.sleep(50_000)
       }
       freed = before

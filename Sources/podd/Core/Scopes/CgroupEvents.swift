@@ -8,10 +8,11 @@ import Systemd
 @LoopActor
 final class CgroupEvents {
   private let path: String
+  // In this order: the source goes before the descriptor that it watches.
+  private var source: EventSource?
   private var watched: CgroupFile?
   /// The same file once more: a read through the watched descriptor takes its next notification away (facts 20).
   private var unwatched: CgroupFile?
-  private var source: EventSource?
   private var isFrozen = false
   private var waiters: [UnsafeContinuation<Void, Never>] = []
   private var onFreeze: (@LoopActor (Bool) -> Void)?

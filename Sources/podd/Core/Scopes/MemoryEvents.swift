@@ -8,8 +8,9 @@ import Systemd
 @LoopActor
 final class MemoryEvents {
   private unowned let scope: RunningScope
-  private var file: CgroupFile?
+  // In this order: the source goes before the descriptor that it watches.
   private var source: EventSource?
+  private var file: CgroupFile?
   /// What an adopted scope had counted before this podd watched it.
   private var baseline = Counters()
   private var counters = Counters()

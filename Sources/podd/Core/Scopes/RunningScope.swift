@@ -17,11 +17,12 @@ final class RunningScope {
   /// Whether READY=1 follows its reload signal; assumed until it did not.
   var answersReload = true
 
+  // In this order: the source goes before the descriptor that it watches.
+  private var exitSource: EventSource?
   private var pidfd: FileDescriptor
   private let cgroup: Cgroup
   private let events: CgroupEvents
   private lazy var memoryEvents = MemoryEvents(self)
-  private var exitSource: EventSource?
   /// One buffer for all scopes: everything here happens on the loop.
   private static let reader = MemoryReader()
 
