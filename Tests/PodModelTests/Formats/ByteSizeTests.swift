@@ -10,7 +10,7 @@ import Testing
 
   @Test(
     arguments: [
-      (0, "0B/h"), (1500, "5.1M/h"), (-1500, "-5.1M/h"), (1_048_575, "3.4G/h"), (1_048_576, "1M/s"),
+      (0, "0B/h"), (1500, "5.1M/h"), (-1500, "-5.1M/h"), (1_048_575, "3.5G/h"), (1_048_576, "1M/s"),
     ] as [(Double, String)])
   func rate(bytesPerSecond: Double, text: String) { #expect(ByteSize.rate(bytesPerSecond) == text) }
 
