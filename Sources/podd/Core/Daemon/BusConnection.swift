@@ -55,7 +55,7 @@ final class BusConnection {
   }
 
   private func lost() {
-    Log.warning("The connection to the system bus is lost; podd connects again, and pods run on meanwhile.")
+    Log.warning("The system bus is gone; pods run on, and podd connects again as soon as it is back.")
     // Not in this callback: sd-bus still uses the connection.
     loopTask {
       self.onLost()

@@ -42,7 +42,7 @@ struct InvariantCheck {
   private var usersPerPod: [String: Int] {
     var limits: [String: Int] = [:]
     for name in host.configuration.tierNames() {
-      limits[name] = (try? host.configuration.tier(name))?.tier.usersPerPod
+      limits[name] = host.configuration.policy(ofTier: name)?.usersPerPod
     }
     return limits
   }

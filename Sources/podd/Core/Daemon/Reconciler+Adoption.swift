@@ -14,7 +14,7 @@ extension Reconciler {
     guard record.bootID == nil || record.bootID == ProcessIdentity.bootID,
       let scope = find(record, launched, tier: pod.record.tier)
     else { return false }
-    let tier = (try? host.configuration.tier(pod.record.tier))?.tier
+    let tier = host.configuration.policy(ofTier: pod.record.tier)
     // The workload as it was launched, whatever the files say by now; where that is not on record, they have to do.
     let source =
       launched.flatMap(self.source) ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }

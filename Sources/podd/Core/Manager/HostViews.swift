@@ -22,7 +22,7 @@ struct HostViews {
       if let known = limits[pod.record.tier] {
         limit = known
       } else {
-        limit = (try? host.configuration.tier(pod.record.tier))?.tier.memoryMax
+        limit = host.configuration.policy(ofTier: pod.record.tier)?.memoryMax
         limits[pod.record.tier] = limit
       }
       return row(pod, memoryMax: limit)
@@ -108,7 +108,7 @@ struct HostViews {
   // MARK: One thing in full
 
   func properties(of pod: Pod) async throws(Refusal) -> Properties {
-    let tier = (try? host.configuration.tier(pod.record.tier))?.tier
+    let tier = host.configuration.policy(ofTier: pod.record.tier)
     let name = pod.name
     let (users, generations) = try await host.ask { store throws(StoreError) in
       (try store.users(ofPod: name), try store.generations(ofPod: name, limit: 5))
@@ -182,7 +182,7 @@ struct HostViews {
   func properties(ofUser name: UserName) async throws(Refusal) -> Properties {
     let user = try await host.ask { store throws(StoreError) in try store.user(name.text) }
     let pod = user.pod.flatMap { host.pods[$0] }
-    let tier = (try? host.configuration.tier(user.tier))?.tier
+    let tier = host.configuration.policy(ofTier: user.tier)
     return Properties(
       row(user, size: await sizes(of: [user])[user.name]).properties + [
         ("Address", .string(pod?.record.address ?? "")),

@@ -36,7 +36,7 @@ final class Usage {
       if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
       let name = pod.record.tier
       if limits[name] == nil {
-        let tier = (try? host.configuration.tier(name))?.tier
+        let tier = host.configuration.policy(ofTier: name)
         limits[name] = (tier?.memoryMax, tier?.memoryHigh)
       }
       rows.append(row(pod, limits[name] ?? (nil, nil)))

@@ -75,7 +75,7 @@ final class LeakWatch {
     _ pod: Pod, _ generation: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: UInt64
   ) {
     var policy = LeakPolicy()
-    let tier = (try? host.configuration.tier(pod.record.tier))?.tier ?? generation.tier
+    let tier = host.configuration.policy(ofTier: pod.record.tier) ?? generation.tier
     policy.action = tier?.leakAction ?? host.settings.leakAction
     policy.recyclesPerHour = host.settings.leakRecyclesPerHour
     var situation = LeakPolicy.Situation(now: now, finding: memory.finding)
