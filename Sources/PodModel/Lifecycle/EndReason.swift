@@ -1,4 +1,4 @@
-/// Why a generation ended (podctl(1), "REASONS").
+/// Why a generation ended (podctl(1), "REASONS"). ``EndEvidence/reason`` concludes it from what was seen.
 public enum EndReason: Hashable, Sendable, CustomStringConvertible {
   case exited(Int32)
   /// The signal's name without `SIG`, as `signal:KILL` would print it.

@@ -11,7 +11,7 @@ public enum WakePolicy: String, Sendable, CaseIterable {
   ///
   /// Every cold pod with users listens, whatever stopped it, so nothing has to be remembered across a restart of podd
   /// or a reboot. A pod without users, one that was stopped by hand, and one that hit its start limit refuse
-  /// connections. A pod in backoff refuses them too, because connections must not launch a broken pod in a loop.
+  /// connections. A pod in backoff is not woken either, because connections must not launch a broken pod in a loop.
   public func next(_ state: PodState, users: Int) -> WakePolicy {
     switch state {
     case .cold: users > 0 ? .wakes : .closed

@@ -3,7 +3,8 @@ import PodModel
 import PodStore
 import Systemd
 
-/// How a generation comes to serve, and what begins then.
+/// READY=1 and probes: how podd notices that a generation serves, and what begins then. ``GenerationLife`` and
+/// ``PodMachine`` (`becameReady`) decide what follows.
 extension Generation {
   func awaitReadiness() {
     guard let workload, let scope else { return }
