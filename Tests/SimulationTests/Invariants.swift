@@ -77,7 +77,7 @@ extension Simulation {
     guard let podd else { return try check(false, "no podd") }
     try checkStore()
     try check(podd.calls.isEmpty && podd.turns.isEmpty, "\(podd.calls.count) calls are not answered")
-    try check(podd.launchSlots == SimulatedPodd.launchesMax, "\(podd.launchSlots) launch slots are left")
+    try check(podd.launchSlots == Performer.launchesMax, "\(podd.launchSlots) launch slots are left")
     var expected: Set<UnitName> = []
     for pod in podd.pods.values.sorted(by: { $0.name < $1.name }) {
       let record = try store.pod(pod.name)
@@ -129,7 +129,7 @@ extension Simulation {
     let states = podd?.pods.mapValues(\.state)
     let isAllOnDisk = lostWishes.isEmpty
     crash()
-    let again = try SimulatedPodd(self)
+    let again = try Performer(self)
     podd = again
     for _ in 0..<200 {
       step += 1
@@ -144,7 +144,7 @@ extension Simulation {
   }
 }
 
-extension SimulatedPodd {
+extension Performer {
   /// Whether its end is on its way to the disk.
   func isRecordingEnd(of unit: UnitName) -> Bool {
     jobs.contains { if case .end(unit, _) = $0 { true } else { false } }

@@ -20,7 +20,7 @@ final class Simulation {
   private(set) var policy = Lifecycle.Policy()
   var random: SeededGenerator
   var world = World()
-  var podd: SimulatedPodd?
+  var podd: Performer?
   var step = 0
   /// Everything goes well from here on: the world comes to rest.
   var isCalm = false
@@ -68,7 +68,7 @@ final class Simulation {
   }
 
   func run(steps: Int) throws {
-    podd = try SimulatedPodd(self)
+    podd = try Performer(self)
     while step < steps {
       step += 1
       try advance()
@@ -106,7 +106,7 @@ final class Simulation {
 
   private func startPodd() throws {
     guard random.chance(50) else { return }
-    podd = try SimulatedPodd(self)
+    podd = try Performer(self)
   }
 
   private func somebodyWantsSomething() {
@@ -246,7 +246,7 @@ final class Simulation {
   // MARK: Rest
 
   /// Somebody's request is in a program's hands, or at the door of one that serves.
-  private func somebodyWaits(_ podd: SimulatedPodd) -> Bool {
+  private func somebodyWaits(_ podd: Performer) -> Bool {
     podd.pods.values.contains { pod in
       guard pod.state == .ready, let unit = pod.machine.current?.unit else { return false }
       return world.requests(in: unit) > 0 || world.doors[pod.name].map { $0.waiting > 0 } ?? false
@@ -271,7 +271,7 @@ final class Simulation {
     isCalm = true
     isDiskFull = false
     brokenPods = []
-    if podd == nil { podd = try SimulatedPodd(self) }
+    if podd == nil { podd = try Performer(self) }
     for _ in 0..<3_000 {
       step += 1
       letProgramsWork()

@@ -1,9 +1,9 @@
 import PodModel
 import PodStore
 
-/// podd without systemd: it performs what `PodMachine` and `Reconcile` decide in the simulation's world, and reports
-/// what came of it. It decides nothing about a pod, and dies by being let go of.
-final class SimulatedPodd {
+/// Performs in the simulated world what `PodMachine`, `Reconcile` and `Admission` decide, as podd does with systemd, and
+/// reports the results to them. It decides nothing about a pod. When podd dies, the performer is released.
+final class Performer {
   /// What podd does before it attends to anything else.
   enum Work {
     case effect(SimulatedPod, PodMachine.Effect)
@@ -25,7 +25,7 @@ final class SimulatedPodd {
   /// Failed provisions, whose placement is to be taken back. Not at once: podd's tasks resume later.
   var takenBack: [Provisioned] = []
   var undoing: [Provisioned] = []
-  var launchSlots = SimulatedPodd.launchesMax
+  var launchSlots = Performer.launchesMax
   /// What reconciling still has to do; nil once it is done.
   private var reconciling: [Reconcile.Action]?
   /// Clients are served.

@@ -2,7 +2,7 @@ import PodModel
 import PodStore
 
 /// Clients' calls, and who waits for what.
-extension SimulatedPodd {
+extension Performer {
   // MARK: Verbs
 
   func provision(_ user: String, tier: String, cold: Bool) {

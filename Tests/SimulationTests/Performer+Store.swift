@@ -2,7 +2,7 @@ import PodModel
 import PodStore
 
 /// The disk: what podd writes down, in order.
-extension SimulatedPodd {
+extension Performer {
   func doNextJob() throws {
     let job = jobs.removeFirst()
     let goOn: () throws -> Void

@@ -2,7 +2,7 @@ import PodModel
 import PodStore
 
 /// The machine's effects, in the simulation's world.
-extension SimulatedPodd {
+extension Performer {
   func perform(_ effect: PodMachine.Effect, _ pod: SimulatedPod) throws {
     let now = simulation.world.now
     switch effect {
@@ -253,7 +253,7 @@ private struct Truth {
     isUnasked = life?.id == generation.id && !isAsked
   }
 
-  func check(_ podd: SimulatedPodd, _ pod: SimulatedPod) throws {
+  func check(_ podd: Performer, _ pod: SimulatedPod) throws {
     guard isUnasked, let unit else { return }
     let recorded = pod.lifecycle.lastEnd
     var allowed: [EndReason] = isAdopted ? [.unknownAdopted] : []

@@ -1,7 +1,7 @@
 import PodModel
 
 /// What podd could attend to next; the generator picks.
-extension SimulatedPodd {
+extension Performer {
   struct Choice {
     enum What {
       case takeBack, undo, job
