@@ -12,7 +12,9 @@ extension Generation {
   func awaitStrayScopes() {
     loopTask {
       await self.host.strayScopes.waitUntilGone(self.name)
-      self.report(.strayScopesGone(next: self.pod.nextWorkload?.handover))
+      // Only a launch that has to make room needs to know how the next generation may take over.
+      let next = self.pod.machine.other == nil ? nil : self.pod.nextWorkload?.handover
+      self.report(.strayScopesGone(next: next))
     }
   }
 

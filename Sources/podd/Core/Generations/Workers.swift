@@ -11,9 +11,10 @@ final class Workers {
   final class Worker {
     let pid: pid_t
     let startTicks: UInt64
+    /// Declared before the descriptor that it watches, so that it is released first.
+    fileprivate var source: EventSource?
     let pidfd: FileDescriptor
     fileprivate var isReady = false
-    fileprivate var source: EventSource?
     fileprivate var waiting: UnsafeContinuation<Void, Never>?
 
     fileprivate init(pid: pid_t, startTicks: UInt64, pidfd: consuming FileDescriptor) {
@@ -152,8 +153,13 @@ final class Workers {
     workers.append(worker)
     worker.source = try? EventSource.io(
       EventLoop.main, descriptor: worker.pidfd.raw, events: PollEvents.input
-    ) { [weak self, weak worker] _ in
-      LoopActor.assumeIsolated { if let self, let worker { self.ended(worker) } }
+    ) { [weak self] _ in
+      LoopActor.assumeIsolated {
+        if let self { return self.ended(worker) }
+        // The generation has ended before its worker was reaped: the kernel reports an empty cgroup first.
+        worker.source = nil
+        _ = RunningScope.reap(worker.pid)
+      }
     }
   }
 

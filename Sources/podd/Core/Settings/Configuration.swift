@@ -89,8 +89,21 @@ final class Configuration {
     do throws(Failure) {
       return try tier(name).tier
     } catch {
-      return tiers.last(name)?.tier
+      return tiers.last(name)?.tier ?? limits(ofTier: name)
     }
+  }
+
+  /// The tier as its file has it, also when its workload is missing: that prevents launches, but the limits still hold
+  /// for the pods that run.
+  private func limits(ofTier name: String) -> Tier? {
+    guard (try? SettingsValue.tierName(name)) != nil else { return nil }
+    var stamps = FileStamps()
+    let files = find(name, below: "/tiers", &stamps)
+    guard files.isDefinition else { return nil }
+    let tier = files.check { fragments in
+      TierFile.check(name: name, fragments: fragments, physicalMemory: physicalMemory) { _ in true }
+    }
+    return try? tier.get()
   }
 
   private func readTier(_ name: String) -> SettingsTable<TierSource>.Reading {

@@ -13,8 +13,9 @@ final class SystemdManager {
 
   private let bus: Bus
   private var jobRemoved: Slot?
-  private var waiting: [String: UnsafeContinuation<JobEnd, Never>] = [:]
-  /// Results that arrived before the reply that names their job; kept only while calls are in flight.
+  /// Several calls can wait for one job: systemd merges a second StopUnit into the installed job.
+  private var waiting: [String: [UnsafeContinuation<JobEnd, Never>]] = [:]
+  /// Results that arrived before the reply that names their job was read; emptied before the first of several calls.
   private var early: [String: JobResult] = [:]
   private var callsInFlight = 0
 
@@ -36,7 +37,7 @@ final class SystemdManager {
 
   /// Ends every wait for a job: the connection on which its end would be reported is lost.
   func connectionLost() {
-    for (_, continuation) in waiting { continuation.resume(returning: .connectionLost) }
+    for continuation in waiting.values.joined() { continuation.resume(returning: .connectionLost) }
     waiting = [:]
     early = [:]
     jobRemoved = nil
@@ -191,22 +192,25 @@ final class SystemdManager {
   }
 
   private func job(_ call: consuming Message) async throws(BusError) -> JobEnd {
+    if callsInFlight == 0 { early = [:] }
     callsInFlight += 1
-    defer {
+    let job: String
+    do throws(BusError) {
+      job = try await bus.callAsync(call).readObjectPath()
+    } catch {
       callsInFlight -= 1
-      if callsInFlight == 0 { early = [:] }
+      throw error
     }
-    let reply = try await bus.callAsync(call)
-    let job = try reply.readObjectPath()
-    if let result = early.removeValue(forKey: job) { return .finished(result) }
-    return await withUnsafeContinuation { waiting[job] = $0 }
+    // From here on `waiting` has the job, so `early` need not keep its result.
+    callsInFlight -= 1
+    if let result = early[job] { return .finished(result) }
+    return await withUnsafeContinuation { waiting[job, default: []].append($0) }
   }
 
   private func finished(job: String, result: JobResult) {
-    if let continuation = waiting.removeValue(forKey: job) {
+    if callsInFlight > 0 { early[job] = result }
+    for continuation in waiting.removeValue(forKey: job) ?? [] {
       continuation.resume(returning: .finished(result))
-    } else if callsInFlight > 0 {
-      early[job] = result
     }
   }
 }
