@@ -14,8 +14,8 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let client = try globals.context.client()
-    let recent = RecentMemory.request(client, pod)
-    guard let explanation = Explanation(try client.pod(pod), recentMemory: recent) else {
+    let properties = try client.pod(pod)
+    guard let explanation = Explanation(properties, recentMemory: RecentMemory.request(client, pod)) else {
       throw Failure("podd's reply about \(pod) is incomplete; are podctl and podd of the same version?")
     }
     globals.context.present(json: explanation.json) { explanation.page($0) }
