@@ -254,14 +254,6 @@ public struct GenerationLife: Sendable, Equatable {
     }
   }
 
-  /// Whether a launch slot is taken by it.
-  public var isBeingLaunched: Bool {
-    switch phase {
-    case .beginning, .openingFirewall, .startingScope, .verifyingLimits, .releasing, .abandoning: true
-    default: false
-    }
-  }
-
   /// Whether the launch has not begun, so that nothing has to be removed.
   var isCancelledBeforeItsTurn: Bool {
     if case .waiting = phase { isCancelled } else { false }

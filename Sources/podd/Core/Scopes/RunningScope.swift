@@ -13,7 +13,6 @@ final class RunningScope {
   /// Whether this podd found it running instead of launching it.
   let adopted: Bool
   let cgroupPath: String
-  var notifiedReady = false
   /// Whether READY=1 follows its reload signal; assumed until it did not.
   var answersReload = true
 
