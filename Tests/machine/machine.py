@@ -349,14 +349,16 @@ class Machine:
             raise MachineError(f"{target}: still up after {timeout} s\n{self.console_tail()}") from None
 
     def _command_line(self, agent):
-        # The check of the timer panics on a busy host ("IO-APIC + timer doesn't work"), where the emulator is late.
+        # no_timer_check: that check panics on a busy host, where the emulator is late ("IO-APIC + timer doesn't work").
+        # norandmaps: qemu 7.2 translates a library anew for each address at which a process has it, which took half of
+        # the processor time of a test.
         # writeback: a guest's fsync reaches the host's disk, all else may die with qemu, as with power.
         return [
             "qemu-system-x86_64", *acceleration(), "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append",
             "root=/dev/vda rw quiet mitigations=off console=ttyS0 oops=panic panic=-1 systemd.show_status=0 "
-            "no_timer_check " + self.append,
+            "no_timer_check norandmaps " + self.append,
             "-drive", f"file={self.disk},if=virtio,format=qcow2,cache=writeback",
             "-drive", f"file={self.payload},if=virtio,format=raw,readonly=on",
             "-device", "virtio-rng-pci",
