@@ -168,7 +168,7 @@ final class Pod {
   private func recordStartLimitHit(_ isHit: Bool) {
     let name = name
     if isHit {
-      host.report(.startLimitHit(subject, reason: PodHost.text(lifecycle.lastEnd)))
+      host.report(.startLimitHit(subject, reason: lifecycle.lastEnd.words))
     }
     host.write("the start limit of \(name)") { store throws(StoreError) in
       try store.setCrashLoopHold(isHit, pod: name)

@@ -154,8 +154,6 @@ extension PodHost {
       state: pod.state.rawValue, created: created)
   }
 
-  static func text(_ reason: EndReason?) -> String { reason?.description ?? "no reason on record" }
-
   /// 256 random bits, in hex.
   private static func newToken() -> String {
     var generator = SystemRandomNumberGenerator()

@@ -180,7 +180,7 @@ extension PodHost {
     case .refused(.startLimitHit):
       throw Refusal(
         .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+        "\(pod.name) is held after a crash loop (\(pod.lifecycle.lastEnd.words)): 'podctl reset \(pod.name)'"
       )
     case .refused(.notReady):
       throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")
