@@ -91,8 +91,8 @@ final class LeakWatch {
     case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
       if let hindrance = host.memory.hindrance(pod) {
-        tell(pod, memory, hindrance, isAlert: reason == .due && pod.nextWorkload == nil)
-      } else if now < memory.nextHandover {
+        tell(pod, memory, hindrance.clause, isAlert: reason == .due && pod.nextWorkload == nil)
+      } else if !memory.replacementPause.isOver(at: now) {
         tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
       } else {
         recycle(pod, memory, reason, now)
@@ -103,7 +103,7 @@ final class LeakWatch {
   private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: UInt64) {
     let finding = memory.finding
     recycles.append((pod.name, now))
-    memory.beginsHandover(at: now)
+    memory.replacementPause.begin(at: now)
     memory.treatedLeak = finding
     host.report(.leakRecycled(pod.subject, finding, because: reason.clause))
     host.memory.replace(pod, .leak)
