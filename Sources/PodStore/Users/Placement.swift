@@ -121,16 +121,6 @@ extension PlacementStore {
     }
   }
 
-  private static func fullestWithRoom(_ db: Database, tier: String, usersPerPod: Int) throws -> Int? {
-    try Int.fetchOne(
-      db.cachedStatement(
-        sql: """
-          SELECT number FROM pod
-          WHERE host = ? AND tier = ? AND users < ? AND wanted <> 'stopped' AND state_hold = 0
-          ORDER BY users DESC, number LIMIT 1
-          """), arguments: [host, tier, usersPerPod])
-  }
-
   private static func place(
     _ db: Database, user: String, replacing before: UserRecord?, on pod: Int, tier: String, token: String,
     now: Int64
