@@ -1,3 +1,5 @@
+internal import PodModel
+
 /// A journalctl command line. journalctl is what administrators know: it pages, follows, merges
 /// rotated files and checks who may read.
 struct JournalQuery {
@@ -11,7 +13,7 @@ struct JournalQuery {
   static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: ["POD=\(pod)"]) }
 
   /// The entries of a user's pod, and podd's entries about the user.
-  static func user(_ user: String, pod: String?) -> JournalQuery {
+  static func user(_ user: UserName, pod: String?) -> JournalQuery {
     let own = ["POD_USER=\(user)"]
     return JournalQuery(matches: pod.map { ["POD=\($0)", "+"] + own } ?? own)
   }

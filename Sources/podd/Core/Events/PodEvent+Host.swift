@@ -3,15 +3,15 @@ import Systemd
 
 /// What happens on the host: users, rollouts, settings, permissions and the packet filter.
 extension PodEvent {
-  static func userProvisioned(_ user: String, _ pod: Subject) -> PodEvent {
-    PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user)])
+  static func userProvisioned(_ user: UserName, _ pod: Subject) -> PodEvent {
+    PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user.text)])
   }
 
-  static func userDeprovisioned(_ user: String, from pod: PodName?, purged: Bool) -> PodEvent {
+  static func userDeprovisioned(_ user: UserName, from pod: PodName?, purged: Bool) -> PodEvent {
     PodEvent(
       .userDeprovisioned,
       "\(user) is no longer placed\(purged ? "; the data is removed" : "; the data is kept").",
-      [(.user, user), (.pod, pod?.description ?? "")])
+      [(.user, user.text), (.pod, pod?.description ?? "")])
   }
 
   static func rolloutDone(_ rollout: Rollout) -> PodEvent {

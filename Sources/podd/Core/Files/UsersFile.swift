@@ -52,7 +52,7 @@ enum UsersFile {
   }
 
   private struct Entry {
-    let user: String
+    let user: UserName
     let token: String
     let directory: String
   }
@@ -60,7 +60,7 @@ enum UsersFile {
   private static func json(_ entries: [Entry], _ dataMax: UInt64?) -> String {
     let users = entries.map { entry in
       JSON.object([
-        ("user", .string(entry.user)), ("token", .string(entry.token)),
+        ("user", .string(entry.user.text)), ("token", .string(entry.token)),
         ("directory", .string(entry.directory)), ("data_max", .optional(dataMax)),
       ])
     }
@@ -74,7 +74,7 @@ enum UsersFile {
       let template = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self))
       let users = entries.enumerated().map { index, entry -> [String: Any] in
         [
-          "user": entry.user, "token": entry.token, "directory": entry.directory,
+          "user": entry.user.text, "token": entry.token, "directory": entry.directory,
           "last": index == entries.count - 1,
         ]
       }

@@ -115,8 +115,8 @@ extension Pod {
   }
 
   func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
-    await host.userFiles.writers.take(name.description)
-    defer { host.userFiles.writers.end(name.description) }
+    await host.userFiles.writers.take(name)
+    defer { host.userFiles.writers.end(name) }
     do throws(Errno) {
       try await host.userFiles.ensure(users, in: name, uid: record.uid)
     } catch {

@@ -13,8 +13,7 @@ extension PodHost {
   }
 
   /// Ends a user's placement; the data is put aside, or removed with `purge`.
-  func deprovision(user name: UserName, purge: Bool) async throws(Refusal) {
-    let user = name.text
+  func deprovision(user: UserName, purge: Bool) async throws(Refusal) {
     await userTurns.take(user)
     defer { userTurns.end(user) }
     let now = Int64(realtimeNow())
