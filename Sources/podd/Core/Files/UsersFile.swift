@@ -16,13 +16,13 @@ enum UsersFile {
     case io(Errno)
     case template(path: String, String)
     /// The file is written, but the running program has not read it.
-    case notTold(String)
+    case notDelivered(String)
 
     var description: String {
       switch self {
       case .io(let error): error.description
       case .template(let path, let why): "\(path): \(why); fix the template that UsersTemplate= names"
-      case .notTold(let why): "its program does not know of the change: \(why)"
+      case .notDelivered(let why): "its program does not know of the change: \(why)"
       }
     }
   }

@@ -86,14 +86,14 @@ final class LeakWatch {
     memory.verdict = policy.decide(situation)
     switch memory.verdict {
     case .nothing: break
-    case .wait(let reason, _): tell(pod, memory, reason.clause, isAlert: false)
+    case .wait(let reason, _): log(pod, memory, reason.clause, isAlert: false)
     case .alert(.version, _): reportVersion(pod, generation, memory)
-    case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
+    case .alert(let reason, _): log(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
       if let hindrance = host.memory.hindrance(pod) {
-        tell(pod, memory, hindrance.clause, isAlert: reason == .due && pod.nextWorkload == nil)
+        log(pod, memory, hindrance.clause, isAlert: reason == .due && pod.nextWorkload == nil)
       } else if !memory.replacementPause.isOver(at: now) {
-        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
+        log(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
       } else {
         recycle(pod, memory, reason, now)
       }
@@ -109,8 +109,8 @@ final class LeakWatch {
     host.memory.replace(pod, .leak)
   }
 
-  private func tell(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
-    guard memory.told.insert(clause).inserted else { return }
+  private func log(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
+    guard memory.loggedClauses.insert(clause).inserted else { return }
     host.report(.leaks(pod.subject, memory.finding, clause, isAlert: isAlert))
   }
 

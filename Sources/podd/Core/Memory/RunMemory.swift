@@ -13,7 +13,7 @@ final class RunMemory {
   /// The decision about a leak after the last sample.
   var verdict = LeakPolicy.Verdict.nothing
   /// The clauses that have been logged.
-  var told: Set<String> = []
+  var loggedClauses: Set<String> = []
   /// The leak for which it was recycled; part of the evidence of its end.
   var treatedLeak: LeakDetector.Finding?
   var treatedStallUSec: UInt64?
