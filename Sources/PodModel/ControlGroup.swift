@@ -28,5 +28,10 @@ public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
     path.split(separator: "/").dropLast().contains { $0 == slice }
   }
 
+  /// The unit whose cgroup `path` is; nil if it is not the scope of a generation.
+  public static func unit(atPath path: String) -> UnitName? {
+    path.split(separator: "/").last.flatMap { UnitName($0) }
+  }
+
   public var description: String { path }
 }

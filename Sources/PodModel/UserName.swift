@@ -28,6 +28,13 @@ public struct UserName: Hashable, Sendable, Comparable, CustomStringConvertible 
     self.text = String(decoding: lowered, as: UTF8.self)
   }
 
+  /// A name from podctl's own records, which hold only what ``init(validating:)`` has made. Nil for any other text: then
+  /// somebody else has changed the record.
+  public init?(stored text: String) {
+    guard let name = try? UserName(validating: text), name.text == text else { return nil }
+    self = name
+  }
+
   public var description: String { text }
 
   public static func < (left: Self, right: Self) -> Bool { left.text < right.text }

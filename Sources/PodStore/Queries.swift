@@ -34,17 +34,17 @@ extension PlacementStore {
   }
 
   /// - Throws: `.noSuchUser`; a deleted user is still known.
-  public func user(_ name: String) throws(StoreError) -> UserRecord {
+  public func user(_ name: UserName) throws(StoreError) -> UserRecord {
     try read { db in
       guard let user = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
       return user
     }
   }
 
-  /// A page of all users, deleted ones too, by name: those that come after `name`.
-  public func users(after name: String = "", limit: Int) throws(StoreError) -> [UserRecord] {
+  /// A page of all users, deleted ones too, by name: those that come after `name`, or the first ones.
+  public func users(after name: UserName? = nil, limit: Int) throws(StoreError) -> [UserRecord] {
     try read { db in
-      try Self.users(db, where: "name > ? ORDER BY name LIMIT ?", [name, limit])
+      try Self.users(db, where: "name > ? ORDER BY name LIMIT ?", [name?.text ?? "", limit])
     }
   }
 
@@ -87,8 +87,8 @@ extension PlacementStore {
     return try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [number]).map(PodRecord.init)
   }
 
-  static func user(_ db: Database, _ name: String) throws -> UserRecord? {
-    try users(db, where: "name = ?", [name]).first
+  static func user(_ db: Database, _ name: UserName) throws -> UserRecord? {
+    try users(db, where: "name = ?", [name.text]).first
   }
 
   static func users(

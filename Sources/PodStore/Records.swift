@@ -55,7 +55,7 @@ extension PodRecord {
 public struct UserRecord: Sendable, Equatable {
   public enum Status: String, Sendable, CaseIterable { case active, suspended, deleted }
 
-  public var name: String
+  public var name: UserName
   /// Nil after the user was deleted.
   public var pod: PodName?
   public var tier: String
@@ -75,7 +75,7 @@ extension UserRecord {
   static let columns = "name, pod, tier, token, status, epoch, kept_from, created_at, changed_at"
 
   init(_ row: Row) throws {
-    name = row["name"]
+    name = try decode(row, "name", UserName.init(stored:))
     pod = (row["pod"] as Int?).map(PodName.init(number:))
     tier = row["tier"]
     token = row["token"]

@@ -24,6 +24,11 @@ import Testing
     #expect(throws: reason) { try UserName(validating: written) }
   }
 
+  @Test func `a name on record is taken as it is, or not at all`() {
+    #expect(UserName(stored: "alice@example.com")?.text == "alice@example.com")
+    for text in ["Alice", "", "../x", "a b"] { #expect(UserName(stored: text) == nil) }
+  }
+
   @Test func lengthLimit() throws {
     #expect(try UserName(validating: String(repeating: "a", count: 254)).text.utf8.count == 254)
     #expect(throws: UserNameError.tooLong(bytes: 255)) {

@@ -115,7 +115,7 @@ import Testing
     var found: StoreError?
     do {
       let store = try scratch.open()
-      try store.place("one more")
+      try store.place("one-more")
     } catch let error as StoreError { found = error }
     guard case .corrupt = found else { Issue.record("\(String(describing: found))"); return }
   }
@@ -144,7 +144,7 @@ import Testing
     let store = try scratch.open()
     let pages = try store.read { try Int.fetchOne($0, sql: "PRAGMA page_count") } ?? 0
     try store.queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(pages + 6)") }
-    var placed: [String] = []
+    var placed: [UserName] = []
     var failure: StoreError?
     while failure == nil, placed.count < 10_000 {
       do {

@@ -23,13 +23,13 @@ private struct Naive {
   }
 
   var pods: [Pod] = []
-  var users: [String: User] = [:]
+  var users: [UserName: User] = [:]
   var lastGeneration: [Int: Int] = [:]
 
   func count(_ pod: Int) -> Int { users.values.count { $0.pod == pod } }
 
   mutating func provision(
-    _ name: String, _ tier: String, _ limit: Int, _ ports: ClosedRange<Int>, _ token: String
+    _ name: UserName, _ tier: String, _ limit: Int, _ ports: ClosedRange<Int>, _ token: String
   )
     -> Bool
   {
@@ -67,12 +67,12 @@ private struct Naive {
     var naive = Naive()
     var before = naive
     var last: (done: Provisioned, before: Naive)?
-    var epochs: [String: Int64] = [:]
+    var epochs: [UserName: Int64] = [:]
 
     for step in 1...600 {
       let now = Int64(step)
       before = naive
-      let name = "user\(Int.random(in: 1...40, using: &random))"
+      let name: UserName = "user\(Int.random(in: 1...40, using: &random))"
       let tier = limits.keys.sorted().randomElement(using: &random) ?? "free"
       let number = Int.random(in: 1...16, using: &random)
       let index = naive.pods.firstIndex { $0.number == number }

@@ -13,16 +13,27 @@ import Testing
   }
 
   @Test func `users come in pages, by name, deleted ones too`() throws {
-    let names = (1...25).map { "user\($0)" }
+    let names: [UserName] = (1...25).map { "user\($0)" }
     for name in names { try store.place(name) }
     _ = try store.deprovision(user: "user7", purge: false, now: 2)
-    var seen: [String] = []
+    var seen: [UserName] = []
     while true {
-      let page = try store.users(after: seen.last ?? "", limit: 10)
+      let page = try store.users(after: seen.last, limit: 10)
       if page.isEmpty { break }
       seen += page.map(\.name)
     }
     #expect(seen == names.sorted())
+  }
+
+  @Test func `a name that podctl never writes is reported as damage`() throws {
+    try store.place("alice")
+    try store.execute("UPDATE user SET name = 'Alice'")
+    do throws(StoreError) {
+      _ = try store.allUsers()
+      Issue.record("the name is trusted")
+    } catch {
+      #expect(error.description.contains("it holds a value that podctl never writes (name is 'Alice')"))
+    }
   }
 
   @Test func `counts are those of the placed`() throws {

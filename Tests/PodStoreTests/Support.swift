@@ -45,11 +45,19 @@ struct SeededGenerator: RandomNumberGenerator {
 
 func pod(_ number: Int) -> PodName { PodName(number: number) }
 
+/// Only for names that a test spells out, which are valid.
+extension UserName: ExpressibleByStringInterpolation {
+  init(stringLiteral text: String) {
+    guard let name = UserName(stored: text) else { preconditionFailure("\(text) is no user's name") }
+    self = name
+  }
+}
+
 extension PlacementStore {
   /// A provision with the default tier's figures; the token is derived from user and time.
   @discardableResult
   func place(
-    _ user: String, tier: String = "free", usersPerPod: Int = 20, ports: ClosedRange<Int> = 10001...19999,
+    _ user: UserName, tier: String = "free", usersPerPod: Int = 20, ports: ClosedRange<Int> = 10001...19999,
     run: Bool = false, now: Int64 = 1
   ) throws(StoreError) -> Provisioned {
     try provision(

@@ -1,4 +1,5 @@
 import PodAPI
+import PodModel
 import Testing
 
 @testable import PodctlCore
@@ -34,8 +35,8 @@ import Testing
       entry.first?.eventJSON.text.contains(#""generation":3,"state":null,"reason":"oom-own-limit""#) == true)
   }
 
-  @Test func commandsRunJournalctl() {
-    var query = JournalQuery.user("alice@example.com", pod: "pod-001")
+  @Test func commandsRunJournalctl() throws {
+    var query = JournalQuery.user(try UserName(validating: "alice@example.com"), pod: "pod-001")
     query.follow = true
     query.lines = 5
     #expect(

@@ -1,12 +1,16 @@
 import ArgumentParser
 import PodAPI
+import PodModel
 import Testing
 
 @testable import PodctlCore
 
 @Suite struct RolloutTests {
+  /// PodModel has a `Rollout`, too.
+  private typealias Verb = PodctlCore.Rollout
+
   private func request(_ arguments: String...) throws -> RolloutRequest {
-    try #require(try Podctl.parseAsRoot(["rollout", "--tier", "free"] + arguments) as? Rollout).request()
+    try #require(try Podctl.parseAsRoot(["rollout", "--tier", "free"] + arguments) as? Verb).request()
   }
 
   @Test func missingOptionsAreLeftToPodd() throws {
@@ -24,7 +28,7 @@ import Testing
   }
 
   @Test func aStoppedRolloutSaysHowToContinue() {
-    let stopped = Rollout.failure(
+    let stopped = Verb.failure(
       CallError(
         name: "org.podctl1.Error.RolloutStopped", message: "pod-002 did not come back: exited:3",
         status: .failed), tier: "free")
@@ -34,19 +38,19 @@ import Testing
         + " or back with podctl rollout --tier free --revert")
     #expect(stopped.status == .failed)
     let busy = CallError(name: "org.podctl1.Error.Busy", message: "under way", status: .temporary)
-    #expect(Rollout.failure(busy, tier: "free").message == "under way")
-    #expect(Rollout.failure(busy, tier: "free").status == .temporary)
+    #expect(Verb.failure(busy, tier: "free").message == "under way")
+    #expect(Verb.failure(busy, tier: "free").status == .temporary)
   }
 
   @Test func successIsPrintedOnATerminalOnly() {
     let result = RolloutResult(replaced: 1, total: 1)
-    #expect(Rollout.json(result, tier: "free").text == #"{"tier":"free","replaced":1,"total":1}"#)
-    #expect(Rollout.sentence(result, tier: "free", Style()) == "")
+    #expect(Verb.json(result, tier: "free").text == #"{"tier":"free","replaced":1,"total":1}"#)
+    #expect(Verb.sentence(result, tier: "free", Style()) == "")
     var terminal = Style()
     terminal.isTerminal = true
-    #expect(Rollout.sentence(result, tier: "free", terminal) == "1 of 1 pod of tier free replaced.\n")
+    #expect(Verb.sentence(result, tier: "free", terminal) == "1 of 1 pod of tier free replaced.\n")
     #expect(
-      Rollout.sentence(RolloutResult(replaced: 0, total: 0), tier: "free", terminal)
+      Verb.sentence(RolloutResult(replaced: 0, total: 0), tier: "free", terminal)
         == "There was no pod of tier free to replace.\n")
   }
 }

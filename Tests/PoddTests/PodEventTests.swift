@@ -38,7 +38,9 @@ import Testing
     let one = PodEvent.drainCut(subject, connections: 1, afterUSec: 30_000_000)
     #expect(one.sentence == "pod-001 had 1 connection left after 30.0 s, which are cut.")
     #expect(text(one).hasSuffix("POD_CONNECTIONS=1"))
-    let stopped = PodEvent.rolloutStopped(tier: "free", at: Self.pod, replaced: 2, of: 5, why: "no")
+    var rollout = Rollout(tier: "free", pods: (1...5).map(PodName.init(number:)))
+    for _ in 0..<2 { rollout.countReplaced() }
+    let stopped = PodEvent.rolloutStopped(rollout, Rollout.Stop(pod: Self.pod, why: "no"))
     #expect(stopped.sentence == "The rollout of tier free stopped at pod-001 after 2 of 5 pods: no.")
   }
 

@@ -5,7 +5,7 @@ import PodStore
 extension Performer {
   // MARK: Verbs
 
-  func provision(_ user: String, tier: String, cold: Bool) {
+  func provision(_ user: UserName, tier: String, cold: Bool) {
     simulation.note("call: provision \(user) in \(tier)\(cold ? ", cold" : "")")
     takeTurn(of: user) { [unowned self] in
       let number = newCall(.provision(user: user, cold: cold))
@@ -13,7 +13,7 @@ extension Performer {
     }
   }
 
-  func deprovision(_ user: String) {
+  func deprovision(_ user: UserName) {
     simulation.note("call: deprovision \(user)")
     takeTurn(of: user) { [unowned self] in
       simulation.confirmed[user] = nil
@@ -113,7 +113,7 @@ extension Performer {
     if reason == nil { confirm(user, placed) } else { takenBack.append(placed) }
   }
 
-  private func confirm(_ user: String, _ placed: Provisioned) {
+  private func confirm(_ user: UserName, _ placed: Provisioned) {
     simulation.note("confirmed: \(user) on \(placed.pod.name)")
     simulation.confirmed[user] = placed.pod.name
     endTurn(of: user)
@@ -121,7 +121,7 @@ extension Performer {
 
   /// Calls about one user are dealt with one after the other: the first may have to take back what the
   /// second was promised.
-  private func takeTurn(of user: String, _ body: @escaping () -> Void) {
+  private func takeTurn(of user: UserName, _ body: @escaping () -> Void) {
     if turns[user] == nil {
       turns[user] = []
       body()
@@ -130,7 +130,7 @@ extension Performer {
     }
   }
 
-  func endTurn(of user: String) {
+  func endTurn(of user: UserName) {
     guard var waiting = turns[user], !waiting.isEmpty else {
       turns[user] = nil
       return
@@ -149,7 +149,7 @@ extension Performer {
     return pod
   }
 
-  func placed(_ call: Int, _ user: String, _ placed: Provisioned, cold: Bool) {
+  func placed(_ call: Int, _ user: UserName, _ placed: Provisioned, cold: Bool) {
     let pod = add(placed.pod)
     calls[call]?.placed = placed
     if placed.createdUser && placed.user.keptFrom != nil { jobs.append(.settled(user: user)) }

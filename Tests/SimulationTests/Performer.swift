@@ -21,7 +21,7 @@ final class Performer {
   var calls: [Int: SimulatedCall] = [:]
   var nextCall = 1
   /// Users of whom a call is under way, and the calls that wait for their turn.
-  var turns: [String: [() -> Void]] = [:]
+  var turns: [UserName: [() -> Void]] = [:]
   /// Failed provisions, whose placement is to be taken back. Not at once: podd's tasks resume later.
   var takenBack: [Provisioned] = []
   var undoing: [Provisioned] = []

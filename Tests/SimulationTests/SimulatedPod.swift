@@ -68,7 +68,7 @@ final class SimulatedGeneration {
 /// A client's call to podd. It ends with an answer, or with podd.
 struct SimulatedCall {
   enum Kind {
-    case provision(user: String, cold: Bool)
+    case provision(user: UserName, cold: Bool)
     case start
     case restart
     case stop
@@ -81,10 +81,10 @@ struct SimulatedCall {
 
 /// What waits for the disk, in order.
 enum StoreJob {
-  case provision(call: Int, user: String, tier: String, cold: Bool)
+  case provision(call: Int, user: UserName, tier: String, cold: Bool)
   case undo(Provisioned)
-  case deprovision(user: String)
-  case settled(user: String)
+  case deprovision(user: UserName)
+  case settled(user: UserName)
   case begin(SimulatedPod, PodMachine.ID, isRestart: Bool)
   case started(UnitName, pid: Int32, ticks: UInt64)
   case ready(UnitName)

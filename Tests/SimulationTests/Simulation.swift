@@ -31,7 +31,7 @@ final class Simulation {
   /// Programs of these pods do not live long.
   var brokenPods: Set<PodName> = []
   /// What a client was told: this user is placed there.
-  var confirmed: [String: PodName] = [:]
+  var confirmed: [UserName: PodName] = [:]
   /// Rows without an end, as the store was told.
   var openRows: Set<UnitName> = []
   /// Ends that the full disk swallowed: the next reconciling records them.
@@ -110,8 +110,7 @@ final class Simulation {
   }
 
   private func somebodyWantsSomething() {
-    guard let podd, podd.isServing else { return }
-    let user = "user\(random.below(9))"
+    guard let podd, podd.isServing, let user = UserName(stored: "user\(random.below(9))") else { return }
     let pod = random.pick(podd.pods.keys.sorted())
     switch random.below(100) {
     case ..<45: podd.provision(user, tier: random.chance(75) ? "free" : "solo", cold: random.chance(20))

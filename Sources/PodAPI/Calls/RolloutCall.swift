@@ -1,24 +1,18 @@
+public import PodModel
 public import Systemd
 
 /// A rollout as podctl asks for it.
 public struct RolloutRequest: Sendable, Equatable {
-  public enum Mode: String, Sendable {
-    /// Every pod of the tier.
-    case restart
-    /// Only the pods that have not been replaced since the stopped rollout began.
-    case resume
-    /// Restores the workload file from before the rollout, then does the same as `resume`.
-    case revert
-  }
-
   public var tier: String
   /// How many pods at a time; nil for podd's default.
   public var maxParallel: UInt32?
   /// How long a new generation must be healthy, in microseconds; nil for podd's default.
   public var healthyUSec: UInt64?
-  public var mode: Mode
+  public var mode: Rollout.Mode
 
-  public init(tier: String, maxParallel: UInt32? = nil, healthyUSec: UInt64? = nil, mode: Mode = .restart) {
+  public init(
+    tier: String, maxParallel: UInt32? = nil, healthyUSec: UInt64? = nil, mode: Rollout.Mode = .restart
+  ) {
     self.tier = tier
     self.maxParallel = maxParallel
     self.healthyUSec = healthyUSec
@@ -48,7 +42,7 @@ public struct RolloutCall: CallBody, Equatable {
 
   /// Nil if there is no such mode.
   public var request: RolloutRequest? {
-    guard let mode = RolloutRequest.Mode(rawValue: mode) else { return nil }
+    guard let mode = Rollout.Mode(rawValue: mode) else { return nil }
     return RolloutRequest(
       tier: tier, maxParallel: maxParallel.nonZero,
       healthyUSec: healthyUSec == PodBus.noSize ? nil : healthyUSec, mode: mode)

@@ -4,6 +4,7 @@ public import Systemd
 public struct ProvisionCall: CallBody, Equatable {
   public static let signature = "ssb"
 
+  /// As the caller wrote it: podd checks it after polkit, so that the audit log has also what is refused.
   public var user: String
   /// Nil for podd's default tier.
   public var tier: String?
@@ -35,6 +36,7 @@ public struct ProvisionCall: CallBody, Equatable {
 public struct DeprovisionCall: CallBody, Equatable {
   public static let signature = "sb"
 
+  /// As the caller wrote it.
   public var user: String
   /// Whether the user's data is deleted, and not kept.
   public var purge: Bool
@@ -61,6 +63,7 @@ public struct DeprovisionCall: CallBody, Equatable {
 public struct UserCall: CallBody, Equatable {
   public static let signature = "s"
 
+  /// As the caller wrote it.
   public var user: String
 
   public var subject: String { user }

@@ -191,8 +191,8 @@ public struct PodMachine: Sendable, Equatable {
     case .recordEnd(let reason): return recordEnd(of: .current, reason)
     case .recordOtherEnd(let reason): return recordEnd(of: .other, reason) + roomIsMade()
     case .drain: return drain()
-    case .freezeScope: return tell(.freeze)
-    case .thawScope: return tell(.thaw)
+    case .freezeScope: return ofCurrent(.freeze)
+    case .thawScope: return ofCurrent(.thaw)
     case .armBackoff(let pause): return armBackoff(pause)
     case .persist(let wanted): return persist(wanted)
     case .recordStartLimitHit(let isHit): return recordStartLimitHit(isHit)
@@ -204,7 +204,7 @@ public struct PodMachine: Sendable, Equatable {
     }
   }
 
-  private func tell(_ effect: GenerationLife.Effect) -> [Effect] {
+  private func ofCurrent(_ effect: GenerationLife.Effect) -> [Effect] {
     current.map { [.generation($0.id, effect)] } ?? []
   }
 

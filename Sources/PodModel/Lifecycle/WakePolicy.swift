@@ -21,6 +21,19 @@ public enum WakePolicy: String, Sendable, CaseIterable {
     }
   }
 
+  /// The policy for a pod that podd found in `state` when it was started again: a connection may have woken it, and
+  /// waits.
+  public func adopted(in state: PodState) -> WakePolicy {
+    self == .closed && state == .starting ? .keeps : self
+  }
+
+  /// Whether the connections that wait for a pod in `state` are refused: a connection that has waited as long as a start
+  /// may take, and one that waits because of a fault of the host, which may take longer.
+  public static func refusesWaiting(_ state: PodState, lastEnd: EndReason?) -> Bool {
+    guard state == .backoff, let lastEnd else { return false }
+    return lastEnd == .startTimeout || lastEnd.isOfHost
+  }
+
   /// Whether podd still needs the listening socket that it holds for a pod in `state`. What queues there while
   /// nobody is going to take it up is to be refused.
   public func needsSocket(_ state: PodState) -> Bool {

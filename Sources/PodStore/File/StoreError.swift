@@ -22,9 +22,9 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   case portRangeExhausted(first: Int, last: Int)
   /// Every pod number that has an address belongs to a pod.
   case addressesExhausted
-  case noSuchUser(String)
+  case noSuchUser(UserName)
   /// The user is placed in another tier than the caller requires.
-  case otherTier(user: String, tier: String)
+  case otherTier(user: UserName, tier: String)
   case noSuchPod(PodName)
   case noSuchGeneration(UnitName)
   /// The record is not, or no longer, in a state that allows the operation.

@@ -1,23 +1,16 @@
 import GRDB
+public import PodModel
 
 /// A rollout of a tier, from which `resume` and `revert` continue.
 public struct RolloutRecord: Sendable, Equatable {
-  public enum State: String, Sendable, CaseIterable {
-    /// Under way, or interrupted by the end of podd.
-    case running
-    /// Stopped at a pod that did not become ready.
-    case stopped
-    case done
-  }
-
   public var tier: String
   /// A pod whose generation began later has been replaced. Microseconds since the epoch, like all times here.
   public var startedAt: Int64
-  public var state: State
+  public var state: Rollout.Outcome
   /// The pod at which it stopped, and why.
   public var failed: String?
 
-  public init(tier: String, startedAt: Int64, state: State, failed: String? = nil) {
+  public init(tier: String, startedAt: Int64, state: Rollout.Outcome, failed: String? = nil) {
     self.tier = tier
     self.startedAt = startedAt
     self.state = state
@@ -33,7 +26,7 @@ extension PlacementStore {
       guard let row = try Row.fetchOne(db, sql: sql, arguments: [tier]) else { return nil }
       return RolloutRecord(
         tier: row["tier"], startedAt: row["started_at"],
-        state: try decode(row, "state", RolloutRecord.State.init(rawValue:)), failed: row["failed"])
+        state: try decode(row, "state", Rollout.Outcome.init(rawValue:)), failed: row["failed"])
     }
   }
 

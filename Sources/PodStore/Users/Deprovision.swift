@@ -1,5 +1,5 @@
 import GRDB
-import PodModel
+public import PodModel
 
 /// The result of a `deprovision`.
 public struct Deprovisioned: Sendable, Equatable {
@@ -17,11 +17,11 @@ extension PlacementStore {
   ///
   /// - Throws: `.noSuchUser`; `.conflict` while the data of a revived user is not settled, because there
   ///   would be two places to record.
-  public func deprovision(user name: String, purge: Bool, now: Int64) throws(StoreError) -> Deprovisioned {
+  public func deprovision(user name: UserName, purge: Bool, now: Int64) throws(StoreError) -> Deprovisioned {
     try write { db in
       guard let before = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
       if purge {
-        try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?").execute(arguments: [name])
+        try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?").execute(arguments: [name.text])
       } else if let pod = before.pod {
         guard before.keptFrom == nil else {
           throw StoreError.conflict("The data of \(name) is still being moved to \(pod): try again.")
@@ -32,7 +32,7 @@ extension PlacementStore {
             UPDATE user SET status = 'deleted', kept_from = pod, pod = NULL, token = NULL, epoch = ?,
               changed_at = ? WHERE name = ?
             """
-        ).execute(arguments: [epoch, now, name])
+        ).execute(arguments: [epoch, now, name.text])
       }
       return Deprovisioned(user: before, pod: try before.pod.flatMap { try Self.pod(db, $0.number) })
     }
@@ -40,10 +40,10 @@ extension PlacementStore {
 
   /// Records that podd has moved the user's data: aside for a deleted user, into the pod's directory for a
   /// revived one.
-  public func dataSettled(user name: String) throws(StoreError) {
+  public func dataSettled(user name: UserName) throws(StoreError) {
     try write { db in
-      try db.cachedStatement(sql: "UPDATE user SET kept_from = NULL WHERE name = ?").execute(arguments: [name]
-      )
+      try db.cachedStatement(sql: "UPDATE user SET kept_from = NULL WHERE name = ?")
+        .execute(arguments: [name.text])
       if db.changesCount == 0 { throw StoreError.noSuchUser(name) }
     }
   }

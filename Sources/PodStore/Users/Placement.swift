@@ -31,7 +31,7 @@ extension PlacementStore {
   /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or an error of the
   ///   file; `.full` is thrown while there is still room to undo the placement.
   public func provision(
-    user name: String, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
+    user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
     wantRunning: Bool, insistOnTier: Bool = false, now: Int64
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
@@ -100,9 +100,10 @@ extension PlacementStore {
                 changed_at = ? WHERE name = ?
               """
           ).execute(
-            arguments: [revived.tier, revived.epoch, keptFrom?.number, revived.changedAt, revived.name])
+            arguments: [revived.tier, revived.epoch, keptFrom?.number, revived.changedAt, revived.name.text])
         } else {
-          try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?").execute(arguments: [done.user.name])
+          try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?")
+            .execute(arguments: [done.user.name.text])
         }
       }
       guard try !Self.hasOpenGeneration(db, number) else { return false }
@@ -121,18 +122,8 @@ extension PlacementStore {
     }
   }
 
-  private static func fullestWithRoom(_ db: Database, tier: String, usersPerPod: Int) throws -> Int? {
-    try Int.fetchOne(
-      db.cachedStatement(
-        sql: """
-          SELECT number FROM pod
-          WHERE host = ? AND tier = ? AND users < ? AND wanted <> 'stopped' AND state_hold = 0
-          ORDER BY users DESC, number LIMIT 1
-          """), arguments: [host, tier, usersPerPod])
-  }
-
   private static func place(
-    _ db: Database, user: String, replacing before: UserRecord?, on pod: Int, tier: String, token: String,
+    _ db: Database, user: UserName, replacing before: UserRecord?, on pod: Int, tier: String, token: String,
     now: Int64
   ) throws {
     let epoch = try nextEpoch(db, after: before)
@@ -145,7 +136,7 @@ extension PlacementStore {
           status = 'active', epoch = excluded.epoch, changed_at = excluded.changed_at
         """
     ).execute(arguments: [
-      "name": user, "pod": pod, "tier": tier, "token": token, "epoch": epoch, "now": now,
+      "name": user.text, "pod": pod, "tier": tier, "token": token, "epoch": epoch, "now": now,
     ])
   }
 

@@ -1,7 +1,7 @@
 import PodModel
 import Testing
 
-@Suite struct DoorwayTests {
+@Suite struct WakePolicyTests {
   @Test func aColdPodIsWokenForWhoConnects() {
     #expect(WakePolicy.closed.next(.cold, users: 1) == .wakes)
     #expect(WakePolicy.closed.next(.frozen, users: 1) == .wakes)
@@ -32,5 +32,27 @@ import Testing
 
   @Test func aPodThatDoesNotComeLetsNobodyWaitAndIsNotWokenAgain() {
     #expect(WakePolicy.keeps.next(.backoff, users: 1) == .closed)
+  }
+
+  @Test func `a connection that waits for a pod that is being launched is kept by the next podd`() {
+    #expect(WakePolicy.closed.adopted(in: .starting) == .keeps)
+    for state in PodState.allCases where state != .starting {
+      #expect(WakePolicy.closed.adopted(in: state) == .closed)
+    }
+    #expect(WakePolicy.wakes.adopted(in: .starting) == .wakes)
+  }
+
+  @Test(arguments: [
+    (EndReason.startTimeout, true), (.launchFailed(stage: .store, error: "EIO"), true),
+    (.launchFailed(stage: .scope, error: "EIO"), false), (.exited(1), false), (.health, false),
+  ])
+  func `after a start timeout or a fault of the host, connections wait no longer`(
+    end: EndReason, refuses: Bool
+  ) {
+    #expect(WakePolicy.refusesWaiting(.backoff, lastEnd: end) == refuses)
+    for state in PodState.allCases where state != .backoff {
+      #expect(!WakePolicy.refusesWaiting(state, lastEnd: end))
+    }
+    #expect(!WakePolicy.refusesWaiting(.backoff, lastEnd: nil))
   }
 }

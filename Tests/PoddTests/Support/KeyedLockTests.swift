@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct KeyedLockTests {
   @Test func oneCallerPerKeyIsInAndTheOthersFollowInOrder() async throws {
     try await onLoop {
-      let lock = KeyedLock()
+      let lock = KeyedLock<String>()
       var entered: [String] = []
       for (key, name) in [("alice", "first"), ("alice", "second"), ("bob", "other"), ("alice", "third")] {
         loopTask {
@@ -28,7 +28,7 @@ import Testing
 
   @Test func aKeyIsFreeAgainAfterItsLastCaller() async throws {
     try await onLoop {
-      let lock = KeyedLock()
+      let lock = KeyedLock<String>()
       await lock.take("alice")
       lock.end("alice")
       await lock.take("alice")

@@ -93,3 +93,8 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     }
   }
 }
+
+extension EndReason? {
+  /// For a sentence, also where no end is on record.
+  public var words: String { self?.description ?? "no reason on record" }
+}

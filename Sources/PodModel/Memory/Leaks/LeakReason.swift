@@ -41,6 +41,6 @@ private func span(seconds: Double) -> String {
   let parts: [(UInt64, String)] = [
     (whole / 86_400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s"),
   ]
-  let told = parts.drop { $0.0 == 0 }.prefix(2).filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }
-  return told.isEmpty ? "0s" : told.joined(separator: " ")
+  let shown = parts.drop { $0.0 == 0 }.prefix(2).filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }
+  return shown.isEmpty ? "0s" : shown.joined(separator: " ")
 }

@@ -1,3 +1,5 @@
+internal import PodModel
+
 /// A journalctl command line. journalctl is what administrators know: it pages, follows, merges
 /// rotated files and checks who may read.
 struct JournalQuery {
@@ -8,18 +10,20 @@ struct JournalQuery {
   var noPager = false
 
   /// A pod's own output, and podd's entries about it.
-  static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: ["POD=\(pod)"]) }
+  static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: [match(.pod, pod)]) }
 
   /// The entries of a user's pod, and podd's entries about the user.
-  static func user(_ user: String, pod: String?) -> JournalQuery {
-    let own = ["POD_USER=\(user)"]
-    return JournalQuery(matches: pod.map { ["POD=\($0)", "+"] + own } ?? own)
+  static func user(_ user: UserName, pod: String?) -> JournalQuery {
+    let own = [match(.user, user.text)]
+    return JournalQuery(matches: pod.map { [match(.pod, $0), "+"] + own } ?? own)
   }
 
   /// podd's entries. `_UID` and `_SYSTEMD_UNIT` come from the kernel and journald: no pod can forge them.
   static var events: JournalQuery {
     JournalQuery(matches: ["_SYSTEMD_UNIT=podd.service", "_UID=0", "SYSLOG_IDENTIFIER=podd"])
   }
+
+  private static func match(_ field: JournalField, _ value: String) -> String { "\(field.rawValue)=\(value)" }
 
   init(matches: [String]) {
     self.matches = matches

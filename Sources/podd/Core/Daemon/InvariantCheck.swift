@@ -12,20 +12,20 @@ struct InvariantCheck {
   let host: PodHost
 
   private static let root = "/sys/fs/cgroup\(ControlGroup.pods)"
-  /// Between the two looks, microseconds.
+  /// Between the two readings, microseconds.
   private static let pause: UInt64 = 300_000
 
-  /// One sentence a violation. What is on its way from one state to the next looks broken for a moment: only what
-  /// two looks see counts.
+  /// One sentence a violation. A change that is under way looks like a violation for a moment: only what two
+  /// readings show counts.
   func violations() async throws(Refusal) -> [String] {
-    let first = try await look()
+    let first = try await read()
     guard !first.isEmpty else { return [] }
     await EventLoop.main.sleep(Self.pause)
-    let second = Set(try await look())
+    let second = Set(try await read())
     return first.filter(second.contains)
   }
 
-  private func look() async throws(Refusal) -> [String] {
+  private func read() async throws(Refusal) -> [String] {
     let limits = usersPerPod
     let found = try await host.ask { store throws(StoreError) in
       (broken: try store.verifyInvariants(usersPerPod: limits), open: try store.openGenerations())
@@ -126,8 +126,7 @@ struct InvariantCheck {
         let path = ProcessIdentity.cgroup(of: pid)
       else { continue }
       // What has ended and waits for its parent is no process any more; its memory and its files are gone.
-      let last = path.split(separator: "/").last.map(String.init) ?? ""
-      guard UnitName(last)?.pod != pod.name, !ProcessIdentity.isZombie(pid) else { continue }
+      guard ControlGroup.unit(atPath: path)?.pod != pod.name, !ProcessIdentity.isZombie(pid) else { continue }
       broken.append("process \(pid) of \(pod.name) runs in \(path), outside its scope")
     }
     return broken

@@ -3,28 +3,29 @@ import Systemd
 
 /// What happens on the host: users, rollouts, settings, permissions and the packet filter.
 extension PodEvent {
-  static func userProvisioned(_ user: String, _ pod: Subject) -> PodEvent {
-    PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user)])
+  static func userProvisioned(_ user: UserName, _ pod: Subject) -> PodEvent {
+    PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user.text)])
   }
 
-  static func userDeprovisioned(_ user: String, from pod: PodName?, purged: Bool) -> PodEvent {
+  static func userDeprovisioned(_ user: UserName, from pod: PodName?, purged: Bool) -> PodEvent {
     PodEvent(
       .userDeprovisioned,
       "\(user) is no longer placed\(purged ? "; the data is removed" : "; the data is kept").",
-      [(.user, user), (.pod, pod?.description ?? "")])
+      [(.user, user.text), (.pod, pod?.description ?? "")])
   }
 
-  static func rolloutDone(tier: String, replaced: UInt32) -> PodEvent {
-    PodEvent(.rolloutDone, "The rollout of tier \(tier) has replaced \(replaced) pods.", [(.tier, tier)])
+  static func rolloutDone(_ rollout: Rollout) -> PodEvent {
+    PodEvent(
+      .rolloutDone, "The rollout of tier \(rollout.tier) has replaced \(rollout.replaced) pods.",
+      [(.tier, rollout.tier)])
   }
 
-  static func rolloutStopped(
-    tier: String, at pod: PodName, replaced: UInt32, of total: UInt32, why: String
-  ) -> PodEvent {
+  static func rolloutStopped(_ rollout: Rollout, _ stop: Rollout.Stop) -> PodEvent {
     PodEvent(
       .rolloutStopped,
-      "The rollout of tier \(tier) stopped at \(pod) after \(replaced) of \(total) pods: \(why).",
-      priority: .error, alert: .rolloutStopped, [(.tier, tier), (.pod, pod.description)])
+      "The rollout of tier \(rollout.tier) stopped at \(stop.pod) after \(rollout.replaced) of \(rollout.total) pods: "
+        + "\(stop.why).",
+      priority: .error, alert: .rolloutStopped, [(.tier, rollout.tier), (.pod, stop.pod.description)])
   }
 
   /// - Parameter outcome: how many were taken over, ended and so on, in words.

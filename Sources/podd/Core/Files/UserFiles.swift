@@ -17,16 +17,16 @@ final class UserFiles {
   nonisolated static let kept = "/var/lib/podctl/kept"
 
   nonisolated static func directory(of pod: PodName) -> String { "\(pods)/\(pod)" }
-  nonisolated static func directory(of user: String, in pod: PodName) -> String { "\(pods)/\(pod)/\(user)" }
-  nonisolated static func keptDirectory(of user: String) -> String { "\(kept)/\(user)" }
+  nonisolated static func directory(of user: UserName, in pod: PodName) -> String { "\(pods)/\(pod)/\(user)" }
+  nonisolated static func keptDirectory(of user: UserName) -> String { "\(kept)/\(user)" }
 
   /// One move of a user's data at a time: a launch must not start a program while a provision still brings
   /// data back.
-  private let moves = KeyedLock()
+  private let moves = KeyedLock<UserName>()
 
   /// One writer of a pod's users file at a time, in the order of the calls. A caller that waits for a move
   /// must not then replace a newer list of users by its older one.
-  let writers = KeyedLock()
+  let writers = KeyedLock<PodName>()
 
   nonisolated static func ensureBase() throws(Errno) {
     try Files.makeDirectory("/var/lib/podctl", mode: 0o700)
@@ -61,7 +61,7 @@ final class UserFiles {
   }
 
   /// Puts the data of a deleted user aside, where no pod reaches it.
-  func putAside(_ user: String, from pod: PodName) async throws(Errno) {
+  func putAside(_ user: UserName, from pod: PodName) async throws(Errno) {
     try await move(user) { () throws(Errno) in
       let source = Self.directory(of: user, in: pod)
       guard Files.exists(source) else { return }
@@ -72,7 +72,7 @@ final class UserFiles {
   }
 
   /// Removes a user's data, also what was put aside.
-  func remove(_ user: String, from pod: PodName?) async throws(Errno) {
+  func remove(_ user: UserName, from pod: PodName?) async throws(Errno) {
     try await move(user) { () throws(Errno) in
       if let pod { try FileTree.remove(Self.directory(of: user, in: pod)) }
       try FileTree.remove(Self.keptDirectory(of: user))
@@ -81,7 +81,7 @@ final class UserFiles {
 
   /// Bytes in each user's files, one directory deep. Nil: the directory cannot be read, or its turn would
   /// have come more than `withinUSec` after the call.
-  func sizes(of users: [(user: String, pod: PodName)], withinUSec: UInt64) async -> [UInt64?] {
+  func sizes(of users: [(user: UserName, pod: PodName)], withinUSec: UInt64) async -> [UInt64?] {
     let paths = users.map { Self.directory(of: $0.user, in: $0.pod) }
     let deadline = monotonicNow() + withinUSec
     let sizes = try? await BackgroundThread.run { () throws(Errno) in
@@ -102,8 +102,9 @@ final class UserFiles {
     return total
   }
 
-  private func move(_ user: String, _ body: @escaping @Sendable () throws(Errno) -> Void) async throws(Errno)
-  {
+  private func move(
+    _ user: UserName, _ body: @escaping @Sendable () throws(Errno) -> Void
+  ) async throws(Errno) {
     await moves.take(user)
     defer { moves.end(user) }
     try await BackgroundThread.run(body)

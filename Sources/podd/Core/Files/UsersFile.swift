@@ -16,13 +16,13 @@ enum UsersFile {
     case io(Errno)
     case template(path: String, String)
     /// The file is written, but the running program has not read it.
-    case notTold(String)
+    case notDelivered(String)
 
     var description: String {
       switch self {
       case .io(let error): error.description
       case .template(let path, let why): "\(path): \(why); fix the template that UsersTemplate= names"
-      case .notTold(let why): "its program does not know of the change: \(why)"
+      case .notDelivered(let why): "its program does not know of the change: \(why)"
       }
     }
   }
@@ -52,7 +52,7 @@ enum UsersFile {
   }
 
   private struct Entry {
-    let user: String
+    let user: UserName
     let token: String
     let directory: String
   }
@@ -60,7 +60,7 @@ enum UsersFile {
   private static func json(_ entries: [Entry], _ dataMax: UInt64?) -> String {
     let users = entries.map { entry in
       JSON.object([
-        ("user", .string(entry.user)), ("token", .string(entry.token)),
+        ("user", .string(entry.user.text)), ("token", .string(entry.token)),
         ("directory", .string(entry.directory)), ("data_max", .optional(dataMax)),
       ])
     }
@@ -74,7 +74,7 @@ enum UsersFile {
       let template = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self))
       let users = entries.enumerated().map { index, entry -> [String: Any] in
         [
-          "user": entry.user, "token": entry.token, "directory": entry.directory,
+          "user": entry.user.text, "token": entry.token, "directory": entry.directory,
           "last": index == entries.count - 1,
         ]
       }

@@ -55,17 +55,17 @@ struct HostViews {
     return users.map { row($0, size: sizes[$0.name]) }
   }
 
-  private func sizes(of users: [UserRecord]) async -> [String: UInt64] {
+  private func sizes(of users: [UserRecord]) async -> [UserName: UInt64] {
     let placed = users.compactMap { user in user.pod.map { (user: user.name, pod: $0) } }
     let sizes = await host.userFiles.sizes(of: placed, withinUSec: 200_000)
-    var found: [String: UInt64] = [:]
+    var found: [UserName: UInt64] = [:]
     for (user, size) in zip(placed, sizes) { found[user.user] = size }
     return found
   }
 
   private func row(_ user: UserRecord, size: UInt64?) -> UserRow {
     UserRow(
-      user: user.name, tier: user.tier, pod: user.pod?.description,
+      user: user.name.text, tier: user.tier, pod: user.pod?.description,
       state: user.pod.flatMap { host.pods[$0]?.state.rawValue }, dataBytes: size,
       status: user.status.rawValue)
   }
@@ -136,7 +136,7 @@ struct HostViews {
       ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
       ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
       ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
-      ("UserNames", .array(users.map { .string($0.name) })),
+      ("UserNames", .array(users.map { .string($0.name.text) })),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
       ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
       ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
@@ -180,7 +180,7 @@ struct HostViews {
   }
 
   func properties(ofUser name: UserName) async throws(Refusal) -> Properties {
-    let user = try await host.ask { store throws(StoreError) in try store.user(name.text) }
+    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
     let pod = user.pod.flatMap { host.pods[$0] }
     let tier = host.configuration.policy(ofTier: user.tier)
     return Properties(
@@ -190,7 +190,7 @@ struct HostViews {
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
         ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name.text, in: $0) } ?? "")),
+        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
         ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
       ])

@@ -45,7 +45,7 @@ struct Refusal: Error {
     switch failure {
     case .io(let errno): self.init(errno)
     case .template: self.init(.invalidSettings, failure.description)
-    case .notTold: self.init(.launchFailed, failure.description)
+    case .notDelivered: self.init(.launchFailed, failure.description)
     }
   }
 }

@@ -86,14 +86,14 @@ final class LeakWatch {
     memory.verdict = policy.decide(situation)
     switch memory.verdict {
     case .nothing: break
-    case .wait(let reason, _): tell(pod, memory, reason.clause, isAlert: false)
+    case .wait(let reason, _): log(pod, memory, reason.clause, isAlert: false)
     case .alert(.version, _): reportVersion(pod, generation, memory)
-    case .alert(let reason, _): tell(pod, memory, reason.clause, isAlert: true)
+    case .alert(let reason, _): log(pod, memory, reason.clause, isAlert: true)
     case .recycle(let reason):
       if let hindrance = host.memory.hindrance(pod) {
-        tell(pod, memory, hindrance, isAlert: reason == .due && pod.nextWorkload == nil)
-      } else if now < memory.nextHandover {
-        tell(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
+        log(pod, memory, hindrance.clause, isAlert: reason == .due && pod.nextWorkload == nil)
+      } else if !memory.replacementPause.isOver(at: now) {
+        log(pod, memory, "its successor did not come, so it serves on for a while", isAlert: true)
       } else {
         recycle(pod, memory, reason, now)
       }
@@ -103,14 +103,14 @@ final class LeakWatch {
   private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: UInt64) {
     let finding = memory.finding
     recycles.append((pod.name, now))
-    memory.beginsHandover(at: now)
+    memory.replacementPause.begin(at: now)
     memory.treatedLeak = finding
     host.report(.leakRecycled(pod.subject, finding, because: reason.clause))
     host.memory.replace(pod, .leak)
   }
 
-  private func tell(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
-    guard memory.told.insert(clause).inserted else { return }
+  private func log(_ pod: Pod, _ memory: RunMemory, _ clause: String, isAlert: Bool) {
+    guard memory.loggedClauses.insert(clause).inserted else { return }
     host.report(.leaks(pod.subject, memory.finding, clause, isAlert: isAlert))
   }
 

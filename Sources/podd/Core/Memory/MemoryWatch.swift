@@ -19,8 +19,7 @@ final class MemoryWatch {
   private lazy var stalls = StallWatch(host, reader)
   private var timer: EventSource?
   private var isSampling = false
-  /// Pods that podd is replacing because of their memory.
-  private var replacing: Set<PodName> = []
+  private var replacements = Replacements()
   /// Generations whose history is yet to be read, because they were taken over or their limit has changed.
   /// They are read one after the other, because a host has hundreds.
   private var toRemember: [(memory: RunMemory, scope: RunningScope, since: UInt64)] = []
@@ -165,27 +164,20 @@ final class MemoryWatch {
 
   // MARK: Replacing
 
-  /// How many pods are replaced at once because of their memory. The number is small, because launches for
-  /// which users wait come first.
-  private var replacementsMax: Int { max(1, host.settings.launchesMax / 2) }
-
   /// Nil when this pod can be replaced now, else why not.
-  func hindrance(_ pod: Pod) -> String? {
-    replacing = replacing.filter { name in
-      guard let pod = host.pods[name] else { return false }
-      return pod.lifecycle.isBeingReplaced || pod.lifecycle.other != nil
-        || pod.state != .ready && pod.state != .frozen && pod.state.hasScope
+  func hindrance(_ pod: Pod) -> Replacements.Hindrance? {
+    replacements.hindrance(
+      of: pod.name, canLaunch: { pod.nextWorkload != nil }, launchesMax: host.settings.launchesMax
+    ) { name in
+      host.pods[name].map {
+        Replacements.Pod(
+          state: $0.state, isBeingReplaced: $0.lifecycle.isBeingReplaced, hasOther: $0.lifecycle.other != nil)
+      }
     }
-    guard pod.state == .ready, !pod.lifecycle.isBeingReplaced, !replacing.contains(pod.name) else {
-      return "it is being replaced already"
-    }
-    if pod.nextWorkload == nil { return "its settings do not parse, so no next generation could be launched" }
-    if replacing.count >= replacementsMax { return "\(replacing.count) others are being replaced" }
-    return nil
   }
 
   func replace(_ pod: Pod, _ reason: EndReason) {
-    replacing.insert(pod.name)
+    replacements.begin(pod.name)
     pod.replace(reason)
   }
 }

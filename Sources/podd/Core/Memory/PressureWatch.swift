@@ -73,7 +73,7 @@ final class PressureWatch {
   private func arm(_ source: Source, path: String) -> Armed? {
     do throws(CgroupError) {
       return try Armed(self, try trigger(source, path, mayCostThread: false)) { [unowned self] in
-        tell(source, $0)
+        notify(source, $0)
       }
     } catch .io(_, EPERM) {
       // An older kernel; Linux 6.4 brought triggers without a thread, and Debian's 6.1 has them, too. One
@@ -92,7 +92,7 @@ final class PressureWatch {
   private func armWithThread(_ source: Source, _ path: String) -> Armed? {
     do throws(CgroupError) {
       return try Armed(self, try trigger(source, path, mayCostThread: true)) { [unowned self] in
-        tell(source, $0)
+        notify(source, $0)
       }
     } catch {
       complain(error)
@@ -116,7 +116,7 @@ final class PressureWatch {
     }
   }
 
-  private func tell(_ source: Source, _ pressure: Pressure) {
+  private func notify(_ source: Source, _ pressure: Pressure) {
     for handler in handlers { handler(source, pressure) }
   }
 

@@ -13,21 +13,12 @@ final class RunMemory {
   /// The decision about a leak after the last sample.
   var verdict = LeakPolicy.Verdict.nothing
   /// The clauses that have been logged.
-  var told: Set<String> = []
+  var loggedClauses: Set<String> = []
   /// The leak for which it was recycled; part of the evidence of its end.
   var treatedLeak: LeakDetector.Finding?
   var treatedStallUSec: UInt64?
-  /// How many handovers have failed, and until when no further one is begun, by the loop's clock.
-  private(set) var handovers = 0
-  private(set) var nextHandover: UInt64 = 0
-
-  func beginsHandover(at now: UInt64) {
-    nextHandover = now.after(min(Self.firstPause << UInt64(min(handovers, 5)), LeakPolicy.hour))
-    handovers += 1
-  }
-
-  /// Five minutes: otherwise a successor that does not become ready would cost a launch with every sample.
-  private static let firstPause: UInt64 = 300_000_000
+  /// By the loop's clock.
+  var replacementPause = ReplacementPause()
 
   init(memoryMax: UInt64?, memoryHigh: UInt64?) {
     limits = (memoryMax, memoryHigh)

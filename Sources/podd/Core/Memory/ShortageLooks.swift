@@ -13,7 +13,7 @@ final class ShortageLooks {
   }
 
   private unowned let host: PodHost
-  private var stalls: [String: Stall] = [:]
+  private var stalls: [ShortageGuard.Place: Stall] = [:]
   /// The page cache of each pod, remembered because memory.stat costs the kernel a walk over all CPUs.
   private var files: [UnitName: (at: UInt64, bytes: UInt64)] = [:]
   private static let fileAge: UInt64 = 10_000_000
@@ -31,7 +31,7 @@ final class ShortageLooks {
       let available = Self.kilobytes("MemAvailable:", meminfo)
     else { return nil }
     let pressure = readSmallFile("/proc/pressure/memory") ?? ""
-    return Shortage.Level(stall: stall("host", pressure), available: available, total: total)
+    return Shortage.Level(stall: stall(of: .host, pressure), available: available, total: total)
   }
 
   /// Nil where all pods together have no limit of their own.
@@ -46,18 +46,18 @@ final class ShortageLooks {
     let file = (try? cgroup.read(InterfaceFile.memoryStat)).map(Self.cache) ?? 0
     let used = current - min(current, file)
     return Shortage.Level(
-      stall: stall("pods", (try? cgroup.read(InterfaceFile.memoryPressure)) ?? ""),
+      stall: stall(of: .pods, (try? cgroup.read(InterfaceFile.memoryPressure)) ?? ""),
       available: limit - min(limit, used),
       total: limit)
   }
 
   /// The share of the time since the last measurement, or 0 at the first one.
-  private func stall(_ of: String, _ text: String) -> Double {
+  private func stall(of place: ShortageGuard.Place, _ text: String) -> Double {
     guard let pressure = try? CgroupFiles.pressure(text) else { return 0 }
     let now = EventLoop.main.now()
     let total = pressure.some.total
-    defer { stalls[of] = Stall(at: now, total: total) }
-    guard let last = stalls[of], last.at < now, last.total <= total else { return 0 }
+    defer { stalls[place] = Stall(at: now, total: total) }
+    guard let last = stalls[place], last.at < now, last.total <= total else { return 0 }
     return min(1, Double(total - last.total) / Double(now - last.at))
   }
 

@@ -92,14 +92,15 @@ extension Pod {
       guard usersAreStale, state == .ready else { return nil }
       // Settings that do not parse must not stop what runs.
       guard nextWorkload != nil else {
-        return .notTold("\(name) would have to be restarted for it, and its settings do not parse")
+        return .notDelivered("\(name) would have to be restarted for it, and its settings do not parse")
       }
       replace(.operator)
       if let reason = await waitUntilReplaced() {
-        return .notTold("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+        return .notDelivered(
+          "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
       }
     }
-    return usersAreStale ? .notTold("\(name) is restarted again and again meanwhile") : nil
+    return usersAreStale ? .notDelivered("\(name) is restarted again and again meanwhile") : nil
   }
 
   /// The placed users are read from the store each time: it alone knows them.
@@ -115,8 +116,8 @@ extension Pod {
   }
 
   func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
-    await host.userFiles.writers.take(name.description)
-    defer { host.userFiles.writers.end(name.description) }
+    await host.userFiles.writers.take(name)
+    defer { host.userFiles.writers.end(name) }
     do throws(Errno) {
       try await host.userFiles.ensure(users, in: name, uid: record.uid)
     } catch {

@@ -168,7 +168,7 @@ final class Pod {
   private func recordStartLimitHit(_ isHit: Bool) {
     let name = name
     if isHit {
-      host.report(.startLimitHit(subject, reason: PodHost.text(lifecycle.lastEnd)))
+      host.report(.startLimitHit(subject, reason: lifecycle.lastEnd.words))
     }
     host.write("the start limit of \(name)") { store throws(StoreError) in
       try store.setCrashLoopHold(isHit, pod: name)
@@ -218,9 +218,10 @@ final class Pod {
     let both = [current, other].compactMap { $0 }
     guard both.count > 1 else { return both.first }
     if let exact = both.first(where: { $0.scope?.pid == pid || $0.parked?.pid == pid }) { return exact }
-    let unit = ProcessIdentity.cgroup(of: pid)?.split(separator: "/").last
-    return both.first { generation in unit.map { generation.unit?.description == String($0) } ?? false }
-      ?? both.last
+    guard let unit = ProcessIdentity.cgroup(of: pid).flatMap(ControlGroup.unit(atPath:)) else {
+      return both.last
+    }
+    return both.first { $0.unit == unit } ?? both.last
   }
 
   // MARK: Waiting

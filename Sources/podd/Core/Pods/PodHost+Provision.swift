@@ -7,8 +7,7 @@ import Systemd
 extension PodHost {
   /// Places a user and, unless `cold`, waits until their pod serves. When it cannot serve, the placement is taken back, so
   /// that a failed call leaves nothing behind.
-  func provision(user name: UserName, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
-    let user = name.text
+  func provision(user: UserName, tier wanted: String, cold: Bool) async throws(Refusal) -> Placement {
     let tier = try resolveTier(wanted)
     await userTurns.take(user)
     defer { userTurns.end(user) }
@@ -45,7 +44,7 @@ extension PodHost {
   }
 
   private func place(
-    _ user: String, _ tier: Tier, wanted: String, cold: Bool
+    _ user: UserName, _ tier: Tier, wanted: String, cold: Bool
   ) async throws(Refusal) -> Provisioned {
     let token = Self.newToken()
     let ports = settings.portRange
@@ -148,13 +147,11 @@ extension PodHost {
 
   private func placement(_ placed: Provisioned, _ pod: Pod, created: Bool) -> Placement {
     Placement(
-      user: placed.user.name, tier: placed.user.tier, pod: pod.name.description,
+      user: placed.user.name.text, tier: placed.user.tier, pod: pod.name.description,
       unit: pod.scope?.unit.description, address: placed.pod.address,
       frontAddress: placed.pod.frontAddress, port: UInt16(clamping: placed.pod.port),
       state: pod.state.rawValue, created: created)
   }
-
-  static func text(_ reason: EndReason?) -> String { reason?.description ?? "no reason on record" }
 
   /// 256 random bits, in hex.
   private static func newToken() -> String {

@@ -13,8 +13,7 @@ extension PodHost {
   }
 
   /// Ends a user's placement; the data is put aside, or removed with `purge`.
-  func deprovision(user name: UserName, purge: Bool) async throws(Refusal) {
-    let user = name.text
+  func deprovision(user: UserName, purge: Bool) async throws(Refusal) {
     await userTurns.take(user)
     defer { userTurns.end(user) }
     let now = Int64(realtimeNow())
@@ -180,7 +179,7 @@ extension PodHost {
     case .refused(.startLimitHit):
       throw Refusal(
         .launchFailed,
-        "\(pod.name) is held after a crash loop (\(Self.text(pod.lifecycle.lastEnd))): 'podctl reset \(pod.name)'"
+        "\(pod.name) is held after a crash loop (\(pod.lifecycle.lastEnd.words)): 'podctl reset \(pod.name)'"
       )
     case .refused(.notReady):
       throw Refusal(.busy, "\(pod.name) is \(pod.state.rawValue): only a pod that is ready can be frozen")

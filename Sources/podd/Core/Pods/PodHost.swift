@@ -17,7 +17,7 @@ final class PodHost {
   /// Scopes that earlier podds left behind.
   let strayScopes = StrayScopes()
   /// One call about a user at a time: the first may have to take back what the second would be answered.
-  let userTurns = KeyedLock()
+  let userTurns = KeyedLock<UserName>()
   let userFiles = UserFiles()
   private(set) lazy var firewall = Firewall(systemdConnection, alerts)
   let frontDoors = FrontDoors()

@@ -4,13 +4,10 @@ import PodModel
 import PodStore
 import Systemd
 
-/// Graceful restarts of a tier's pods in batches, each of which has to prove itself before the next one begins.
+/// Performs rollouts as ``Rollout`` decides: replaces the pods of a batch at the same time, and watches them while they
+/// prove themselves.
 @LoopActor
 final class Rollouts {
-  private static let defaultParallel = 2
-  /// How long each batch has to stay ready, microseconds.
-  private static let defaultHealthy: UInt64 = 10_000_000
-
   private unowned let host: PodHost
   private var underWay: Set<String> = []
 
@@ -23,54 +20,50 @@ final class Rollouts {
   func run(
     _ request: RolloutRequest, _ progress: @LoopActor (RolloutProgress) -> Void
   ) async throws(Refusal) -> RolloutResult {
-    let name = request.tier
-    guard underWay.insert(name).inserted else {
-      throw Refusal(.busy, "a rollout of tier \(name) is under way")
+    guard underWay.insert(request.tier).inserted else {
+      throw Refusal(.busy, "a rollout of tier \(request.tier) is under way")
     }
-    defer { underWay.remove(name) }
-    let pods = try await prepare(name, request.mode)
-    let batch = request.maxParallel.map { Int($0) } ?? Self.defaultParallel
-    var outcome = RolloutResult(replaced: 0, total: UInt32(clamping: pods.count))
-    func report(_ pod: Pod, _ state: String) {
-      progress(
-        RolloutProgress(
-          tier: name, done: outcome.replaced, total: outcome.total, pod: pod.name.description, state: state))
-    }
-    for start in stride(from: 0, to: pods.count, by: batch) {
-      // A pod that was stopped or removed meanwhile is left alone.
-      let members = pods[start..<min(start + batch, pods.count)].filter { pod in
-        host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
-      }
-      for pod in members { report(pod, "restarting") }
-      do throws(Failure) {
+    defer { underWay.remove(request.tier) }
+    let pods = try await prepare(request.tier, request.mode)
+    var rollout = Rollout(
+      tier: request.tier, pods: pods.map(\.name),
+      batchSize: request.maxParallel.map { Int($0) } ?? Rollout.defaultBatchSize)
+    let chosen = Dictionary(pods.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    while let batch = rollout.nextBatch(where: { isWanted(chosen[$0]) }) {
+      let members = batch.compactMap { chosen[$0] }
+      for pod in members { progress(RolloutProgress(rollout, pod, state: "restarting")) }
+      do throws(Rollout.Stop) {
         try await replace(members)
-        try await prove(members, request.healthyUSec ?? Self.defaultHealthy)
+        try await prove(members, request.healthyUSec ?? Rollout.defaultProof)
       } catch {
-        throw await stopped(name, error, outcome)
+        throw await stopped(rollout, error)
       }
       for pod in members {
-        outcome.replaced += 1
-        report(pod, pod.state.rawValue)
+        rollout.countReplaced()
+        progress(RolloutProgress(rollout, pod, state: pod.state.rawValue))
       }
     }
-    await finish(name, outcome)
-    return outcome
+    await end(rollout, .done, failed: nil)
+    host.report(.rolloutDone(rollout))
+    return RolloutResult(
+      replaced: UInt32(clamping: rollout.replaced), total: UInt32(clamping: rollout.total))
   }
 
-  struct Failure: Error {
-    let pod: PodName
-    let why: String
+  /// Another pod of the same name may have been made meanwhile.
+  private func isWanted(_ pod: Pod?) -> Bool {
+    guard let pod else { return false }
+    return host.pods[pod.name] === pod && pod.lifecycle.wanted == .run
   }
 
   // MARK: Which pods
 
-  private func prepare(_ name: String, _ mode: RolloutRequest.Mode) async throws(Refusal) -> [Pod] {
+  private func prepare(_ name: String, _ mode: Rollout.Mode) async throws(Refusal) -> [Pod] {
     let tier: Tier
     do throws(Configuration.Failure) { tier = try host.configuration.tier(name).tier } catch {
       throw Refusal(error)
     }
     let last = try await host.ask { store throws(StoreError) in try store.rollout(ofTier: name) }
-    if mode == .resume, last.map({ $0.state == .done }) ?? true {
+    if mode == .resume, !(last?.state.canResume ?? false) {
       throw Refusal(.invalidSettings, "no rollout of tier \(name) has stopped: there is nothing to resume")
     }
     switch mode {
@@ -91,74 +84,48 @@ final class Rollouts {
     let startedAt = mode == .resume ? last?.startedAt ?? now : now
     let record = RolloutRecord(tier: name, startedAt: startedAt, state: .running)
     try await host.ask { store throws(StoreError) in try store.setRollout(record) }
-    let all = host.pods.values.filter { $0.record.tier == name && $0.lifecycle.wanted == .run }
-      .sorted { $0.name < $1.name }
-    switch mode {
-    case .restart: return all
-    case .resume:
-      return all.filter { Int64(clamping: $0.current?.begunAt ?? 0) < startedAt || $0.state != .ready }
-    case .revert: return all.filter { $0.current?.source?.version != source.version || $0.state != .ready }
-    }
+    let candidates = host.pods.values.filter { $0.record.tier == name }.map(\.rolloutCandidate)
+    return Rollout.pods(candidates, mode, startedAt: startedAt, version: source.version)
+      .compactMap { host.pods[$0] }
   }
 
   // MARK: Batches
 
-  private func replace(_ pods: [Pod]) async throws(Failure) {
+  private func replace(_ pods: [Pod]) async throws(Rollout.Stop) {
     let tasks = pods.map { pod in loopTask { await self.host.replace(pod) } }
-    var failure: Failure?
+    var stop: Rollout.Stop?
     for (pod, task) in zip(pods, tasks) {
-      if let refusal = await task.value, failure == nil {
-        failure = Failure(pod: pod.name, why: refusal.message)
+      if let refusal = await task.value, stop == nil {
+        stop = Rollout.Stop(pod: pod.name, why: refusal.message)
       }
     }
-    if let failure { throw failure }
+    if let stop { throw stop }
   }
 
-  /// All of them stay the same ready generation.
-  private func prove(_ pods: [Pod], _ healthyUSec: UInt64) async throws(Failure) {
-    let units = pods.map { $0.current?.unit }
-    let deadline = EventLoop.main.now().after(healthyUSec)
-    while true {
-      for (pod, unit) in zip(pods, units) where pod.state != .ready || pod.current?.unit != unit {
-        // A stop or a restart that somebody wanted says nothing against the pod. While it is being stopped, `lastEnd` is
-        // still the end before.
-        let cause = pod.lifecycle.stopCause ?? pod.lifecycle.lastEnd
-        if cause?.isWanted ?? false { continue }
-        let reason = PodHost.text(cause)
-        throw Failure(pod: pod.name, why: "it did not stay ready (\(reason)) and is \(pod.state.rawValue)")
-      }
-      let now = EventLoop.main.now()
-      if now >= deadline { return }
-      // Many pods are watched at once, for seconds: a few reads of memory are simpler than as many subscriptions.
-      await EventLoop.main.sleep(min(250_000, deadline - now))
+  private func prove(_ pods: [Pod], _ duration: UInt64) async throws(Rollout.Stop) {
+    let proof = Rollout.Proof(of: pods.map(\.rolloutMember), for: duration, now: EventLoop.main.now())
+    // Many pods are watched at once, for seconds: a few reads of memory are simpler than as many subscriptions.
+    while case .wait(let pause) = try proof.check(pods.map(\.rolloutMember), now: EventLoop.main.now()) {
+      await EventLoop.main.sleep(pause)
     }
   }
 
   // MARK: The end
 
-  private func finish(_ name: String, _ outcome: RolloutResult) async {
-    await end(name, .done, failed: nil)
-    host.report(.rolloutDone(tier: name, replaced: outcome.replaced))
+  private func stopped(_ rollout: Rollout, _ stop: Rollout.Stop) async -> Refusal {
+    await end(rollout, .stopped, failed: stop.description)
+    host.report(.rolloutStopped(rollout, stop))
+    return Refusal(.rolloutStopped, rollout.sentence(stop))
   }
 
-  private func stopped(_ name: String, _ failure: Failure, _ outcome: RolloutResult) async -> Refusal {
-    let text =
-      "the rollout of tier \(name) stopped at \(failure.pod) after \(outcome.replaced) of \(outcome.total) pods: "
-      + failure.why
-    await end(name, .stopped, failed: "\(failure.pod): \(failure.why)")
-    host.report(
-      .rolloutStopped(
-        tier: name, at: failure.pod, replaced: outcome.replaced, of: outcome.total, why: failure.why))
-    return Refusal(.rolloutStopped, text)
-  }
-
-  private func end(_ name: String, _ state: RolloutRecord.State, failed: String?) async {
+  private func end(_ rollout: Rollout, _ outcome: Rollout.Outcome, failed: String?) async {
+    let name = rollout.tier
     let version = version(ofTier: name)
-    let stoppedAt = state == .stopped ? Int64(realtimeNow()) : nil
+    let stoppedAt = outcome == .stopped ? Int64(realtimeNow()) : nil
     do throws(StoreError) {
       try await host.store.run { store throws(StoreError) in
         guard var record = try store.rollout(ofTier: name) else { return }
-        record.state = state
+        record.state = outcome
         record.failed = failed
         try store.setRollout(record)
         if let version { try store.setRolloutStopped(version, at: stoppedAt) }
@@ -172,5 +139,27 @@ final class Rollouts {
   private func version(ofTier name: String) -> WorkloadVersion? {
     (try? host.configuration.tier(name).tier).flatMap { try? host.configuration.workloadSource(of: $0) }?
       .record
+  }
+}
+
+extension Pod {
+  fileprivate var rolloutCandidate: Rollout.Candidate {
+    Rollout.Candidate(
+      pod: name, state: state, wanted: lifecycle.wanted, begunAt: current?.begunAt,
+      version: current?.source?.version)
+  }
+
+  fileprivate var rolloutMember: Rollout.Member {
+    Rollout.Member(
+      pod: name, state: state, unit: current?.unit, stopCause: lifecycle.stopCause, lastEnd: lifecycle.lastEnd
+    )
+  }
+}
+
+extension RolloutProgress {
+  fileprivate init(_ rollout: Rollout, _ pod: Pod, state: String) {
+    self.init(
+      tier: rollout.tier, done: UInt32(clamping: rollout.replaced), total: UInt32(clamping: rollout.total),
+      pod: pod.name.description, state: state)
   }
 }

@@ -41,17 +41,16 @@ final class WakeOnConnect {
     case .wakes: open()
     case .keeps: break
     }
-    // A connection that has waited as long as a start may take is refused, and so is one that waits because of a fault of
-    // the host's, which may take longer.
-    if pod.state == .backoff, let end = pod.lifecycle.lastEnd, end == .startTimeout || end.isOfHost {
+    if WakePolicy.refusesWaiting(pod.state, lastEnd: pod.lifecycle.lastEnd) {
       host.sockets.turnAway(pod.name)
     }
   }
 
-  /// For a pod that was found starting after podd was restarted: a connection may have woken it and wait.
+  /// To be called once for every pod, after podd was restarted.
   func keepWhileStarting() {
-    guard pod.state == .starting, wakePolicy == .closed else { return }
-    wakePolicy = .keeps
+    let policy = wakePolicy.adopted(in: pod.state)
+    guard policy != wakePolicy else { return }
+    wakePolicy = policy
     listen = (pod.workload ?? pod.nextWorkload)?.listen
     if listen == .port { holdPackets() }
   }

@@ -2,13 +2,13 @@ import Systemd
 
 /// Admits one caller at a time for each key; further callers wait, in the order in which they came.
 @LoopActor
-final class KeyedLock {
+final class KeyedLock<Key: Hashable> {
   /// The waiting callers of each key that somebody holds.
-  private var waiting: [String: [UnsafeContinuation<Void, Never>]] = [:]
+  private var waiting: [Key: [UnsafeContinuation<Void, Never>]] = [:]
 
-  func isTaken(_ key: String) -> Bool { waiting[key] != nil }
+  func isTaken(_ key: Key) -> Bool { waiting[key] != nil }
 
-  func take(_ key: String) async {
+  func take(_ key: Key) async {
     guard waiting[key] != nil else {
       waiting[key] = []
       return
@@ -16,7 +16,7 @@ final class KeyedLock {
     await withUnsafeContinuation { waiting[key]?.append($0) }
   }
 
-  func end(_ key: String) {
+  func end(_ key: Key) {
     guard var others = waiting[key], !others.isEmpty else {
       waiting[key] = nil
       return

@@ -10,13 +10,13 @@ enum ScopeJournalFields {
   private static func path(_ unit: UnitName) -> String { "/run/systemd/units/log-extra-fields:\(unit)" }
 
   static func publish(_ request: Launcher.Request) throws(Errno) {
-    let fields = [
-      "POD=\(request.unit.pod)", "POD_TIER=\(request.tier.name)",
-      "POD_GENERATION=\(request.unit.generation)", "POD_UNIT=\(request.unit)",
+    let fields: [(JournalField, String)] = [
+      (.pod, "\(request.unit.pod)"), (.tier, request.tier.name),
+      (.generation, "\(request.unit.generation)"), (.unit, "\(request.unit)"),
     ]
     // Each: its length as a little-endian 64-bit number, then the field.
     var bytes: [UInt8] = []
-    for field in fields {
+    for field in fields.named.map({ "\($0.0)=\($0.1)" }) {
       withUnsafeBytes(of: UInt64(field.utf8.count).littleEndian) { bytes += $0 }
       bytes += field.utf8
     }

@@ -10,6 +10,8 @@ final class SystemdManager {
   private static let destination = "org.freedesktop.systemd1"
   private static let path = "/org/freedesktop/systemd1"
   private static let interface = "org.freedesktop.systemd1.Manager"
+  /// systemd's name for the error that a unit is not loaded.
+  private static let noSuchUnit = "org.freedesktop.systemd1.NoSuchUnit"
 
   private let bus: Bus
   private var jobRemoved: Slot?
@@ -65,7 +67,7 @@ final class SystemdManager {
     do throws(BusError) {
       return try await job(call)
     } catch {
-      if error.name == "org.freedesktop.systemd1.NoSuchUnit" { return .finished(.done) }
+      if error.name == Self.noSuchUnit { return .finished(.done) }
       throw error
     }
   }

@@ -31,7 +31,7 @@ struct Logs: ParsableCommand {
     var query: JournalQuery
     switch try Target(name) {
     case .pod(let pod): query = .pod(pod)
-    case .user(let user): query = .user(user.text, pod: try globals.context.client().user(user).string("Pod"))
+    case .user(let user): query = .user(user, pod: try globals.context.client().user(user).string("Pod"))
     }
     query.follow = follow
     query.lines = lines

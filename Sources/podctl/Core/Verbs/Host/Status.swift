@@ -48,7 +48,7 @@ struct Status: ParsableCommand {
   private func show(user: UserName, _ client: Client) throws {
     let properties = try client.user(user)
     guard let row = UserRow(properties) else { throw Self.incomplete(user.text) }
-    let query = JournalQuery.user(user.text, pod: nil)
+    let query = JournalQuery.user(user, pod: nil)
     let members = row.jsonMembers
     globals.context.present(
       json: .object(
