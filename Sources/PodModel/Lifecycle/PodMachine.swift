@@ -22,7 +22,8 @@ public struct PodMachine: Sendable, Equatable {
     case resume
     /// The store took back that somebody wanted the pod, because it could not serve them.
     case wishTakenBack
-    /// Its row is gone: nothing more is written about it.
+    /// Its row is gone: nothing more is written or announced about it, and it is not launched again. Another pod may
+    /// soon have its name.
     case forget
   }
 
@@ -141,7 +142,8 @@ public struct PodMachine: Sendable, Equatable {
     case .wishTakenBack: return takeBackWish(moment)
     case .forget:
       isForgotten = true
-      return [.cancelTimers]
+      // Only a launch can be under way that is not on record yet: the row of a pod that runs stays.
+      return [.cancelTimers] + (lifecycle.state.hasScope ? step(.stop(.operator, then: .cold), moment) : [])
     }
   }
 
@@ -200,7 +202,7 @@ public struct PodMachine: Sendable, Equatable {
     case .release: return [.release]
     case .resolveReady: return [.resolveReady]
     case .resolveFailed(let reason): return [.resolveFailed(reason)]
-    case .announce: return [.announce]
+    case .announce: return isForgotten ? [] : [.announce]
     }
   }
 
@@ -261,7 +263,8 @@ public struct PodMachine: Sendable, Equatable {
     default: break
     }
     guard let position = position(of: id), var life = self[position] else { return [] }
-    let isAlone = self[position == .current ? .other : .current] == nil
+    // The firewall may be open for another pod of the same name by now.
+    let isAlone = !isForgotten && self[position == .current ? .other : .current] == nil
     let step = life.handle(event, as: position, isAlone: isAlone)
     self[position] = life
     if case .written(let unit) = event, life.unit == unit { wasWritten(unit) }

@@ -315,6 +315,18 @@ import Testing
     #expect(!driver.effects.contains(.persist(.stopped)))
   }
 
+  /// Somebody restarted it while its row was being deleted; the next pod may have its name.
+  @Test func aPodWhoseRowIsGoneIsNotLaunchedAgain() {
+    var driver = MachineDriver()
+    driver.send(.pod(.start))
+    driver.current(.strayScopesGone(next: nil), .turn(GenerationLife.Traits(handover: .queue)))
+    driver.send(.forget)
+    #expect(driver.ofGenerations == [.killParked] && !driver.effects.contains(.announce))
+    driver.current(MachineDriver.failure(.store), .parked, .abandoned)
+    #expect(driver.machine.lifecycle.state == .cold && driver.machine.current == nil)
+    #expect(driver.ofGenerations == [.endTurn, .dispose])
+  }
+
   @Test(arguments: [
     (Lifecycle.Wanted.cold, PodState.cold, [PodMachine.Effect]()), (.stopped, .stopped, []),
   ])
