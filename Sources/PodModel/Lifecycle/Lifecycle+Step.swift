@@ -83,10 +83,8 @@ extension Lifecycle {
     // Being replaced.
     case (.ready, .restart(let cause, let handover)):
       return replace(cause, handover, now)
-    case (.frozen, .restart(let cause, .drain)) where other == nil:
-      return [.thawScope] + drain(cause, then: .launch, now) + want(.launch)
-    case (.frozen, .restart(let cause, _)):
-      return [.thawScope] + stopScope(cause, then: .launch, now) + want(.launch)
+    case (.frozen, .restart(let cause, let handover)):
+      return replaceFrozen(cause, handover, now)
     case (.ready, .ready(of: .other)):
       guard case .successor(let cause) = other else { return [] }
       other = .predecessor(cause)
@@ -198,6 +196,14 @@ extension Lifecycle {
     }
   }
 
+  private mutating func replaceFrozen(
+    _ cause: EndReason, _ handover: Handover, _ now: UInt64
+  ) -> [Effect] {
+    let isDrained = handover == .drain && other == nil
+    let stop = isDrained ? drain(cause, then: .launch, now) : stopScope(cause, then: .launch, now)
+    return [.thawScope] + stop + want(.launch)
+  }
+
   private mutating func otherEnded(_ observed: EndReason, _ now: UInt64) -> [Effect] {
     guard let ended = other else { return [] }
     other = nil
@@ -215,9 +221,10 @@ extension Lifecycle {
   /// Continues what had to wait for the end of the other generation.
   private mutating func next(_ now: UInt64) -> [Effect] {
     if awaitsOther && state == .stopping { return rest(afterStop, now) }
-    guard state == .ready, let queued = queuedRestart else { return [] }
+    guard state == .ready || state == .frozen, let queued = queuedRestart else { return [] }
     queuedRestart = nil
-    return replace(queued.cause, queued.handover, now)
+    return state == .frozen
+      ? replaceFrozen(queued.cause, queued.handover, now) : replace(queued.cause, queued.handover, now)
   }
 
   /// The current generation ended while its successor was being launched: the successor is now the current one.

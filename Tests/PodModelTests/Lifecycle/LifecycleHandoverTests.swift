@@ -49,6 +49,18 @@ import Testing
     #expect(driver.effects.contains(.resolveReady))
   }
 
+  /// Another program may freeze the pod while the restart waits for the predecessor's end.
+  @Test(arguments: [(Lifecycle.Handover.queue, PodState.stopping), (.drain, .draining)])
+  func aRestartThatWaitsComesAlthoughThePodIsFrozen(handover: Lifecycle.Handover, state: PodState) {
+    var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .ready(of: .other))
+    driver.send(.restart(.operator, handover))
+    driver.send(.frozen)
+    #expect(driver.pod.state == .frozen)
+    driver.send(.ended(.exited(0), of: .other))
+    #expect(driver.pod.state == state && driver.effects.contains(.thawScope))
+    #expect(!driver.effects.contains(.resolveFailed(.operator)))
+  }
+
   @Test func aRestartThatWaitsIsNotAnsweredForTheOneBefore() {
     var driver = LifecycleDriver(.start, .ready, .restart(.operator, .overlap), .startTimeout(of: .other))
     driver.send(.restart(.operator, .overlap))
