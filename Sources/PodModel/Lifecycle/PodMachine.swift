@@ -281,8 +281,9 @@ public struct PodMachine: Sendable, Equatable {
     _ report: GenerationLife.Report, of id: ID, _ position: Lifecycle.Position, _ moment: Moment
   ) -> [Effect] {
     switch (report, position) {
-    case (.launchFailed(let reason), _): return step(.launchFailed(reason, of: position), moment)
-    case (.ended(let reason), _): return step(.ended(reason, of: position), moment)
+    case (.launchFailed(let reason), _):
+      return step(.launchFailed(reason, of: position), moment) + leftoversAreAlone()
+    case (.ended(let reason), _): return step(.ended(reason, of: position), moment) + leftoversAreAlone()
     case (.startTimeout, _): return step(.startTimeout(of: position), moment)
     case (.ready, _): return becameReady(id, position, moment)
     case (.unhealthy(let reason), .current): return step(.failed(reason), moment)
@@ -323,6 +324,15 @@ public struct PodMachine: Sendable, Equatable {
     let isUseless = position == .current && lifecycle.state == .ready && lifecycle.other == nil
     let failed = isUseless ? step(.failed(reason), moment) : []
     return failed + [.generation(id, .stopUnit(isHung: isHung)), .generation(id, .awaitEmptyScope)]
+  }
+
+  /// The current generation has nothing but leftovers, and no other one is left that may take over.
+  private func leftoversAreAlone() -> [Effect] {
+    guard lifecycle.state == .ready, lifecycle.other == nil, case .ending(let evidence?) = current?.phase
+    else {
+      return []
+    }
+    return [.then(.pod(.failed(evidence.reason)))]
   }
 
   // MARK: Room

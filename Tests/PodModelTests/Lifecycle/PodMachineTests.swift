@@ -305,6 +305,22 @@ import Testing
     #expect(!MachineDriver.ready().machine.lifecycle.isDueForLaunch)
   }
 
+  // MARK: What a main process leaves behind
+
+  /// While a successor may take over, the pod is ready in spite of them.
+  @Test func leftoversAreNotReadyOnceTheSuccessorIsGone() {
+    var driver = MachineDriver.ready(.overlap)
+    driver.send(.replace(.operator, next: .overlap))
+    driver.launch(.other, .overlap)
+    driver.current(.mainProcessEnded(mayBeInherited: false))
+    driver.current(.evidence(MachineDriver.exit(Self.crash), scopeIsEmpty: false))
+    #expect(driver.machine.lifecycle.state == .ready)
+    for event in Self.ended(Self.crash) { driver.other(event) }
+    #expect(driver.machine.lifecycle.state == .stopping)
+    driver.current(.scopeEmpty)
+    #expect(driver.machine.lifecycle.state == .backoff && driver.machine.lifecycle.lastEnd == .exited(1))
+  }
+
   // MARK: The row
 
   @Test func nothingIsWrittenAboutAPodWhoseRowIsGone() {
