@@ -264,7 +264,8 @@ public struct PodMachine: Sendable, Equatable {
     }
     guard let position = position(of: id), var life = self[position] else { return [] }
     // The firewall may be open for another pod of the same name by now.
-    let isAlone = !isForgotten && self[position == .current ? .other : .current] == nil
+    let neighbour = self[position == .current ? .other : .current]
+    let isAlone = !isForgotten && !(neighbour?.needsFirewall ?? false)
     let step = life.handle(event, as: position, isAlone: isAlone)
     self[position] = life
     if case .written(let unit) = event, life.unit == unit { wasWritten(unit) }

@@ -305,6 +305,16 @@ import Testing
     #expect(!MachineDriver.ready().machine.lifecycle.isDueForLaunch)
   }
 
+  /// Else it would stay open when that one never begins.
+  @Test func theFirewallIsClosedAlthoughAnotherGenerationWaitsForItsTurn() {
+    var driver = MachineDriver.ready(.overlap)
+    driver.send(.replace(.operator, next: .overlap))
+    for event in Self.ended(Self.crash) { driver.current(event) }
+    #expect(driver.ofGenerations.contains(.closeFirewall))
+    driver.send(Self.stop)
+    #expect(driver.machine.lifecycle.state == .stopped && driver.ofGenerations == [.dispose])
+  }
+
   // MARK: What a main process leaves behind
 
   /// While a successor may take over, the pod is ready in spite of them.

@@ -24,7 +24,7 @@ extension GenerationLife {
     case workersComplete
   }
 
-  /// One step. `isAlone`: the pod has no other generation.
+  /// One step. `isAlone`: the pod has no other generation that needs the firewall.
   mutating func handle(_ event: Event, as position: Lifecycle.Position, isAlone: Bool) -> Step {
     switch (phase, event) {
     // Launching.

@@ -254,6 +254,15 @@ public struct GenerationLife: Sendable, Equatable {
     }
   }
 
+  /// Whether the firewall is open for it, or is being opened. Before that, the end of another generation closes it: this
+  /// one may never come so far.
+  var needsFirewall: Bool {
+    switch phase {
+    case .waiting, .beginning, .ended: false
+    default: true
+    }
+  }
+
   /// Whether the launch has not begun, so that nothing has to be removed.
   var isCancelledBeforeItsTurn: Bool {
     if case .waiting = phase { isCancelled } else { false }
