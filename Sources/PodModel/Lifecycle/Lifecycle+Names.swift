@@ -18,6 +18,7 @@ extension Lifecycle.Event {
     case .thawed: "thawed"
     case .ready(of: .other): "successor ready"
     case .startTimeout(of: .other): "successor timeout"
+    case .successorMayNotOverlap: "successor may not overlap"
     case .ended(_, of: .other), .launchFailed(_, of: .other): "second ended"
     }
   }
@@ -29,7 +30,9 @@ extension Lifecycle.Event {
       .restart(let reason, _):
       reason
     case .startTimeout: .startTimeout
-    case .start, .ready, .drained, .backoffElapsed, .reset, .freeze, .frozen, .thawed: nil
+    case .start, .ready, .successorMayNotOverlap, .drained, .backoffElapsed, .reset, .freeze, .frozen,
+      .thawed:
+      nil
     }
   }
 }

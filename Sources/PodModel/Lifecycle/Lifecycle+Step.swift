@@ -96,6 +96,11 @@ extension Lifecycle {
       other = .failing(.startTimeout)
       lastEnd = .startTimeout
       return [.stopOther, .resolveFailed(.startTimeout)]
+    case (.ready, .successorMayNotOverlap):
+      guard case .successor(let cause) = other else { return [] }
+      // Nothing of it runs yet. Those who wait for the restart go on waiting.
+      other = nil
+      return [.cancelTimer, .recordOtherEnd(cause)] + replace(cause, .queue, now)
     case (_, .ended(let reason, of: .other)), (_, .launchFailed(let reason, of: .other)):
       return otherEnded(reason, now)
 

@@ -48,6 +48,9 @@ public struct Lifecycle: Sendable, Equatable {
     case ready(of: Position)
     /// The scope is empty; the reason was concluded from the evidence.
     case ended(EndReason, of: Position = .current)
+    /// The workload's settings were changed while the successor waited for its turn: it may not run next to the current
+    /// generation any more.
+    case successorMayNotOverlap
     /// It took too long to become ready.
     case startTimeout(of: Position)
     /// It runs and does not work: it does not answer its probe, its workers end again and again, or its main process has

@@ -259,7 +259,7 @@ public struct PodMachine: Sendable, Equatable {
   ) -> [Effect] {
     switch event {
     case .strayScopesGone(let next): return makeRoom(for: id, next)
-    case .turn(let traits): return begin(id, traits)
+    case .turn(let traits): return begin(id, traits, moment)
     default: break
     }
     guard let position = position(of: id), var life = self[position] else { return [] }
@@ -342,12 +342,20 @@ public struct PodMachine: Sendable, Equatable {
   /// the end of a generation that is being stopped.
   private mutating func makeRoom(for id: ID, _ next: Lifecycle.Handover?) -> [Effect] {
     guard let position = position(of: id), self[position]?.phase == .waiting(.strayScopes) else { return [] }
-    if position == .current, let other, !(other.hasScope && other.mayOverlap(with: next)) {
-      current?.phase = .waiting(.room)
-      return stop(.other)
-    }
+    if position == .current, !hasRoom(.current, next) { return waitForRoom() }
     self[position]?.phase = .waiting(.turn)
     return [.generation(id, .awaitTurn)]
+  }
+
+  /// Whether a generation with `next` may begin at `position`.
+  private func hasRoom(_ position: Lifecycle.Position, _ next: Lifecycle.Handover?) -> Bool {
+    guard let neighbour = self[position == .current ? .other : .current] else { return true }
+    return neighbour.hasScope && neighbour.mayOverlap(with: next)
+  }
+
+  private mutating func waitForRoom() -> [Effect] {
+    current?.phase = .waiting(.room)
+    return stop(.other)
   }
 
   private mutating func roomIsMade() -> [Effect] {
@@ -356,10 +364,17 @@ public struct PodMachine: Sendable, Equatable {
     return [.generation(current.id, .awaitTurn)]
   }
 
-  private mutating func begin(_ id: ID, _ traits: GenerationLife.Traits?) -> [Effect] {
+  private mutating func begin(
+    _ id: ID, _ traits: GenerationLife.Traits?, _ moment: Moment
+  ) -> [Effect] {
     guard let position = position(of: id), var life = self[position], life.phase == .waiting(.turn),
       !life.isCancelled
     else { return [.generation(id, .endTurn)] }
+    if let traits, !hasRoom(position, traits.handover) {
+      // The workload file was changed while it waited for its turn.
+      let instead = position == .current ? waitForRoom() : step(.successorMayNotOverlap, moment)
+      return [.generation(id, .endTurn)] + instead
+    }
     let unit = UnitName(pod: pod, generation: lastGeneration + 1)
     let effects = life.begin(unit, traits, isRestart: lifecycle.restarts > restartsOnRecord)
     self[position] = life

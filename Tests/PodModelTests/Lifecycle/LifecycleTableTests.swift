@@ -48,6 +48,7 @@ import Testing
     ("backoff elapsed", .backoffElapsed), ("reset", .reset), ("freeze", .freeze), ("frozen", .frozen),
     ("thawed", .thawed), ("successor ready", .ready(of: .other)),
     ("successor timeout", .startTimeout(of: .other)),
+    ("successor may not overlap", .successorMayNotOverlap),
     ("second ended", .ended(crash, of: .other)),
   ]
 

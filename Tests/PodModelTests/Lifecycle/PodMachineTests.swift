@@ -45,6 +45,27 @@ import Testing
     #expect(driver.ofGenerations == [.awaitTurn])
   }
 
+  @Test func aSuccessorThatMayNotOverlapAnyMoreWaitsForTheEndOfTheCurrentGeneration() {
+    var driver = MachineDriver.ready(.overlap)
+    driver.send(.replace(.operator, next: .overlap))
+    driver.other(.strayScopesGone(next: .overlap), .turn(GenerationLife.Traits(handover: .queue)))
+    #expect(driver.machine.lifecycle.state == .stopping && driver.machine.other == nil)
+    #expect(driver.ofGenerations.first == .endTurn)
+    #expect(driver.ofGenerations.contains(.stopUnit(isHung: false)))
+    #expect(!driver.effects.contains(.resolveFailed(.operator)))
+    for event in Self.ended(.exited(0)) { driver.current(event) }
+    #expect(driver.machine.lifecycle.state == .starting && driver.machine.lifecycle.lastEnd == .operator)
+  }
+
+  @Test func whoMayNotOverlapAnyMoreWaitsForRoomAgain() {
+    var driver = relaunched()
+    driver.current(.strayScopesGone(next: .overlap), .turn(GenerationLife.Traits(handover: .drain)))
+    #expect(driver.machine.current?.phase == .waiting(.room))
+    #expect(driver.ofGenerations == [.endTurn])
+    for event in Self.ended(.exited(0)) { driver.other(event) }
+    #expect(driver.machine.current?.phase == .waiting(.turn) && driver.ofGenerations.last == .awaitTurn)
+  }
+
   @Test(
     arguments: [
       (Lifecycle.Handover.overlap, Lifecycle.Handover.overlap, Lifecycle.Handover.overlap),
