@@ -27,6 +27,11 @@ extension Simulation {
       let isEnding = podd.isRecordingEnd(of: unit)
       try check(isKnown || isEnding, "\(unit) is open on record and podd does not know it")
     }
+    if podd.work.isEmpty { try checkProgress(podd) }
+    if podd.work.isEmpty, podd.jobs.isEmpty, !podd.doubtfulWishes.isEmpty {
+      for pod in podd.pods.values where podd.doubtfulWishes.contains(pod.name) { try checkWish(pod) }
+      podd.doubtfulWishes = []
+    }
     // 7: nobody waits for what cannot come; what comes back by itself does so ever more slowly.
     var waiting: Set<Int> = []
     for pod in podd.pods.values {
@@ -58,6 +63,34 @@ extension Simulation {
     for call in podd.calls.keys { try check(waiting.contains(call), "call \(call) is forgotten") }
   }
 
+  /// 7: of each generation something is under way, so that it comes to its end or serves; and what is called ready has
+  /// a program that can serve, as far as podd has been told.
+  private func checkProgress(_ podd: Performer) throws {
+    for pod in podd.pods.values {
+      for life in pod.machine.generations {
+        guard let generation = pod.generations[life.id] else { continue }
+        let isUnderWay =
+          !generation.operations.isEmpty || generation.isWatched
+          || life.phase == .waiting(.room) && pod.machine.other != nil || podd.isWriting(life.id, of: pod)
+        try check(
+          isUnderWay, "\(generation.unit?.description ?? pod.name.description) is \(life.phase) for ever")
+      }
+      guard pod.state == .ready, pod.lifecycle.other == nil, let current = pod.current else { continue }
+      try check(
+        current.isWatched || current.operations.contains(.evidence),
+        "\(pod.name) is called ready, and its program has ended")
+    }
+  }
+
+  /// podd dies. A stop that it asked for and had time to write down is the reason for the end, whoever records that.
+  func keepPromises() {
+    guard let podd else { return }
+    for (unit, cause) in podd.stops where cause != .unknownAdopted {
+      let isPending = podd.jobs.contains { if case .stop(unit, _) = $0 { true } else { false } }
+      if !isPending { promisedStops[unit] = cause }
+    }
+  }
+
   /// Now and then: what is on the disk. 1, 3 and 6.
   func checkStore() throws {
     let broken = try store.verifyInvariants(usersPerPod: Self.usersPerPod)
@@ -72,6 +105,16 @@ extension Simulation {
     }
   }
 
+  /// 3: what is wanted of a pod, when nothing about it is on its way to the disk.
+  private func checkWish(_ pod: SimulatedPod) throws {
+    let record = try store.pod(pod.name)
+    if lostWishes.contains(pod.name) { return }
+    try check(
+      record.wanted == pod.lifecycle.wanted,
+      "\(pod.name) shall be \(record.wanted) on record and \(pod.lifecycle.wanted) in memory")
+    try check(record.crashLoopHold == (pod.state == .crashLoop), "\(pod.name)'s hold is not on record")
+  }
+
   /// When nothing is left to be done.
   func checkRest() throws {
     guard let podd else { return try check(false, "no podd") }
@@ -80,13 +123,7 @@ extension Simulation {
     try check(podd.launchSlots == Performer.launchesMax, "\(podd.launchSlots) launch slots are left")
     var expected: Set<UnitName> = []
     for pod in podd.pods.values.sorted(by: { $0.name < $1.name }) {
-      let record = try store.pod(pod.name)
-      if !lostWishes.contains(pod.name) {
-        try check(
-          record.wanted == pod.lifecycle.wanted,
-          "\(pod.name) shall be \(record.wanted) on record and \(pod.lifecycle.wanted) in memory")
-        try check(record.crashLoopHold == (pod.state == .crashLoop), "\(pod.name)'s hold is not on record")
-      }
+      try checkWish(pod)
       switch pod.state {
       case .ready, .frozen:
         try check(pod.lifecycle.wanted == .run, "\(pod.name) runs and nobody wants it")
@@ -145,6 +182,16 @@ extension Simulation {
 }
 
 extension Performer {
+  /// Whether something about the generation, which it waits for, is on its way to the disk.
+  func isWriting(_ id: PodMachine.ID, of pod: SimulatedPod) -> Bool {
+    jobs.contains {
+      switch $0 {
+      case .begin(let other, id, _), .awaitedReady(let other, id, _): other === pod
+      default: false
+      }
+    }
+  }
+
   /// Whether its end is on its way to the disk.
   func isRecordingEnd(of unit: UnitName) -> Bool {
     jobs.contains { if case .end(unit, _) = $0 { true } else { false } }

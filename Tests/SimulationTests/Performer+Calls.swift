@@ -196,6 +196,7 @@ extension Performer {
     if isGone { return try forget(pod) }
     pod.record = try simulation.store.pod(pod.name)
     undoEnded(placed)
+    doubtfulWishes.insert(pod.name)
     if pod.record.wanted == .cold { try handle(.wishTakenBack, pod) }
   }
 
@@ -240,7 +241,11 @@ extension Performer {
     }
   }
 
+  /// Once podd has let others see that the pod sleeps: it opens the door in the same step.
   func sleepsForSomebody(_ pod: SimulatedPod) -> Bool {
-    pod.state == .cold && pod.record.users > 0 && pod.takenBack == 0
+    let isAnnounced = !work.contains {
+      if case .effect(let moved, .announce) = $0 { moved === pod } else { false }
+    }
+    return isAnnounced && pod.state == .cold && pod.record.users > 0 && pod.takenBack == 0
   }
 }

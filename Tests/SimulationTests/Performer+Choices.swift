@@ -4,7 +4,7 @@ import PodModel
 extension Performer {
   struct Choice {
     enum What {
-      case takeBack, undo, job
+      case takeBack, undo, job, lateTurn
       case backoff, wake
       case operation(SimulatedGeneration, SimulatedGeneration.Operation)
       case startTimeout(SimulatedGeneration)
@@ -25,6 +25,7 @@ extension Performer {
     if !takenBack.isEmpty { choices.append(Choice(what: .takeBack)) }
     if undoing.contains(where: { canUndo($0) }) { choices.append(Choice(what: .undo)) }
     if !jobs.isEmpty { choices.append(Choice(what: .job)) }
+    if !lateTurns.isEmpty && launchSlots > 0 { choices.append(Choice(what: .lateTurn)) }
     for pod in pods.values.sorted(by: { $0.name < $1.name }) + forgotten { choose(pod, &choices) }
     return choices
   }
@@ -89,11 +90,15 @@ extension Performer {
     case .takeBack: return try takeBack()
     case .undo: return undoNext()
     case .job: return try doNextJob()
+    case .lateTurn:
+      let late = lateTurns.removeFirst()
+      launchSlots -= 1
+      return try handle(.generation(late.id, .turn(nil)), late.pod)
     default: break
     }
     guard let pod = choice.pod else { return }
     switch choice.what {
-    case .takeBack, .undo, .job: break
+    case .takeBack, .undo, .job, .lateTurn: break
     case .backoff:
       pod.backoffAt = nil
       try handle(.pod(.backoffElapsed), pod)

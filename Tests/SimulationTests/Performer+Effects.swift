@@ -99,6 +99,7 @@ extension Performer {
     case .dispose:
       try simulation.check(!isAlive(generation), "a process of \(pod.name) is left behind by \(id)")
       pod.generations[id] = nil
+      if generation.operations.contains(.turn) { lateTurns.append((pod, id)) }
     case .endTurn, .serve, .resumeService, .reportLaunchFailure, .watchConnections, .inherit: break
     }
   }
@@ -131,6 +132,10 @@ extension Performer {
   private func stop(_ generation: SimulatedGeneration, _ pod: SimulatedPod, isHung: Bool) {
     guard let unit = generation.unit, let pid = generation.pid else { return }
     let life = pod.machine.generations.first { $0.id == generation.id }
+    if life?.phase == .running {
+      let isCurrent = pod.machine.position(of: generation.id) == .current
+      stops[unit] = isCurrent ? pod.lifecycle.stopCause : pod.lifecycle.other?.cause
+    }
     // Graceful is what was asked of a program that serves.
     if isHung || life?.stopRecord?.cause == .startTimeout || simulation.world.processes[pid]?.isReady != true
     {
@@ -159,7 +164,7 @@ extension Performer {
   private func result(
     of operation: SimulatedGeneration.Operation, _ generation: SimulatedGeneration, _ pod: SimulatedPod
   ) throws -> GenerationLife.Event? {
-    let fails = !simulation.isCalm && simulation.random.chance(6)
+    let fails = !simulation.isCalm && simulation.random.chance(simulation.odds.launchFailures)
     func failed(_ stage: LaunchStage) -> GenerationLife.Event {
       .failed(LaunchFailure(stage: stage, error: "EIO"))
     }

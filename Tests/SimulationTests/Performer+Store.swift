@@ -15,7 +15,9 @@ extension Performer {
       return try failed(job, error)
     }
     // podd may die when the disk has it, and nobody knows that yet.
-    if !simulation.isCalm, simulation.random.chance(2) { return simulation.crash() }
+    if !simulation.isCalm, simulation.random.chance(perMille: 2 * simulation.odds.deaths) {
+      return simulation.crash()
+    }
     try goOn()
   }
 
@@ -43,7 +45,12 @@ extension Performer {
         pod: pod.name, createdAt: pod.record.createdAt, restart: isRestart, now: now)
       let unit = UnitName(pod: pod.name, generation: generation)
       simulation.openRows.insert(unit)
-      return { try self.handle(.generation(id, .written(unit)), pod) }
+      return {
+        let prepared = pod.generations[id]?.unit
+        try self.simulation.check(
+          prepared == unit, "\(prepared?.description ?? "nothing") was prepared, \(unit) is on record")
+        try self.handle(.generation(id, .written(unit)), pod)
+      }
     case .started(let unit, let pid, let ticks):
       try store.generationStarted(
         unit, bootID: simulation.world.bootID, invocationID: "", mainPID: pid, mainStartTicks: ticks, now: now
@@ -61,12 +68,14 @@ extension Performer {
       return {}
     case .end(let unit, let reason):
       let expected = reason == .unknownAdopted ? try openRecord(unit).unseenEnd : reason
+      let promised = simulation.promisedStops[unit] ?? reason
       let isFirst = try store.endGeneration(unit, reason: reason, now: now)
       simulation.openRows.remove(unit)
       return {
         try self.simulation.check(isFirst, "the end of \(unit) is recorded twice")
         try self.simulation.check(
-          expected == reason, "\(unit) was stopped (\(expected)), recorded is \(reason)")
+          expected == reason && (reason != .unknownAdopted || promised == reason),
+          "\(unit) was stopped (\(expected == reason ? promised : expected)), recorded is \(reason)")
       }
     case .wanted(let name, let wanted):
       try store.setWanted(wanted, pod: name)
@@ -95,7 +104,12 @@ extension Performer {
     case .end(let unit, _): simulation.lostEnds.insert(unit)
     // podd logs that it could not write it down.
     case .wanted(let name, _), .startLimitHit(let name, _): simulation.lostWishes.insert(name)
-    case .settled, .started, .ready, .stop: break
+    case .stop(let unit, _): stops[unit] = nil
+    case .settled, .started, .ready: break
     }
+  }
+
+  private func openRecord(_ unit: UnitName) throws(StoreError) -> GenerationRecord? {
+    try simulation.store.openGenerations().first { $0.unit == unit }
   }
 }

@@ -26,6 +26,14 @@ final class Performer {
   var takenBack: [Provisioned] = []
   var undoing: [Provisioned] = []
   var launchSlots = Performer.launchesMax
+  /// Generations that ended while they waited for a slot: each gets it nevertheless, later.
+  var lateTurns: [(pod: SimulatedPod, id: PodMachine.ID)] = []
+  /// Pods whose wish the store may have taken back.
+  var doubtfulWishes: Set<PodName> = []
+  /// Why it asked PID 1 to stop a generation.
+  var stops: [UnitName: EndReason] = [:]
+  /// What was open on record when it started.
+  private let found: [UnitName: GenerationRecord]
   /// What reconciling still has to do; nil once it is done.
   private var reconciling: [Reconcile.Action]?
   /// Clients are served.
@@ -48,6 +56,7 @@ final class Performer {
     }
     for user in try simulation.store.unsettled() { jobs.append(.settled(user: user.name)) }
     let open = try simulation.store.openGenerations()
+    found = Dictionary(uniqueKeysWithValues: open.map { ($0.unit, $0) })
     simulation.openRows = Set(open.map(\.unit))
     simulation.lostEnds = []
     simulation.lostWishes = []
@@ -88,7 +97,7 @@ final class Performer {
       case .call(_, let body): try body()
       }
       if simulation.isCalm { continue }
-      if simulation.random.chance(1) { return simulation.crash() }
+      if simulation.random.chance(perMille: simulation.odds.deaths) { return simulation.crash() }
       if simulation.random.chance(12) { return }
     }
   }
@@ -135,15 +144,11 @@ final class Performer {
     return pid
   }
 
-  func openRecord(_ unit: UnitName) throws(StoreError) -> GenerationRecord? {
-    try simulation.store.openGenerations().first { $0.unit == unit }
-  }
-
   private func perform(_ action: Reconcile.Action) throws {
     simulation.note("reconciling: \(action)")
     switch action {
-    case .adopt(let unit): try adopt(unit, as: .current)
-    case .relieve(let unit): try adopt(unit, as: .other)
+    case .adopt(let unit): adopt(unit, as: .current)
+    case .relieve(let unit): adopt(unit, as: .other)
     case .stop(let name, _):
       guard let unit = UnitName(name) else { return }
       simulation.world.kill(unit)
@@ -155,13 +160,13 @@ final class Performer {
     case .end(let unit):
       try simulation.check(
         !simulation.world.isPopulated(unit), "the end of \(unit) is recorded while it runs")
-      endUnseen(unit, try openRecord(unit))
+      endUnseen(unit, found[unit])
     }
   }
 
-  private func adopt(_ unit: UnitName, as position: Lifecycle.Position) throws {
+  private func adopt(_ unit: UnitName, as position: Lifecycle.Position) {
     let world = simulation.world
-    let record = try openRecord(unit)
+    let record = found[unit]
     guard let record, let pod = pods[unit.pod], let pid = mainProcess(record),
       let process = world.processes[pid],
       let (id, effects) = pod.machine.adopt(found(record), as: position, now: world.now)

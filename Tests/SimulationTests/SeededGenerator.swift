@@ -15,6 +15,9 @@ struct SeededGenerator: RandomNumberGenerator {
   /// True `percent` times out of a hundred.
   mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 
+  /// True so many times out of a thousand.
+  mutating func chance(perMille: Int) -> Bool { below(1_000) < perMille }
+
   mutating func pick<Element>(_ elements: [Element]) -> Element? {
     elements.isEmpty ? nil : elements[below(elements.count)]
   }

@@ -19,6 +19,7 @@ final class Simulation {
   let store: PlacementStore
   private(set) var policy = Lifecycle.Policy()
   var random: SeededGenerator
+  let odds: Odds
   var world = World()
   var podd: Performer?
   var step = 0
@@ -36,6 +37,8 @@ final class Simulation {
   var openRows: Set<UnitName> = []
   /// Ends that the full disk swallowed: the next reconciling records them.
   var lostEnds: Set<UnitName> = []
+  /// Generations that podd stopped, with the reason that it had time to write down before it died.
+  var promisedStops: [UnitName: EndReason] = [:]
   /// Generations whose readiness is on the disk, or could not be written.
   var readyUnits: Set<UnitName> = []
   /// Pods whose wishes it swallowed.
@@ -48,6 +51,7 @@ final class Simulation {
     self.store = store
     self.isTracing = isTracing
     random = SeededGenerator(state: seed)
+    odds = Odds(&random)
     // With RestartSec=0 a pod is launched again in the same turn of podd's loop.
     if seed % 5 == 0 { policy.firstDelay = 0 }
   }
@@ -87,19 +91,21 @@ final class Simulation {
     world.passTime()
     switch random.below(100) {
     case ..<58:
-      if let podd { _ = try podd.step() } else { try startPodd() }
-    case ..<72: processDoesSomething()
-    case ..<82: try requestComesOrGoes()
+      guard podd != nil else { return try startPodd() }
+      // podd is faster than programs and people: a launch takes it a dozen steps.
+      for _ in 0...random.below(4) { _ = try podd?.step() }
+    case ..<72: for _ in 0...random.below(4) { processDoesSomething() }
+    case ..<82: for _ in 0...random.below(6) { try requestComesOrGoes() }
     case ..<92: somebodyWantsSomething()
     case ..<97: environmentChanges()
-    default: crash()
+    default: if random.below(10) < odds.deaths { crash() }
     }
   }
 
   private func passedTime() -> UInt64 {
     switch random.below(100) {
     case ..<75: UInt64(1 + random.below(20_000))
-    case ..<97: UInt64(random.below(2_000_000))
+    case ..<(100 - odds.longPauses): UInt64(random.below(2_000_000))
     default: UInt64(random.below(120_000_000))
     }
   }
@@ -110,66 +116,84 @@ final class Simulation {
   }
 
   private func somebodyWantsSomething() {
-    guard let podd, podd.isServing, let user = UserName(stored: "user\(random.below(9))") else { return }
+    guard let podd, podd.isServing,
+      let user = UserName(stored: "user\(random.below(odds.users))")
+    else { return }
     let pod = random.pick(podd.pods.keys.sorted())
-    switch random.below(100) {
+    if random.chance(odds.restarts) {
+      if let pod { podd.restart(pod) }
+      return
+    }
+    switch random.below(86) {
     case ..<45: podd.provision(user, tier: random.chance(75) ? "free" : "solo", cold: random.chance(20))
     case ..<55: podd.deprovision(user)
     case ..<67: if let pod { podd.start(pod) }
     case ..<77: if let pod { podd.stop(pod) }
-    case ..<91: if let pod { podd.restart(pod) }
-    case ..<94: if let pod { podd.freeze(pod) }
+    case ..<80: if let pod { podd.freeze(pod) }
     default: if let pod { podd.reset(pod) }
     }
   }
 
   private func environmentChanges() {
+    // Rather one that has two generations.
+    let pod = random.pick(podsInHandover) ?? random.pick(podd?.pods.keys.sorted() ?? [])
     switch random.below(16) {
-    case ..<2:
-      // Rather one that has two generations: what the file says decides whether a third may run next to the second.
-      let two = podd?.pods.values.filter { $0.machine.other != nil }.map(\.name).sorted() ?? []
-      if let pod = random.pick(two) ?? random.pick(podd?.pods.keys.sorted() ?? []) {
+    case ..<4:
+      if let pod {
         handovers[pod] = random.pick(Lifecycle.Handover.allCases)
         note("\(pod)'s workload file is changed: \(handover(of: pod))")
+        // That is what an operator does next.
+        if random.chance(50), let podd, podd.isServing { podd.restart(pod) }
       }
-    case ..<4:
-      if let unit = random.pick(world.populated) {
+    case ..<5:
+      let nearby = world.populated.filter { $0.pod == pod }
+      if let unit = random.pick(nearby.isEmpty || random.chance(50) ? world.populated : nearby) {
         if world.frozenUnits.remove(unit) == nil { world.frozenUnits.insert(unit) }
         note("\(unit) is \(world.frozenUnits.contains(unit) ? "frozen" : "thawed") from outside")
       }
-    case ..<6:
-      if let pid = random.pick(world.pids { $0.isMain && $0.isReady }) {
+    case ..<7:
+      let pids = world.pids { $0.isMain && $0.isReady }
+      let nearby = pids.filter { world.processes[$0]?.unit?.pod == pod }
+      if let pid = random.pick(nearby.isEmpty || random.chance(50) ? pids : nearby) {
         note("\(pid) hangs")
         world.hang(pid)
       }
     case ..<11:
-      if let pod = random.pick(podd?.pods.keys.sorted() ?? []) {
-        if brokenPods.remove(pod) == nil { brokenPods.insert(pod) }
+      if let pod {
+        if brokenPods.remove(pod) == nil, random.chance(50) { brokenPods.insert(pod) }
         note("\(pod)'s program is \(brokenPods.contains(pod) ? "broken" : "fixed")")
       }
     case ..<13:
-      isDiskFull.toggle()
+      isDiskFull = odds.diskFills && !isDiskFull
       note("the disk \(isDiskFull ? "is full" : "has room")")
     case ..<15:
-      crash()
+      if odds.deaths > 0 { crash() }
     default:
       note("reboot")
+      keepPromises()
       podd = nil
       world.reboot()
     }
+  }
+
+  /// Pods that have two generations, where most can go wrong.
+  private var podsInHandover: [PodName] {
+    podd?.pods.values.filter { $0.machine.other != nil }.map(\.name).sorted() ?? []
   }
 
   /// podd is gone with its memory and what it still held; whatever runs in a scope runs on.
   func crash() {
     guard podd != nil else { return }
     note("podd dies")
+    keepPromises()
     podd = nil
     for pid in world.pids(where: { $0.unit == nil }) { world.end(pid, .signal("KILL")) }
   }
 
-  /// The three kinds are there from the beginning.
+  /// The three kinds are there from the beginning, in most worlds.
   func handover(of pod: PodName) -> Lifecycle.Handover {
-    handovers[pod] ?? Lifecycle.Handover.allCases[pod.number % Lifecycle.Handover.allCases.count]
+    let first = odds.allOverlap ? 0 : pod.number % Lifecycle.Handover.allCases.count
+    return handovers[pod] ?? Lifecycle.Handover.allCases[first]
   }
 
   // MARK: Clients
@@ -205,10 +229,13 @@ final class Simulation {
     for pid in world.pids(where: { !$0.isReleased && $0.unit != nil }) where podd == nil {
       world.end(pid, .exited(254))
     }
-    guard let pid = random.pick(world.pids { $0.isReleased }), let process = world.processes[pid],
+    let inHandover = random.chance(25) ? random.pick(podsInHandover) : nil
+    let pids = world.pids { $0.isReleased && (inHandover == nil || $0.unit?.pod == inHandover) }
+    guard let pid = random.pick(pids), let process = world.processes[pid],
       let unit = process.unit, !world.frozenUnits.contains(unit)
     else { return }
     if process.isTerminating {
+      if !random.chance(odds.haste) { return }
       if process.isReady { world.serve(pid, finishing: true) } else { world.obey(pid) }
       return
     }
@@ -217,16 +244,18 @@ final class Simulation {
       world.end(pid, .exited(0))
       return
     }
+    if random.chance(odds.children), world.members(unit).count < 4 {
+      _ = world.spawn(into: unit, isMain: false)
+      return
+    }
     let isBroken = brokenPods.contains(unit.pod)
-    switch random.below(isBroken ? 60 : 160) {
+    switch random.below(isBroken ? 60 : odds.lifetimes) {
     case ..<12: finish(pid, unit, .exited(Int32(random.below(3))))
     case ..<20: finish(pid, unit, .signal(random.chance(50) ? "SEGV" : "KILL"))
     case ..<28:
       let own = random.chance(50)
       note("\(unit) is killed for want of memory (\(own ? "its own limit" : "the host's"))")
       finish(pid, unit, .signal("KILL"), oomKills: 1, ownLimit: own ? 1 : 0)
-    case ..<40 where world.members(unit).count < 4:
-      _ = world.spawn(into: unit, isMain: false)
     case ..<60 where isBroken: break
     default:
       if !process.isReady { note("\(unit) says that it is ready") }

@@ -95,10 +95,21 @@ struct World {
     for pid in members(unit) {
       processes[pid]?.isTerminating = true
       // A program that binds by itself is the kind that does not wait for anything.
-      if handovers[unit] == .drain, processes[pid]?.isHung == false, !frozenUnits.contains(unit) {
-        end(pid, .signal("TERM"))
+      if handovers[unit] == .drain, let process = processes[pid], !process.isHung, !frozenUnits.contains(unit)
+      {
+        cut(pid)
+        // Some take their time nevertheless.
+        if !process.ticks.isMultiple(of: 3) { end(pid, .signal("TERM")) }
       }
     }
+  }
+
+  /// It serves nobody any more, and drops what it has begun.
+  private mutating func cut(_ pid: Int32) {
+    guard let process = processes[pid], let unit = process.unit else { return }
+    if process.isMain && process.requests > 0 { lostByStop[unit, default: 0] += process.requests }
+    processes[pid]?.requests = 0
+    processes[pid]?.isReady = false
   }
 
   /// Every process of it is gone, at once.
