@@ -7,13 +7,15 @@
 SCRATCH ?= .build
 # Arguments for the machines' runner, e.g. make machines RUN='--suite 13 --only smoke'
 RUN ?=
+# Rules for make broken-rules; Tests/broken-rules/run --list prints them.
+RULES ?=
 FROM ?= $(shell date +%s)000
 
 swift = swift
 swift_flags = --scratch-path $(SCRATCH)
 
-.PHONY: all deb repo demo test check format lint-scripts texts build unit simulate launch-tests machines lintian bench clean \
-	install-git-hooks requirements
+.PHONY: all deb repo demo test check format lint-scripts texts build unit simulate broken-rules launch-tests machines lintian bench \
+	clean install-git-hooks requirements
 
 all: deb
 
@@ -46,6 +48,10 @@ unit:
 # The simulation with worlds that no run has seen, until it is stopped or one breaks; FROM=… begins with a known one.
 simulate:
 	SIMULATION_FROM=$(FROM) $(swift) test $(swift_flags) --filter noWorldBreaksAnInvariant
+
+# Whether the simulation notices it when a rule of the shared code is broken; RULES=… names some of them.
+broken-rules:
+	Tests/broken-rules/run $(RULES)
 
 lint-scripts:
 	Tests/machine/lint-scripts
