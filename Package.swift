@@ -45,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(name: "CLinux", cSettings: strictC),
 
+    .target(name: "Time", swiftSettings: simulated),
     .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux"], swiftSettings: strict),
     .target(name: "Cgroup", dependencies: ["CLinux", "Linux"], swiftSettings: strict),
@@ -107,6 +108,7 @@ let package = Package(
     .testTarget(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"],
       swiftSettings: strict),
+    .testTarget(name: "TimeTests", dependencies: ["Time"], swiftSettings: strict),
     .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
     .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
