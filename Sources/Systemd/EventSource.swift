@@ -52,7 +52,8 @@ public struct EventSource: ~Copyable {
   /// The accuracy that sd-event uses for 0 (sd_event_add_time(3)), microseconds.
   private static let coarsest: UInt64 = 250_000
 
-  /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again.
+  /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again. It runs by the clock of
+  /// ``EventLoop/now()``, as systemd's timeouts of units do: no time passes while the host sleeps.
   /// - Parameter accuracy: how much later it may fire, so that the loop wakes once for several timers. The
   ///   default is a sixteenth of `after`, at most 250 ms, so that short timers stay exact.
   public static func timer(
@@ -62,7 +63,7 @@ public struct EventSource: ~Copyable {
     let accuracy = max(accuracy ?? min(after / 16, coarsest), 1)
     var source: OpaquePointer?
     let result = sd_event_add_time_relative(
-      loop.event, &source, CLOCK_BOOTTIME, min(after, longest), accuracy,
+      loop.event, &source, CLOCK_MONOTONIC, min(after, longest), accuracy,
       { _, _, data in
         Handler.call(data, 0)
         return 0
