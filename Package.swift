@@ -46,27 +46,29 @@ let package = Package(
     .target(name: "CLinux", cSettings: strictC),
 
     .target(name: "Time", swiftSettings: simulated),
-    .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
-    .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux"], swiftSettings: strict),
-    .target(name: "Cgroup", dependencies: ["CLinux", "Linux"], swiftSettings: strict),
+    .target(name: "Linux", dependencies: ["CLinux", "Time"], swiftSettings: strict),
+    .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux", "Time"], swiftSettings: strict),
+    .target(name: "Cgroup", dependencies: ["CLinux", "Linux", "Time"], swiftSettings: strict),
     .target(name: "HostCheck", dependencies: ["PodModel"], swiftSettings: strict),
-    .target(name: "PodModel", swiftSettings: simulated),
+    .target(name: "PodModel", dependencies: ["Time"], swiftSettings: simulated),
     .target(
       name: "PodStore",
-      dependencies: ["PodModel", "CLinux", "Linux", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: ["PodModel", "CLinux", "Linux", "Time", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["Systemd", "PodModel"], resources: [.embedInCode("org.podctl1.xml")],
+      name: "PodAPI", dependencies: ["Systemd", "PodModel", "Time"],
+      resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(
-      name: "PodserveCore", dependencies: ["HTTPWire", "CLinux", "Linux"], path: "Sources/podserve/Core",
+      name: "PodserveCore", dependencies: ["HTTPWire", "CLinux", "Linux", "Time"],
+      path: "Sources/podserve/Core",
       swiftSettings: strict),
 
     .target(
       name: "PoddCore",
       dependencies: [
-        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux", "Linux",
+        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux", "Linux", "Time",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       path: "Sources/podd/Core", swiftSettings: strict),
@@ -74,7 +76,9 @@ let package = Package(
       name: "podd", dependencies: ["PoddCore"], path: "Sources/podd/Main", swiftSettings: strict),
     .target(
       name: "PodctlCore",
-      dependencies: ["PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", "Linux", argumentParser],
+      dependencies: [
+        "PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", "Linux", "Time", argumentParser,
+      ],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
       name: "podctl", dependencies: ["PodctlCore"], path: "Sources/podctl/Main", swiftSettings: strict),
@@ -85,50 +89,68 @@ let package = Package(
 
     // Started by SystemdTests: what can be shown only in a process of its own.
     .executableTarget(
-      name: "systemd-probe", dependencies: ["Systemd"], path: "Tests/Helpers/systemd-probe",
+      name: "systemd-probe", dependencies: ["Systemd", "Time"], path: "Tests/Helpers/systemd-probe",
       swiftSettings: strict),
     // The event loop for the tests of several targets.
     .target(
       name: "LoopThread", dependencies: ["Systemd"], path: "Tests/Helpers/LoopThread", swiftSettings: strict),
+    // Integers as times, for the tests of several targets.
+    .target(
+      name: "TimeLiterals", dependencies: ["Time"], path: "Tests/Helpers/TimeLiterals",
+      swiftSettings: simulated),
     // Timed by make bench.
     .executableTarget(
-      name: "decisions-bench", dependencies: ["PodModel"], path: "Tests/Helpers/decisions-bench",
+      name: "decisions-bench", dependencies: ["PodModel", "Time"], path: "Tests/Helpers/decisions-bench",
       swiftSettings: strict),
     .executableTarget(
-      name: "history-bench", dependencies: ["PodStore", "PodModel"], path: "Tests/Helpers/history-bench",
+      name: "history-bench", dependencies: ["PodStore", "PodModel", "Time"],
+      path: "Tests/Helpers/history-bench",
       swiftSettings: strict),
     // How well leaks are told from growth, on traces of many kinds and beside other rules
     // (docs/leak-benchmark.md).
     .target(
-      name: "LeakBench", dependencies: ["PodModel"], path: "Tests/Helpers/LeakBench", swiftSettings: simulated
+      name: "LeakBench", dependencies: ["PodModel", "Time"], path: "Tests/Helpers/LeakBench",
+      swiftSettings: simulated
     ),
     .executableTarget(
       name: "leak-bench", dependencies: ["LeakBench"], path: "Tests/Helpers/leak-bench", swiftSettings: strict
     ),
     .testTarget(
-      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "systemd-probe"],
+      name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "Time", "systemd-probe"],
       swiftSettings: strict),
     .testTarget(name: "TimeTests", dependencies: ["Time"], swiftSettings: strict),
-    .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
-    .testTarget(name: "CgroupTests", dependencies: ["Cgroup"], swiftSettings: strict),
+    .testTarget(name: "LinuxTests", dependencies: ["Linux", "Time"], swiftSettings: strict),
+    .testTarget(
+      name: "CgroupTests", dependencies: ["Cgroup", "Time", "TimeLiterals"], swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
-    .testTarget(name: "PodModelTests", dependencies: ["PodModel", "Linux"], swiftSettings: strict),
-    .testTarget(name: "LeakTests", dependencies: ["LeakBench", "PodModel"], swiftSettings: strict),
-    .testTarget(name: "PodStoreTests", dependencies: ["PodStore", "PodModel"], swiftSettings: strict),
+    .testTarget(
+      name: "PodModelTests", dependencies: ["PodModel", "Linux", "Time", "TimeLiterals"],
+      swiftSettings: strict),
+    .testTarget(name: "LeakTests", dependencies: ["LeakBench", "PodModel", "Time"], swiftSettings: strict),
+    .testTarget(
+      name: "PodStoreTests", dependencies: ["PodStore", "PodModel", "Time", "TimeLiterals"],
+      swiftSettings: strict),
     .testTarget(
       name: "SimulationTests",
-      dependencies: ["PodModel", "PodStore", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "PodModel", "PodStore", "Time", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: simulated),
     .testTarget(
-      name: "PodAPITests", dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd"], swiftSettings: strict),
+      name: "PodAPITests",
+      dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd", "Time", "TimeLiterals"],
+      swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
-      dependencies: ["PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", argumentParser],
+      dependencies: [
+        "PodctlCore", "PodAPI", "PodModel", "HostCheck", "Systemd", "Time", "TimeLiterals", argumentParser,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "PoddTests",
       dependencies: [
-        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel",
+        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel", "Time",
+        "TimeLiterals",
       ],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),

@@ -1,3 +1,5 @@
+public import Time
+
 /// The formats of cgroup v2's files (kernel, Documentation/admin-guide/cgroup-v2.rst, "Interface Files").
 /// Pure: text in, values out.
 public enum CgroupFiles {
@@ -52,12 +54,12 @@ public enum CgroupFiles {
     return nil
   }
 
-  /// One line of a pressure file: averages in percent, total in microseconds (kernel, psi.rst).
+  /// One line of a pressure file: averages in percent (kernel, psi.rst).
   public struct Pressure: Equatable, Sendable {
     public var avg10 = 0.0
     public var avg60 = 0.0
     public var avg300 = 0.0
-    public var total: UInt64 = 0
+    public var total = Microseconds.zero
 
     public init() {}
   }
@@ -80,7 +82,7 @@ public enum CgroupFiles {
         case "avg300": value.avg300 = try double(pair[1], path: path, line: line)
         case "total":
           guard let total = UInt64(pair[1]) else { throw .malformed(path: path, line: clipped(line)) }
-          value.total = total
+          value.total = Microseconds(total)
         default: break
         }
       }

@@ -1,3 +1,5 @@
+public import Time
+
 /// One sample of a cgroup's memory; bytes.
 public struct MemoryReading: Equatable, Sendable {
   /// Four figures of `memory.stat`.
@@ -42,25 +44,25 @@ public final class MemoryReader {
     return reading
   }
 
-  /// `usage_usec`, the first line of cpu.stat; microseconds.
-  public func cpuUsage(_ cgroup: borrowing Cgroup) -> UInt64? {
+  /// `usage_usec`, the first line of cpu.stat.
+  public func cpuUsage(_ cgroup: borrowing Cgroup) -> Microseconds? {
     guard let used = try? cgroup.read(InterfaceFile.cpuStat, into: buffer) else { return nil }
     let text = UnsafeRawBufferPointer(rebasing: buffer[..<used])
-    var found: UInt64?
+    var found: Microseconds?
     CgroupFiles.eachPair(text) { key, value in
       guard key.elementsEqual("usage_usec".utf8) else { return true }
-      found = value
+      found = Microseconds(value)
       return false
     }
     return found
   }
 
-  /// `total=` of the line `full` of memory.pressure; microseconds, 0 where the kernel keeps none.
-  public func stalled(_ cgroup: borrowing Cgroup) throws(CgroupError) -> UInt64 {
+  /// `total=` of the line `full` of memory.pressure; zero where the kernel keeps none.
+  public func stalled(_ cgroup: borrowing Cgroup) throws(CgroupError) -> Microseconds {
     let used = try cgroup.read(InterfaceFile.memoryPressure, into: buffer)
     let text = String(decoding: buffer[..<used], as: UTF8.self)
     return try CgroupFiles.pressure(text, path: "\(cgroup.path)/\(InterfaceFile.memoryPressure)").full?.total
-      ?? 0
+      ?? .zero
   }
 
   /// A file with one number; nil for `max`.

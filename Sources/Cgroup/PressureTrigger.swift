@@ -1,9 +1,10 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+public import Time
 
 /// A watch that the kernel keeps on a pressure file: its descriptor raises EPOLLPRI when tasks stalled for
-/// `stallUSec` within `windowUSec`, at most once a window (kernel, psi.rst). One trigger a descriptor.
+/// `stall` within `window`, at most once a window (kernel, psi.rst). One trigger a descriptor.
 ///
 /// When the opener has CAP_SYS_RESOURCE, a real-time kernel thread per cgroup, `psimon`, serves the trigger.
 /// Otherwise the window is a multiple of two seconds, and the periodic work that computes the averages serves
@@ -19,17 +20,16 @@ public struct PressureTrigger: ~Copyable {
     public var some: CgroupFiles.Pressure
     /// Nil where the kernel has none.
     public var full: CgroupFiles.Pressure?
-    /// By how much the trigger's own total rose since it was armed or since the last such event;
-    /// microseconds.
-    public var rose: UInt64
+    /// By how much the trigger's own total rose since it was armed or since the last such event.
+    public var rose: Microseconds
   }
 
   public let kind: Kind
-  public let stallUSec: UInt64
-  public let windowUSec: UInt64
+  public let stall: Microseconds
+  public let window: Microseconds
   private let file: FileDescriptor
   private let path: String
-  private var total: UInt64 = 0
+  private var total = Microseconds.zero
 
   /// The descriptor to watch for EPOLLPRI. It belongs to the trigger, and is closed with it.
   public var descriptor: CInt { file.raw }
@@ -39,20 +39,20 @@ public struct PressureTrigger: ~Copyable {
   /// Throws `.gone` with the cgroup, and `.io`: `EPERM` where this kernel arms none without the privilege,
   /// `EINVAL` for figures outside its bounds, `ENOENT` or `EOPNOTSUPP` where it keeps no pressure.
   /// - Parameters:
-  ///   - stallUSec: Microseconds, at most `windowUSec`.
-  ///   - windowUSec: 500 ms to 10 s; without a thread a multiple of 2 s.
+  ///   - stall: at most `window`.
+  ///   - window: 500 ms to 10 s; without a thread a multiple of 2 s.
   ///   - mayCostThread: Whether a `psimon` thread is acceptable.
   public init(
-    _ kind: Kind, stallUSec: UInt64, windowUSec: UInt64, in cgroup: borrowing Cgroup,
+    _ kind: Kind, stall: Microseconds, window: Microseconds, in cgroup: borrowing Cgroup,
     mayCostThread: Bool = false
   ) throws(CgroupError) {
     let file = try cgroup.openForTrigger(InterfaceFile.memoryPressure, asOrdinaryUser: !mayCostThread)
-    try self.init(kind, stallUSec, windowUSec, file, path: "\(cgroup.path)/\(InterfaceFile.memoryPressure)")
+    try self.init(kind, stall, window, file, path: "\(cgroup.path)/\(InterfaceFile.memoryPressure)")
   }
 
   /// The same on the host's own file, `/proc/pressure/memory`, which never goes.
   public init(
-    _ kind: Kind, stallUSec: UInt64, windowUSec: UInt64, host path: String, mayCostThread: Bool = false
+    _ kind: Kind, stall: Microseconds, window: Microseconds, host path: String, mayCostThread: Bool = false
   ) throws(CgroupError) {
     let file: FileDescriptor
     do throws(Errno) {
@@ -60,21 +60,22 @@ public struct PressureTrigger: ~Copyable {
     } catch {
       throw .io(path: path, errno: error.code)
     }
-    try self.init(kind, stallUSec, windowUSec, file, path: path)
+    try self.init(kind, stall, window, file, path: path)
   }
 
   private init(
-    _ kind: Kind, _ stallUSec: UInt64, _ windowUSec: UInt64, _ file: consuming FileDescriptor, path: String
+    _ kind: Kind, _ stall: Microseconds, _ window: Microseconds, _ file: consuming FileDescriptor,
+    path: String
   ) throws(CgroupError) {
     self.kind = kind
-    self.stallUSec = stallUSec
-    self.windowUSec = windowUSec
+    self.stall = stall
+    self.window = window
     self.path = path
     self.file = file
     // Read before arming, because an event may claim only what the total rises by from now on (facts 19).
     total = Self.total(kind, try readTotals())
     do throws(Errno) {
-      try self.file.writeAll(Array("\(kind.rawValue) \(stallUSec) \(windowUSec)\0".utf8))
+      try self.file.writeAll(Array("\(kind.rawValue) \(stall.count) \(window.count)\0".utf8))
     } catch {
       throw failure(error.code)
     }
@@ -86,18 +87,18 @@ public struct PressureTrigger: ~Copyable {
   public mutating func read() throws(CgroupError) -> Reading? {
     let (some, full) = try readTotals()
     let now = Self.total(kind, (some, full))
-    let rose = now - min(total, now)
-    guard rose >= stallUSec else { return nil }
+    let rose = now - total
+    guard rose >= stall else { return nil }
     total = now
     return Reading(some: some, full: full, rose: rose)
   }
 
   private static func total(
     _ kind: Kind, _ found: (some: CgroupFiles.Pressure, full: CgroupFiles.Pressure?)
-  ) -> UInt64 {
+  ) -> Microseconds {
     switch kind {
     case .some: found.some.total
-    case .full: found.full?.total ?? 0
+    case .full: found.full?.total ?? .zero
     }
   }
 

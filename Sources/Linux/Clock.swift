@@ -1,7 +1,17 @@
 internal import CLinux
+public import Time
 
-/// CLOCK_REALTIME in microseconds since the epoch.
-public func realtimeNow() -> UInt64 { linux_realtime() }
+/// The host's clocks.
+public enum Clock {
+  /// CLOCK_MONOTONIC.
+  public static var loop: LoopTime { LoopTime(sinceBoot: Microseconds(linux_monotonic())) }
 
-/// CLOCK_MONOTONIC in microseconds; it stands still while the host sleeps.
-public func monotonicNow() -> UInt64 { linux_monotonic() }
+  /// CLOCK_REALTIME.
+  public static var wall: WallTime { WallTime(sinceEpoch: Microseconds(linux_realtime())) }
+
+  /// Both, read one right after the other.
+  public static var now: ClockReading { ClockReading(loop: loop, wall: wall) }
+
+  /// When an instant of the loop's clock is, or was, by the wall clock as it is set now.
+  public static func wall(of time: LoopTime) -> WallTime { now.wall(of: time) }
+}

@@ -1,5 +1,6 @@
 public import PodModel
 internal import Systemd
+public import Time
 
 /// Calls podd and waits for its reply. An instance belongs to the thread that created it.
 public final class Client {
@@ -9,8 +10,8 @@ public final class Client {
   public var interactive = false
 
   /// podd bounds each drain and each start itself; this timeout is for a podd that hangs.
-  static let changeTimeoutUSec: UInt64 = 600_000_000
-  static let glanceTimeoutUSec: UInt64 = 3_000_000
+  static let changeTimeout: Microseconds = .minutes(10)
+  static let glanceTimeout: Microseconds = .seconds(3)
 
   /// Connects to the system bus of this host, or of another one through ssh.
   public init(host: String? = nil) throws(CallError) {
@@ -60,8 +61,8 @@ public final class Client {
   /// How many minutes are asked for at once: a reply of at most 370 kB.
   static let minutesAtATime: UInt32 = 4096
 
-  /// The minutes of a pod that began from `since` to `until`, oldest first; CLOCK_REALTIME in microseconds.
-  public func history(ofPod pod: String, since: UInt64, until: UInt64 = .max) throws(CallError)
+  /// The minutes of a pod that began from `since` to `until`, oldest first.
+  public func history(ofPod pod: String, since: WallTime, until: WallTime = .never) throws(CallError)
     -> [MemoryMinute]
   {
     var minutes: [MemoryMinute] = []
@@ -205,9 +206,9 @@ public final class Client {
     try arguments.append(to: message)
     return switch wait {
     case .question: try bus.call(message)
-    case .glance: try bus.call(message, timeoutUSec: Self.glanceTimeoutUSec)
-    case .change: try bus.call(message, timeoutUSec: Self.changeTimeoutUSec)
-    case .listening: try bus.callListening(message, timeoutUSec: UInt64.max)
+    case .glance: try bus.call(message, timeout: Self.glanceTimeout)
+    case .change: try bus.call(message, timeout: Self.changeTimeout)
+    case .listening: try bus.callListening(message, timeout: .infinity)
     }
   }
 

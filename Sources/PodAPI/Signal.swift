@@ -1,4 +1,5 @@
 public import Systemd
+public import Time
 
 /// The signals of org.podctl1.Manager. PodAPITests compares them with org.podctl1.xml.
 public enum Signal: String, CaseIterable, Sendable {
@@ -64,25 +65,25 @@ public struct HoldRequest: MessageBody, Equatable {
   public var pod: String
   /// The number that AcknowledgeHold and ReleasePod name.
   public var hold: UInt64
-  /// When a front door gives up holding, microseconds.
-  public var timeoutUSec: UInt64
+  /// When a front door gives up holding.
+  public var timeout: Microseconds
 
-  public init(pod: String, hold: UInt64, timeoutUSec: UInt64) {
+  public init(pod: String, hold: UInt64, timeout: Microseconds) {
     self.pod = pod
     self.hold = hold
-    self.timeoutUSec = timeoutUSec
+    self.timeout = timeout
   }
 
   public init(reading message: borrowing Message) throws(BusError) {
     pod = try message.readString()
     hold = try message.readUInt64()
-    timeoutUSec = try message.readUInt64()
+    timeout = try message.readMicroseconds()
   }
 
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(pod)
     try message.append(hold)
-    try message.append(timeoutUSec)
+    try message.append(timeout)
   }
 }
 

@@ -1,16 +1,17 @@
-/// Pauses between attempts, in microseconds: first `first`, then twice as long each time, up to `longest`.
-public struct DoublingPause: Sendable {
-  private var pause: UInt64
-  private let longest: UInt64
+public import Time
 
-  /// - Parameters: microseconds.
-  public init(first: UInt64, longest: UInt64) {
+/// Pauses between attempts: first `first`, then twice as long each time, up to `longest`.
+public struct DoublingPause: Sendable {
+  private var pause: Microseconds
+  private let longest: Microseconds
+
+  public init(first: Microseconds, longest: Microseconds) {
     pause = first
     self.longest = longest
   }
 
-  /// The next pause, in microseconds.
-  public mutating func next() -> UInt64 {
+  /// The next pause.
+  public mutating func next() -> Microseconds {
     defer { pause = min(pause * 2, longest) }
     return pause
   }

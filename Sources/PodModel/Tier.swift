@@ -1,5 +1,6 @@
-/// A named policy (podctl-tier(5)). Sizes are in bytes, durations in microseconds, as in systemd's D-Bus properties;
-/// nil means `infinity`, which is no limit.
+public import Time
+
+/// A named policy (podctl-tier(5)). Sizes are in bytes; nil means `infinity`, which is no limit.
 public struct Tier: Sendable, Equatable {
   public var name: String
   /// How many users share one pod of this tier.
@@ -11,8 +12,8 @@ public struct Tier: Sendable, Equatable {
   public var memoryLow: UInt64 = 0
   public var memoryMin: UInt64 = 0
   public var memorySwapMax: UInt64? = 0
-  /// CPU time per second of wall time, in microseconds: `50%` is 500,000. systemd rounds to whole percents.
-  public var cpuQuotaPerSecUSec: UInt64?
+  /// CPU time per second of wall time: half a second for `50%`. systemd rounds to whole percents.
+  public var cpuQuotaPerSec: Microseconds?
   /// 1–10000; nil leaves the kernel's default of 100.
   public var cpuWeight: UInt64?
   public var ioWeight: UInt64?
@@ -21,15 +22,15 @@ public struct Tier: Sendable, Equatable {
   public var leakAction: LeakAction?
   public var workload: String = "podserve"
   /// Zero means never.
-  public var idleFreezeUSec: UInt64 = 0
+  public var idleFreeze: Microseconds = .zero
   /// Zero means never.
-  public var idleStopUSec: UInt64 = 0
+  public var idleStop: Microseconds = .zero
   /// Pods of a tier with a higher rank start first after a boot, and lose memory last in a shortage.
   public var rank: Int = 0
 
   /// The quota in whole CPUs, rounded up; nil without a quota.
   public var cpuCount: Int? {
-    cpuQuotaPerSecUSec.map { max(1, Int(clamping: ($0 + 999_999) / 1_000_000)) }
+    cpuQuotaPerSec.map { max(1, Int(clamping: $0.roundedUp(to: .seconds(1)))) }
   }
 
   public init(name: String) {

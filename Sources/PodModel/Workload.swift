@@ -1,5 +1,6 @@
+public import Time
+
 /// How a pod's program is started, probed, reloaded and stopped (podctl-workload(5)).
-/// Durations are in microseconds, as in systemd's D-Bus properties.
 public struct Workload: Sendable, Equatable {
   public enum Listen: String, Sendable, CaseIterable { case socket, port }
   public enum StartType: String, Sendable, CaseIterable { case notify, exec }
@@ -10,8 +11,8 @@ public struct Workload: Sendable, Equatable {
   }
 
   /// The default of DefaultTimeoutStartSec= and DefaultTimeoutStopSec= in systemd.
-  public static let defaultTimeoutUSec: UInt64 = 90_000_000
-  public static let defaultDrainUSec: UInt64 = 30_000_000
+  public static let defaultTimeout: Microseconds = .seconds(90)
+  public static let defaultTimeoutDrain: Microseconds = .seconds(30)
 
   /// How many processes of a program share the pod's listening socket.
   public enum Workers: Sendable, Equatable {
@@ -33,8 +34,8 @@ public struct Workload: Sendable, Equatable {
   public var listen: Listen = .socket
   public var type: StartType = .notify
   public var probe: Probe?
-  public var probeUSec: UInt64 = 10_000_000
-  public var probeTimeoutUSec: UInt64 = 5_000_000
+  public var probeInterval: Microseconds = .seconds(10)
+  public var probeTimeout: Microseconds = .seconds(5)
   public var probeFailures: Int = 3
   /// Absolute path of a Mustache file, or nil for the JSON form.
   public var usersTemplate: String?
@@ -43,10 +44,10 @@ public struct Workload: Sendable, Equatable {
   public var reloadSignal: Int32?
   /// Signal number; SIGTERM by default.
   public var killSignal: Int32 = 15
-  public var timeoutStartUSec = Self.defaultTimeoutUSec
-  public var timeoutStopUSec = Self.defaultTimeoutUSec
+  public var timeoutStart = Self.defaultTimeout
+  public var timeoutStop = Self.defaultTimeout
   /// How long podd waits until a program with Listen=port has closed its connections.
-  public var timeoutDrainUSec = Self.defaultDrainUSec
+  public var timeoutDrain = Self.defaultTimeoutDrain
   /// Whether two generations may serve the same data during a drain.
   public var overlap: Bool = false
   public var workers = Workers.fixed(1)

@@ -1,8 +1,9 @@
 import GRDB
+public import Time
 
 /// A request of a caller, and its result.
 public struct AuditRecord: Sendable, Equatable {
-  public var at: Int64
+  public var at: WallTime
   /// The caller's uid.
   public var uid: UInt32
   /// The caller's unique name on the bus.
@@ -13,7 +14,7 @@ public struct AuditRecord: Sendable, Equatable {
   /// `done`, `denied`, or the error's D-Bus name.
   public var result: String
 
-  public init(at: Int64, uid: UInt32, sender: String, verb: String, subject: String, result: String) {
+  public init(at: WallTime, uid: UInt32, sender: String, verb: String, subject: String, result: String) {
     self.at = at
     self.uid = uid
     self.sender = sender

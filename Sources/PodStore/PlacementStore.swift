@@ -4,8 +4,7 @@ import Synchronization
 /// podctl's durable record, in SQLite: placements, generations and the audit log.
 ///
 /// Every operation is one transaction and synchronous: it blocks until the disk has it. podd therefore
-/// calls it through `StoreWorker`. Nothing here reads a clock: times come in as microseconds since the
-/// epoch.
+/// calls it through `StoreWorker`. Nothing here reads a clock: times are arguments.
 public final class PlacementStore: WorkerStore {
   public static let groupLimit = 64
   public static let trimAfter = 128

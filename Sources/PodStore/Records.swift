@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// A pod's row.
 public struct PodRecord: Sendable, Equatable {
@@ -21,7 +22,7 @@ public struct PodRecord: Sendable, Equatable {
   public var crashLoopHold: Bool
   public var restarts: Int
   public var lastExitReason: EndReason?
-  public var createdAt: Int64
+  public var createdAt: WallTime
 
   /// The first of the pods' uids, which lie outside every range that systemd or Debian assigns (systemd,
   /// UIDS-GIDS).
@@ -67,8 +68,8 @@ public struct UserRecord: Sendable, Equatable {
   /// The pod in whose directory this user's data still lies although the user is not, or no longer, placed
   /// there: podd has to move it and then call `dataSettled`.
   public var keptFrom: PodName?
-  public var createdAt: Int64
-  public var changedAt: Int64
+  public var createdAt: WallTime
+  public var changedAt: WallTime
 }
 
 extension UserRecord {
@@ -96,15 +97,15 @@ public struct GenerationRecord: Sendable, Equatable {
   public var mainPID: Int32?
   /// Start time of the main process in clock ticks since boot, field 22 of `/proc/PID/stat`.
   public var mainStartTicks: UInt64?
-  public var begunAt: Int64
-  public var startedAt: Int64?
-  public var readyAt: Int64?
+  public var begunAt: WallTime
+  public var startedAt: WallTime?
+  public var readyAt: WallTime?
   /// Why podd began to stop it; nil before that.
   public var stopCause: EndReason?
   /// Whether podd has asked systemd to stop it, and so caused its end. False while podd waits for its
   /// connections.
   public var stopAsked = false
-  public var endedAt: Int64?
+  public var endedAt: WallTime?
   public var reason: EndReason?
   /// The evidence for the reason, as JSON.
   public var evidence: String?

@@ -1,11 +1,12 @@
 internal import CSystemd
 internal import Glibc
+public import Time
 
 extension Bus {
   /// As `call`, but messages that arrive meanwhile are dispatched to their matches at once, not after the
   /// reply. Not for a bus that is attached to a loop.
   public func callListening(
-    _ message: borrowing Message, timeoutUSec: UInt64 = 0
+    _ message: borrowing Message, timeout: Microseconds? = nil
   ) throws(BusError) -> Message {
     let what = "call \(message.member ?? "")"
     let answer = Answer()
@@ -18,7 +19,7 @@ extension Bus {
           guard let reply, let data else { return 0 }
           Unmanaged<Answer>.fromOpaque(data).takeUnretainedValue().raw = sd_bus_message_ref(reply)
           return 1
-        }, Unmanaged.passUnretained(answer).toOpaque(), timeoutUSec), what)
+        }, Unmanaged.passUnretained(answer).toOpaque(), timeout?.count ?? 0), what)
     defer {
       sd_bus_slot_unref(slot)
       withExtendedLifetime(answer) {}

@@ -1,5 +1,6 @@
 internal import CSystemd
 internal import Glibc
+public import Time
 
 /// A connection to a message bus. It belongs to one thread for its whole life (facts 25).
 public final class Bus {
@@ -48,7 +49,7 @@ public final class Bus {
     try busCheck(sd_bus_set_bus_client(bus.raw, 1), "set bus client")
     try busCheck(sd_bus_set_watch_bind(bus.raw, 1), "watch bus socket")
     try busCheck(sd_bus_set_connected_signal(bus.raw, 1), "ask for connected signal")
-    try busCheck(sd_bus_set_method_call_timeout(bus.raw, 60_000_000), "set call timeout")
+    try busCheck(sd_bus_set_method_call_timeout(bus.raw, Microseconds.minutes(1).count), "set call timeout")
     try busCheck(sd_bus_start(bus.raw), "start bus")
     try busCheck(sd_bus_attach_event(bus.raw, loop.event, 0), "attach bus")
     return bus
@@ -102,18 +103,20 @@ public final class Bus {
     try busCheck(sd_bus_send(raw, message.raw, nil), "send")
   }
 
-  /// Calls and blocks until the reply. `timeoutUSec` 0 means the connection's default, UInt64.max none.
-  public func call(_ message: borrowing Message, timeoutUSec: UInt64 = 0) throws(BusError) -> Message {
+  /// Calls and blocks until the reply.
+  ///
+  /// - Parameter timeout: infinite for none, nil for the connection's default.
+  public func call(_ message: borrowing Message, timeout: Microseconds? = nil) throws(BusError) -> Message {
     var error = sd_bus_error()
     var reply: OpaquePointer?
-    let result = sd_bus_call(raw, message.raw, timeoutUSec, &error, &reply)
+    let result = sd_bus_call(raw, message.raw, timeout?.count ?? 0, &error, &reply)
     defer { sd_bus_error_free(&error) }
     guard result >= 0, let reply else { throw BusError(error, result, "call \(message.member ?? "")") }
     return Message(owning: reply)
   }
 
   /// Calls and suspends until the reply. Throws for an error reply, a timeout, and a connection that ends.
-  public func callAsync(_ message: consuming Message, timeoutUSec: UInt64 = 0) async throws(BusError)
+  public func callAsync(_ message: consuming Message, timeout: Microseconds? = nil) async throws(BusError)
     -> Message
   {
     let member = message.member ?? ""
@@ -127,7 +130,7 @@ public final class Bus {
           guard let data, let reply else { return 0 }
           Unmanaged<Pending>.fromOpaque(data).takeUnretainedValue().answered(reply)
           return 1
-        }, Unmanaged.passUnretained(pending).toOpaque(), timeoutUSec)
+        }, Unmanaged.passUnretained(pending).toOpaque(), timeout?.count ?? 0)
       sd_bus_message_unref(call)
       if result < 0 {
         continuation.resume(returning: Reply(raw: nil, result: result))

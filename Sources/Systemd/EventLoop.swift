@@ -2,6 +2,7 @@ internal import CLinux
 internal import CSystemd
 internal import Glibc
 internal import Synchronization
+public import Time
 
 /// The sd-event loop as a Swift executor: callbacks of libsystemd and Swift's jobs run on one thread.
 ///
@@ -100,11 +101,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
   }
 
-  /// CLOCK_MONOTONIC in microseconds, as of this loop iteration.
-  public func now() -> UInt64 {
+  /// CLOCK_MONOTONIC, as of this loop iteration. ``EventSource`` timers run by the same clock.
+  public func now() -> LoopTime {
     var value: UInt64 = 0
     sd_event_now(event, CLOCK_MONOTONIC, &value)
-    return value
+    return LoopTime(sinceBoot: Microseconds(value))
   }
 
   /// Serves systemd's watchdog from this loop when WatchdogSec= is set (sd_event_set_watchdog(3)).

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import CSystemd
 internal import Glibc
+public import Time
 
 /// A timer, descriptor, child or signal that the loop watches; it stops when its owner releases it.
 public struct EventSource: ~Copyable {
@@ -46,24 +47,24 @@ public struct EventSource: ~Copyable {
     return try own(source, result, handler, "watch descriptor")
   }
 
-  /// A hundred years, in microseconds: instead of `infinity`, which sd-event refuses as an overflow.
-  private static let longest: UInt64 = 3_155_760_000_000_000
+  /// A hundred years: instead of `infinity`, which sd-event refuses as an overflow.
+  private static let longest: Microseconds = .days(36_525)
 
-  /// The accuracy that sd-event uses for 0 (sd_event_add_time(3)), microseconds.
-  private static let coarsest: UInt64 = 250_000
+  /// The accuracy that sd-event uses for 0 (sd_event_add_time(3)).
+  private static let coarsest: Microseconds = .milliseconds(250)
 
-  /// Fires once, `after` microseconds from now; ``rearm(after:)`` arms it again. It runs by the clock of
-  /// ``EventLoop/now()``, as systemd's timeouts of units do: no time passes while the host sleeps.
+  /// Fires once, this long after ``EventLoop/now()``; ``rearm(after:)`` arms it again. It runs by CLOCK_MONOTONIC as
+  /// systemd's timeouts of units do: no time passes while the host sleeps.
   /// - Parameter accuracy: how much later it may fire, so that the loop wakes once for several timers. The
   ///   default is a sixteenth of `after`, at most 250 ms, so that short timers stay exact.
   public static func timer(
-    _ loop: EventLoop, after: UInt64, accuracy: UInt64? = nil, _ body: @escaping () -> Void
+    _ loop: EventLoop, after: Microseconds, accuracy: Microseconds? = nil, _ body: @escaping () -> Void
   ) throws(Errno) -> EventSource {
     let handler = Unmanaged.passRetained(Handler { _ in body() })
-    let accuracy = max(accuracy ?? min(after / 16, coarsest), 1)
+    let accuracy = max(accuracy ?? min(after / 16, coarsest), Microseconds(1))
     var source: OpaquePointer?
     let result = sd_event_add_time_relative(
-      loop.event, &source, CLOCK_MONOTONIC, min(after, longest), accuracy,
+      loop.event, &source, CLOCK_MONOTONIC, min(after, longest).count, accuracy.count,
       { _, _, data in
         Handler.call(data, 0)
         return 0
@@ -86,9 +87,9 @@ public struct EventSource: ~Copyable {
     return try own(source, result, handler, "watch signal \(number)")
   }
 
-  /// Arms a timer again, `after` microseconds from now.
-  public borrowing func rearm(after: UInt64) throws(Errno) {
-    var result = sd_event_source_set_time_relative(source, min(after, Self.longest))
+  /// Arms a timer again.
+  public borrowing func rearm(after: Microseconds) throws(Errno) {
+    var result = sd_event_source_set_time_relative(source, min(after, Self.longest).count)
     if result >= 0 { result = sd_event_source_set_enabled(source, CInt(SD_EVENT_ONESHOT)) }
     if result < 0 { throw Errno(result, "arm timer") }
   }

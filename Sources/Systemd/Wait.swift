@@ -1,16 +1,17 @@
 internal import CSystemd
 internal import Glibc
+public import Time
 
 extension EventLoop {
-  /// Suspends until the descriptor has one of `events` (EPOLL…); 0 when `timeoutUSec` passed first.
-  public func wait(descriptor: CInt, events: UInt32, timeoutUSec: UInt64?) async -> UInt32 {
+  /// Suspends until the descriptor has one of `events` (EPOLL…); 0 when `timeout` passed first.
+  public func wait(descriptor: CInt, events: UInt32, timeout: Microseconds?) async -> UInt32 {
     let pending = PendingWait()
     return await withUnsafeContinuation { continuation in
       pending.begin(continuation)
       do throws(Errno) {
         pending.io = try EventSource.io(self, descriptor: descriptor, events: events) { pending.finish($0) }
-        if let timeoutUSec {
-          pending.timer = try EventSource.timer(self, after: timeoutUSec) { pending.finish(0) }
+        if let timeout {
+          pending.timer = try EventSource.timer(self, after: timeout) { pending.finish(0) }
         }
       } catch {
         // The caller's next system call on the descriptor reports the error.
@@ -19,13 +20,12 @@ extension EventLoop {
     }
   }
 
-  /// Suspends for that many microseconds.
-  public func sleep(_ microseconds: UInt64) async {
+  public func sleep(_ span: Microseconds) async {
     let pending = PendingWait()
     _ = await withUnsafeContinuation { (continuation: UnsafeContinuation<UInt32, Never>) in
       pending.begin(continuation)
       do throws(Errno) {
-        pending.timer = try EventSource.timer(self, after: microseconds) { pending.finish(0) }
+        pending.timer = try EventSource.timer(self, after: span) { pending.finish(0) }
       } catch {
         pending.finish(0)
       }

@@ -1,5 +1,6 @@
 import Cgroup
 import Testing
+import TimeLiterals
 
 @Suite struct CgroupFilesTests {
   private func malformed(_ line: String) -> CgroupError { .malformed(path: "f", line: line) }

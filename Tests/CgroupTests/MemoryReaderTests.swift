@@ -1,5 +1,6 @@
 import Cgroup
 import Testing
+import TimeLiterals
 
 @Suite struct MemoryReaderTests {
   /// Beginning of memory.stat as Linux 6.12 prints it.

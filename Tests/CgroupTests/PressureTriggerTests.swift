@@ -1,6 +1,8 @@
 import Cgroup
 import Glibc
 import Testing
+import Time
+import TimeLiterals
 
 /// On plain files: what the kernel does with a trigger is seen on the test machines.
 @Suite struct PressureTriggerTests {
@@ -9,9 +11,9 @@ import Testing
   }
 
   private static func armed(
-    _ fake: FakeCgroup, _ kind: PressureTrigger.Kind, stallUSec: UInt64 = 1_000
+    _ fake: FakeCgroup, _ kind: PressureTrigger.Kind, stall: Microseconds = .milliseconds(1)
   ) throws -> PressureTrigger {
-    try PressureTrigger(kind, stallUSec: stallUSec, windowUSec: 2_000_000, in: try fake.open())
+    try PressureTrigger(kind, stall: stall, window: .seconds(2), in: try fake.open())
   }
 
   @Test func theKernelIsToldKindStallAndWindow() throws {
@@ -28,9 +30,9 @@ import Testing
     #expect(try trigger.read() == nil)
     try fake.write("memory.pressure", Self.text(some: 9_000, full: 1_500))
     let reading = try #require(try trigger.read())
-    #expect(reading.rose == 1_000)
+    #expect(reading.rose == .milliseconds(1))
     #expect(reading.full?.total == 1_500)
-    #expect(reading.some.total == 9_000)
+    #expect(reading.some.total == .milliseconds(9))
     #expect(try trigger.read() == nil)
   }
 
@@ -46,7 +48,7 @@ import Testing
     #expect(throws: CgroupError.gone(path: FakeCgroup.path)) { _ = try Self.armed(fake, .some) }
     let path = "/nowhere/pressure"
     #expect(throws: CgroupError.io(path: path, errno: ENOENT)) {
-      _ = try PressureTrigger(.some, stallUSec: 1, windowUSec: 2_000_000, host: path)
+      _ = try PressureTrigger(.some, stall: 1, window: .seconds(2), host: path)
     }
   }
 

@@ -1,6 +1,8 @@
 import PodAPI
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct AlertTests {
   private func text(_ kind: AlertKind, _ fields: [(String, String)]) -> String {

@@ -1,5 +1,7 @@
 import PodAPI
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct JSONTests {
   @Test func membersKeepTheirOrderAndAbsentIsNull() {
@@ -32,7 +34,7 @@ import Testing
     (1_709_164_799_999_999, "2024-02-28T23:59:59Z"), (4_107_542_399_000_000, "2100-02-28T23:59:59Z"),
     (4_107_542_400_000_000, "2100-03-01T00:00:00Z"),
   ])
-  func timesAreRFC3339(microseconds: UInt64, expected: String) {
+  func timesAreRFC3339(microseconds: WallTime, expected: String) {
     #expect(Timestamp.rfc3339(microseconds) == expected)
   }
 

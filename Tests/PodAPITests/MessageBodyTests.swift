@@ -2,6 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 import Testing
+import Time
+import TimeLiterals
 
 /// What each body writes has the signature that it declares, and is read back to its last argument.
 @Suite struct MessageBodyTests {
@@ -19,8 +21,8 @@ import Testing
     try survives(UserCall(user: "alice@example.com"))
     try survives(PodCall(pod: "pod-001"))
     try survives(PlanCall(pod: "pod-001", dryRun: true))
-    try survives(HistoryCall(pod: "pod-001", since: 1, until: .max, limit: 4096))
-    try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthyUSec: 0, mode: .revert)))
+    try survives(HistoryCall(pod: "pod-001", since: 1, until: .never, limit: 4096))
+    try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthy: 0, mode: .revert)))
     try survives(HoldCall(hold: 7))
   }
 
@@ -46,7 +48,7 @@ import Testing
     pod.mainPID = 4242
     pod.memoryMax = 100_663_296
     pod.lastExitReason = "signal:SEGV"
-    pod.since = 1_000_000
+    pod.since = .epoch + .seconds(1)
     try survives([pod, pod])
     var tier = TierRow(tier: "free", usersPerPod: 20, workload: "podserve", pods: 1, users: 2)
     tier.memoryHigh = 1 << 26
@@ -67,7 +69,7 @@ import Testing
     try survives(StateChange(pod: "pod-001", state: "ready", generation: 3, reason: "stop:idle"))
     try survives(StateChange(pod: "pod-001", state: "cold", generation: 0, reason: nil))
     try survives(RolloutProgress(tier: "free", done: 1, total: 2, pod: "pod-001", state: "ready"))
-    try survives(HoldRequest(pod: "pod-001", hold: 7, timeoutUSec: 1_000_000))
+    try survives(HoldRequest(pod: "pod-001", hold: 7, timeout: .seconds(1)))
     try survives(HoldRelease(pod: "pod-001", hold: 7))
   }
 
@@ -90,7 +92,7 @@ import Testing
   @Test func aRolloutSurvivesItsCall() throws {
     for request in [
       RolloutRequest(tier: "free"),
-      RolloutRequest(tier: "free", maxParallel: 5, healthyUSec: 0, mode: .resume),
+      RolloutRequest(tier: "free", maxParallel: 5, healthy: 0, mode: .resume),
     ] {
       #expect(RolloutCall(request).request == request)
     }

@@ -2,6 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct RowTests {
   private func row() -> PodRow {
@@ -13,7 +15,7 @@ import Testing
     row.users = 20
     row.generation = 3
     row.memoryMax = 100_663_296
-    row.since = 1_000_000
+    row.since = .epoch + .seconds(1)
     return row
   }
 
@@ -71,6 +73,18 @@ import Testing
     let user = UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")
     #expect(UserRow(Properties(user.properties)) == user)
     #expect(PodRow(Properties([("Tier", .string("free"))])) == nil)
+  }
+
+  @Test func timesAreUnsignedIntegersWithAValueForNone() {
+    #expect(Variant.time(.epoch + .seconds(1)) == .uint(1_000_000) && Variant.time(nil) == .uint(0))
+    #expect(Variant.span(.seconds(1)) == .uint(1_000_000) && Variant.span(nil) == .uint(.max))
+    let properties = Properties([
+      ("Since", .time(.epoch + .seconds(1))), ("EndTimestamp", .time(nil)), ("WaitUSec", .span(.seconds(2))),
+      ("RestUSec", .span(nil)), ("NoneUSec", .span(.zero)),
+    ])
+    #expect(properties.time("Since") == .epoch + .seconds(1) && properties.time("EndTimestamp") == nil)
+    #expect(properties.span("WaitUSec") == .seconds(2) && properties.span("RestUSec") == nil)
+    #expect(properties.span("NoneUSec") == .zero && properties.time("Missing") == nil)
   }
 
   @Test func propertiesThatPodctlDoesNotKnowStillReadWell() {

@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -13,7 +15,7 @@ import Testing
     try store.place("alice")
   }
 
-  private func begin(restart: Bool = false, now: Int64) throws -> UnitName {
+  private func begin(restart: Bool = false, now: WallTime) throws -> UnitName {
     UnitName(pod: pod(1), generation: try store.beginGeneration(pod: pod(1), restart: restart, now: now))
   }
 
@@ -77,7 +79,9 @@ import Testing
 
   @Test func `history is bounded, and what has not ended is never forgotten`() throws {
     let open = try begin(now: 0)
-    for now in 1...250 { try store.endGeneration(try begin(now: Int64(now)), reason: .idle, now: 1) }
+    for now in 1...250 {
+      try store.endGeneration(try begin(now: .epoch + Microseconds(UInt64(now))), reason: .idle, now: 1)
+    }
     let kept = try store.generations(ofPod: pod(1), limit: .max)
     #expect(kept.count == PlacementStore.generationsKept + 1)
     #expect(kept.first?.unit.generation == 251 && kept.last?.unit == open)

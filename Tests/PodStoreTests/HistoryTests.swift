@@ -3,6 +3,8 @@ import GRDB
 import PodModel
 import Synchronization
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -113,7 +115,7 @@ private final class HistoryScratch {
     #expect(found.first?.anon == 5_000 * 4096)
     #expect(found.first?.currentMax == (9_000 + 2_200) * 4096)
     #expect(found.first?.stalledSome == 7)
-    #expect(found.first?.cpu == 8_000)
+    #expect(found.first?.cpu == .milliseconds(8))
   }
 
   @Test func `a clock that is put back loses nothing and repeats nothing`() throws {

@@ -1,6 +1,8 @@
 import GRDB
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 

@@ -1,6 +1,8 @@
 import GRDB
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -70,7 +72,7 @@ private struct Naive {
     var epochs: [UserName: Int64] = [:]
 
     for step in 1...600 {
-      let now = Int64(step)
+      let now = WallTime(sinceEpoch: Microseconds(UInt64(step)))
       before = naive
       let name: UserName = "user\(Int.random(in: 1...40, using: &random))"
       let tier = limits.keys.sorted().randomElement(using: &random) ?? "free"

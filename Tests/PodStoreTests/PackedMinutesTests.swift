@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -7,7 +9,8 @@ import Testing
   static func minute(_ minute: Int64, generation: Int = 1, pages: UInt64 = 10_000) -> MemoryMinute {
     MemoryMinute(
       minute: minute, generation: generation, anon: pages * 4096, swap: 0, file: 2000 * 4096,
-      current: (pages + 2100) * 4096, currentMax: (pages + 2200) * 4096, activeUsers: 20, cpu: 4_000)
+      current: (pages + 2100) * 4096, currentMax: (pages + 2200) * 4096, activeUsers: 20,
+      cpu: .milliseconds(4))
   }
 
   @Test func `an hour comes back as it was`() {
@@ -23,9 +26,9 @@ import Testing
             minute: at, generation: .random(in: 1...3, using: &random), anon: size(1 << 24), swap: size(2),
             file: size(1 << 20), current: current, currentMax: current + size(100),
             activeUsers: .random(in: 0...20, using: &random),
-            stalledSome: .random(in: 0...60_000_000, using: &random),
-            stalledFull: .random(in: 0...60_000_000, using: &random),
-            cpu: .random(in: 0...UInt64(1 << 40), using: &random)))
+            stalledSome: Microseconds(.random(in: 0...60_000_000, using: &random)),
+            stalledFull: Microseconds(.random(in: 0...60_000_000, using: &random)),
+            cpu: Microseconds(.random(in: 0...UInt64(1 << 40), using: &random))))
         at += Int64.random(in: 0...3, using: &random)
       }
       #expect(PackedMinutes.decode(PackedMinutes.encode(minutes)) == minutes)
@@ -35,10 +38,10 @@ import Testing
   @Test func `values that no host has come back as the largest that fit`() {
     var minute = Self.minute(.max)
     minute.anon = .max
-    minute.cpu = .max
+    minute.cpu = .infinity
     let back = PackedMinutes.decode(PackedMinutes.encode([minute]))
     #expect(back.first?.anon == UInt64.max / 4096 * 4096)
-    #expect(back.first?.cpu == UInt64(Int64.max))
+    #expect(back.first?.cpu == Microseconds(UInt64(Int64.max)))
   }
 
   @Test func `an hour in which nothing happens takes little`() {

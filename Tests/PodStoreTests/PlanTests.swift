@@ -2,6 +2,8 @@ import GRDB
 import PodModel
 import Synchronization
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 

@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -23,6 +25,15 @@ import Testing
       seen += page.map(\.name)
     }
     #expect(seen == names.sorted())
+  }
+
+  @Test func `times come back, and what no column holds becomes the nearest that one does`() throws {
+    try store.place("alice", now: .epoch + .days(20_000))
+    #expect(try store.user("alice").createdAt == .epoch + .days(20_000))
+    try store.place("bob", now: .never)
+    #expect(try store.user("bob").createdAt == .epoch + Microseconds(UInt64(Int64.max)))
+    try store.execute("UPDATE user SET created_at = -1 WHERE name = 'bob'")
+    #expect(try store.user("bob").createdAt == .epoch)
   }
 
   @Test func `a name that podctl never writes is reported as damage`() throws {
@@ -61,7 +72,8 @@ import Testing
     for n in 1...12 {
       try store.audit(
         AuditRecord(
-          at: Int64(n), uid: .max - 1, sender: ":1.\(n)", verb: "provision", subject: "user\(n)",
+          at: .epoch + Microseconds(UInt64(n)), uid: .max - 1, sender: ":1.\(n)", verb: "provision",
+          subject: "user\(n)",
           result: "done"))
     }
     #expect(try store.auditTail(100).map(\.at) == [8, 9, 10, 11, 12])

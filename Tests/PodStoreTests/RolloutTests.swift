@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -51,7 +53,9 @@ import Testing
 
   @Test func `a generation is known by what it was launched with, however much has served since`() throws {
     _ = try store.beginGeneration(pod: pod(1), workload: version("old"), now: 1)
-    for number in 0..<20 { try store.workloadServed(version("v\(number)"), now: Int64(number + 2)) }
+    for number in 0..<20 {
+      try store.workloadServed(version("v\(number)"), now: .epoch + Microseconds(UInt64(number + 2)))
+    }
     let unit = UnitName(pod: pod(1), generation: 1)
     #expect(try store.workloadsOfOpenGenerations() == [unit: version("old")])
     try store.endGeneration(unit, reason: .operator, now: 50)

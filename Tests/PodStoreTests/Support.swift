@@ -2,6 +2,8 @@ import Glibc
 import GRDB
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 
@@ -58,10 +60,11 @@ extension PlacementStore {
   @discardableResult
   func place(
     _ user: UserName, tier: String = "free", usersPerPod: Int = 20, ports: ClosedRange<Int> = 10001...19999,
-    run: Bool = false, now: Int64 = 1
+    run: Bool = false, now: WallTime = 1
   ) throws(StoreError) -> Provisioned {
     try provision(
-      user: user, tier: tier, usersPerPod: usersPerPod, portRange: ports, token: "token-\(user)-\(now)",
+      user: user, tier: tier, usersPerPod: usersPerPod, portRange: ports,
+      token: "token-\(user)-\(now.sinceEpoch.count)",
       wantRunning: run, now: now)
   }
 

@@ -3,6 +3,8 @@ import Glibc
 import PodModel
 import Synchronization
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodStore
 

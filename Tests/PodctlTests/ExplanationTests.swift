@@ -1,6 +1,8 @@
 import PodAPI
 import Systemd
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
@@ -85,7 +87,7 @@ import Testing
 
   @Test func thePageIsTextWithoutControlCharacters() throws {
     var style = Style()
-    style.now = 120 * Self.second
+    style.now = .epoch + .minutes(2)
     let page = try #require(Explanation(full())).page(style)
     #expect(!page.utf8.contains(0x1B))
     for line in [
@@ -104,7 +106,7 @@ import Testing
 
   @Test func aLeakIsShownWithItsFigures() throws {
     var style = Style()
-    style.now = 120 * Self.second
+    style.now = .epoch + .minutes(2)
     let leak: [(key: String, value: Variant)] = [
       ("LeakVerdict", .string("waiting")), ("LeakReason", .string("it grows")),
       ("LeakSinceTimestamp", .uint(110 * Self.second)), ("LeakSlope", .double(1_048_576)),

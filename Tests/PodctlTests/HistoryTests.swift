@@ -2,18 +2,21 @@ import ArgumentParser
 import PodAPI
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
 @Suite struct HistoryTests {
   private static let start: Int64 = 29_000_000
-  private static let now: UInt64 = UInt64(start + 1440) * 60_000_000
+  private static let now = WallTime.epoch + .minutes(UInt64(start + 1440))
 
   private func minute(_ at: Int64, generation: Int = 1, held: UInt64 = 10 << 20) -> MemoryMinute {
     MemoryMinute(
       minute: Self.start + at, generation: generation, anon: held, swap: 0, file: 2 << 20,
       current: held + (3 << 20),
-      currentMax: held + (5 << 20), activeUsers: 4, stalledSome: 600_000, stalledFull: 1, cpu: 6_000_000)
+      currentMax: held + (5 << 20), activeUsers: 4, stalledSome: .milliseconds(600), stalledFull: 1,
+      cpu: .seconds(6))
   }
 
   private func terminal(unicode: Bool) -> Style {
@@ -61,7 +64,7 @@ import Testing
     #expect(groups.map(\.count) == [3, 1, 1])
     #expect(groups.first?.minute.held == 5 << 20)
     #expect(groups.first?.minute.currentMax == 15 << 20)
-    #expect(groups.first?.minute.cpu == 18_000_000)
+    #expect(groups.first?.minute.cpu == .seconds(18))
   }
 
   @Test func aPipeGetsAlignedText() {
@@ -129,16 +132,16 @@ import Testing
   }
 
   @Test func timesHaveSystemdsFormat() throws {
-    func parse(_ text: String) throws -> UInt64 { try TimeArgument.parse(text, now: Self.now) }
+    func parse(_ text: String) throws -> WallTime { try TimeArgument.parse(text, now: Self.now) }
     #expect(try parse("now") == Self.now)
-    #expect(try parse("-2h") == Self.now - 7_200_000_000)
-    #expect(try parse("1h 30min ago") == Self.now - 5_400_000_000)
-    #expect(try parse("@1000") == 1_000_000_000)
+    #expect(try parse("-2h") == Self.now - .hours(2))
+    #expect(try parse("1h 30min ago") == Self.now - .minutes(90))
+    #expect(try parse("@1000") == .epoch + .seconds(1000))
     #expect(try parse("-100y") == 0)
     let today = try parse("today")
-    #expect(today <= Self.now && Self.now - today < 90_000_000_000)
+    #expect(today <= Self.now && Self.now - today < .hours(25))
     let yesterday = try parse("yesterday")
-    #expect((82_800_000_000...90_000_000_000).contains(today - yesterday))
+    #expect((Microseconds.hours(23) ... .hours(25)).contains(today - yesterday))
     #expect(Units.local(try parse("2026-11-22 10:05:07"), "%Y-%m-%d %H:%M:%S") == "2026-11-22 10:05:07")
     #expect(Units.local(try parse("2026-11-22"), "%Y-%m-%d %H:%M:%S") == "2026-11-22 00:00:00")
     #expect(Units.local(try parse("10:05"), "%H:%M:%S") == "10:05:00")

@@ -2,6 +2,8 @@ import PodAPI
 import PodModel
 import Systemd
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
@@ -114,7 +116,7 @@ import Testing
     row.generation = 1
     row.lastExitReason = "exited:1"
     var style = Style()
-    style.now = 120_000_000
+    style.now = .epoch + .minutes(2)
     let properties = Properties(
       row.properties + [
         ("MemoryHigh", .uint(64 << 20)), ("TasksCurrent", .uint(3)), ("TasksMax", .uint(640)),

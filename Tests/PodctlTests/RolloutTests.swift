@@ -2,6 +2,8 @@ import ArgumentParser
 import PodAPI
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
@@ -20,11 +22,11 @@ import Testing
   @Test func optionsReachPodd() throws {
     #expect(
       try request("--max-parallel", "5", "--healthy-sec", "1min 30s", "--resume")
-        == RolloutRequest(tier: "free", maxParallel: 5, healthyUSec: 90_000_000, mode: .resume))
+        == RolloutRequest(tier: "free", maxParallel: 5, healthy: .seconds(90), mode: .resume))
     #expect(
       try request("--healthy-sec", "0", "--revert")
-        == RolloutRequest(tier: "free", healthyUSec: 0, mode: .revert))
-    #expect(try request("--healthy-sec", "2.5").healthyUSec == 2_500_000)
+        == RolloutRequest(tier: "free", healthy: 0, mode: .revert))
+    #expect(try request("--healthy-sec", "2.5").healthy == .milliseconds(2500))
   }
 
   @Test func aStoppedRolloutSaysHowToContinue() {

@@ -1,4 +1,6 @@
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
@@ -41,8 +43,8 @@ import Testing
     (93_600_000_000, "1 day 2h ago"), (259_200_000_000, "3 days ago"), (777_600_000_000, "1 week 2 days ago"),
     (5_400_000_000_000, "2 months 1 day ago"),
   ])
-  func relativeTimesHaveSystemctlsFormat(distance: UInt64, expected: String) {
-    let now: UInt64 = 1_800_000_000_000_000
+  func relativeTimesHaveSystemctlsFormat(distance: Microseconds, expected: String) {
+    let now: WallTime = 1_800_000_000_000_000
     #expect(Units.relative(now - distance, now: now) == expected)
   }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import PodAPI
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodctlCore
 
@@ -20,7 +22,7 @@ extension Box<TopReadings> {
 
 @Suite struct TopTests {
   private func usage(
-    _ pod: String, memory: UInt64? = 10 << 20, cpu: UInt64? = 0, at: UInt64? = 1_000_000,
+    _ pod: String, memory: UInt64? = 10 << 20, cpu: Microseconds? = 0, at: LoopTime? = .zero + .seconds(1),
     generation: UInt64 = 1,
     users: UInt32 = 20, restarts: UInt64 = 0, pressure: UInt32? = 0, state: String = "ready"
   ) -> UsageRow {
@@ -76,24 +78,26 @@ extension Box<TopReadings> {
 
   @Test func cpuIsTheUsageBetweenTwoSamples() {
     let readings = Box(TopReadings())
-    #expect(readings.rows([usage("pod-001", cpu: 500_000)]).first?.cpu == nil)
-    let half = readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)])
+    #expect(readings.rows([usage("pod-001", cpu: .milliseconds(500))]).first?.cpu == nil)
+    let half = readings.rows([usage("pod-001", cpu: .seconds(1), at: .zero + .seconds(2))])
     #expect(half.first?.cpu == 50)
     // podd returned the same sample again.
-    #expect(readings.rows([usage("pod-001", cpu: 1_000_000, at: 2_000_000)]).first?.cpu == 50)
-    #expect(readings.rows([usage("pod-001", cpu: 5_000_000, at: 4_000_000)]).first?.cpu == 200)
+    #expect(readings.rows([usage("pod-001", cpu: .seconds(1), at: .zero + .seconds(2))]).first?.cpu == 50)
+    #expect(readings.rows([usage("pod-001", cpu: .seconds(5), at: .zero + .seconds(4))]).first?.cpu == 200)
   }
 
   @Test func aNewGenerationAndABackwardCounterHaveNoUsageYet() {
     let readings = Box(TopReadings())
-    _ = readings.rows([usage("pod-001", cpu: 9_000_000), usage("pod-002", cpu: 9_000_000)])
+    _ = readings.rows([usage("pod-001", cpu: .seconds(9)), usage("pod-002", cpu: .seconds(9))])
     let rows = readings.rows([
-      usage("pod-001", cpu: 100, at: 2_000_000, generation: 2), usage("pod-002", cpu: 100, at: 2_000_000),
+      usage("pod-001", cpu: 100, at: .zero + .seconds(2), generation: 2),
+      usage("pod-002", cpu: 100, at: .zero + .seconds(2)),
     ])
     #expect(rows.map(\.cpu) == [nil, nil])
     // A stopped pod has no sample, and no usage with the first sample after its restart.
     _ = readings.rows([usage("pod-001", cpu: nil, at: nil)])
-    #expect(readings.rows([usage("pod-001", cpu: 200, at: 9_000_000, generation: 2)]).first?.cpu == nil)
+    #expect(
+      readings.rows([usage("pod-001", cpu: 200, at: .zero + .seconds(9), generation: 2)]).first?.cpu == nil)
   }
 
   // MARK: Order
@@ -170,9 +174,9 @@ extension Box<TopReadings> {
     _ = view.handle(.order(.users), lines: 24)
     #expect(!view.reverse)
     for _ in 0..<100 { _ = view.handle(.slower, lines: 24) }
-    #expect(view.delay == 60_000_000)
+    #expect(view.delay == .minutes(1))
     for _ in 0..<100 { _ = view.handle(.faster, lines: 24) }
-    #expect(view.delay == 1_000_000)
+    #expect(view.delay == .seconds(1))
     for key in [TopKey.quit, .refresh, .suspend] {
       let isHandled = view.handle(key, lines: 24)
       #expect(!isHandled)
@@ -192,7 +196,9 @@ extension Box<TopReadings> {
     let readings = Box(TopReadings())
     _ = readings.rows([usage("pod-001")])
     view.rows = readings.rows([
-      usage("pod-001", memory: 48 << 20, cpu: 125_000, at: 2_000_000, restarts: 3, pressure: 1250)
+      usage(
+        "pod-001", memory: 48 << 20, cpu: .milliseconds(125), at: .zero + .seconds(2), restarts: 3,
+        pressure: 1250)
     ])
     let screen = view.screen(style())
     #expect(screen[0].contains("1 pod (1 ready), 20 users, memory 48M, CPU 12.5%"))

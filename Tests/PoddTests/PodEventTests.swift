@@ -1,6 +1,7 @@
 import PodModel
 import Systemd
 import Testing
+import Time
 
 @testable import PoddCore
 
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test func `a sentence counts what it names`() {
-    let one = PodEvent.drainCut(subject, connections: 1, afterUSec: 30_000_000)
+    let one = PodEvent.drainCut(subject, connections: 1, after: .seconds(30))
     #expect(one.sentence == "pod-001 had 1 connection left after 30.0 s, which are cut.")
     #expect(text(one).hasSuffix("POD_CONNECTIONS=1"))
     var rollout = Rollout(tier: "free", pods: (1...5).map(PodName.init(number:)))

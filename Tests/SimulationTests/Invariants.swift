@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// docs/design.md's invariants, as far as a world without real disks and sockets can break them.
 extension Simulation {

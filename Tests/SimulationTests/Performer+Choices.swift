@@ -1,4 +1,5 @@
 import PodModel
+import Time
 
 /// What podd could attend to next; the generator picks.
 extension Performer {
@@ -76,7 +77,7 @@ extension Performer {
   }
 
   /// When the next timer fires; nil when none is armed.
-  var nextTimer: UInt64? {
+  var nextTimer: LoopTime? {
     pods.values.flatMap { pod in
       [pod.backoffAt].compactMap { $0 }
         + pod.generations.values.flatMap {

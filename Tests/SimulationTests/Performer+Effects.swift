@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// The machine's effects, in the simulation's world.
 extension Performer {
@@ -12,7 +13,7 @@ extension Performer {
       let policy = simulation.policy
       try simulation.check(
         (policy.firstDelay...(policy.maxDelay + policy.maxDelay / 4)).contains(delay),
-        "\(pod.name) is to be launched again in \(delay) µs")
+        "\(pod.name) is to be launched again in \(delay.count) µs")
       pod.backoffAt = now + delay
     case .cancelTimers:
       pod.backoffAt = nil

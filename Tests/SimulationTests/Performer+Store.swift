@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// The disk: what podd writes down, in order.
 extension Performer {
@@ -24,12 +25,13 @@ extension Performer {
   /// Does the job and returns what follows from it in podd's memory.
   private func perform(_ job: StoreJob) throws(StoreError) -> () throws -> Void {
     let store = simulation.store
-    let now = Int64(simulation.world.now)
+    // The simulated wall clock begins with the boot.
+    let now = WallTime(sinceEpoch: simulation.world.now.sinceBoot)
     switch job {
     case .provision(let call, let user, let tier, let cold):
       let placed = try store.provision(
         user: user, tier: tier, usersPerPod: Simulation.usersPerPod[tier] ?? 1, portRange: 10_001...10_999,
-        token: "\(user)-\(now)-\(call)", wantRunning: !cold, now: now)
+        token: "\(user)-\(now.sinceEpoch.count)-\(call)", wantRunning: !cold, now: now)
       return { self.placed(call, user, placed, cold: cold) }
     case .undo(let placed):
       let isGone = try store.undoProvision(placed, dataPutAside: placed.revived != nil)

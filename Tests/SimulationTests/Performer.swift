@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// Performs in the simulated world what `PodMachine`, `Reconcile` and `Admission` decide, as podd does with systemd, and
 /// reports the results to them. It decides nothing about a pod. When podd dies, the performer is released.
@@ -39,10 +40,10 @@ final class Performer {
   /// Clients are served.
   private(set) var isServing = false
 
-  static let startTimeout: UInt64 = 30_000_000
-  static let stopTimeout: UInt64 = 20_000_000
-  static let hungTimeout: UInt64 = 10_000_000
-  static let drainTimeout: UInt64 = 30_000_000
+  static let startTimeout: Microseconds = .seconds(30)
+  static let stopTimeout: Microseconds = .seconds(20)
+  static let hungTimeout: Microseconds = .seconds(10)
+  static let drainTimeout: Microseconds = .seconds(30)
   static let launchesMax = 2
 
   /// Reads the store and the world and decides; acting is for later steps.

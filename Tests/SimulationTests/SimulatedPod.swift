@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// What podd keeps in memory about one pod; lost when podd dies.
 final class SimulatedPod {
@@ -8,22 +9,22 @@ final class SimulatedPod {
   var record: PodRecord
   var machine: PodMachine
   var generations: [PodMachine.ID: SimulatedGeneration] = [:]
-  var backoffAt: UInt64?
+  var backoffAt: LoopTime?
   var isFirewallOpen = false
   /// Until then, or the next generation's readiness, or whatever comes between, nobody is refused.
-  var heldUntil: UInt64?
+  var heldUntil: LoopTime?
   /// podd's part in who connects while its program does not run.
   var wakePolicy = WakePolicy.closed
   /// Provisions that failed and are about to be undone.
   var takenBack = 0
   /// Calls that wait for this pod, by number.
   var waiters: [Int] = []
-  var diedAt: UInt64 = 0
+  var diedAt = LoopTime.zero
   var diedOfHost = false
   /// The ends after which podd launched it again by itself, since somebody last asked.
-  var relaunches: [UInt64] = []
+  var relaunches: [LoopTime] = []
 
-  init(_ record: PodRecord, now: UInt64) {
+  init(_ record: PodRecord, now: LoopTime) {
     name = record.name
     self.record = record
     let lifecycle = Lifecycle(
@@ -53,9 +54,9 @@ final class SimulatedGeneration {
   var ticks: UInt64 = 0
   var isAdopted = false
   /// When `startTimeout` is to be reported.
-  var startDeadline: UInt64?
+  var startDeadline: LoopTime?
   /// When the drain ends at the latest.
-  var drainDeadline: UInt64?
+  var drainDeadline: LoopTime?
   /// Until its main process has ended.
   var isWatched = false
   var awaitsReadiness = false
@@ -76,7 +77,7 @@ struct SimulatedCall {
 
   var kind: Kind
   var placed: Provisioned?
-  var since: UInt64
+  var since: LoopTime
 }
 
 /// What waits for the disk, in order.

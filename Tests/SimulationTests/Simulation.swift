@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Time
 
 /// What went wrong in a world, and where.
 struct Violation: Error, CustomStringConvertible {
@@ -53,7 +54,7 @@ final class Simulation {
     random = SeededGenerator(state: seed)
     odds = Odds(&random)
     // With RestartSec=0 a pod is launched again in the same turn of podd's loop.
-    if seed % 5 == 0 { policy.firstDelay = 0 }
+    if seed % 5 == 0 { policy.firstDelay = .zero }
   }
 
   func note(_ text: @autoclosure () -> String) {
@@ -64,7 +65,7 @@ final class Simulation {
     ].reduce(text()) {
       $0.replacing($1, with: "")
     }
-    trace.append("\(step)\t\(Double(world.now / 1000) / 1000) s\t\(plain)")
+    trace.append("\(step)\t\(Double(world.now.sinceBoot / .milliseconds(1)) / 1000) s\t\(plain)")
   }
 
   func check(_ holds: Bool, _ what: @autoclosure () -> String) throws {
@@ -102,11 +103,11 @@ final class Simulation {
     }
   }
 
-  private func passedTime() -> UInt64 {
+  private func passedTime() -> Microseconds {
     switch random.below(100) {
-    case ..<75: UInt64(1 + random.below(20_000))
-    case ..<(100 - odds.longPauses): UInt64(random.below(2_000_000))
-    default: UInt64(random.below(120_000_000))
+    case ..<75: Microseconds(UInt64(1 + random.below(20_000)))
+    case ..<(100 - odds.longPauses): Microseconds(UInt64(random.below(2_000_000)))
+    default: Microseconds(UInt64(random.below(120_000_000)))
     }
   }
 

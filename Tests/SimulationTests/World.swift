@@ -1,4 +1,5 @@
 import PodModel
+import Time
 
 /// What the kernel and PID 1 know: processes, the scopes they live in, sockets, and clients' requests. It outlives
 /// podd.
@@ -28,19 +29,19 @@ struct World {
     /// Who waits in its queue, or tries again because SYNs are dropped.
     var waiting = 0
     /// New connections are held off, until then at the latest.
-    var heldUntil: UInt64?
+    var heldUntil: LoopTime?
     /// They are for as long as the pod sleeps, whatever becomes of podd.
     var isAsleep = false
   }
 
-  var now: UInt64 = 1_000_000
+  var now = LoopTime.zero + .seconds(1)
   var boot = 1
   private(set) var processes: [Int32: Process] = [:]
   /// Units that PID 1 has loaded although they are empty, because they failed.
   var failedUnits: Set<UnitName> = []
   var frozenUnits: Set<UnitName> = []
   /// PID 1 stops these; when its patience ends, SIGKILL.
-  private(set) var killTimes: [UnitName: UInt64] = [:]
+  private(set) var killTimes: [UnitName: LoopTime] = [:]
   var doors: [PodName: Door] = [:]
   /// How each generation's program listens and overlaps.
   private(set) var handovers: [UnitName: Lifecycle.Handover] = [:]
@@ -89,9 +90,9 @@ struct World {
   }
 
   /// PID 1 is asked to stop a unit: KillSignal now, SIGKILL when `patience` is over.
-  mutating func terminate(_ unit: UnitName, patience: UInt64) {
+  mutating func terminate(_ unit: UnitName, patience: Microseconds) {
     guard isPopulated(unit) else { return }
-    killTimes[unit] = min(killTimes[unit] ?? .max, now + patience)
+    killTimes[unit] = min(killTimes[unit] ?? .never, now + patience)
     for pid in members(unit) {
       processes[pid]?.isTerminating = true
       // A program that binds by itself is the kind that does not wait for anything.
@@ -124,7 +125,7 @@ struct World {
     for (pod, door) in doors where door.heldUntil.map({ $0 <= now }) ?? false { doors[pod]?.heldUntil = nil }
   }
 
-  var nextKill: UInt64? { killTimes.values.min() }
+  var nextKill: LoopTime? { killTimes.values.min() }
 
   mutating func reboot() {
     boot += 1

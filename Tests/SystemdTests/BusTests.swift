@@ -1,6 +1,7 @@
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 /// Two connections to a bus of the test's own, both on the loop, as podd and its clients share one.
 @Suite(.timeLimit(.minutes(10))) struct BusTests {
@@ -34,10 +35,10 @@ import Testing
 
   /// The error that a call ends with; nil when it is answered.
   @LoopActor private static func failure(
-    _ bus: Bus, timeoutUSec: UInt64 = 0, _ build: (borrowing Message) throws(BusError) -> Void = { _ in }
+    _ bus: Bus, timeout: Microseconds? = nil, _ build: (borrowing Message) throws(BusError) -> Void = { _ in }
   ) async -> BusError? {
     do throws(BusError) {
-      _ = try await bus.callAsync(try call(bus, "Do", build), timeoutUSec: timeoutUSec)
+      _ = try await bus.callAsync(try call(bus, "Do", build), timeout: timeout)
       return nil
     } catch {
       return error
@@ -167,7 +168,7 @@ import Testing
         return true
       }
       let client = try daemon.connect("client")
-      let error = await Self.failure(client, timeoutUSec: 10_000)
+      let error = await Self.failure(client, timeout: .milliseconds(10))
       #expect(error?.isUnreachable == true)
       withExtendedLifetime((server, calls)) {}
     }
@@ -388,7 +389,7 @@ import Testing
       // Nothing listens yet: the connection is made when the socket is there.
       let again = try daemon.connect("again")
       slots = [try Self.watch(again, "Connected", state)]
-      await EventLoop.main.sleep(20_000)
+      await EventLoop.main.sleep(.milliseconds(20))
       #expect(state.pending.isEmpty)
       try daemon.start()
       #expect(await state.next() == "Connected")

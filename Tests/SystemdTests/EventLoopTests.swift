@@ -2,6 +2,7 @@ import Glibc
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @LoopActor private final class Counter {
   var value = 0
@@ -25,8 +26,8 @@ import Testing
       let fired = Flag()
       // Counted from when the loop last looked at the clock; far enough away that a busy host does not let it pass before
       // the first turn.
-      await EventLoop.main.sleep(1)
-      let timer = try EventSource.timer(EventLoop.main, after: 1_000_000) { fired.isSet = true }
+      await EventLoop.main.sleep(Microseconds(1))
+      let timer = try EventSource.timer(EventLoop.main, after: .seconds(1)) { fired.isSet = true }
       var turns = 0
       while !fired.isSet {
         await Task.yield()
@@ -50,7 +51,7 @@ import Testing
         events.put($0)
       }
       for _ in 0..<100 { _ = await events.next() }
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       withExtendedLifetime(Held(source)) {}
     }
   }
@@ -66,7 +67,7 @@ import Testing
   @Test func aCallbackIsOnTheLoopsThread() async throws {
     try await onLoop {
       let done = Mailbox<Bool>()
-      let timer = try EventSource.timer(EventLoop.main, after: 0) {
+      let timer = try EventSource.timer(EventLoop.main, after: .zero) {
         LoopActor.assumeIsolated { done.put(EventLoop.main.isIsolatingCurrentContext() == true) }
       }
       #expect(await done.next())
@@ -79,11 +80,11 @@ import Testing
     try await onLoop {
       let order = Mailbox<String>()
       loopTask {
-        await EventLoop.main.sleep(40_000)
+        await EventLoop.main.sleep(.milliseconds(40))
         order.put("later")
       }
       loopTask {
-        await EventLoop.main.sleep(1_000)
+        await EventLoop.main.sleep(.milliseconds(1))
         order.put("sooner")
       }
       #expect(await order.next() == "sooner")
@@ -96,11 +97,11 @@ import Testing
     try await onLoop {
       let order = Mailbox<String>()
       loopTask {
-        await EventLoop.main.sleep(8_000_000)
+        await EventLoop.main.sleep(.seconds(8))
         order.put("one long")
       }
       loopTask {
-        for _ in 0..<40 { await EventLoop.main.sleep(1_000) }
+        for _ in 0..<40 { await EventLoop.main.sleep(.milliseconds(1)) }
         order.put("many short")
       }
       #expect(await order.next() == "many short")
@@ -112,20 +113,21 @@ import Testing
       var ends: [CInt] = [0, 0]
       try #require(openPair(&ends))
       defer { close(ends[0]) }
-      let none = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: 1_000)
+      let none = await EventLoop.main.wait(
+        descriptor: ends[0], events: PollEvents.input, timeout: .milliseconds(1))
       #expect(none == 0)
       let writable = await EventLoop.main.wait(
-        descriptor: ends[1], events: PollEvents.output, timeoutUSec: nil)
+        descriptor: ends[1], events: PollEvents.output, timeout: nil)
       #expect(writable & PollEvents.output != 0)
       close(ends[1])
-      let hungUp = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: nil)
+      let hungUp = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeout: nil)
       #expect(hungUp != 0)
     }
   }
 
   @Test func waitingForWhatCannotBeWatchedReturnsAtOnce() async throws {
     let events = try await onLoop {
-      await EventLoop.main.wait(descriptor: -1, events: PollEvents.input, timeoutUSec: nil)
+      await EventLoop.main.wait(descriptor: -1, events: PollEvents.input, timeout: nil)
     }
     #expect(events & PollEvents.error != 0)
   }

@@ -2,16 +2,17 @@ import Glibc
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @Suite(.timeLimit(.minutes(10))) struct EventSourceTests {
   @Test func aTimerFiresOnceAndCanBeArmedAgain() async throws {
     try await onLoop {
       let fired = Mailbox<Int>()
-      let timer = try EventSource.timer(EventLoop.main, after: 1_000) { fired.put(1) }
+      let timer = try EventSource.timer(EventLoop.main, after: .milliseconds(1)) { fired.put(1) }
       _ = await fired.next()
-      await EventLoop.main.sleep(5_000)
+      await EventLoop.main.sleep(.milliseconds(5))
       #expect(fired.pending.isEmpty)
-      try timer.rearm(after: 1_000)
+      try timer.rearm(after: .milliseconds(1))
       _ = await fired.next()
       withExtendedLifetime(Held(timer)) {}
     }
@@ -20,9 +21,9 @@ import Testing
   @Test func aTimerThatIsLetGoOfNeverFires() async throws {
     try await onLoop {
       let fired = Mailbox<Int>()
-      let held = Held(try EventSource.timer(EventLoop.main, after: 1_000) { fired.put(1) })
+      let held = Held(try EventSource.timer(EventLoop.main, after: .milliseconds(1)) { fired.put(1) })
       held.source = nil
-      await EventLoop.main.sleep(20_000)
+      await EventLoop.main.sleep(.milliseconds(20))
       #expect(fired.pending.isEmpty)
     }
   }
@@ -44,7 +45,7 @@ import Testing
       }
       #expect(await fired.next() == captured)
       // The descriptor is still readable, and nobody watches it any more.
-      await EventLoop.main.sleep(5_000)
+      await EventLoop.main.sleep(.milliseconds(5))
       #expect(fired.pending.isEmpty)
     }
   }
@@ -56,7 +57,7 @@ import Testing
       do {
         let captured = Token()
         token = captured
-        let held = Held(try EventSource.timer(EventLoop.main, after: 60_000_000) { _ = captured })
+        let held = Held(try EventSource.timer(EventLoop.main, after: .minutes(1)) { _ = captured })
         #expect(token != nil)
         held.source = nil
       }
@@ -80,8 +81,8 @@ import Testing
   @Test func theMoreUrgentSourceComesFirst() async throws {
     try await onLoop {
       let order = Mailbox<String>()
-      let late = try EventSource.timer(EventLoop.main, after: 0) { order.put("late") }
-      let urgent = try EventSource.timer(EventLoop.main, after: 0) { order.put("urgent") }
+      let late = try EventSource.timer(EventLoop.main, after: .zero) { order.put("late") }
+      let urgent = try EventSource.timer(EventLoop.main, after: .zero) { order.put("urgent") }
       late.setPriority(10)
       urgent.setPriority(-10)
       #expect(await order.next() == "urgent")

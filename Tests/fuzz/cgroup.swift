@@ -1,4 +1,5 @@
 // sources: Sources/Cgroup/{CgroupFiles,CgroupError}.swift
+// modules: Time
 
 /// Passes any text to every parser of cgroup files. Nothing may crash, an error must be one short printable line, and
 /// the two ways to read a flat keyed file must agree.

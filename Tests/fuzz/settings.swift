@@ -1,4 +1,5 @@
 // sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift Sources/PodModel/Memory/Shortage*.swift Sources/PodModel/Memory/Leaks/LeakAction.swift Sources/PodModel/Formats/Padding.swift
+// modules: Time
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 
 /// Parses the input as each kind of settings file; NULs separate the main file and its drop-ins. Nothing may crash,
@@ -24,7 +25,7 @@ public func fuzzSettings(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   do throws(SettingsErrors) {
     let settings = try PoddSettings.check(fragments).get()
     precondition((1...64).contains(settings.launchesMax) && settings.portRange.lowerBound >= 1024)
-    precondition(settings.restartUSec <= settings.restartMaxDelayUSec)
+    precondition(settings.restartDelay <= settings.restartMaxDelay)
   } catch {
     check(error)
   }

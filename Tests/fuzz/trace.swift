@@ -1,4 +1,7 @@
-// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason,Thresholds},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift
+// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason,Thresholds},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift Sources/PodModel/Formats/ByteSize.swift Sources/PodModel/Settings/Values/Digits.swift
+// modules: Time
+
+import Time
 
 /// Passes accepted samples to the leak detector, which must not trap; an error must be one printable line.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -6,7 +9,7 @@ public func fuzzTrace(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let input = UnsafeBufferPointer(start: data, count: size)
   var trace = MemoryTrace()
   var detector = LeakDetector(memoryMax: 96 << 20, memoryHigh: nil)
-  var last: UInt64 = 0
+  var last = LoopTime.zero
   do throws(MemoryTraceError) {
     var start = 0
     while start < size {

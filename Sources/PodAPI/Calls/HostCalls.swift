@@ -1,19 +1,19 @@
 public import Systemd
+public import Time
 
-/// The arguments of `GetHistory`: the minutes of a pod that began from `since` to `until`, CLOCK_REALTIME in
-/// microseconds, at most `limit` of them.
+/// The arguments of `GetHistory`: the minutes of a pod that began from `since` to `until`, at most `limit` of them.
 public struct HistoryCall: CallBody, Equatable {
   public static let signature = "sttu"
 
   public var pod: String
-  public var since: UInt64
-  public var until: UInt64
+  public var since: WallTime
+  public var until: WallTime
   /// 0 for as many as podd returns at most.
   public var limit: UInt32
 
   public var subject: String { pod }
 
-  public init(pod: String, since: UInt64, until: UInt64, limit: UInt32) {
+  public init(pod: String, since: WallTime, until: WallTime, limit: UInt32) {
     self.pod = pod
     self.since = since
     self.until = until
@@ -22,8 +22,8 @@ public struct HistoryCall: CallBody, Equatable {
 
   public init(reading message: borrowing Message) throws(BusError) {
     pod = try message.readString()
-    since = try message.readUInt64()
-    until = try message.readUInt64()
+    since = try message.readWallTime()
+    until = try message.readWallTime()
     limit = try message.readUInt32()
   }
 

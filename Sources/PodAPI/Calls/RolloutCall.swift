@@ -1,21 +1,22 @@
 public import PodModel
 public import Systemd
+public import Time
 
 /// A rollout as podctl asks for it.
 public struct RolloutRequest: Sendable, Equatable {
   public var tier: String
   /// How many pods at a time; nil for podd's default.
   public var maxParallel: UInt32?
-  /// How long a new generation must be healthy, in microseconds; nil for podd's default.
-  public var healthyUSec: UInt64?
+  /// How long a new generation must be healthy; nil for podd's default.
+  public var healthy: Microseconds?
   public var mode: Rollout.Mode
 
   public init(
-    tier: String, maxParallel: UInt32? = nil, healthyUSec: UInt64? = nil, mode: Rollout.Mode = .restart
+    tier: String, maxParallel: UInt32? = nil, healthy: Microseconds? = nil, mode: Rollout.Mode = .restart
   ) {
     self.tier = tier
     self.maxParallel = maxParallel
-    self.healthyUSec = healthyUSec
+    self.healthy = healthy
     self.mode = mode
   }
 }
@@ -27,8 +28,8 @@ public struct RolloutCall: CallBody, Equatable {
   public var tier: String
   /// 0 for podd's default.
   public var maxParallel: UInt32
-  /// `PodBus.noSize` for podd's default.
-  public var healthyUSec: UInt64
+  /// Infinite for podd's default.
+  public var healthy: Microseconds
   public var mode: String
 
   public var subject: String { tier }
@@ -36,7 +37,7 @@ public struct RolloutCall: CallBody, Equatable {
   public init(_ request: RolloutRequest) {
     tier = request.tier
     maxParallel = request.maxParallel ?? 0
-    healthyUSec = request.healthyUSec ?? PodBus.noSize
+    healthy = request.healthy ?? .infinity
     mode = request.mode.rawValue
   }
 
@@ -45,20 +46,20 @@ public struct RolloutCall: CallBody, Equatable {
     guard let mode = Rollout.Mode(rawValue: mode) else { return nil }
     return RolloutRequest(
       tier: tier, maxParallel: maxParallel.nonZero,
-      healthyUSec: healthyUSec == PodBus.noSize ? nil : healthyUSec, mode: mode)
+      healthy: healthy == .infinity ? nil : healthy, mode: mode)
   }
 
   public init(reading message: borrowing Message) throws(BusError) {
     tier = try message.readString()
     maxParallel = try message.readUInt32()
-    healthyUSec = try message.readUInt64()
+    healthy = try message.readMicroseconds()
     mode = try message.readString()
   }
 
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(tier)
     try message.append(maxParallel)
-    try message.append(healthyUSec)
+    try message.append(healthy)
     try message.append(mode)
   }
 }

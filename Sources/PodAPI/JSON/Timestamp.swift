@@ -1,16 +1,17 @@
 internal import PodModel
+public import Time
 
-/// CLOCK_REALTIME microseconds as RFC 3339 in UTC.
+/// Points in time as RFC 3339 in UTC.
 public enum Timestamp {
   /// `2026-11-21T09:02:38Z`, or with all six digits of the second's fraction.
-  public static func rfc3339(_ microseconds: UInt64, fraction: Bool = false) -> String {
-    let seconds = Int64(microseconds / 1_000_000)
+  public static func rfc3339(_ time: WallTime, fraction: Bool = false) -> String {
+    let seconds = Int64(time.sinceEpoch / .seconds(1))
     let (year, month, day) = date(daysSinceEpoch: seconds / 86_400)
     let rest = seconds % 86_400
     var text =
       "\(padded(year, toWidth: 4))-\(padded(month, toWidth: 2))-\(padded(day, toWidth: 2))"
       + "T\(padded(rest / 3600, toWidth: 2)):\(padded(rest / 60 % 60, toWidth: 2)):\(padded(rest % 60, toWidth: 2))"
-    if fraction { text += "." + padded(Int64(microseconds % 1_000_000), toWidth: 6) }
+    if fraction { text += "." + padded(Int64((time.sinceEpoch % .seconds(1)).count), toWidth: 6) }
     return text + "Z"
   }
 

@@ -1,16 +1,16 @@
 public import PodModel
+public import Time
 
 /// The description of an event that a `podctl-alert@KIND.service` reads (podctl-alert(7)): one JSON object. Keys that
 /// `podctl events --json` has too have the same names.
 public struct Alert: Sendable {
   public let kind: AlertKind
-  /// CLOCK_REALTIME, microseconds.
-  public let time: UInt64
+  public let time: WallTime
   public let host: String
   /// Journal fields of the event, such as `POD` and `POD_REASON`, and `MESSAGE`.
   public let fields: [(String, String)]
 
-  public init(_ kind: AlertKind, time: UInt64, host: String, fields: [(String, String)]) {
+  public init(_ kind: AlertKind, time: WallTime, host: String, fields: [(String, String)]) {
     self.kind = kind
     self.time = time
     self.host = host

@@ -1,27 +1,27 @@
 public import PodModel
 public import Systemd
+public import Time
 
 /// One minute in the reply of `GetHistory` (MinuteRow of org.podctl1.xml).
 extension MemoryMinute: Row {
   public static let signature = "tttttttuttt"
-  private static let length: UInt64 = 60_000_000
+  private static let length: Microseconds = .minutes(1)
 
-  /// When the minute began: CLOCK_REALTIME, microseconds.
-  public var time: UInt64 {
-    UInt64(clamping: minute).multipliedReportingOverflow(by: Self.length).partialValue
-  }
+  /// When the minute began.
+  public var time: WallTime { .epoch + Self.length * UInt64(clamping: minute) }
 
-  /// The number of the minute that contains `time`: CLOCK_REALTIME, microseconds.
-  public static func number(at time: UInt64) -> Int64 { Int64(time / length) }
+  /// The number of the minute that contains `time`.
+  public static func number(at time: WallTime) -> Int64 { Int64(time.sinceEpoch / length) }
 
   public init(reading message: borrowing Message) throws(BusError) {
     try message.enterStructure(Self.signature)
     self.init(
-      minute: Self.number(at: try message.readUInt64()), generation: Int(clamping: try message.readUInt64()),
+      minute: Self.number(at: try message.readWallTime()),
+      generation: Int(clamping: try message.readUInt64()),
       anon: try message.readUInt64(), swap: try message.readUInt64(), file: try message.readUInt64(),
       current: try message.readUInt64(), currentMax: try message.readUInt64(),
-      activeUsers: Int(try message.readUInt32()), stalledSome: try message.readUInt64(),
-      stalledFull: try message.readUInt64(), cpu: try message.readUInt64())
+      activeUsers: Int(try message.readUInt32()), stalledSome: try message.readMicroseconds(),
+      stalledFull: try message.readMicroseconds(), cpu: try message.readMicroseconds())
     try message.exitContainer()
   }
 
@@ -43,7 +43,7 @@ extension MemoryMinute: Row {
 
   /// The object of `podctl history --json`.
   public var json: JSON {
-    func seconds(_ microseconds: UInt64) -> JSON { .double(Double(microseconds) / 1_000_000) }
+    func seconds(_ span: Microseconds) -> JSON { .double(span.seconds) }
     return .object([
       ("time", .string(Timestamp.rfc3339(time))), ("generation", .uint(UInt64(clamping: generation))),
       ("anon", .uint(anon)), ("swap", .uint(swap)), ("file", .uint(file)), ("current", .uint(current)),

@@ -1,4 +1,5 @@
 public import Systemd
+public import Time
 
 /// One pod in the reply of `ListPods` (PodRow of org.podctl1.xml). Sizes are bytes, nil is "no value".
 public struct PodRow: Row, Equatable {
@@ -20,8 +21,8 @@ public struct PodRow: Row, Equatable {
   public var memoryAnon: UInt64?
   public var memoryMax: UInt64?
   public var lastExitReason: String?
-  /// When the pod entered its state: CLOCK_REALTIME, microseconds.
-  public var since: UInt64?
+  /// When the pod entered its state.
+  public var since: WallTime?
 
   public init(
     pod: String, tier: String, state: String, address: String, frontAddress: String, port: UInt16
@@ -51,7 +52,7 @@ public struct PodRow: Row, Equatable {
     memoryAnon = try message.readSize()
     memoryMax = try message.readSize()
     lastExitReason = try message.readOptionalString()
-    since = try message.readUInt64().nonZero
+    since = try message.readUInt64().nonZero.map { WallTime(sinceEpoch: Microseconds($0)) }
     try message.exitContainer()
   }
 
@@ -72,7 +73,7 @@ public struct PodRow: Row, Equatable {
     try message.append(memoryAnon ?? PodBus.noSize)
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(lastExitReason ?? "")
-    try message.append(since ?? 0)
+    try message.append(since ?? .epoch)
     try message.closeContainer()
   }
 

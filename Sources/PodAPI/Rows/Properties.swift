@@ -75,7 +75,7 @@ extension PodRow {
       ("MemoryCurrent", .uint(memoryCurrent ?? PodBus.noSize)),
       ("MemoryAnon", .uint(memoryAnon ?? PodBus.noSize)),
       ("MemoryMax", .uint(memoryMax ?? PodBus.noSize)),
-      ("LastExitReason", .string(lastExitReason ?? "")), ("Since", .uint(since ?? 0)),
+      ("LastExitReason", .string(lastExitReason ?? "")), ("Since", .time(since)),
     ]
   }
 
@@ -96,7 +96,7 @@ extension PodRow {
     memoryAnon = properties.uint("MemoryAnon")
     memoryMax = properties.uint("MemoryMax")
     lastExitReason = properties.string("LastExitReason")
-    since = properties.uint("Since")
+    since = properties.time("Since")
   }
 }
 

@@ -1,4 +1,5 @@
 internal import Systemd
+internal import Time
 
 /// Converts properties to JSON members by their names, so that properties of a newer podd appear too.
 extension Properties {
@@ -20,7 +21,7 @@ extension Properties {
       guard case .uint(let time) = value, time != 0, time != PodBus.noSize else {
         return (snakeCase(name[...]), .null)
       }
-      return (snakeCase(name[...]), .string(Timestamp.rfc3339(time)))
+      return (snakeCase(name[...]), .string(Timestamp.rfc3339(WallTime(sinceEpoch: Microseconds(time)))))
     }
     if zeroMeansAbsent(name), value == .uint(0) { return (snakeCase(name[...]), .null) }
     return (snakeCase(name[...]), json(value))

@@ -1,5 +1,6 @@
 public import PodModel
 public import Systemd
+public import Time
 
 /// One tier as `ListTiers` gives it (TierRow of org.podctl1.xml). Sizes are bytes, nil is "no limit".
 public struct TierRow: Row, Equatable {
@@ -10,8 +11,8 @@ public struct TierRow: Row, Equatable {
   public var dataMax: UInt64?
   public var memoryMax: UInt64?
   public var memoryHigh: UInt64?
-  /// CPU time per second of wall time, in microseconds: 50% is 500,000.
-  public var cpuQuotaPerSecUSec: UInt64?
+  /// CPU time per second of wall time: half a second for 50%.
+  public var cpuQuotaPerSec: Microseconds?
   public var tasksMax: UInt64?
   public var workload: String
   public var pods: UInt32
@@ -34,7 +35,7 @@ public struct TierRow: Row, Equatable {
     dataMax = try message.readSize()
     memoryMax = try message.readSize()
     memoryHigh = try message.readSize()
-    cpuQuotaPerSecUSec = try message.readSize()
+    cpuQuotaPerSec = try message.readSize().map { Microseconds($0) }
     tasksMax = try message.readSize()
     workload = try message.readString()
     pods = try message.readUInt32()
@@ -50,7 +51,7 @@ public struct TierRow: Row, Equatable {
     try message.append(dataMax ?? PodBus.noSize)
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(memoryHigh ?? PodBus.noSize)
-    try message.append(cpuQuotaPerSecUSec ?? PodBus.noSize)
+    try message.append(cpuQuotaPerSec?.count ?? PodBus.noSize)
     try message.append(tasksMax ?? PodBus.noSize)
     try message.append(workload)
     try message.append(pods)
@@ -70,7 +71,7 @@ public struct TierRow: Row, Equatable {
       ("tier", .string(tier)), ("users_per_pod", isKnown ? .uint(UInt64(usersPerPod)) : .null),
       ("data_max", .optional(dataMax)), ("memory_max", .optional(memoryMax)),
       ("memory_high", .optional(memoryHigh)),
-      ("cpu_quota", cpuQuotaPerSecUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("cpu_quota", cpuQuotaPerSec.map { .double($0.seconds) } ?? .null),
       ("tasks_max", .optional(tasksMax)), ("workload", .optional(workload)),
       ("pods", .uint(UInt64(pods))), ("users", .uint(UInt64(users))), ("source", .optional(source)),
       ("mistake", .optional(mistakes.map(\.description).joined(separator: "\n"))),

@@ -1,4 +1,5 @@
 public import Systemd
+public import Time
 
 /// What one pod uses, in the reply of `ListUsage` (UsageRow of org.podctl1.xml). Sizes are bytes, nil is "no value"
 /// or "no limit".
@@ -18,13 +19,13 @@ public struct UsageRow: Row, Equatable {
   /// The share of the last ten seconds in which at least one of its processes waited for memory, in hundredths of a
   /// percent.
   public var pressure: UInt32?
-  /// CPU time of the current generation, microseconds.
-  public var cpuUsage: UInt64?
+  /// CPU time of the current generation.
+  public var cpuUsage: Microseconds?
   public var restarts: UInt64 = 0
   public var users: UInt32 = 0
   public var generation: UInt64 = 0
-  /// When memory, pressure and CPU were read: CLOCK_MONOTONIC of the host, microseconds.
-  public var readAt: UInt64?
+  /// When memory, pressure and CPU were read, by the clock of podd's host.
+  public var readAt: LoopTime?
 
   public init(pod: String, tier: String, state: String) {
     self.pod = pod
@@ -43,11 +44,11 @@ public struct UsageRow: Row, Equatable {
     memoryHigh = try message.readSize()
     let pressure = try message.readUInt32()
     self.pressure = pressure == Self.noPressure ? nil : pressure
-    cpuUsage = try message.readSize()
+    cpuUsage = try message.readSize().map { Microseconds($0) }
     restarts = try message.readUInt64()
     users = try message.readUInt32()
     generation = try message.readUInt64()
-    readAt = try message.readUInt64().nonZero
+    readAt = try message.readUInt64().nonZero.map { LoopTime(sinceBoot: Microseconds($0)) }
     try message.exitContainer()
   }
 
@@ -61,11 +62,11 @@ public struct UsageRow: Row, Equatable {
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(memoryHigh ?? PodBus.noSize)
     try message.append(pressure ?? Self.noPressure)
-    try message.append(cpuUsage ?? PodBus.noSize)
+    try message.append(cpuUsage?.count ?? PodBus.noSize)
     try message.append(restarts)
     try message.append(users)
     try message.append(generation)
-    try message.append(readAt ?? 0)
+    try message.append(readAt?.sinceBoot.count ?? 0)
     try message.closeContainer()
   }
 
@@ -76,7 +77,7 @@ public struct UsageRow: Row, Equatable {
       ("memory_current", .optional(memoryCurrent)), ("memory_anon", .optional(memoryAnon)),
       ("memory_max", .optional(memoryMax)), ("memory_high", .optional(memoryHigh)),
       ("pressure_some_avg10", pressure.map { .double(Double($0) / 100) } ?? .null),
-      ("cpu_seconds", cpuUsage.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("cpu_seconds", cpuUsage.map { .double($0.seconds) } ?? .null),
       ("restarts", .uint(restarts)), ("users", .uint(UInt64(users))), ("generation", .uint(generation)),
     ])
   }

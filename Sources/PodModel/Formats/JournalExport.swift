@@ -1,3 +1,5 @@
+public import Time
+
 /// journalctl's export format (systemd.io, Journal Export Formats): lines `NAME=value`, or a name alone that
 /// is followed by a little-endian 64-bit length and so many bytes; an empty line ends an entry.
 public enum JournalExport {
@@ -31,13 +33,14 @@ public enum JournalExport {
     if !entry.isEmpty { body(entry, false) }
   }
 
-  /// The messages of entries that were made at `since` or later (CLOCK_REALTIME, microseconds), in their
-  /// order. `bytes` may begin or end in the middle of an entry, which is left out.
-  public static func messages(in bytes: [UInt8], since: UInt64) -> [[UInt8]] {
+  /// The messages of entries that were made at `since` or later, in their order. `bytes` may begin or end in
+  /// the middle of an entry, which is left out.
+  public static func messages(in bytes: [UInt8], since: WallTime) -> [[UInt8]] {
     var messages: [[UInt8]] = []
     eachEntry(in: bytes[firstEntry(bytes)...]) { entry, isWhole in
       guard isWhole, let time = value("__REALTIME_TIMESTAMP", of: entry),
-        let time = UInt64(String(decoding: time, as: UTF8.self)), time >= since
+        let count = UInt64(String(decoding: time, as: UTF8.self)),
+        WallTime(sinceEpoch: Microseconds(count)) >= since
       else { return }
       messages.append(Array(value("MESSAGE", of: entry) ?? []))
     }

@@ -1,3 +1,5 @@
+public import Time
+
 /// podd's part of the table `inet podctl` (units/podctl.nft): the content of its sets in nft's language, and
 /// the kernel's events.
 public enum PacketFilter {
@@ -42,13 +44,13 @@ public enum PacketFilter {
   public struct Hold: Sendable, Equatable {
     public let address: String
     public let port: Int
-    /// When the kernel ends the hold by itself, on the caller's monotonic clock in microseconds; nil: never.
-    public let deadlineUSec: UInt64?
+    /// When the kernel ends the hold by itself; nil: never.
+    public let deadline: LoopTime?
 
-    public init(address: String, port: Int, deadlineUSec: UInt64?) {
+    public init(address: String, port: Int, deadline: LoopTime?) {
       self.address = address
       self.port = port
-      self.deadlineUSec = deadlineUSec
+      self.deadline = deadline
     }
   }
 
@@ -62,12 +64,12 @@ public enum PacketFilter {
   /// deadline, rounded up to seconds; a hold whose deadline has passed is left out. The set is emptied and
   /// filled again, because before Linux 6.12 an existing element keeps its old timeout, and deleting a
   /// missing element is an error.
-  public static func holds(_ held: [Hold], nowUSec: UInt64) -> String {
+  public static func holds(_ held: [Hold], now: LoopTime) -> String {
     var text = "flush set inet \(table) held\n"
     let elements = held.compactMap { hold -> String? in
       let element = "\(hold.address) . \(hold.port)"
-      guard let deadline = hold.deadlineUSec else { return element }
-      return deadline > nowUSec ? "\(element) timeout \((deadline - nowUSec - 1) / 1_000_000 + 1)s" : nil
+      guard let deadline = hold.deadline else { return element }
+      return deadline > now ? "\(element) timeout \((deadline - now).roundedUp(to: .seconds(1)))s" : nil
     }
     if !elements.isEmpty {
       text += "add element inet \(table) held { \(elements.joined(separator: ", ")) }\n"

@@ -1,3 +1,5 @@
+public import Time
+
 /// The results of a pod's liveness probe, and the rule by which the pod counts as hung.
 public struct Health: Sendable, Equatable {
   public enum Answer: Sendable, Equatable {
@@ -31,11 +33,11 @@ public struct Health: Sendable, Equatable {
     return failures >= max(1, limit)
   }
 
-  /// The time until the next probe, microseconds: `period` with a jitter of 10 % either way, so that the probes of pods
+  /// The time until the next probe: `period` with a jitter of 10 % either way, so that the probes of pods
   /// that started together drift apart. The first probe comes within the first period.
-  public static func pause(period: UInt64, random: Double, isFirst: Bool) -> UInt64 {
+  public static func pause(period: Microseconds, random: Double, isFirst: Bool) -> Microseconds {
     let share = min(max(random, 0), 1)
     let factor = isFirst ? 0.1 + 0.9 * share : 0.9 + 0.2 * share
-    return max(1, UInt64(Double(period) * factor))
+    return max(Microseconds(1), period.scaled(by: factor))
   }
 }

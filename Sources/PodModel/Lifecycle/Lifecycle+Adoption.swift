@@ -1,3 +1,5 @@
+public import Time
+
 /// What a new podd finds.
 extension Lifecycle {
   /// The generation on record had ended while nobody watched.
@@ -6,7 +8,7 @@ extension Lifecycle {
   }
 
   /// A scope was found running after podd restarted.
-  public mutating func adopt(ready: Bool, since: UInt64) {
+  public mutating func adopt(ready: Bool, since: LoopTime) {
     state = ready ? .ready : .starting
     self.since = since
   }

@@ -1,7 +1,9 @@
+public import Time
+
 extension Lifecycle {
   /// One step. `random` in 0..<1 spreads out restarts that would fall together.
   public mutating func handle(
-    _ event: Event, now: UInt64, random: Double, policy: Policy
+    _ event: Event, now: LoopTime, random: Double, policy: Policy
   ) -> [Effect] {
     var effects = step(event, now, random, policy)
     // Held connections are released as soon as a generation serves, and refused when none will.
@@ -13,7 +15,7 @@ extension Lifecycle {
   }
 
   private mutating func step(
-    _ event: Event, _ now: UInt64, _ random: Double, _ policy: Policy
+    _ event: Event, _ now: LoopTime, _ random: Double, _ policy: Policy
   ) -> [Effect] {
     switch (state, event) {
     // Coming.
@@ -119,14 +121,14 @@ extension Lifecycle {
     }
   }
 
-  private mutating func launch(_ now: UInt64, extra: [Effect] = []) -> [Effect] {
+  private mutating func launch(_ now: LoopTime, extra: [Effect] = []) -> [Effect] {
     enter(.starting, now)
     return extra + want(.launch) + [.announce, .launch]
   }
 
   // MARK: Stopping
 
-  private mutating func stopScope(_ cause: EndReason, then next: AfterStop, _ now: UInt64) -> [Effect] {
+  private mutating func stopScope(_ cause: EndReason, then next: AfterStop, _ now: LoopTime) -> [Effect] {
     let isAwaited = state == .starting || isReplacing || queuedRestart != nil
     var stops: [Effect] = [.cancelTimer, .stopScope]
     if isReplacing {
@@ -140,7 +142,7 @@ extension Lifecycle {
     return stops + [.announce] + (isAwaited ? [.resolveFailed(cause)] : [])
   }
 
-  private mutating func drain(_ cause: EndReason, then next: AfterStop, _ now: UInt64) -> [Effect] {
+  private mutating func drain(_ cause: EndReason, then next: AfterStop, _ now: LoopTime) -> [Effect] {
     stopCause = cause
     afterStop = next
     isHeld = true
@@ -150,7 +152,7 @@ extension Lifecycle {
 
   /// The end that a stop brought about.
   private mutating func stopped(
-    _ observed: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
+    _ observed: EndReason, _ now: LoopTime, _ random: Double, _ policy: Policy
   ) -> [Effect] {
     if awaitsOther { return [] }
     let reason = stopCause ?? observed
@@ -165,7 +167,7 @@ extension Lifecycle {
   }
 
   /// To `cold` or `stopped`, once nothing of the pod is left.
-  private mutating func rest(_ next: AfterStop, _ now: UInt64) -> [Effect] {
+  private mutating func rest(_ next: AfterStop, _ now: LoopTime) -> [Effect] {
     queuedRestart = nil
     backoffUntil = nil
     if other != nil {
@@ -186,7 +188,7 @@ extension Lifecycle {
     if case .successor = other { true } else { false }
   }
 
-  private mutating func replace(_ cause: EndReason, _ handover: Handover, _ now: UInt64) -> [Effect] {
+  private mutating func replace(_ cause: EndReason, _ handover: Handover, _ now: LoopTime) -> [Effect] {
     switch (other, handover) {
     case (.successor, _): return []
     case (.predecessor, _), (.failing, _):
@@ -202,14 +204,14 @@ extension Lifecycle {
   }
 
   private mutating func replaceFrozen(
-    _ cause: EndReason, _ handover: Handover, _ now: UInt64
+    _ cause: EndReason, _ handover: Handover, _ now: LoopTime
   ) -> [Effect] {
     let isDrained = handover == .drain && other == nil
     let stop = isDrained ? drain(cause, then: .launch, now) : stopScope(cause, then: .launch, now)
     return [.thawScope] + stop + want(.launch)
   }
 
-  private mutating func otherEnded(_ observed: EndReason, _ now: UInt64) -> [Effect] {
+  private mutating func otherEnded(_ observed: EndReason, _ now: LoopTime) -> [Effect] {
     guard let ended = other else { return [] }
     other = nil
     switch ended {
@@ -224,7 +226,7 @@ extension Lifecycle {
   }
 
   /// Continues what had to wait for the end of the other generation.
-  private mutating func next(_ now: UInt64) -> [Effect] {
+  private mutating func next(_ now: LoopTime) -> [Effect] {
     if awaitsOther && state == .stopping { return rest(afterStop, now) }
     guard state == .ready || state == .frozen, let queued = queuedRestart else { return [] }
     queuedRestart = nil
@@ -233,7 +235,7 @@ extension Lifecycle {
   }
 
   /// The current generation ended while its successor was being launched: the successor is now the current one.
-  private mutating func inherit(_ reason: EndReason, _ now: UInt64, _ policy: Policy) -> [Effect]? {
+  private mutating func inherit(_ reason: EndReason, _ now: LoopTime, _ policy: Policy) -> [Effect]? {
     switch other {
     case .successor:
       other = nil
@@ -254,13 +256,13 @@ extension Lifecycle {
 
   // MARK: Restarting
 
-  private mutating func count(_ reason: EndReason, _ now: UInt64, _ policy: Policy) {
+  private mutating func count(_ reason: EndReason, _ now: LoopTime, _ policy: Policy) {
     lastEnd = reason
     startLimit.count(at: now, policy, isOfHost: reason.isOfHost)
   }
 
   /// A generation that has been ready for long enough proves that the program works.
-  private mutating func forgiveEarlierEnds(_ now: UInt64, _ policy: Policy) {
+  private mutating func forgiveEarlierEnds(_ now: LoopTime, _ policy: Policy) {
     guard now >= since + policy.stableAfter else { return }
     backoff.reset()
     startLimit.reset()
@@ -268,7 +270,7 @@ extension Lifecycle {
 
   /// A pause before the next launch, until too many ends fall into one interval.
   private mutating func died(
-    _ reason: EndReason, _ now: UInt64, _ random: Double, _ policy: Policy
+    _ reason: EndReason, _ now: LoopTime, _ random: Double, _ policy: Policy
   ) -> [Effect] {
     count(reason, now, policy)
     queuedRestart = nil
@@ -297,7 +299,7 @@ extension Lifecycle {
     return [.persist(now)]
   }
 
-  private mutating func enter(_ next: PodState, _ now: UInt64) {
+  private mutating func enter(_ next: PodState, _ now: LoopTime) {
     state = next
     since = now
     if next != .backoff { backoffUntil = nil }

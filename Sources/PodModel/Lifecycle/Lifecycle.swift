@@ -1,3 +1,5 @@
+public import Time
+
 /// A pod's states: `(state, event, now) → (state, effects)`.
 ///
 /// The table in docs/lifecycle.md is the whole of it; a test compares the two cell by cell. An event that a state does
@@ -14,18 +16,18 @@ public struct Lifecycle: Sendable, Equatable {
     case stopped
   }
 
-  /// Restart policy; times in microseconds.
+  /// Restart policy.
   public struct Policy: Sendable, Equatable {
     /// The pause after the first end.
-    public var firstDelay: UInt64 = 100_000
+    public var firstDelay: Microseconds = .milliseconds(100)
     /// The longest pause, not counting its random part.
-    public var maxDelay: UInt64 = 300_000_000
+    public var maxDelay: Microseconds = .minutes(5)
     /// This many ends nobody asked for, within `burstInterval`, are a crash loop.
     public var burst: Int = 5
     /// The interval in which `burst` ends are counted.
-    public var burstInterval: UInt64 = 60_000_000
+    public var burstInterval: Microseconds = .minutes(1)
     /// A generation that was ready this long proves that it works: the next delay is `firstDelay` again.
-    public var stableAfter: UInt64 = 60_000_000
+    public var stableAfter: Microseconds = .minutes(1)
 
     public init() {}
   }
@@ -137,8 +139,8 @@ public struct Lifecycle: Sendable, Equatable {
     case recordEnd(EndReason)
     /// The same for the other generation.
     case recordOtherEnd(EndReason)
-    /// Report `backoffElapsed` after so many microseconds.
-    case armBackoff(UInt64)
+    /// Report `backoffElapsed` after this pause.
+    case armBackoff(Microseconds)
     /// Write down what is wanted of the pod.
     case persist(Wanted)
     /// Write down whether launches have stopped after a crash loop.
@@ -158,12 +160,12 @@ public struct Lifecycle: Sendable, Equatable {
   public internal(set) var lastEnd: EndReason?
   /// Launches that replaced a generation which ended unasked.
   public internal(set) var restarts: UInt64
-  /// When `state` was entered, in the caller's clock.
-  public internal(set) var since: UInt64
+  /// When `state` was entered.
+  public internal(set) var since: LoopTime
   /// What the other generation is there for; nil: there is none.
   public internal(set) var other: Other?
-  /// When a pod in `backoff` is launched again, in the caller's clock.
-  public internal(set) var backoffUntil: UInt64?
+  /// When a pod in `backoff` is launched again.
+  public internal(set) var backoffUntil: LoopTime?
   /// Why it is being stopped.
   public internal(set) var stopCause: EndReason?
 
@@ -186,7 +188,7 @@ public struct Lifecycle: Sendable, Equatable {
   ///
   /// - Parameter startLimitHit: launches have stopped after a crash loop.
   public init(
-    wanted: Wanted, startLimitHit: Bool, lastEnd: EndReason?, restarts: UInt64, now: UInt64
+    wanted: Wanted, startLimitHit: Bool, lastEnd: EndReason?, restarts: UInt64, now: LoopTime
   ) {
     self.wanted = wanted
     self.lastEnd = lastEnd

@@ -1,3 +1,5 @@
+public import Time
+
 /// What a new podd makes of what it finds.
 extension PodMachine {
   /// A generation that was found running.
@@ -25,7 +27,7 @@ extension PodMachine {
   ///
   /// - Returns: nil when it cannot be: its place is taken.
   public mutating func adopt(
-    _ found: Found, as position: Lifecycle.Position, now: UInt64
+    _ found: Found, as position: Lifecycle.Position, now: LoopTime
   ) -> (id: ID, effects: [Effect])? {
     guard self[position] == nil, position == .current || current != nil else { return nil }
     var life = GenerationLife(id: nextID())

@@ -1,3 +1,5 @@
+public import Time
+
 /// One pod: its ``Lifecycle`` and its generations. Pure; podd performs the effects with systemd, the simulation with a
 /// world of its own.
 ///
@@ -33,8 +35,8 @@ public struct PodMachine: Sendable, Equatable {
     case generation(ID, GenerationLife.Effect)
     /// The pod has moved to another state, or its other generation has another role.
     case moved(Move)
-    /// Report `backoffElapsed` after so many microseconds.
-    case armBackoff(UInt64)
+    /// Report `backoffElapsed` after this pause.
+    case armBackoff(Microseconds)
     /// Cancel the timers of the backoff and of all starts.
     case cancelTimers
     /// Release the held connections.
@@ -126,11 +128,9 @@ public struct PodMachine: Sendable, Equatable {
 
   /// One step; at most one of the lifecycle.
   ///
-  /// - Parameters:
-  ///   - now: microseconds, in one clock for all calls.
-  ///   - random: 0..<1, for the next pause.
+  /// - Parameter random: 0..<1, for the next pause.
   public mutating func handle(
-    _ event: Event, now: UInt64, random: Double, policy: Lifecycle.Policy
+    _ event: Event, now: LoopTime, random: Double, policy: Lifecycle.Policy
   ) -> [Effect] {
     let moment = Moment(now: now, random: random, policy: policy)
     switch event {
@@ -148,7 +148,7 @@ public struct PodMachine: Sendable, Equatable {
   }
 
   struct Moment {
-    var now: UInt64
+    var now: LoopTime
     var random: Double
     var policy: Lifecycle.Policy
   }
@@ -229,8 +229,8 @@ public struct PodMachine: Sendable, Equatable {
 
   /// Without a pause in the same turn, so that the end and the next launch wait for the disk once. Not after a launch
   /// that failed: it may have waited for nothing, and nothing else would have its turn any more.
-  private func armBackoff(_ pause: UInt64) -> [Effect] {
-    pause == 0 && lifecycle.lastEnd?.isLaunchFailure == false
+  private func armBackoff(_ pause: Microseconds) -> [Effect] {
+    pause == .zero && lifecycle.lastEnd?.isLaunchFailure == false
       ? [.then(.pod(.backoffElapsed))] : [.armBackoff(pause)]
   }
 

@@ -1,3 +1,5 @@
+public import Time
+
 /// A rollout: the pods of one tier are replaced gracefully, in batches. Each batch has to prove itself before the next
 /// one begins, and the first pod that does not come back, or does not stay ready, stops the rollout; the other pods
 /// are left alone. podd replaces the pods, waits, and reports.
@@ -42,8 +44,8 @@ public struct Rollout: Sendable, Equatable {
 
   /// How many pods are replaced at a time where nobody says it.
   public static let defaultBatchSize = 2
-  /// How long each batch has to stay ready where nobody says it, microseconds.
-  public static let defaultProof: UInt64 = 10_000_000
+  /// How long each batch has to stay ready where nobody says it.
+  public static let defaultProof: Microseconds = .seconds(10)
 
   public let tier: String
   /// The number of pods that are to be replaced.
@@ -88,13 +90,14 @@ extension Rollout {
     public var pod: PodName
     public var state: PodState
     public var wanted: Lifecycle.Wanted
-    /// When its current generation was begun, microseconds since the epoch; nil: it has none.
-    public var begunAt: UInt64?
+    /// When its current generation was begun; nil: it has none.
+    public var begunAt: WallTime?
     /// The version of the workload file that its current generation was launched with.
     public var version: String?
 
     public init(
-      pod: PodName, state: PodState, wanted: Lifecycle.Wanted, begunAt: UInt64? = nil, version: String? = nil
+      pod: PodName, state: PodState, wanted: Lifecycle.Wanted, begunAt: WallTime? = nil,
+      version: String? = nil
     ) {
       self.pod = pod
       self.state = state
@@ -104,14 +107,14 @@ extension Rollout {
     }
 
     /// - Parameters:
-    ///   - startedAt: when the rollout began, the first time if it is resumed; microseconds since the epoch.
+    ///   - startedAt: when the rollout began, the first time if it is resumed.
     ///   - version: what the next generations are launched with.
-    fileprivate func isReplaced(_ mode: Mode, startedAt: Int64, version: String) -> Bool {
+    fileprivate func isReplaced(_ mode: Mode, startedAt: WallTime, version: String) -> Bool {
       guard wanted == .run else { return false }
       // A pod that is not ready has proven nothing.
       return switch mode {
       case .restart: true
-      case .resume: Int64(clamping: begunAt ?? 0) < startedAt || state != .ready
+      case .resume: begunAt ?? .epoch < startedAt || state != .ready
       case .revert: self.version != version || state != .ready
       }
     }
@@ -121,10 +124,10 @@ extension Rollout {
   /// next launch.
   ///
   /// - Parameters:
-  ///   - startedAt: when the rollout began, the first time if it is resumed; microseconds since the epoch.
+  ///   - startedAt: when the rollout began, the first time if it is resumed.
   ///   - version: what the next generations are launched with.
   public static func pods(
-    _ candidates: [Candidate], _ mode: Mode, startedAt: Int64, version: String
+    _ candidates: [Candidate], _ mode: Mode, startedAt: WallTime, version: String
   ) -> [PodName] {
     candidates.filter { $0.isReplaced(mode, startedAt: startedAt, version: version) }.map(\.pod).sorted()
   }
@@ -155,31 +158,30 @@ extension Rollout {
 
   /// The proof of a batch: each of its pods stays the same ready generation for a time.
   public struct Proof: Sendable, Equatable {
-    /// The longest pause between two checks, microseconds.
-    static let longestPause: UInt64 = 250_000
+    /// The longest pause between two checks.
+    static let longestPause: Microseconds = .milliseconds(250)
 
     private let units: [PodName: UnitName]
-    private let deadline: UInt64
+    private let deadline: LoopTime
 
     public enum Verdict: Sendable, Equatable {
       case proven
-      /// Check again after so many microseconds.
-      case wait(UInt64)
+      /// Check again after this pause.
+      case wait(Microseconds)
     }
 
     /// - Parameters:
     ///   - batch: its pods, right after they were replaced.
-    ///   - duration: how long they have to stay ready, microseconds; may be infinite.
-    ///   - now: in the clock of every check, microseconds.
-    public init(of batch: [Member], for duration: UInt64, now: UInt64) {
+    ///   - duration: how long they have to stay ready; may be infinite.
+    public init(of batch: [Member], for duration: Microseconds, now: LoopTime) {
       units = Dictionary(
         batch.compactMap { member in member.unit.map { (member.pod, $0) } },
         uniquingKeysWith: { first, _ in first })
-      deadline = now.after(duration)
+      deadline = now + duration
     }
 
     /// - Throws: the first pod of the batch that has not stayed as it was.
-    public func check(_ batch: [Member], now: UInt64) throws(Stop) -> Verdict {
+    public func check(_ batch: [Member], now: LoopTime) throws(Stop) -> Verdict {
       for member in batch { try check(member) }
       return now >= deadline ? .proven : .wait(min(Self.longestPause, deadline - now))
     }

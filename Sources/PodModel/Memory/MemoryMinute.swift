@@ -1,4 +1,6 @@
-/// One minute of a generation's memory as the history keeps it: sizes in bytes, times in microseconds.
+public import Time
+
+/// One minute of a generation's memory as the history keeps it: sizes in bytes.
 public struct MemoryMinute: Sendable, Equatable {
   /// Minutes since the epoch by the host's clock.
   public var minute: Int64
@@ -13,14 +15,15 @@ public struct MemoryMinute: Sendable, Equatable {
   public var currentMax: UInt64
   public var activeUsers: Int
   /// How long some, and all, of the processes waited for memory (kernel, psi.rst, "total").
-  public var stalledSome: UInt64
-  public var stalledFull: UInt64
+  public var stalledSome: Microseconds
+  public var stalledFull: Microseconds
   /// CPU time used.
-  public var cpu: UInt64
+  public var cpu: Microseconds
 
   public init(
     minute: Int64, generation: Int, anon: UInt64, swap: UInt64, file: UInt64, current: UInt64,
-    currentMax: UInt64, activeUsers: Int, stalledSome: UInt64 = 0, stalledFull: UInt64 = 0, cpu: UInt64 = 0
+    currentMax: UInt64, activeUsers: Int, stalledSome: Microseconds = .zero,
+    stalledFull: Microseconds = .zero, cpu: Microseconds = .zero
   ) {
     self.minute = minute
     self.generation = generation
@@ -52,8 +55,8 @@ public struct MemoryMinute: Sendable, Equatable {
     }
     currentMax = max(currentMax, other.currentMax)
     activeUsers = max(activeUsers, other.activeUsers)
-    stalledSome &+= other.stalledSome
-    stalledFull &+= other.stalledFull
-    cpu &+= other.cpu
+    stalledSome += other.stalledSome
+    stalledFull += other.stalledFull
+    cpu += other.cpu
   }
 }

@@ -1,7 +1,8 @@
+public import Time
+
 /// One reading of a pod's memory; sizes in bytes.
 public struct MemorySample: Sendable, Equatable {
-  /// Microseconds by the caller's clock.
-  public var at: UInt64
+  public var at: LoopTime
   /// Memory that cannot be reclaimed without swap: anon, shmem and slab_unreclaimable of memory.stat.
   public var anon: UInt64
   /// `memory.swap.current`.
@@ -13,7 +14,7 @@ public struct MemorySample: Sendable, Equatable {
   /// Users who were active recently; where that is not known, the users placed on the pod.
   public var activeUsers: Int
 
-  public init(at: UInt64, anon: UInt64, swap: UInt64, file: UInt64, current: UInt64, activeUsers: Int) {
+  public init(at: LoopTime, anon: UInt64, swap: UInt64, file: UInt64, current: UInt64, activeUsers: Int) {
     self.at = at
     self.anon = anon
     self.swap = swap

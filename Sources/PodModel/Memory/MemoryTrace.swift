@@ -1,3 +1,5 @@
+internal import Time
+
 /// Why a trace cannot be replayed; podctl prepends the file's name.
 public struct MemoryTraceError: Error, Equatable, CustomStringConvertible {
   /// From 1.
@@ -21,7 +23,7 @@ public struct MemoryTrace: Sendable {
   public private(set) var samples = 0
   /// For each field of a row its index in `columns`, or nil.
   private var fields: [Int?] = []
-  private var lastTime: UInt64 = 0
+  private var lastTime = LoopTime.zero
 
   public init() {}
 
@@ -99,13 +101,14 @@ public struct MemoryTrace: Sendable {
       start = end + 1
     }
     guard field == fields.count else { throw wrongWidth(text) }
-    guard samples == 0 || values.0 >= lastTime else {
-      throw error("time_s runs backwards: \(seconds(values.0)) after \(seconds(lastTime))")
+    let time = LoopTime(sinceBoot: Microseconds(values.0))
+    guard samples == 0 || time >= lastTime else {
+      throw error("time_s runs backwards: \(seconds(time)) after \(seconds(lastTime))")
     }
-    lastTime = values.0
+    lastTime = time
     samples += 1
     return MemorySample(
-      at: values.0, anon: values.1, swap: values.2, file: values.3, current: values.4,
+      at: time, anon: values.1, swap: values.2, file: values.3, current: values.4,
       activeUsers: Int(values.5))
   }
 
@@ -114,7 +117,8 @@ public struct MemoryTrace: Sendable {
     return error("\(found) field\(found == 1 ? "" : "s") where the header has \(fields.count)")
   }
 
-  /// Parses a number without sign or exponent. A time becomes microseconds; other columns lose their decimals.
+  /// Parses a number without sign or exponent. A time becomes whole microseconds; other columns lose their
+  /// decimals.
   private func number(
     _ text: Slice<UnsafeBufferPointer<UInt8>>, _ column: Int
   ) throws(MemoryTraceError) -> UInt64 {
@@ -191,10 +195,10 @@ private func quoted(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> String {
   return "\"" + String(decoding: shown, as: UTF8.self) + (text.count > 40 ? "…\"" : "\"")
 }
 
-private func seconds(_ microseconds: UInt64) -> String {
-  let fraction = microseconds % 1_000_000
-  guard fraction > 0 else { return "\(microseconds / 1_000_000)" }
+private func seconds(_ time: LoopTime) -> String {
+  let fraction = (time.sinceBoot % .seconds(1)).count
+  guard fraction > 0 else { return "\(time.sinceBoot / .seconds(1))" }
   var digits = String(fraction)
   while digits.utf8.count < 6 { digits = "0" + digits }
-  return "\(microseconds / 1_000_000).\(digits)"
+  return "\(time.sinceBoot / .seconds(1)).\(digits)"
 }

@@ -1,3 +1,5 @@
+public import Time
+
 /// Which pods podd replaces because of their memory, for a leak or a stall: few at the same time, because launches for
 /// which users wait come first.
 public struct Replacements: Sendable, Equatable {
@@ -69,14 +71,13 @@ public struct Replacements: Sendable, Equatable {
 /// launch, and the leak is found again with the next sample: so the first pause is five minutes, each further one is
 /// twice as long, and none is longer than an hour.
 public struct ReplacementPause: Sendable {
-  private var pause = DoublingPause(first: 300_000_000, longest: LeakPolicy.hour)
-  private var end: UInt64 = 0
+  private var pause = DoublingPause(first: .minutes(5), longest: LeakPolicy.hour)
+  private var end = LoopTime.zero
 
   public init() {}
 
-  /// - Parameter now: in the clock of ``begin(at:)``, microseconds.
-  public func isOver(at now: UInt64) -> Bool { now >= end }
+  public func isOver(at now: LoopTime) -> Bool { now >= end }
 
   /// A replacement begins.
-  public mutating func begin(at now: UInt64) { end = now.after(pause.next()) }
+  public mutating func begin(at now: LoopTime) { end = now + pause.next() }
 }

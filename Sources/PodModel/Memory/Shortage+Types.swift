@@ -1,3 +1,5 @@
+public import Time
+
 extension Shortage {
   /// What podd may do about a shortage (`ShortageAction=`); each includes those before it.
   public enum Action: String, Sendable, CaseIterable, Comparable {
@@ -41,7 +43,7 @@ extension Shortage {
     }
   }
 
-  /// A pod that runs or is frozen. Bytes, and microseconds by the caller's clock.
+  /// A pod that runs or is frozen; sizes in bytes.
   public struct Candidate: Sendable, Equatable {
     public var pod: PodName
     /// The rank of its tier.
@@ -54,7 +56,7 @@ extension Shortage {
     /// How much it may still move to swap: the smaller of the free swap and what its own swap limit leaves.
     public var swapLeft: UInt64 = 0
     /// Since when it has been idle; nil while it is busy.
-    public var idleSince: UInt64?
+    public var idleSince: LoopTime?
 
     public init(pod: PodName, rank: Int) {
       self.pod = pod
@@ -90,7 +92,7 @@ extension Shortage {
     public var act: Act
     /// Position of this action in the sequence of actions for this shortage, starting at 1.
     public var order: Int
-    public var idleUSec: UInt64
+    public var idle: Microseconds
     /// The two levels as they were sampled: at least one of them is short.
     public var host: Level
     public var pods: Level?
@@ -105,6 +107,6 @@ extension Shortage {
     /// but has not been over for long enough.
     case watch(isStuck: Bool)
     /// The shortage is over.
-    case over(acts: Int, lasted: UInt64)
+    case over(acts: Int, lasted: Microseconds)
   }
 }

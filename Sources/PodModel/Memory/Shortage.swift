@@ -1,3 +1,5 @@
+public import Time
+
 /// Decides which pods give up memory, and in which order, when the host or a pods.slice with its own limit runs short.
 /// It decides one action at a time: the caller samples again after each, so that no pod gives up more than needed.
 ///
@@ -5,49 +7,49 @@
 /// cache is reclaimed from all of them before any pod is frozen or stopped. A busy pod is left alone, and so is a pod
 /// that uses no more than its MemoryLow=.
 public struct Shortage: Sendable, Equatable {
-  /// A pod must have been idle for this long (µs): a pod that was active more recently may still be at work.
-  public static let leastIdle: UInt64 = 10_000_000
-  /// The shortage ends when memory has not been short for this long (µs).
-  public static let calmAfter: UInt64 = 5_000_000
-  /// Shortest time between two reclaims from one pod (µs), and the fewest bytes that are worth a reclaim.
-  static let reclaimPause: UInt64 = 60_000_000
+  /// A pod must have been idle for this long: a pod that was active more recently may still be at work.
+  public static let leastIdle: Microseconds = .seconds(10)
+  /// The shortage ends when memory has not been short for this long.
+  public static let calmAfter: Microseconds = .seconds(5)
+  /// Shortest time between two reclaims from one pod, and the fewest bytes that are worth a reclaim.
+  static let reclaimPause: Microseconds = .minutes(1)
   static let leastReclaim: UInt64 = 1 << 20
   /// A shortage lasts until pressure falls below half its limit and 1.25 times the minimum is available again.
   private static let easing = (pressure: 0.5, available: 1.25)
 
   private struct Episode: Equatable, Sendable {
-    var since: UInt64
+    var since: LoopTime
     var acts = 0
-    var lastFelt: UInt64
+    var lastFelt: LoopTime
   }
 
   /// A pod that was put to sleep in a shortage and woken again must be idle for twice as long before it sleeps again,
-  /// up to 64 times as long. This is forgotten when the pod was not put to sleep for this long (µs).
-  static let forgets: UInt64 = 3_600_000_000
+  /// up to 64 times as long. This is forgotten when the pod was not put to sleep for this long.
+  static let forgets: Microseconds = .hours(1)
   private static let mostDoublings = 6
 
   private struct Sleep: Equatable, Sendable {
-    var at: UInt64
+    var at: LoopTime
     /// How often the pod was woken after such a sleep.
     var returns: Int
   }
 
   private var episode: Episode?
   private var sleeps: [PodName: Sleep] = [:]
-  private var reclaimedAt: [PodName: UInt64] = [:]
+  private var reclaimedAt: [PodName: LoopTime] = [:]
   /// A freeze can fail. A pod that could not be frozen is stopped.
-  private var frozenAt: [PodName: UInt64] = [:]
+  private var frozenAt: [PodName: LoopTime] = [:]
 
   public init() {}
 
-  /// When the shortage began, by the caller's clock; nil while there is none.
-  public var since: UInt64? { episode?.since }
+  /// When the shortage began; nil while there is none.
+  public var since: LoopTime? { episode?.since }
 
   /// Decides the next action.
   ///
   /// - Parameter candidates: All pods that run or are frozen, in any order; called only when memory is short.
   public mutating func next(
-    host: Level, pods: Level?, candidates: () -> [Candidate], policy: Policy, now: UInt64
+    host: Level, pods: Level?, candidates: () -> [Candidate], policy: Policy, now: LoopTime
   ) -> Verdict {
     let isShort = [host, pods].contains { level in
       level.map { Self.isShort($0, policy, isEasing: episode != nil) } ?? false
@@ -70,11 +72,11 @@ public struct Shortage: Sendable, Equatable {
     }
     return .act(
       Step(
-        pod: candidate.pod, act: act, order: current.acts, idleUSec: now - (candidate.idleSince ?? now),
+        pod: candidate.pod, act: act, order: current.acts, idle: now - (candidate.idleSince ?? now),
         host: host, pods: pods))
   }
 
-  private mutating func rest(_ now: UInt64) -> Verdict {
+  private mutating func rest(_ now: LoopTime) -> Verdict {
     guard let episode else { return .calm }
     guard now >= episode.lastFelt + Self.calmAfter else { return .watch(isStuck: false) }
     self.episode = nil
@@ -99,7 +101,7 @@ public struct Shortage: Sendable, Equatable {
   ///   - since: When this shortage began. Each pod reclaims once in it; otherwise, with hundreds of pods, the first
   ///     would reclaim again before any pod is stopped.
   private func choose(
-    _ all: [Candidate], _ action: Action, _ since: UInt64, _ reclaims: Bool, _ now: UInt64
+    _ all: [Candidate], _ action: Action, _ since: LoopTime, _ reclaims: Bool, _ now: LoopTime
   ) -> (Candidate, Step.Act)? {
     let idle = Self.order(
       all.filter { candidate in
@@ -123,11 +125,11 @@ public struct Shortage: Sendable, Equatable {
     return giver.map { ($0, .reclaim($0.reclaimable)) }
   }
 
-  private func leastIdle(_ candidate: Candidate, _ now: UInt64) -> UInt64 {
-    Self.leastIdle << UInt64(min(returns(candidate, now), Self.mostDoublings))
+  private func leastIdle(_ candidate: Candidate, _ now: LoopTime) -> Microseconds {
+    Self.leastIdle * (1 << min(returns(candidate, now), Self.mostDoublings))
   }
 
-  private func returns(_ candidate: Candidate, _ now: UInt64) -> Int {
+  private func returns(_ candidate: Candidate, _ now: LoopTime) -> Int {
     guard let last = sleeps[candidate.pod], last.at + Self.forgets > now else { return 0 }
     let wasWoken = candidate.idleSince.map { $0 > last.at } ?? true
     return last.returns + (wasWoken ? 1 : 0)
@@ -136,7 +138,7 @@ public struct Shortage: Sendable, Equatable {
   /// The order in which pods give memory up.
   static func order(_ idle: [Candidate]) -> [Candidate] {
     idle.sorted { left, right in
-      (left.rank, left.idleSince ?? .max, left.pod) < (right.rank, right.idleSince ?? .max, right.pod)
+      (left.rank, left.idleSince ?? .never, left.pod) < (right.rank, right.idleSince ?? .never, right.pod)
     }
   }
 }

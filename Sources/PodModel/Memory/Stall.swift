@@ -1,16 +1,18 @@
+public import Time
+
 /// Distinguishes a pod that stalls at its memory limit from a pod that meets the limit for a moment. MemoryHigh= never
 /// kills, and without swap a pod can stall there almost for ever (facts 21). podd keeps one value per suspected pod.
 public struct Stall: Sendable, Equatable {
-  /// One sample of the pod, in microseconds and bytes.
+  /// One sample of the pod; sizes in bytes.
   public struct Look: Sendable, Equatable {
-    public var at: UInt64
+    public var at: LoopTime
     /// `total=` of the line `full` of its memory.pressure.
-    public var full: UInt64
+    public var full: Microseconds
     public var current: UInt64
     /// The lower of memory.high and memory.max; nil for none.
     public var limit: UInt64?
 
-    public init(at: UInt64, full: UInt64, current: UInt64, limit: UInt64?) {
+    public init(at: LoopTime, full: Microseconds, current: UInt64, limit: UInt64?) {
       self.at = at
       self.full = full
       self.current = current
@@ -35,10 +37,10 @@ public struct Stall: Sendable, Equatable {
   static let atLimit = 0.95
   /// This many samples in a row without a stall end the suspicion.
   static let calmLooks = 3
-  static let longest: UInt64 = 3_600_000_000
+  static let longest: Microseconds = .hours(1)
 
   /// Since when the pod stalls; nil while it does not.
-  public private(set) var since: UInt64?
+  public private(set) var since: LoopTime?
   /// Share of the time between the last two samples in which none of the pod's processes could run.
   public private(set) var share = 0.0
   public private(set) var last: Look
@@ -52,12 +54,12 @@ public struct Stall: Sendable, Equatable {
   /// Takes the next sample.
   ///
   /// - Parameters:
-  ///   - timeout: How long a pod may stall (µs).
+  ///   - timeout: How long a pod may stall.
   ///   - treatedBefore: How often the pod was recycled for a stall within the last hour. The timeout doubles each time,
   ///     up to one hour.
-  public mutating func look(_ look: Look, timeout: UInt64, treatedBefore: Int) -> Verdict {
+  public mutating func look(_ look: Look, timeout: Microseconds, treatedBefore: Int) -> Verdict {
     guard look.at > last.at else { return .watched }
-    share = Double(look.full - min(last.full, look.full)) / Double(look.at - last.at)
+    share = (look.full - last.full).share(of: look.at - last.at)
     let begun = last.at
     last = look
     guard share >= Self.stalls, isAtLimit(look) else {
@@ -73,11 +75,10 @@ public struct Stall: Sendable, Equatable {
     return look.at - since >= Self.patience(timeout, treatedBefore) ? .treat : .watched
   }
 
-  /// How long a pod may stall, in microseconds, after it was recycled for stalls `treatedBefore` times.
-  public static func patience(_ timeout: UInt64, _ treatedBefore: Int) -> UInt64 {
+  /// How long a pod may stall after it was recycled for stalls `treatedBefore` times.
+  public static func patience(_ timeout: Microseconds, _ treatedBefore: Int) -> Microseconds {
     guard treatedBefore > 0, timeout < longest else { return timeout }
-    let doublings = UInt64(min(treatedBefore, 32))
-    return timeout > longest >> doublings ? longest : timeout << doublings
+    return min(timeout * (1 << min(treatedBefore, 32)), longest)
   }
 
   private func isAtLimit(_ look: Look) -> Bool {

@@ -1,4 +1,6 @@
-/// podd's own settings, `podd.conf`: the keys of section `[Podd]`. Durations are microseconds.
+public import Time
+
+/// podd's own settings, `podd.conf`: the keys of section `[Podd]`.
 public struct PoddSettings: Sendable, Equatable {
   /// The tier of a user that is provisioned without one.
   public var defaultTier = "free"
@@ -7,22 +9,22 @@ public struct PoddSettings: Sendable, Equatable {
   /// How many launches may be under way at once, 1–64: dbus-daemon allows 128 pending replies (facts 4).
   public var launchesMax = 8
   /// The pause before the first restart of a pod that ended by itself; it doubles with each further one.
-  public var restartUSec: UInt64 = 100_000
+  public var restartDelay: Microseconds = .milliseconds(100)
   /// The longest such pause.
-  public var restartMaxDelayUSec: UInt64 = 60_000_000
-  /// How many starts are allowed within `startLimitIntervalUSec`; one more is a crash loop.
+  public var restartMaxDelay: Microseconds = .minutes(1)
+  /// How many starts are allowed within `startLimitInterval`; one more is a crash loop.
   public var startLimitBurst = 5
-  public var startLimitIntervalUSec: UInt64 = 60_000_000
+  public var startLimitInterval: Microseconds = .minutes(1)
   /// How often each pod's memory is read.
-  public var memorySampleUSec: UInt64 = 10_000_000
+  public var memorySampleInterval: Microseconds = .seconds(10)
   /// When memory counts as short, and what podd may do then.
   public var shortage = Shortage.Policy()
   /// What is done about a pod that leaks, unless its tier says otherwise.
   public var leakAction = LeakAction.recycle
   /// How many pods are recycled for a leak within an hour, on the whole host.
   public var leakRecyclesPerHour = 12
-  /// How long a pod may stall at its memory limit; the largest number means for ever.
-  public var stallTimeoutUSec: UInt64 = 60_000_000
+  /// How long a pod may stall at its memory limit; infinite means for ever.
+  public var stallTimeout: Microseconds = .minutes(1)
   /// How many bytes the memory history of all pods may take; 0 keeps none.
   public var historyMaxUse: UInt64 = 1 << 30
 
@@ -41,7 +43,7 @@ public struct PoddSettings: Sendable, Equatable {
     Result { () throws(SettingsErrors) in
       var file = PoddFile()
       let origins = try file.read(fragments, mainFile: "podd.conf")
-      if file.settings.restartUSec > file.settings.restartMaxDelayUSec {
+      if file.settings.restartDelay > file.settings.restartMaxDelay {
         throw SettingsErrors(
           origins.error(
             lastOf: .RestartSec, .RestartMaxDelaySec,
@@ -87,21 +89,21 @@ private struct PoddFile: SettingsFile {
         try SettingsValue.integer(text, in: 1...64)
       }
     case .RestartSec:
-      settings.restartUSec = try parsed(value, else: defaults.restartUSec, SettingsValue.pause)
+      settings.restartDelay = try parsed(value, else: defaults.restartDelay, SettingsValue.pause)
     case .RestartMaxDelaySec:
-      settings.restartMaxDelayUSec = try parsed(
-        value, else: defaults.restartMaxDelayUSec, SettingsValue.interval)
+      settings.restartMaxDelay = try parsed(
+        value, else: defaults.restartMaxDelay, SettingsValue.interval)
     case .StartLimitBurst:
       settings.startLimitBurst = try parsed(value, else: defaults.startLimitBurst) {
         text throws(ValueError) in
         try SettingsValue.integer(text, in: 1...1000)
       }
     case .StartLimitIntervalSec:
-      settings.startLimitIntervalUSec = try parsed(
-        value, else: defaults.startLimitIntervalUSec, SettingsValue.interval)
+      settings.startLimitInterval = try parsed(
+        value, else: defaults.startLimitInterval, SettingsValue.interval)
     case .MemorySampleSec:
-      settings.memorySampleUSec = try parsed(
-        value, else: defaults.memorySampleUSec, SettingsValue.interval)
+      settings.memorySampleInterval = try parsed(
+        value, else: defaults.memorySampleInterval, SettingsValue.interval)
     case .MemoryPressureLimit:
       settings.shortage.pressureLimit = try parsed(
         value, else: defaults.shortage.pressureLimit, SettingsValue.share)
@@ -119,8 +121,8 @@ private struct PoddFile: SettingsFile {
         try SettingsValue.integer(text, in: 0...10000)
       }
     case .StallTimeoutSec:
-      settings.stallTimeoutUSec = try parsed(
-        value, else: defaults.stallTimeoutUSec, SettingsValue.timeout)
+      settings.stallTimeout = try parsed(
+        value, else: defaults.stallTimeout, SettingsValue.timeout)
     case .HistoryMaxUse:
       settings.historyMaxUse = try parsed(value, else: defaults.historyMaxUse, SettingsValue.bytes)
     }

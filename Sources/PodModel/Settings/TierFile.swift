@@ -1,3 +1,5 @@
+internal import Time
+
 /// A tier's settings, `tiers/NAME.conf`: the keys of section `[Tier]`.
 public struct TierFile: SettingsFile {
   enum Key: String, CaseIterable {
@@ -90,16 +92,16 @@ public struct TierFile: SettingsFile {
         try SettingsValue.integer(text, in: 0...1000)
       }
     case .IdleFreezeSec:
-      tier.idleFreezeUSec = try parsed(value, else: defaults.idleFreezeUSec, SettingsValue.idle)
+      tier.idleFreeze = try parsed(value, else: defaults.idleFreeze, SettingsValue.idle)
     case .IdleStopSec:
-      tier.idleStopUSec = try parsed(value, else: defaults.idleStopUSec, SettingsValue.idle)
+      tier.idleStop = try parsed(value, else: defaults.idleStop, SettingsValue.idle)
     case .MemoryMax: tier.memoryMax = try parsed(value, else: defaults.memoryMax, positive(memory))
     case .MemoryHigh: tier.memoryHigh = try parsed(value, else: defaults.memoryHigh, positive(memory))
     case .MemoryLow: tier.memoryLow = try parsed(value, else: defaults.memoryLow, memory) ?? .max
     case .MemoryMin: tier.memoryMin = try parsed(value, else: defaults.memoryMin, memory) ?? .max
     case .MemorySwapMax: tier.memorySwapMax = try parsed(value, else: defaults.memorySwapMax, memory)
     case .CPUQuota:
-      tier.cpuQuotaPerSecUSec = try parsed(value, else: nil, SettingsValue.cpuQuota)
+      tier.cpuQuotaPerSec = try parsed(value, else: nil, SettingsValue.cpuQuota)
     case .CPUWeight: tier.cpuWeight = try parsed(value, else: nil, SettingsValue.cpuWeight)
     case .IOWeight: tier.ioWeight = try parsed(value, else: nil, SettingsValue.weight)
     case .LeakAction: tier.leakAction = try parsed(value, else: nil, SettingsValue.leakAction)
@@ -139,7 +141,7 @@ public struct TierFile: SettingsFile {
         lastOf: .MemoryMin, .MemoryMax,
         message: "MemoryMin=\(tier.memoryMin) is above MemoryMax=\(maximum); lower MemoryMin=")
     }
-    if tier.idleFreezeUSec != 0, tier.idleStopUSec != 0, tier.idleFreezeUSec > tier.idleStopUSec {
+    if tier.idleFreeze != .zero, tier.idleStop != .zero, tier.idleFreeze > tier.idleStop {
       throw origins.error(
         lastOf: .IdleFreezeSec, .IdleStopSec,
         message: "the pod would be stopped before IdleFreezeSec= is over; make IdleStopSec= the longer")

@@ -1,3 +1,5 @@
+internal import Time
+
 /// A workload's settings, `workloads/NAME.conf`: the keys of section `[Workload]`.
 public struct WorkloadFile: SettingsFile {
   enum Key: String, CaseIterable {
@@ -78,10 +80,11 @@ public struct WorkloadFile: SettingsFile {
     case .Listen: workload.listen = try parsed(value, else: defaults.listen, word)
     case .Type: workload.type = try parsed(value, else: defaults.type, word)
     case .Probe: workload.probe = try parsed(value, else: nil, probe)
-    case .ProbeSec: workload.probeUSec = try parsed(value, else: defaults.probeUSec, SettingsValue.interval)
+    case .ProbeSec:
+      workload.probeInterval = try parsed(value, else: defaults.probeInterval, SettingsValue.interval)
     case .ProbeTimeoutSec:
-      workload.probeTimeoutUSec = try parsed(
-        value, else: defaults.probeTimeoutUSec, SettingsValue.interval)
+      workload.probeTimeout = try parsed(
+        value, else: defaults.probeTimeout, SettingsValue.interval)
     case .ProbeFailures:
       workload.probeFailures = try parsed(value, else: defaults.probeFailures) { text throws(ValueError) in
         try SettingsValue.integer(text, in: 1...100)
@@ -92,13 +95,13 @@ public struct WorkloadFile: SettingsFile {
     case .KillSignal:
       workload.killSignal = try parsed(value, else: defaults.killSignal, SettingsValue.signal)
     case .TimeoutStartSec:
-      workload.timeoutStartUSec = try parsed(
-        value, else: defaults.timeoutStartUSec, SettingsValue.timeout)
+      workload.timeoutStart = try parsed(
+        value, else: defaults.timeoutStart, SettingsValue.timeout)
     case .TimeoutStopSec:
-      workload.timeoutStopUSec = try parsed(value, else: defaults.timeoutStopUSec, SettingsValue.timeout)
+      workload.timeoutStop = try parsed(value, else: defaults.timeoutStop, SettingsValue.timeout)
     case .TimeoutDrainSec:
-      workload.timeoutDrainUSec = try parsed(
-        value, else: defaults.timeoutDrainUSec, SettingsValue.timeout)
+      workload.timeoutDrain = try parsed(
+        value, else: defaults.timeoutDrain, SettingsValue.timeout)
     case .Overlap: workload.overlap = try parsed(value, else: defaults.overlap, SettingsValue.boolean)
     case .Workers: workload.workers = try parsed(value, else: defaults.workers, workers)
     case .Environment: workload.environment = try environment(value)

@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 extension PlacementStore {
   /// How many ended generations of a pod are kept.
@@ -17,8 +18,8 @@ extension PlacementStore {
   /// - Returns: the generation's number.
   /// - Throws: `.noSuchPod`, also when there is a later pod of that number.
   public func beginGeneration(
-    pod name: PodName, createdAt: Int64? = nil, restart: Bool = false, workload: WorkloadVersion? = nil,
-    now: Int64
+    pod name: PodName, createdAt: WallTime? = nil, restart: Bool = false, workload: WorkloadVersion? = nil,
+    now: WallTime
   ) throws(StoreError) -> Int {
     try write { db in
       let generation = try Int.fetchOne(
@@ -46,7 +47,8 @@ extension PlacementStore {
 
   /// Records that the generation's scope runs with this main process.
   public func generationStarted(
-    _ unit: UnitName, bootID: String, invocationID: String, mainPID: Int32, mainStartTicks: UInt64, now: Int64
+    _ unit: UnitName, bootID: String, invocationID: String, mainPID: Int32, mainStartTicks: UInt64,
+    now: WallTime
   ) throws(StoreError) {
     try update(
       unit,
@@ -56,7 +58,7 @@ extension PlacementStore {
       """, [bootID, invocationID, mainPID, Int64(bitPattern: mainStartTicks), now])
   }
 
-  public func generationReady(_ unit: UnitName, now: Int64) throws(StoreError) {
+  public func generationReady(_ unit: UnitName, now: WallTime) throws(StoreError) {
     try update(unit, "UPDATE generation SET ready_at = ? WHERE pod = ? AND generation = ?", [now])
   }
 
@@ -75,7 +77,7 @@ extension PlacementStore {
   /// - Returns: false when the end had been recorded before; then nothing was changed.
   @discardableResult
   public func endGeneration(
-    _ unit: UnitName, reason: EndReason, evidence: String? = nil, now: Int64
+    _ unit: UnitName, reason: EndReason, evidence: String? = nil, now: WallTime
   ) throws(StoreError) -> Bool {
     let (pod, generation) = (unit.pod.number, unit.generation)
     return try write { db in

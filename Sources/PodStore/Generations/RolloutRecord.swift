@@ -1,16 +1,17 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// A rollout of a tier, from which `resume` and `revert` continue.
 public struct RolloutRecord: Sendable, Equatable {
   public var tier: String
-  /// A pod whose generation began later has been replaced. Microseconds since the epoch, like all times here.
-  public var startedAt: Int64
+  /// A pod whose generation began later has been replaced.
+  public var startedAt: WallTime
   public var state: Rollout.Outcome
   /// The pod at which it stopped, and why.
   public var failed: String?
 
-  public init(tier: String, startedAt: Int64, state: Rollout.Outcome, failed: String? = nil) {
+  public init(tier: String, startedAt: WallTime, state: Rollout.Outcome, failed: String? = nil) {
     self.tier = tier
     self.startedAt = startedAt
     self.state = state

@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// One text of a workload's settings: the file and its drop-ins, one after the other.
 public struct WorkloadVersion: Sendable, Hashable {
@@ -20,7 +21,7 @@ extension PlacementStore {
   static let versionsKept = 5
 
   /// Records that a pod has served with this version for a while.
-  public func workloadServed(_ version: WorkloadVersion, now: Int64) throws(StoreError) {
+  public func workloadServed(_ version: WorkloadVersion, now: WallTime) throws(StoreError) {
     try write { db in
       try db.execute(
         sql: """
@@ -39,7 +40,7 @@ extension PlacementStore {
   }
 
   /// Records that a rollout to this version has stopped or, with nil, has succeeded.
-  public func setRolloutStopped(_ version: WorkloadVersion, at: Int64?) throws(StoreError) {
+  public func setRolloutStopped(_ version: WorkloadVersion, at: WallTime?) throws(StoreError) {
     try write { db in
       try db.execute(
         sql: "UPDATE workload_version SET stopped_at = ? WHERE workload = ? AND version = ?",

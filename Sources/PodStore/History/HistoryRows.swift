@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import PodModel
+import Time
 
 /// The rows of the history: how they are written, packed, read and deleted, within a transaction.
 extension HistoryStore {
@@ -35,7 +36,7 @@ extension HistoryStore {
     ).execute(arguments: [
       minute.minute, record.pod.number, minute.generation, number(minute.anon), number(minute.swap),
       number(minute.file), number(minute.current), number(minute.currentMax), minute.activeUsers,
-      number(minute.stalledSome), number(minute.stalledFull), number(minute.cpu),
+      number(minute.stalledSome.count), number(minute.stalledFull.count), number(minute.cpu.count),
     ])
   }
 
@@ -154,10 +155,11 @@ extension HistoryStore {
 
   private static func minute(_ row: Row) -> MemoryMinute {
     func size(_ column: String) -> UInt64 { UInt64(clamping: row[column] as Int64) }
+    func span(_ column: String) -> Microseconds { Microseconds(size(column)) }
     return MemoryMinute(
       minute: row["minute"], generation: row["generation"], anon: size("anon"), swap: size("swap"),
       file: size("file"), current: size("current"), currentMax: size("current_max"),
-      activeUsers: row["active_users"], stalledSome: size("stalled_some"),
-      stalledFull: size("stalled_full"), cpu: size("cpu"))
+      activeUsers: row["active_users"], stalledSome: span("stalled_some"),
+      stalledFull: span("stalled_full"), cpu: span("cpu"))
   }
 }

@@ -1,4 +1,5 @@
 import PodModel
+import Time
 
 /// An hour of a pod's minutes as bytes: a version, then for each minute a mask of the figures that differ
 /// from the minute before, and the differences as zigzag varints (protobuf.dev, "Encoding"). Most figures of
@@ -65,7 +66,8 @@ enum PackedMinutes {
       values = [
         minute.minute, Int64(minute.generation), pages(minute.anon), pages(minute.swap), pages(minute.file),
         pages(minute.current), pages(minute.currentMax) - pages(minute.current), Int64(minute.activeUsers),
-        Int64(clamping: minute.stalledSome), Int64(clamping: minute.stalledFull), Int64(clamping: minute.cpu),
+        Int64(clamping: minute.stalledSome.count), Int64(clamping: minute.stalledFull.count),
+        Int64(clamping: minute.cpu.count),
       ]
     }
 
@@ -80,8 +82,8 @@ enum PackedMinutes {
       else { return nil }
       return MemoryMinute(
         minute: values[0], generation: Int(values[1]), anon: anon, swap: swap, file: file, current: current,
-        currentMax: most, activeUsers: Int(values[7]), stalledSome: UInt64(values[8]),
-        stalledFull: UInt64(values[9]), cpu: UInt64(values[10]))
+        currentMax: most, activeUsers: Int(values[7]), stalledSome: Microseconds(UInt64(values[8])),
+        stalledFull: Microseconds(UInt64(values[9])), cpu: Microseconds(UInt64(values[10])))
     }
   }
 

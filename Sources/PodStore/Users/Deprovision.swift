@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// The result of a `deprovision`.
 public struct Deprovisioned: Sendable, Equatable {
@@ -17,7 +18,8 @@ extension PlacementStore {
   ///
   /// - Throws: `.noSuchUser`; `.conflict` while the data of a revived user is not settled, because there
   ///   would be two places to record.
-  public func deprovision(user name: UserName, purge: Bool, now: Int64) throws(StoreError) -> Deprovisioned {
+  public func deprovision(user name: UserName, purge: Bool, now: WallTime) throws(StoreError) -> Deprovisioned
+  {
     try write { db in
       guard let before = try Self.user(db, name) else { throw StoreError.noSuchUser(name) }
       if purge {

@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// The result of a `provision`, which `undoProvision` can undo.
 public struct Provisioned: Sendable, Equatable {
@@ -32,7 +33,7 @@ extension PlacementStore {
   ///   file; `.full` is thrown while there is still room to undo the placement.
   public func provision(
     user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
-    wantRunning: Bool, insistOnTier: Bool = false, now: Int64
+    wantRunning: Bool, insistOnTier: Bool = false, now: WallTime
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
       throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
@@ -124,7 +125,7 @@ extension PlacementStore {
 
   private static func place(
     _ db: Database, user: UserName, replacing before: UserRecord?, on pod: Int, tier: String, token: String,
-    now: Int64
+    now: WallTime
   ) throws {
     let epoch = try nextEpoch(db, after: before)
     // kept_from stays as it is: the data of a revived user has still to be moved to the new pod.

@@ -1,11 +1,12 @@
 import GRDB
 import PodModel
+internal import Time
 
 extension PlacementStore {
   /// A new, cold pod with the lowest free number and the lowest free port. Address, front address and uid
   /// follow from the number.
   static func createPod(
-    _ db: Database, tier: String, portRange: ClosedRange<Int>, now: Int64
+    _ db: Database, tier: String, portRange: ClosedRange<Int>, now: WallTime
   ) throws -> Int {
     // By uid, because that index is narrower than the table.
     let uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+internal import Time
 
 extension Draft {
   /// The samples of this draft on a real host: with noise, whole pages, late samples, gaps, and a counter that is 0
@@ -10,14 +11,14 @@ extension Draft {
     // Huge pages come and go in steps of 2 MiB, which would hide everything else in a small pod.
     let page = limit > 1e9 && random.chance(0.25) ? 2_097_152.0 : 4096
     let kernel = random.uniform(0.002, 0.012)
-    let origin = UInt64(random.uniform(1e6, 1e12))
+    let origin = LoopTime(sinceBoot: Microseconds(UInt64(random.uniform(1e6, 1e12))))
     let late = random.chance(0.7) ? random.uniform(0, 0.1) : 0
     let spikes = random.chance(0.3) ? random.logUniform(0.0005, 0.01) : 0
     let drift = random.chance(0.5) ? random.uniform(0.3, 0.95) : 0
     var correlated = 0.0
     var samples: [MemorySample] = []
     samples.reserveCapacity(times.count)
-    var met: UInt64?
+    var met: LoopTime?
     for index in times.indices {
       correlated = drift * correlated + sqrt(1 - drift * drift) * noise * random.gaussian()
       var share = max(held[index] + correlated, 0.004)
@@ -30,7 +31,7 @@ extension Draft {
       let room = max(0, 1 - kernel - (share - swapped))
       let cache = (min(max(0, file[index] + noise * random.gaussian()), room) * limit / 4096).rounded() * 4096
       let current = min(limit, anon + cache + (kernel * limit / 4096).rounded() * 4096)
-      let at = origin + UInt64((times[index] + late * spacing * random.unit()) * 1e6)
+      let at = origin + Microseconds(seconds: times[index] + late * spacing * random.unit())
       samples.append(
         MemorySample(
           at: at, anon: UInt64(anon), swap: UInt64(inSwap), file: UInt64(cache), current: UInt64(current),
@@ -41,11 +42,11 @@ extension Draft {
       }
     }
     let labels = leaks.map { leak in
-      let starts = origin + UInt64(leak.starts * 1e6)
-      let ends = leak.ends.map { origin + UInt64($0 * 1e6) } ?? met ?? .max
+      let starts = origin + Microseconds(seconds: leak.starts)
+      let ends = leak.ends.map { origin + Microseconds(seconds: $0) } ?? met ?? .never
       return Trace.Leak(
         starts: starts, ends: ends,
-        meetsLimit: leak.meetsLimit.map { origin + UInt64($0 * 1e6) } ?? met ?? .max)
+        meetsLimit: leak.meetsLimit.map { origin + Microseconds(seconds: $0) } ?? met ?? .never)
     }
     guard leaks.isEmpty || met != nil else { return nil }
     dropSome(of: &samples, &random)

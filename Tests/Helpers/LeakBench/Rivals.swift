@@ -1,18 +1,19 @@
 import Glibc
 import PodModel
+internal import Time
 
 /// PM2's rule (`max_memory_restart`): above 80 % of the limit for `hold` seconds.
 struct Threshold: Rule {
   enum Signal: String { case current, held }
 
   let limit: Double
-  let hold: UInt64
+  let hold: Microseconds
   let signal: Signal
-  private var since: UInt64?
+  private var since: LoopTime?
 
   init(limit: Double, hold: Double, signal: Signal) {
     self.limit = limit
-    self.hold = UInt64(hold * 1e6)
+    self.hold = Microseconds(seconds: hold)
     self.signal = signal
   }
 

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+internal import Time
 
 /// The results of a rule on many traces.
 public struct Score: Sendable {
@@ -33,9 +34,9 @@ public struct Score: Sendable {
     processorSeconds += processorTime() - before
     // All samples count, although a recycle ends the trace earlier, so the time per sample is slightly too low.
     samples += trace.samples.count
-    let start = trace.samples.first?.at ?? 0
+    let start = trace.samples.first?.at ?? .zero
     let healthyUntil = trace.leaks.first?.starts ?? trace.samples.last?.at ?? start
-    var lived = Double(max(healthyUntil, start) - start) / 1e6
+    var lived = (healthyUntil - start).seconds
     if trace.isLeak { leaks += 1 }
     byKind[trace.kind, default: Mistakes()].traces += 1
     switch verdict {
@@ -50,8 +51,8 @@ public struct Score: Sendable {
       // The leak that started after the false recycle was not found.
       if trace.isLeak { missed += 1 }
       byKind[trace.kind, default: Mistakes()].falseRecycles += 1
-      lived = min(lived, Double(at - start) / 1e6)
-      wrong.append((trace.name, trace.kind, Double(at - start) / 1e6))
+      lived = min(lived, (at - start).seconds)
+      wrong.append((trace.name, trace.kind, (at - start).seconds))
     }
     healthySeconds += lived
   }

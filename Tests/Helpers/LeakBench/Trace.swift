@@ -1,15 +1,15 @@
 public import PodModel
+public import Time
 
 /// The samples of one pod, with the truth about its leaks.
 public struct Trace: Sendable {
   /// A period in which the pod leaks.
   public struct Leak: Sendable {
-    /// The start, microseconds by the samples' clock.
-    public var starts: UInt64
+    public var starts: LoopTime
     /// The end: when the limit is met, or when the program restarts before that.
-    public var ends: UInt64
+    public var ends: LoopTime
     /// When unreclaimable memory meets the limit; later than `ends` if a restart comes first.
-    public var meetsLimit: UInt64
+    public var meetsLimit: LoopTime
   }
 
   public var name: String

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+internal import Time
 
 /// Traces as CSV files for `podctl leak-replay`, with a `labels.csv` in the same directory, as in Tests/leak-traces.
 public enum TraceFiles {
@@ -14,14 +15,14 @@ public enum TraceFiles {
   /// One row of labels.csv; times count from the first sample. If there are several leaks, the row has the start of the
   /// first one and the time when the last one meets the limit.
   public static func label(_ trace: Trace) -> String {
-    let start = trace.samples.first?.at ?? 0
-    func seconds(_ at: UInt64?) -> String { at.map { decimal($0 - min($0, start)) } ?? "" }
+    let start = trace.samples.first?.at ?? .zero
+    func seconds(_ at: LoopTime?) -> String { at.map { decimal($0 - start) } ?? "" }
     return "\(trace.name).csv,\(trace.kind),\(trace.isLeak ? "leak" : "healthy"),\(trace.memoryMax),"
       + "\(seconds(trace.leaks.first?.starts)),\(seconds(trace.leaks.last?.meetsLimit))\n"
   }
 
   public static func write(_ trace: Trace, to directory: String) throws(Failure) {
-    let start = trace.samples.first?.at ?? 0
+    let start = trace.samples.first?.at ?? .zero
     var text = header + "\n"
     for sample in trace.samples {
       text += "\(decimal(sample.at - start)),\(sample.anon),\(sample.swap),\(sample.file),\(sample.current),"
@@ -43,15 +44,15 @@ public enum TraceFiles {
         throw Failure(description: "\(path):\(number + 2): not a label")
       }
       let samples = try self.samples("\(directory)/\(row[0])")
-      let start = samples.first?.at ?? 0
+      let start = samples.first?.at ?? .zero
       var leaks: [Trace.Leak] = []
       if row[2] == "leak" {
         guard let starts = Double(row[4]), let met = Double(row[5]) else {
           throw Failure(
             description: "\(path):\(number + 2): a leak needs its start and when the limit is met")
         }
-        let end = start + UInt64(met * 1e6)
-        leaks = [Trace.Leak(starts: start + UInt64(starts * 1e6), ends: end, meetsLimit: end)]
+        let end = start + Microseconds(seconds: met)
+        leaks = [Trace.Leak(starts: start + Microseconds(seconds: starts), ends: end, meetsLimit: end)]
       }
       traces.append(
         Trace(name: row[0], kind: row[1], memoryMax: memoryMax, samples: samples, leaks: leaks))
@@ -66,8 +67,8 @@ public enum TraceFiles {
         let swap = UInt64(row[2]), let file = UInt64(row[3]), let current = UInt64(row[4]),
         let users = Int(row[5])
       else { throw Failure(description: "\(path):\(number + 2): not a sample") }
-      // Not 0, because a pod's first sample is not at the start of the clock.
-      let at = 1_000_000_000 + UInt64(time * 1e6)
+      // A pod's first sample is not at the start of the clock.
+      let at = LoopTime.zero + .seconds(1000) + Microseconds(seconds: time)
       samples.append(
         MemorySample(at: at, anon: anon, swap: swap, file: file, current: current, activeUsers: users))
     }
@@ -84,9 +85,9 @@ public enum TraceFiles {
     }
   }
 
-  private static func decimal(_ microseconds: UInt64) -> String {
-    let fraction = String(microseconds % 1_000_000)
-    return "\(microseconds / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
+  private static func decimal(_ span: Microseconds) -> String {
+    let fraction = String((span % .seconds(1)).count)
+    return "\(span / .seconds(1))." + String(repeating: "0", count: 6 - fraction.count) + fraction
   }
 
   private static func write(_ text: String, to path: String) throws(Failure) {

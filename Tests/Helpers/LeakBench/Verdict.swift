@@ -1,12 +1,13 @@
 import Glibc
 import PodModel
+public import Time
 
 /// The result of a rule on a trace. The first sample for which the rule returns true is a recycle and ends the trace.
 public enum Verdict: Sendable {
   /// A healthy pod that was not recycled.
   case leftAlone
   /// A pod that was recycled while it did not leak.
-  case falseRecycle(at: UInt64)
+  case falseRecycle(at: LoopTime)
   /// A leak that met its limit.
   case missed
   /// A leak that was found before it met its limit.
@@ -34,8 +35,8 @@ public enum Verdict: Sendable {
       guard sample.at < leak.meetsLimit, sample.held < trace.memoryMax else { return .missed }
       return .found(
         Finding(
-          freeShare: 1 - trace.share(sample), secondsLeft: Double(leak.meetsLimit - sample.at) / 1e6,
-          secondsAfter: Double(sample.at - leak.starts) / 1e6))
+          freeShare: 1 - trace.share(sample), secondsLeft: (leak.meetsLimit - sample.at).seconds,
+          secondsAfter: (sample.at - leak.starts).seconds))
     }
     return trace.isLeak ? .missed : .leftAlone
   }

@@ -1,4 +1,5 @@
 import PodModel
+internal import Time
 
 /// The last `length` seconds of unreclaimable memory, as means of up to 64 intervals of equal length, for rules that
 /// use a window. Before `length` seconds have passed, the window grows and so do its intervals.
@@ -11,7 +12,7 @@ struct Window {
   private(set) var points: [Point] = []
   private let length: Double
   private var interval: Double
-  private var origin: UInt64?
+  private var origin: LoopTime?
   private var sum = 0.0
   private var count = 0.0
   private var begun = 0.0
@@ -26,7 +27,7 @@ struct Window {
   mutating func add(_ sample: MemorySample) -> Bool {
     let start = origin ?? sample.at
     if origin == nil { origin = start }
-    let seconds = Double(sample.at - start) / 1e6
+    let seconds = (sample.at - start).seconds
     var isNew = false
     if count > 0, seconds >= begun + interval {
       points.append(Point(seconds: begun, held: sum / count))

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+import Time
 
 /// The cost of the leak detector: nanoseconds of processor time per sample, and bytes per pod. The pod uses nine tenths
 /// of its limit with some noise and is sampled every 10 s for 20 days: so near its limit, every sample is examined.
@@ -10,7 +11,7 @@ func detectorCost() -> (nanosecondsPerSample: Int, bytesPerPod: Int) {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     let held = 88 << 20 + (state >> 43)
     return MemorySample(
-      at: index * 10_000_000, anon: held, swap: 0, file: 0, current: held, activeUsers: 20)
+      at: .zero + .seconds(10 * index), anon: held, swap: 0, file: 0, current: held, activeUsers: 20)
   }
   let days: UInt64 = 20
   let samples = days * 8640

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+import Time
 
 // Prints how many decisions the lifecycle makes per second of processor time, for a pod that starts, serves, is
 // replaced, crashes and comes back, repeatedly. `decisions-bench detector` prints the cost of the leak detector instead:
@@ -26,14 +27,14 @@ let events: [Lifecycle.Event] = [
 ]
 var policy = Lifecycle.Policy()
 policy.burst = .max
-var pod = Lifecycle(wanted: .cold, startLimitHit: false, lastEnd: nil, restarts: 0, now: 0)
-var now: UInt64 = 0
+var pod = Lifecycle(wanted: .cold, startLimitHit: false, lastEnd: nil, restarts: 0, now: .zero)
+var now = LoopTime.zero
 var effects = 0
 let rounds = 200_000
 let start = processorTime()
 for _ in 0..<rounds {
   for event in events {
-    now += 10_000_000
+    now += .seconds(10)
     effects &+= pod.handle(event, now: now, random: 0.5, policy: policy).count
   }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import PodModel
 import PodStore
+import Time
 
 // The cost of the memory history. history-bench PODS MINUTES DIRECTORY writes MINUTES minutes of PODS pods, of which six
 // in ten are idle, three work and one is short of memory. It prints the bytes of a row on disk, the time of a minute's
@@ -42,18 +43,18 @@ struct World {
       if UInt64.random(in: 0..<10, using: &random) == 0 {
         anon[pod] += UInt64.random(in: 0...1, using: &random)
       }
-      minute.cpu = UInt64.random(in: 3_000...9_000, using: &random)
+      minute.cpu = Microseconds(UInt64.random(in: 3_000...9_000, using: &random))
     case 6..<9:
       anon[pod] = max(1_500, anon[pod] + UInt64.random(in: 0...200, using: &random) - 100)
       minute.file += UInt64.random(in: 0...500, using: &random) * page
-      minute.cpu = UInt64.random(in: 500_000...8_000_000, using: &random)
+      minute.cpu = Microseconds(UInt64.random(in: 500_000...8_000_000, using: &random))
       minute.activeUsers = Int.random(in: 5...20, using: &random)
     default:
       anon[pod] = max(1_500, anon[pod] + UInt64.random(in: 0...2_000, using: &random) - 1_000)
       minute.swap = UInt64.random(in: 0...4_000, using: &random) * page
-      minute.stalledSome = UInt64.random(in: 0...20_000_000, using: &random)
+      minute.stalledSome = Microseconds(UInt64.random(in: 0...20_000_000, using: &random))
       minute.stalledFull = minute.stalledSome / 3
-      minute.cpu = UInt64.random(in: 5_000_000...30_000_000, using: &random)
+      minute.cpu = Microseconds(UInt64.random(in: 5_000_000...30_000_000, using: &random))
     }
     minute.anon = anon[pod] * page
     minute.current = minute.anon + minute.file + 300 * page

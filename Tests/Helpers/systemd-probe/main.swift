@@ -3,16 +3,18 @@
 
 import Glibc
 import Systemd
+import Time
 
 /// Awaits timers, descriptors and bus calls on the loop; prints the number of threads.
 func countThreads() throws -> CInt {
   LoopActor.assumeIsolated {
     _ = loopTask {
       do {
-        await EventLoop.main.sleep(1_000)
+        await EventLoop.main.sleep(.milliseconds(1))
         var ends: [CInt] = [0, 0]
         guard pipe(&ends) == 0 else { return EventLoop.main.exit(2) }
-        _ = await EventLoop.main.wait(descriptor: ends[0], events: PollEvents.input, timeoutUSec: 1_000)
+        _ = await EventLoop.main.wait(
+          descriptor: ends[0], events: PollEvents.input, timeout: .milliseconds(1))
         let bus = try Bus.openSystem(attachedTo: EventLoop.main, description: "probe")
         for _ in 0..<3 {
           let call = try bus.newMethodCall(
@@ -20,7 +22,7 @@ func countThreads() throws -> CInt {
             interface: "org.freedesktop.DBus", member: "GetId")
           _ = try await bus.callAsync(call).readString()
         }
-        let nested = loopTask { await EventLoop.main.sleep(1) }
+        let nested = loopTask { await EventLoop.main.sleep(Microseconds(1)) }
         await nested.value
         print(threads())
         bus.close()
@@ -46,7 +48,7 @@ func listen() throws -> CInt {
   do throws(BusError) {
     let call = try bus.newMethodCall(
       destination: "org.podctl1.Test", path: "/org/podctl1/test", interface: "org.podctl1.Test", member: "Do")
-    print("answer", try bus.callListening(call, timeoutUSec: UInt64.max).readString())
+    print("answer", try bus.callListening(call, timeout: .infinity).readString())
   } catch {
     print("failed", error.name, error.message)
   }

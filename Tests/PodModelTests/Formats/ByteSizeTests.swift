@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import TimeLiterals
 
 @Suite struct ByteSizeTests {
   @Test(

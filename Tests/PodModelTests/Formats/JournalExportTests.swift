@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct JournalExportTests {
   private func entry(_ time: UInt64, _ message: String) -> [UInt8] {
@@ -13,7 +15,7 @@ import Testing
     ]
   }
 
-  private func texts(_ bytes: [UInt8], since: UInt64 = 0) -> [String] {
+  private func texts(_ bytes: [UInt8], since: WallTime = 0) -> [String] {
     JournalExport.messages(in: bytes, since: since).map { String(decoding: $0, as: UTF8.self) }
   }
 

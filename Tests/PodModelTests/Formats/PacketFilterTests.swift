@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct PacketFilterTests {
   @Test func nothingOpenedEmptiesBothSets() throws {
@@ -40,30 +42,30 @@ import Testing
 
   // MARK: Holds
 
-  private func hold(_ last: Int, until deadlineUSec: UInt64) -> PacketFilter.Hold {
-    PacketFilter.Hold(address: "127.77.0.\(last)", port: 10_000 + last, deadlineUSec: deadlineUSec)
+  private func hold(_ last: Int, until deadline: LoopTime) -> PacketFilter.Hold {
+    PacketFilter.Hold(address: "127.77.0.\(last)", port: 10_000 + last, deadline: deadline)
   }
 
   @Test func nobodyHeldEmptiesTheSet() {
-    #expect(PacketFilter.holds([], nowUSec: 5) == "flush set inet podctl held\n")
+    #expect(PacketFilter.holds([], now: 5) == "flush set inet podctl held\n")
   }
 
   @Test func eachHoldKeepsItsDeadline() {
-    let held = [hold(1, until: 30_000_000), hold(2, until: 12_000_001)]
+    let held = [hold(1, until: .zero + .seconds(30)), hold(2, until: .zero + .seconds(12) + 1)]
     #expect(
-      PacketFilter.holds(held, nowUSec: 0) == """
+      PacketFilter.holds(held, now: 0) == """
         flush set inet podctl held
         add element inet podctl held { 127.77.0.1 . 10001 timeout 30s, 127.77.0.2 . 10002 timeout 13s }
 
         """)
     // Filled again later: what is left of it, and not all of it anew.
-    #expect(PacketFilter.holds(held, nowUSec: 12_000_000).contains("10001 timeout 18s, "))
-    #expect(PacketFilter.holds(held, nowUSec: 12_000_000).contains("10002 timeout 1s }"))
+    #expect(PacketFilter.holds(held, now: .zero + .seconds(12)).contains("10001 timeout 18s, "))
+    #expect(PacketFilter.holds(held, now: .zero + .seconds(12)).contains("10002 timeout 1s }"))
   }
 
   @Test func aHoldThatIsOverIsLeftOut() {
     #expect(
-      PacketFilter.holds([hold(1, until: 7), hold(2, until: 6)], nowUSec: 7)
+      PacketFilter.holds([hold(1, until: 7), hold(2, until: 6)], now: 7)
         == "flush set inet podctl held\n")
   }
 

@@ -1,6 +1,8 @@
 import Foundation
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 /// The table of calls in docs/lifecycle.md is the code.
 @Suite struct AdmissionTests {

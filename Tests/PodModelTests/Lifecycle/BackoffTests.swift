@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 /// The pauses and the limit that pods and their workers share.
 @Suite struct BackoffTests {
@@ -16,7 +18,7 @@ import Testing
   @Test(arguments: [
     ([0, 1, 2], true), ([0, 1], false), ([0, 10, 20], false), ([0, 10, 11, 12], true), ([0, 9, 10], false),
   ])
-  func theLimitIsHitByEndsWithinOneInterval(ends: [UInt64], isHit: Bool) {
+  func theLimitIsHitByEndsWithinOneInterval(ends: [LoopTime], isHit: Bool) {
     var policy = Lifecycle.Policy()
     policy.burst = 3
     policy.burstInterval = 10

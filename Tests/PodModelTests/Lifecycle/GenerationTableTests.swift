@@ -1,6 +1,7 @@
 import Foundation
 import PodModel
 import Testing
+import TimeLiterals
 
 /// The table of a generation in docs/lifecycle.md is the machine: every row does what it says, and what has no row
 /// does nothing.

@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct HealthTests {
   private func connection(_ port: UInt16, inode: UInt32 = 7, delivered: UInt64 = 0) -> PodConnection {
@@ -49,9 +50,9 @@ import Testing
   }
 
   @Test func theFirstQuestionsSpreadOverOnePeriod() {
-    #expect(Health.pause(period: 10_000_000, random: 0, isFirst: true) == 1_000_000)
-    #expect(Health.pause(period: 10_000_000, random: 1, isFirst: true) == 10_000_000)
-    #expect(Health.pause(period: 10_000_000, random: 0, isFirst: false) == 9_000_000)
-    #expect(Health.pause(period: 10_000_000, random: 1, isFirst: false) == 11_000_000)
+    #expect(Health.pause(period: .seconds(10), random: 0, isFirst: true) == .seconds(1))
+    #expect(Health.pause(period: .seconds(10), random: 1, isFirst: true) == .seconds(10))
+    #expect(Health.pause(period: .seconds(10), random: 0, isFirst: false) == .seconds(9))
+    #expect(Health.pause(period: .seconds(10), random: 1, isFirst: false) == .seconds(11))
   }
 }

@@ -1,10 +1,12 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 /// How a pod comes back: backoff, crash loop, and stops and starts that meet.
 @Suite struct LifecycleRestartTests {
   static let crash = EndReason.signal("SEGV")
-  static let minute: UInt64 = 60_000_000
+  static let minute = Microseconds.minutes(1)
 
   /// A pod that never gets into a crash loop, so that its delays can be watched.
   private func patient() -> LifecycleDriver {
@@ -17,24 +19,24 @@ import Testing
 
   @Test func theDelayDoublesUpToItsMaximum() {
     var driver = patient()
-    driver.policy.maxDelay = 1_000_000
-    var delays: [UInt64] = []
+    driver.policy.maxDelay = .seconds(1)
+    var delays: [Microseconds] = []
     for _ in 0..<6 {
       driver.send(.ended(Self.crash))
       delays.append(driver.backoff ?? 0)
       driver.send(.backoffElapsed)
       driver.send(.ready)
     }
-    #expect(delays == [100_000, 200_000, 400_000, 800_000, 1_000_000, 1_000_000])
+    #expect(delays == [100, 200, 400, 800, 1000, 1000].map { Microseconds.milliseconds($0) })
   }
 
   @Test func hugeDelaysDoNotOverflow() {
     var driver = patient()
-    driver.policy.firstDelay = 1 << 40
-    driver.policy.maxDelay = 1 << 62
+    driver.policy.firstDelay = Microseconds(1 << 40)
+    driver.policy.maxDelay = Microseconds(1 << 62)
     for _ in 0..<64 {
       driver.send(.ended(Self.crash))
-      #expect(driver.backoff ?? 0 <= 1 << 62)
+      #expect(driver.backoff ?? 0 <= Microseconds(1 << 62))
       driver.send(.backoffElapsed)
     }
   }
@@ -42,7 +44,7 @@ import Testing
   @Test(arguments: [
     (0.0, 100_000), (0.5, 112_500), (0.999, 124_975), (1.0, 125_000), (7.0, 125_000), (-1, 100_000),
   ])
-  func jitterAddsAtMostAQuarter(random: Double, delay: UInt64) {
+  func jitterAddsAtMostAQuarter(random: Double, delay: Microseconds) {
     var driver = LifecycleDriver(.start)
     driver.random = random
     driver.send(.ended(Self.crash))
@@ -105,12 +107,12 @@ import Testing
       driver.send(.ready)
     }
     driver.send(.ended(Self.crash), after: driver.policy.stableAfter)
-    #expect(driver.backoff == 100_000)
+    #expect(driver.backoff == .milliseconds(100))
     // One short of stable: the delay goes on growing.
     driver.send(.backoffElapsed)
     driver.send(.ready)
     driver.send(.ended(Self.crash), after: driver.policy.stableAfter - 1)
-    #expect(driver.backoff == 200_000)
+    #expect(driver.backoff == .milliseconds(200))
   }
 
   @Test func onlyAPersonEndsACrashLoop() {
@@ -123,7 +125,7 @@ import Testing
     driver.send(.reset)
     #expect(driver.pod.state == .starting)
     driver.send(.ended(Self.crash))
-    #expect(driver.backoff == 100_000)
+    #expect(driver.backoff == .milliseconds(100))
   }
 
   @Test func aStopEndsTheHoldToo() {

@@ -1,6 +1,8 @@
 import Foundation
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 /// The table in docs/lifecycle.md is the machine: every row does what it says, and what has no row does nothing.
 ///
@@ -154,11 +156,11 @@ struct LifecycleDriver {
   var pod: Lifecycle
   var policy = Lifecycle.Policy()
   var random = 0.0
-  var now: UInt64 = 0
+  var now = LoopTime.zero
   private(set) var effects: [Lifecycle.Effect] = []
 
   init(wanted: Lifecycle.Wanted, startLimitHit: Bool = false) {
-    pod = Lifecycle(wanted: wanted, startLimitHit: startLimitHit, lastEnd: nil, restarts: 0, now: 0)
+    pod = Lifecycle(wanted: wanted, startLimitHit: startLimitHit, lastEnd: nil, restarts: 0, now: .zero)
   }
 
   init(_ events: Lifecycle.Event...) {
@@ -166,13 +168,13 @@ struct LifecycleDriver {
     for event in events { send(event) }
   }
 
-  mutating func send(_ event: Lifecycle.Event, after microseconds: UInt64 = 1) {
-    now += microseconds
+  mutating func send(_ event: Lifecycle.Event, after span: Microseconds = 1) {
+    now += span
     effects = pod.handle(event, now: now, random: random, policy: policy)
   }
 
   /// The delay of the last event's backoff; nil when there was none.
-  var backoff: UInt64? {
+  var backoff: Microseconds? {
     for case .armBackoff(let delay) in effects { return delay }
     return nil
   }

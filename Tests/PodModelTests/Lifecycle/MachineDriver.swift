@@ -1,10 +1,12 @@
 import PodModel
+import Time
+import TimeLiterals
 
 /// Feeds events to one pod's machine, a microsecond apart unless another time is given, and keeps what is to be done.
 struct MachineDriver {
   var machine: PodMachine
   var policy = Lifecycle.Policy()
-  var now: UInt64 = 0
+  var now = LoopTime.zero
   private(set) var effects: [PodMachine.Effect] = []
 
   static let pod = PodName(number: 1)
@@ -12,7 +14,7 @@ struct MachineDriver {
 
   init(wanted: Lifecycle.Wanted = .cold, startLimitHit: Bool = false, restarts: UInt64 = 0) {
     let lifecycle = Lifecycle(
-      wanted: wanted, startLimitHit: startLimitHit, lastEnd: nil, restarts: restarts, now: 0)
+      wanted: wanted, startLimitHit: startLimitHit, lastEnd: nil, restarts: restarts, now: .zero)
     machine = PodMachine(Self.pod, lifecycle: lifecycle, lastGeneration: 0)
   }
 
@@ -29,8 +31,8 @@ struct MachineDriver {
   }
 
   /// Also what is to follow before everything else.
-  mutating func send(_ event: PodMachine.Event, after microseconds: UInt64 = 1) {
-    now += microseconds
+  mutating func send(_ event: PodMachine.Event, after span: Microseconds = 1) {
+    now += span
     effects = []
     var events = [event]
     while !events.isEmpty {

@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 /// What a pod makes of its two generations.
 @Suite struct PodMachineTests {

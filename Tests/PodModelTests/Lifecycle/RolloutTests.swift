@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct RolloutTests {
   private static let pods = (1...5).map(PodName.init(number:))
@@ -7,7 +9,7 @@ import Testing
   // MARK: Which pods
 
   private static func candidate(
-    _ number: Int, _ state: PodState = .ready, _ wanted: Lifecycle.Wanted = .run, begunAt: UInt64? = 1,
+    _ number: Int, _ state: PodState = .ready, _ wanted: Lifecycle.Wanted = .run, begunAt: WallTime? = 1,
     version: String = "old"
   ) -> Rollout.Candidate {
     Rollout.Candidate(
@@ -90,11 +92,11 @@ import Testing
   }
 
   private static let batch = [member(1), member(2)]
-  private let proof = Rollout.Proof(of: batch, for: 1_000_000, now: 5_000_000)
+  private let proof = Rollout.Proof(of: batch, for: .seconds(1), now: .zero + .seconds(5))
 
   private func stop(_ second: Rollout.Member) -> String? {
     do throws(Rollout.Stop) {
-      _ = try proof.check([Self.member(1), second], now: 5_100_000)
+      _ = try proof.check([Self.member(1), second], now: .zero + .milliseconds(5100))
       return nil
     } catch {
       return error.description
@@ -102,15 +104,15 @@ import Testing
   }
 
   @Test func `a batch that stays ready for long enough is proven`() throws {
-    #expect(try proof.check(Self.batch, now: 5_000_000) == .wait(250_000))
-    #expect(try proof.check(Self.batch, now: 5_900_000) == .wait(100_000))
-    #expect(try proof.check(Self.batch, now: 6_000_000) == .proven)
+    #expect(try proof.check(Self.batch, now: .zero + .seconds(5)) == .wait(.milliseconds(250)))
+    #expect(try proof.check(Self.batch, now: .zero + .milliseconds(5900)) == .wait(.milliseconds(100)))
+    #expect(try proof.check(Self.batch, now: .zero + .seconds(6)) == .proven)
   }
 
   @Test func `without a duration the first check is the proof, and without an end there is none`() throws {
     #expect(try Rollout.Proof(of: Self.batch, for: 0, now: 7).check(Self.batch, now: 7) == .proven)
-    let endless = Rollout.Proof(of: Self.batch, for: .max, now: 7)
-    #expect(try endless.check(Self.batch, now: 1 << 60) == .wait(250_000))
+    let endless = Rollout.Proof(of: Self.batch, for: .infinity, now: 7)
+    #expect(try endless.check(Self.batch, now: .zero + Microseconds(1 << 60)) == .wait(.milliseconds(250)))
   }
 
   @Test func `a pod that ended stops it, with the reason of that end`() {
@@ -146,7 +148,8 @@ import Testing
   @Test func `of several pods the first one is named`() {
     #expect(throws: Rollout.Stop(pod: Self.pods[0], why: "it did not stay ready (oomd) and is backoff")) {
       try proof.check(
-        [Self.member(1, .backoff, lastEnd: .oomd), Self.member(2, .backoff, lastEnd: .health)], now: 5_100_000
+        [Self.member(1, .backoff, lastEnd: .oomd), Self.member(2, .backoff, lastEnd: .health)],
+        now: .zero + .milliseconds(5100)
       )
     }
   }

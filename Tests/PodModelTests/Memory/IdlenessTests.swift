@@ -1,58 +1,60 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct IdlenessTests {
-  private let second: UInt64 = 1_000_000
+  private func at(_ seconds: UInt64) -> LoopTime { .zero + .seconds(seconds) }
 
   @Test func whatUsesNoCPUIsIdleSinceItWasFirstSeen() {
-    var clock = Idleness(now: 5 * second)
+    var clock = Idleness(now: at(5))
     for at in stride(from: UInt64(5), through: 65, by: 10) {
-      clock.note(cpuUSec: 1_000 + at * 100, connections: 0, now: at * second)
+      clock.note(cpu: Microseconds(1_000 + at * 100), connections: 0, now: self.at(at))
     }
-    #expect(clock.activeAt == 5 * second)
+    #expect(clock.activeAt == at(5))
   }
 
   @Test func aProbeEveryTenSecondsIsNoWork() {
     var clock = Idleness(now: 0)
-    clock.note(cpuUSec: 0, connections: nil, now: 0)
-    clock.note(cpuUSec: 20_000, connections: nil, now: 10 * second)
+    clock.note(cpu: 0, connections: nil, now: 0)
+    clock.note(cpu: .milliseconds(20), connections: nil, now: at(10))
     #expect(clock.activeAt == 0)
   }
 
   @Test func workIsSeenByItsCPUTime() {
     var clock = Idleness(now: 0)
-    clock.note(cpuUSec: 0, connections: nil, now: 0)
-    clock.note(cpuUSec: 200_000, connections: nil, now: 10 * second)
-    #expect(clock.activeAt == 10 * second)
+    clock.note(cpu: 0, connections: nil, now: 0)
+    clock.note(cpu: .milliseconds(200), connections: nil, now: at(10))
+    #expect(clock.activeAt == at(10))
   }
 
   @Test func anOpenConnectionIsWork() {
     var clock = Idleness(now: 0)
-    clock.note(cpuUSec: 0, connections: 0, now: 0)
-    clock.note(cpuUSec: 0, connections: 1, now: 3 * second)
-    #expect(clock.activeAt == 3 * second)
+    clock.note(cpu: 0, connections: 0, now: 0)
+    clock.note(cpu: 0, connections: 1, now: at(3))
+    #expect(clock.activeAt == at(3))
   }
 
   @Test func twoLooksInQuickSuccessionDoNotMakeAProbeIntoWork() {
     var clock = Idleness(now: 0)
-    clock.note(cpuUSec: 0, connections: 0, now: 0)
-    clock.note(cpuUSec: 2_000, connections: 0, now: 10_000)
+    clock.note(cpu: 0, connections: 0, now: 0)
+    clock.note(cpu: .milliseconds(2), connections: 0, now: .zero + .milliseconds(10))
     #expect(clock.activeAt == 0)
   }
 
   @Test func aRequestThatEndedBetweenTwoLooksCounts() {
     var clock = Idleness(now: 0)
-    clock.note(connectionEnded: 40 * second)
-    #expect(clock.activeAt == 40 * second)
-    clock.note(connectionEnded: 20 * second)
-    #expect(clock.activeAt == 40 * second)
+    clock.note(connectionEnded: at(40))
+    #expect(clock.activeAt == at(40))
+    clock.note(connectionEnded: at(20))
+    #expect(clock.activeAt == at(40))
   }
 
   @Test func whatCannotBeReadOrRunsBackwardsSaysNothing() {
     var clock = Idleness(now: 0)
-    clock.note(cpuUSec: 900_000, connections: nil, now: second)
-    clock.note(cpuUSec: nil, connections: nil, now: 2 * second)
-    clock.note(cpuUSec: 10, connections: nil, now: 3 * second)
+    clock.note(cpu: .milliseconds(900), connections: nil, now: at(1))
+    clock.note(cpu: nil, connections: nil, now: at(2))
+    clock.note(cpu: 10, connections: nil, now: at(3))
     #expect(clock.activeAt == 0)
   }
 }

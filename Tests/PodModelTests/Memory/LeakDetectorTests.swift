@@ -1,4 +1,6 @@
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodModel
 
@@ -110,7 +112,8 @@ import Testing
     for index in 0..<5000 as Range<UInt64> {
       detector.add(
         MemorySample(
-          at: index * 10_000_000, anon: index << 20, swap: 0, file: 0, current: index << 20, activeUsers: 1))
+          at: .zero + .seconds(10 * index), anon: index << 20, swap: 0, file: 0, current: index << 20,
+          activeUsers: 1))
     }
     #expect(!detector.finding.isLeak)
     #expect(detector.finding.basis == .noLimit)
@@ -225,9 +228,9 @@ import Testing
     #expect(finding.slopeHigh - finding.slopeLow < 0.2 * pace)
     let left = try #require(finding.timeToLimit)
     let free = try #require(outcome.free)
-    #expect((left / 3600 - free / 7).magnitude < 0.3)
+    #expect((left.seconds / 3600 - free / 7).magnitude < 0.3)
     let since = try #require(finding.since)
-    #expect(since <= 3 * 3_600_000_000)
+    #expect(since <= .zero + .hours(3))
     #expect(finding.detectedAt == finding.at)
     #expect(finding.reason.hasPrefix("steady growth that did not end at 90% of the limit: "))
     #expect(finding.reason.contains("of 96M held, 6."))
@@ -253,7 +256,8 @@ import Testing
       for minute in minutes {
         let held = megabytes(minute) << 20
         detector.add(
-          MemorySample(at: minute * 60_000_000, anon: held, swap: 0, file: 0, current: held, activeUsers: 1))
+          MemorySample(
+            at: .zero + .minutes(minute), anon: held, swap: 0, file: 0, current: held, activeUsers: 1))
       }
     }
     feed(0..<151) { 20 + $0 / 2 }
@@ -281,9 +285,13 @@ import Testing
     for at in [0, 1, 2, UInt64.max / 2, UInt64.max - 1, UInt64.max] {
       for bytes in [0, 1, UInt64.max] {
         detector.add(
-          MemorySample(at: at, anon: bytes, swap: bytes, file: bytes, current: bytes, activeUsers: .max))
+          MemorySample(
+            at: .zero + Microseconds(at), anon: bytes, swap: bytes, file: bytes, current: bytes,
+            activeUsers: .max))
         detector.add(
-          MemorySample(at: at, anon: 3, swap: bytes, file: bytes, current: bytes, activeUsers: .min))
+          MemorySample(
+            at: .zero + Microseconds(at), anon: 3, swap: bytes, file: bytes, current: bytes, activeUsers: .min
+          ))
       }
     }
     #expect(!detector.finding.reason.isEmpty)

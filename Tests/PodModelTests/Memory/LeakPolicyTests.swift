@@ -1,10 +1,9 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct LeakPolicyTests {
-  private static let second: UInt64 = 1_000_000
-  private static let hour: UInt64 = 3600 * second
-  private static let now = 100 * hour
+  private static let now = LoopTime.zero + .hours(100)
   private static let mebibyte: UInt64 = 1 << 20
 
   /// 100 MiB of limit, growing by the same amount each second.
@@ -18,7 +17,7 @@ import Testing
     finding.slopeHigh = slope * 1.25
     finding.held = heldMiB << 20
     finding.limit = 100 << 20
-    finding.detectedAt = Self.now - 600 * Self.second
+    finding.detectedAt = Self.now - .seconds(600)
     return LeakPolicy.Situation(now: Self.now, finding: finding)
   }
 
@@ -68,7 +67,7 @@ import Testing
     }
     // 40 MiB until a tenth is left, at the upper end of the pace.
     let seconds = Double(40 << 20) / (1024 * 1.25)
-    #expect(abs(Double(until - Self.now) / 1e6 - seconds) < 1)
+    #expect(abs((until - Self.now).seconds - seconds) < 1)
     one.load = quiet()
     #expect(policy().decide(one) == .recycle(.quiet))
   }
@@ -110,12 +109,12 @@ import Testing
   @Test func aPodThatLeaksAgainIsLookedAtForLonger() {
     var one = situation(heldMiB: 20)
     one.load = quiet()
-    one.finding.detectedAt = Self.now - 301 * Self.second
-    one.ownRecycles = [Self.now - 2 * Self.hour]
+    one.finding.detectedAt = Self.now - .seconds(301)
+    one.ownRecycles = [Self.now - .hours(2)]
     #expect(policy().decide(one) == .recycle(.quiet))
-    one.ownRecycles.append(Self.now - 3 * Self.hour)
+    one.ownRecycles.append(Self.now - .hours(3))
     #expect(
-      policy().decide(one) == .wait(.leakedBefore(2), until: Self.now - 301 * Self.second + 600 * Self.second)
+      policy().decide(one) == .wait(.leakedBefore(2), until: Self.now - .seconds(301) + .seconds(600))
     )
     // Not beyond the point at which it is due.
     one.finding.held = 91 << 20
@@ -124,23 +123,23 @@ import Testing
     one = situation(heldMiB: 20)
     one.load = quiet()
     one.finding.detectedAt = Self.now
-    one.ownRecycles = [Self.now - 25 * Self.hour]
+    one.ownRecycles = [Self.now - .hours(25)]
     #expect(policy().decide(one) == .recycle(.quiet))
   }
 
   @Test func whenTheHoursRecyclesAreUsedUpItIsToldOfAndWaits() {
     var one = situation(heldMiB: 95)
-    one.recycles = [Self.now - 3 * Self.hour, Self.now - 50 * 60 * Self.second, Self.now - 60 * Self.second]
+    one.recycles = [Self.now - .hours(3), Self.now - .minutes(50), Self.now - .minutes(1)]
     #expect(
-      policy(perHour: 2).decide(one) == .alert(.budget(2), until: Self.now + 10 * 60 * Self.second))
+      policy(perHour: 2).decide(one) == .alert(.budget(2), until: Self.now + .minutes(10)))
     #expect(policy(perHour: 3).decide(one) == .recycle(.due))
   }
 
   @Test func onePodDoesNotUseUpWhatAllHave() {
     var one = situation(heldMiB: 95)
-    one.ownRecycles = [Self.now - 60 * Self.second, Self.now - 120 * Self.second]
+    one.ownRecycles = [Self.now - .minutes(1), Self.now - .seconds(120)]
     one.recycles = one.ownRecycles
-    #expect(policy(perHour: 4).decide(one) == .alert(.share(2), until: Self.now + 3480 * Self.second))
+    #expect(policy(perHour: 4).decide(one) == .alert(.share(2), until: Self.now + .seconds(3480)))
     #expect(policy(perHour: 6).decide(one) == .recycle(.due))
   }
 

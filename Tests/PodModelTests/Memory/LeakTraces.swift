@@ -1,4 +1,5 @@
 import PodModel
+import Time
 
 /// SplitMix64: the same seed, the same noise.
 struct Noise {
@@ -70,7 +71,7 @@ struct Course {
       let bytes = { (share: Double) in UInt64(share / 100 * Self.limit) }
       outcome.finding = detector.add(
         MemorySample(
-          at: UInt64(second * 1e6), anon: bytes(percent - swapped), swap: bytes(swapped),
+          at: .zero + Microseconds(seconds: second), anon: bytes(percent - swapped), swap: bytes(swapped),
           file: bytes(file(hour)),
           current: bytes(percent - swapped + file(hour) + kernel), activeUsers: users(hour)))
       if outcome.finding.isLeak {

@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct MemoryMinuteTests {
   private func sample(_ anon: UInt64, swap: UInt64 = 0, current: UInt64 = 100) -> MemorySample {

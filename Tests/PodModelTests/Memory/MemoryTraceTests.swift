@@ -1,4 +1,6 @@
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PodModel
 
@@ -30,7 +32,8 @@ import Testing
     #expect(
       samples == [
         MemorySample(at: 0, anon: 1, swap: 2, file: 3, current: 4, activeUsers: 5),
-        MemorySample(at: 10_250_000, anon: 10, swap: 20, file: 30, current: 40, activeUsers: 50),
+        MemorySample(
+          at: .zero + .milliseconds(10_250), anon: 10, swap: 20, file: 30, current: 40, activeUsers: 50),
       ])
   }
 
@@ -43,7 +46,9 @@ import Testing
   ])
   func orderLineEndsFurtherColumnsAndDecimalsMakeNoDifference(text: String) throws {
     #expect(
-      try read(text) == [MemorySample(at: 7_000_000, anon: 1, swap: 2, file: 3, current: 4, activeUsers: 5)])
+      try read(text) == [
+        MemorySample(at: .zero + .seconds(7), anon: 1, swap: 2, file: 3, current: 4, activeUsers: 5)
+      ])
   }
 
   /// Whole seconds cannot tell two readings of one second apart.

@@ -1,5 +1,7 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct ReplacementsTests {
   private let serving = Replacements.Pod(state: .ready, isBeingReplaced: false, hasOther: false)
@@ -82,14 +84,13 @@ import Testing
   }
 
   @Test func `the pause is five minutes, then twice as long each time, and at most an hour`() {
-    let minute: UInt64 = 60_000_000
     var pause = ReplacementPause()
-    var now: UInt64 = 7
+    var now: LoopTime = 7
     #expect(pause.isOver(at: now))
     for minutes: UInt64 in [5, 10, 20, 40, 60, 60] {
       pause.begin(at: now)
-      #expect(!pause.isOver(at: now + minutes * minute - 1))
-      now += minutes * minute
+      #expect(!pause.isOver(at: now + .minutes(minutes) - 1))
+      now += .minutes(minutes)
       #expect(pause.isOver(at: now))
     }
   }

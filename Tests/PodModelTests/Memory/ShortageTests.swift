@@ -1,9 +1,9 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct ShortageTests {
   private static let mebibyte: UInt64 = 1 << 20
-  private static let second: UInt64 = 1_000_000
   /// Of a thousand MiB, with the default of 5 %: short below 50 with pressure, below 25 without.
   private func level(_ available: UInt64, stall: Double) -> Shortage.Level {
     Shortage.Level(stall: stall, available: available * Self.mebibyte, total: 1000 * Self.mebibyte)
@@ -15,11 +15,11 @@ import Testing
     var candidate = Shortage.Candidate(pod: PodName(number: number), rank: rank)
     candidate.current = current * Self.mebibyte
     candidate.file = file * Self.mebibyte
-    candidate.idleSince = idle.map { Self.now - $0 * Self.second }
+    candidate.idleSince = idle.map { Self.now - .seconds($0) }
     return candidate
   }
 
-  private static let now: UInt64 = 1_000 * second
+  private static let now = LoopTime.zero + .seconds(1_000)
 
   /// What is done while memory stays short, until nothing is left; stopped pods go.
   private func course(
@@ -29,7 +29,7 @@ import Testing
     var pods = pods
     var told: [String] = []
     for turn in 0..<100 {
-      let now = Self.now + UInt64(turn) * 250_000
+      let now = Self.now + .milliseconds(250) * UInt64(turn)
       guard
         case .act(let step) = shortage.next(
           host: level(20, stall: 0.5), pods: nil, candidates: { pods }, policy: policy, now: now)
@@ -78,13 +78,13 @@ import Testing
     func look(_ available: UInt64, _ stall: Double, at now: UInt64) -> Shortage.Verdict {
       shortage.next(
         host: level(available, stall: stall), pods: nil, candidates: { [pod(1), pod(2)] },
-        policy: Shortage.Policy(), now: Self.now + now * Self.second)
+        policy: Shortage.Policy(), now: Self.now + .seconds(now))
     }
     guard case .act = look(40, 0.2, at: 0) else { return #expect(Bool(false), "short") }
     // Not yet: what was short stays so until there is clearly more.
     guard case .act = look(55, 0.08, at: 1) else { return #expect(Bool(false), "still short") }
     #expect(look(70, 0.2, at: 2) == .watch(isStuck: false))
-    #expect(look(70, 0, at: 7) == .over(acts: 2, lasted: Self.second))
+    #expect(look(70, 0, at: 7) == .over(acts: 2, lasted: .seconds(1)))
     #expect(look(55, 0.08, at: 8) == .calm)
   }
 
@@ -160,7 +160,7 @@ import Testing
       guard
         case .act(let step) = shortage.next(
           host: level(20, stall: 0.5), pods: nil, candidates: { [stubborn] }, policy: Shortage.Policy(),
-          now: Self.now + UInt64(turn) * 250_000)
+          now: Self.now + .milliseconds(250) * UInt64(turn))
       else { return nil }
       return step.act
     }
@@ -175,7 +175,7 @@ import Testing
     for turn in 0..<400 {
       if case .act(let step) = shortage.next(
         host: level(20, stall: 0.5), pods: nil, candidates: { pods }, policy: Shortage.Policy(),
-        now: Self.now + UInt64(turn) * 250_000), step.act == .stop
+        now: Self.now + .milliseconds(250) * UInt64(turn)), step.act == .stop
       {
         stops += 1
       }
@@ -196,7 +196,7 @@ import Testing
     var candidate = pod(1, idle: 0)
     var (stops, isStopped) = ([UInt64](), false)
     for second in 0..<3600 as Range<UInt64> {
-      let now = Self.now + second * Self.second
+      let now = Self.now + .seconds(second)
       if second % 30 == 0 { (isStopped, candidate.idleSince) = (false, now) }
       let verdict = shortage.next(
         host: level(20, stall: 0.5), pods: nil, candidates: { isStopped ? [] : [candidate] },
@@ -208,14 +208,14 @@ import Testing
     }
     #expect(stops == [10, 50])
     // Nobody comes any more.
-    let now = Self.now + 3600 * Self.second
-    candidate.idleSince = now - 39 * Self.second
+    let now = Self.now + .hours(1)
+    candidate.idleSince = now - .seconds(39)
     #expect(
       shortage.next(
         host: level(20, stall: 0.5), pods: nil, candidates: { [candidate] }, policy: Shortage.Policy(),
         now: now)
         == .watch(isStuck: true))
-    let later = now + Self.second
+    let later = now + .seconds(1)
     guard
       case .act = shortage.next(
         host: level(20, stall: 0.5), pods: nil, candidates: { [candidate] }, policy: Shortage.Policy(),

@@ -1,19 +1,20 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct StallTests {
-  private static let second: UInt64 = 1_000_000
   private static let limit: UInt64 = 64 << 20
 
   /// A look every five seconds, stalled for that share of the time before it.
   private func verdicts(
-    _ shares: [Double], current: UInt64 = limit, timeout: UInt64 = 30 * second, treatedBefore: Int = 0
+    _ shares: [Double], current: UInt64 = limit, timeout: Microseconds = .seconds(30), treatedBefore: Int = 0
   ) -> [Stall.Verdict] {
-    var look = Stall.Look(at: 50 * Self.second, full: 7, current: current, limit: Self.limit)
+    var look = Stall.Look(at: .zero + .seconds(50), full: 7, current: current, limit: Self.limit)
     var stall = Stall(look)
     return shares.map { share in
-      look.at += 5 * Self.second
-      look.full += UInt64(share * 5e6)
+      look.at += .seconds(5)
+      look.full += .seconds(5).scaled(by: share)
       return stall.look(look, timeout: timeout, treatedBefore: treatedBefore)
     }
   }
@@ -43,19 +44,19 @@ import Testing
   }
 
   @Test func whatComesAgainIsGivenTwiceAsLong() {
-    #expect(Stall.patience(60 * Self.second, 0) == 60 * Self.second)
-    #expect(Stall.patience(60 * Self.second, 3) == 480 * Self.second)
-    #expect(Stall.patience(60 * Self.second, 1000) == 3600 * Self.second)
-    #expect(Stall.patience(.max, 5) == .max)
+    #expect(Stall.patience(.seconds(60), 0) == .seconds(60))
+    #expect(Stall.patience(.seconds(60), 3) == .seconds(480))
+    #expect(Stall.patience(.seconds(60), 1000) == .seconds(3600))
+    #expect(Stall.patience(.infinity, 5) == .infinity)
     #expect(!verdicts(Array(repeating: 0.9, count: 11), treatedBefore: 1).contains(.treat))
     #expect(verdicts(Array(repeating: 0.9, count: 12), treatedBefore: 1).last == .treat)
   }
 
   @Test func aCounterThatGoesBackIsNoStall() {
-    var stall = Stall(Stall.Look(at: 10, full: 1_000_000, current: Self.limit, limit: Self.limit))
+    var stall = Stall(Stall.Look(at: 10, full: .seconds(1), current: Self.limit, limit: Self.limit))
     #expect(
       stall.look(
-        Stall.Look(at: 1_000_010, full: 0, current: Self.limit, limit: Self.limit), timeout: 1,
+        Stall.Look(at: .zero + .seconds(1) + 10, full: 0, current: Self.limit, limit: Self.limit), timeout: 1,
         treatedBefore: 0)
         == .watched)
     #expect(stall.share == 0)
@@ -64,7 +65,8 @@ import Testing
   @Test func withoutALimitNothingStallsAtIt() {
     var stall = Stall(Stall.Look(at: 0, full: 0, current: 5, limit: nil))
     let verdict = stall.look(
-      Stall.Look(at: 1_000_000, full: 1_000_000, current: 5, limit: nil), timeout: 1, treatedBefore: 0)
+      Stall.Look(at: .zero + .seconds(1), full: .seconds(1), current: 5, limit: nil), timeout: 1,
+      treatedBefore: 0)
     #expect(verdict == .watched)
   }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import PodModel
 import Testing
+import Time
 
 /// The files that the package installs under /usr/lib/podctl say what podctl-tier(5) and podctl-workload(5) say.
 @Suite struct DefaultSettingsTests {
@@ -9,7 +10,7 @@ import Testing
     var data: UInt64
     var memoryMax: UInt64
     var memoryHigh: UInt64
-    var quota: UInt64
+    var quota: Microseconds
     var tasks: UInt64
     var rank: Int
   }
@@ -18,17 +19,18 @@ import Testing
     let megabyte: UInt64 = 1 << 20
     let table: [String: Row] = [
       "free": Row(
-        users: 20, data: megabyte, memoryMax: 96 * megabyte, memoryHigh: 64 * megabyte, quota: 500_000,
+        users: 20, data: megabyte, memoryMax: 96 * megabyte, memoryHigh: 64 * megabyte,
+        quota: .milliseconds(500),
         tasks: 640, rank: 0),
       "basic": Row(
         users: 10, data: 10 * megabyte, memoryMax: 256 * megabyte, memoryHigh: 208 * megabyte,
-        quota: 1_000_000, tasks: 640, rank: 10),
+        quota: .seconds(1), tasks: 640, rank: 10),
       "pro": Row(
         users: 5, data: 100 * megabyte, memoryMax: 1024 * megabyte, memoryHigh: 896 * megabyte,
-        quota: 2_000_000, tasks: 640, rank: 20),
+        quota: .seconds(2), tasks: 640, rank: 20),
       "enterprise": Row(
         users: 1, data: 1024 * megabyte, memoryMax: 3072 * megabyte, memoryHigh: 2700 * megabyte,
-        quota: 4_000_000, tasks: 1024, rank: 30),
+        quota: .seconds(4), tasks: 1024, rank: 30),
     ]
     for (name, row) in table {
       let tier = try TierFile.parse(
@@ -39,7 +41,7 @@ import Testing
       expected.memoryMax = row.memoryMax
       expected.memoryHigh = row.memoryHigh
       expected.memorySwapMax = 0
-      expected.cpuQuotaPerSecUSec = row.quota
+      expected.cpuQuotaPerSec = row.quota
       expected.tasksMax = row.tasks
       expected.rank = row.rank
       #expect(tier == expected)

@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct PoddSettingsTests {
   private func parse(_ text: String) throws -> PoddSettings {
@@ -35,17 +36,17 @@ import Testing
     expected.defaultTier = "pro"
     expected.portRange = 11000...12000
     expected.launchesMax = 4
-    expected.restartUSec = 1_000_000
-    expected.restartMaxDelayUSec = 300_000_000
+    expected.restartDelay = .seconds(1)
+    expected.restartMaxDelay = .minutes(5)
     expected.startLimitBurst = 3
-    expected.startLimitIntervalUSec = 120_000_000
-    expected.memorySampleUSec = 30_000_000
+    expected.startLimitInterval = .minutes(2)
+    expected.memorySampleInterval = .seconds(30)
     expected.shortage.pressureLimit = 0.25
     expected.shortage.availableMin = 0.03
     expected.shortage.action = .freeze
     expected.leakAction = .alert
     expected.leakRecyclesPerHour = 3
-    expected.stallTimeoutUSec = 120_000_000
+    expected.stallTimeout = .minutes(2)
     expected.historyMaxUse = 200 << 20
     #expect(settings == expected)
   }

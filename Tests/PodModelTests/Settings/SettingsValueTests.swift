@@ -1,6 +1,8 @@
 import Linux
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @Suite struct SettingsValueTests {
   static let infinity: UInt64? = nil
@@ -48,10 +50,10 @@ import Testing
       ("10", 10_000_000), ("10s", 10_000_000), ("5min 20s", 320_000_000), ("5min20s", 320_000_000),
       ("1h", 3_600_000_000), ("1.5h", 5_400_000_000), ("100ms", 100_000), ("7us", 7), ("7µs", 7), ("7μs", 7),
       ("2 days", 172_800_000_000), ("1w", 604_800_000_000), ("1M", 2_629_800_000_000), ("1m", 60_000_000),
-      ("1y", 31_557_600_000_000), ("0", 0), ("infinity", .max), (".5s", 500_000), ("1min 1", 61_000_000),
+      ("1y", 31_557_600_000_000), ("0", 0), ("infinity", .infinity), (".5s", 500_000), ("1min 1", 61_000_000),
       ("3 min", 180_000_000), ("1hr", 3_600_000_000), ("90sec", 90_000_000),
-    ] as [(String, UInt64)])
-  func timeSpan(text: String, microseconds: UInt64) throws {
+    ] as [(String, Microseconds)])
+  func timeSpan(text: String, microseconds: Microseconds) throws {
     #expect(try SettingsValue.timeSpan(text) == microseconds)
   }
 
@@ -64,10 +66,10 @@ import Testing
   }
 
   @Test func kindsOfTimeSpans() throws {
-    #expect(try SettingsValue.timeout("0") == .max)
-    #expect(try SettingsValue.timeout("infinity") == .max)
+    #expect(try SettingsValue.timeout("0") == .infinity)
+    #expect(try SettingsValue.timeout("infinity") == .infinity)
     #expect(try SettingsValue.idle("infinity") == 0)
-    #expect(try SettingsValue.idle("5min") == 300_000_000)
+    #expect(try SettingsValue.idle("5min") == .minutes(5))
     #expect(throws: ValueError.self) { try SettingsValue.interval("0") }
     #expect(throws: ValueError.self) { try SettingsValue.interval("infinity") }
   }
@@ -104,7 +106,7 @@ import Testing
   }
 
   @Test(arguments: [("1%", 10_000), ("50%", 500_000), ("100%", 1_000_000), ("400%", 4_000_000)])
-  func cpuQuota(text: String, microseconds: UInt64) throws {
+  func cpuQuota(text: String, microseconds: Microseconds) throws {
     #expect(try SettingsValue.cpuQuota(text) == microseconds)
   }
 

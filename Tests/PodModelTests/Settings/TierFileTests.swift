@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct TierFileTests {
   private func parse(_ fragments: String..., name: String = "free") throws -> Tier {
@@ -34,14 +35,14 @@ import Testing
     expected.dataMax = 3 << 20
     expected.workload = "my-app"
     expected.rank = 5
-    expected.idleFreezeUSec = 300_000_000
-    expected.idleStopUSec = 3_600_000_000
+    expected.idleFreeze = .minutes(5)
+    expected.idleStop = .hours(1)
     expected.memoryMax = 2 << 30
     expected.memoryHigh = 1 << 30
     expected.memoryLow = 16 << 20
     expected.memoryMin = 8 << 20
     expected.memorySwapMax = nil
-    expected.cpuQuotaPerSecUSec = 1_500_000
+    expected.cpuQuotaPerSec = .milliseconds(1500)
     expected.cpuWeight = 50
     expected.ioWeight = 20
     #expect(tier == expected)
@@ -57,7 +58,7 @@ import Testing
       "[Tier]\nMemoryMax=200M")
     #expect(tier.memoryMax == 200 << 20)
     #expect(tier.tasksMax == 640)
-    #expect(tier.cpuQuotaPerSecUSec == nil)
+    #expect(tier.cpuQuotaPerSec == nil)
   }
 
   @Test func anEmptyAssignmentGivesTheDefaultBack() throws {

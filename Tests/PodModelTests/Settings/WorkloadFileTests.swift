@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct WorkloadFileTests {
   private func parse(_ fragments: String..., name: String = "app") throws -> Workload {
@@ -37,15 +38,15 @@ import Testing
     expected.listen = .socket
     expected.type = .exec
     expected.probe = .http(path: "/healthz?x=1")
-    expected.probeUSec = 20_000_000
-    expected.probeTimeoutUSec = 2_000_000
+    expected.probeInterval = .seconds(20)
+    expected.probeTimeout = .seconds(2)
     expected.probeFailures = 5
     expected.usersTemplate = "/etc/podctl/users.mustache"
     expected.execReload = ["/usr/bin/app", "reload", "${POD}"]
     expected.killSignal = 2
-    expected.timeoutStartUSec = 30_000_000
-    expected.timeoutStopUSec = .max
-    expected.timeoutDrainUSec = 5_000_000
+    expected.timeoutStart = .seconds(30)
+    expected.timeoutStop = .infinity
+    expected.timeoutDrain = .seconds(5)
     expected.overlap = true
     expected.environment = ["B=two words", "A=3"]
     expected.ipAddressAllow = ["10.0.0.0/8", "localhost"]

@@ -1,11 +1,13 @@
 import PodModel
 import Testing
+import Time
+import TimeLiterals
 
 @testable import PoddCore
 
 /// Why a pod is in its state and what comes next, for every state that there is.
 @Suite struct PodOutlookTests {
-  private static let since: UInt64 = 1_000_000_000
+  private static let since = WallTime.epoch + .seconds(1000)
 
   private func outlook(
     _ events: Lifecycle.Event..., wanted: Lifecycle.Wanted = .cold, startLimitHit: Bool = false,
@@ -24,9 +26,9 @@ import Testing
 
   private let workload: Workload = {
     var workload = Workload(name: "app")
-    workload.timeoutStartUSec = 10
-    workload.timeoutStopUSec = 20
-    workload.timeoutDrainUSec = 30
+    workload.timeoutStart = 10
+    workload.timeoutStop = 20
+    workload.timeoutDrain = 30
     return workload
   }()
 
@@ -37,7 +39,7 @@ import Testing
     #expect(outlook(lastEnd: .operator).reason.hasPrefix("stopped; the next connection"))
     #expect(outlook().next.sentence == "it is launched when a user needs it")
     #expect(outlook(wakesOnConnect: true).next.sentence == "a connection launches it")
-    #expect(outlook().next.at == 0)
+    #expect(outlook().next.at == nil)
   }
 
   @Test func aPodThatIsNotLaunchedNamesTheCommand() {
@@ -51,7 +53,7 @@ import Testing
     let starting = outlook(.start, workload: workload)
     #expect(starting.reason.isEmpty)
     #expect(starting.next.at == Self.since + 10)
-    #expect(outlook(.start).next.at == 0)
+    #expect(outlook(.start).next.at == nil)
   }
 
   @Test func aReadyPodWaitsForItsProbeOrForNothing() {
@@ -83,9 +85,9 @@ import Testing
     #expect(stopping.reason == "being stopped (operator)")
     #expect(stopping.next.at == Self.since + 20)
     var patient = workload
-    patient.timeoutStopUSec = .max
+    patient.timeoutStop = .infinity
     let endless = outlook(.start, .ready(of: .current), .stop(.operator, then: .cold), workload: patient)
-    #expect(endless.next.at == 0)
+    #expect(endless.next.at == nil)
   }
 
   @Test func aFrozenPodIsThawedByAConnection() {

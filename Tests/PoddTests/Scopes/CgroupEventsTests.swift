@@ -3,6 +3,7 @@ import Glibc
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @testable import PoddCore
 
@@ -39,7 +40,7 @@ import Testing
       events.watch()
       #expect(events.isPopulated)
       let waiting = loopTask { await events.untilEmpty() }
-      await EventLoop.main.sleep(5_000)
+      await EventLoop.main.sleep(.milliseconds(5))
       fake.write(populated: false)
       await waiting.value
       #expect(!events.isPopulated)
@@ -50,7 +51,7 @@ import Testing
     let fake = try FakeCgroup(populated: true)
     try await onLoop {
       let events = CgroupEvents(try Cgroup(path: "", root: fake.root))
-      await events.untilEmpty(by: EventLoop.main.now() + 5_000)
+      await events.untilEmpty(by: EventLoop.main.now() + .milliseconds(5))
       #expect(events.isPopulated)
     }
   }

@@ -1,6 +1,7 @@
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @testable import PoddCore
 
@@ -21,7 +22,7 @@ import Testing
       await settle()
     }
 
-    func settle() async { await EventLoop.main.sleep(1_000) }
+    func settle() async { await EventLoop.main.sleep(.milliseconds(1)) }
   }
 
   @Test func asManyAsItCountsAreInAndTheOthersFollowInOrder() async throws {

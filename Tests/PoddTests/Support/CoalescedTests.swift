@@ -1,6 +1,7 @@
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @testable import PoddCore
 
@@ -16,9 +17,9 @@ import Testing
         return mine
       }
       let first = loopTask { await work.run() }
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       let others = (0..<3).map { _ in loopTask { await work.run() } }
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       #expect(begun == 1)
       gate.put(())
       gate.put(())

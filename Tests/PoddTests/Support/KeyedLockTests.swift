@@ -1,6 +1,7 @@
 import LoopThread
 import Systemd
 import Testing
+import Time
 
 @testable import PoddCore
 
@@ -15,13 +16,13 @@ import Testing
           entered.append(name)
         }
       }
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       #expect(entered == ["first", "other"])
       lock.end("alice")
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       #expect(entered == ["first", "other", "second"])
       lock.end("alice")
-      await EventLoop.main.sleep(1_000)
+      await EventLoop.main.sleep(.milliseconds(1))
       #expect(entered == ["first", "other", "second", "third"])
     }
   }

@@ -1,7 +1,9 @@
+public import Time
+
 /// Pauses before the next attempt: the first one after the first failure, doubled with each further one up to a maximum.
 public struct Backoff: Sendable, Equatable {
-  /// Without the part that is added at random; 0 after no failure. Microseconds.
-  private var pause: UInt64 = 0
+  /// Without the part that is added at random; zero after no failure.
+  private var pause = Microseconds.zero
 
   public init() {}
 
@@ -9,28 +11,28 @@ public struct Backoff: Sendable, Equatable {
   ///
   /// - Parameter random: 0..<1. Up to a quarter is added by it, so that pods that ended together do not come back
   ///   together.
-  /// - Returns: how long to wait, in microseconds.
-  public mutating func next(_ policy: Lifecycle.Policy, random: Double) -> UInt64 {
-    pause = pause == 0 ? policy.firstDelay : min(pause * 2, policy.maxDelay)
-    return pause + UInt64(Double(pause) * 0.25 * min(max(random, 0), 1))
+  /// - Returns: how long to wait.
+  public mutating func next(_ policy: Lifecycle.Policy, random: Double) -> Microseconds {
+    pause = pause == .zero ? policy.firstDelay : min(pause * 2, policy.maxDelay)
+    return pause + pause.scaled(by: 0.25 * min(max(random, 0), 1))
   }
 
   /// It works: the next pause is the first one again.
-  public mutating func reset() { pause = 0 }
+  public mutating func reset() { pause = .zero }
 }
 
 /// Counts ends that nobody asked for, until there are too many in one interval.
 public struct StartLimit: Sendable, Equatable {
-  private var ends: [UInt64] = []
+  private var ends: [LoopTime] = []
 
   public init() {}
 
   /// Counts an end.
   ///
   /// - Parameters:
-  ///   - now: in the clock of every other call; microseconds.
+  ///   - now: when it was.
   ///   - isOfHost: the host was at fault, and the end says nothing about the pod.
-  public mutating func count(at now: UInt64, _ policy: Lifecycle.Policy, isOfHost: Bool = false) {
+  public mutating func count(at now: LoopTime, _ policy: Lifecycle.Policy, isOfHost: Bool = false) {
     ends = ends.filter { $0 + policy.burstInterval > now }
     if !isOfHost { ends.append(now) }
   }

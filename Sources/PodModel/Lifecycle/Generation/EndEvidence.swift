@@ -1,3 +1,5 @@
+public import Time
+
 /// What was seen when a generation ended, and the rule that turns it into one reason.
 public struct EndEvidence: Sendable, Equatable {
   /// From waitid, where podd was the parent.
@@ -21,8 +23,8 @@ public struct EndEvidence: Sendable, Equatable {
   public var memoryMaxEvents: UInt64 = 0
   /// The finding about its leak, if it ended for that.
   public var leak: LeakDetector.Finding?
-  /// How long it had stalled at its memory limit (µs), if it ended for that.
-  public var stalledUSec: UInt64?
+  /// How long it had stalled at its memory limit, if it ended for that.
+  public var stalled: Microseconds?
   /// systemd's `Result` of the scope: `success`, `oom-kill`, `timeout` …; nil when systemd could not be asked.
   public var unitResult: String?
   /// Whether memory.events was gone, with the cgroup, before it could be read once more: then the counters above may
@@ -59,7 +61,7 @@ public struct EndEvidence: Sendable, Equatable {
       if let memoryCurrent { parts.append("\(memoryCurrent >> 20) MiB in use") }
     }
     if let leak, !leak.reason.isEmpty { parts.append(leak.reason) }
-    if let stalledUSec { parts.append("it had stalled at its memory limit for \(stalledUSec / 1_000_000) s") }
+    if let stalled { parts.append("it had stalled at its memory limit for \(stalled / .seconds(1)) s") }
     if let probeError { parts.append("probe: \(probeError)") }
     if let cutConnections { parts.append("\(cutConnections) connections cut") }
     if let unitResult, unitResult != "success" { parts.append("systemd: \(unitResult)") }
@@ -71,7 +73,7 @@ public struct EndEvidence: Sendable, Equatable {
     let counters: [(JournalField, UInt64?)] = [
       (.oomKills, oomKills), (.ownLimitOOMs, ownLimitOOMs), (.oomdKills, oomdKills),
       (.memoryCurrent, memoryCurrent), (.memoryPeak, memoryPeak), (.memoryMax, memoryMax),
-      (.memoryHighEvents, memoryHighEvents), (.memoryMaxEvents, memoryMaxEvents), (.stall, stalledUSec),
+      (.memoryHighEvents, memoryHighEvents), (.memoryMaxEvents, memoryMaxEvents), (.stall, stalled?.count),
     ]
     let words: [(JournalField, String?)] = [(.probeError, probeError), (.unitResult, unitResult)]
     return counters.compactMap { name, value in value.map { (name, String($0)) } }

@@ -1,3 +1,5 @@
+internal import Time
+
 /// Distinguishes a leak from growth that ends by itself, sample by sample and in bounded memory. docs/leaks.md states
 /// the rule in words, with the reasons for its figures; ``LeakJudgement`` holds the tests.
 public struct LeakDetector: Sendable {
@@ -94,7 +96,8 @@ public struct LeakDetector: Sendable {
     finding.slopeHigh = Double(trend.slope + trend.halfInterval)
     finding.timeToLimit = nil
     if let limit, judgement.isGrowing, trend.slope > 0 {
-      finding.timeToLimit = Double(max(limit - intake.lastHeld, 0) / trend.slope)
+      finding.timeToLimit = Microseconds(
+        seconds: Double(max(limit - intake.lastHeld, 0) / trend.slope))
     }
   }
 }
@@ -103,19 +106,18 @@ extension LeakDetector {
   /// A leak that was found, and the observations that would disprove it.
   struct Conviction: Sendable {
     let basis: Basis
-    /// How many bytes the pod had gained when the leak was found, and in how many microseconds.
+    /// How many bytes the pod had gained when the leak was found, and in how much time.
     private let gain: Float
-    private let span: UInt64
+    private let span: Microseconds
     private let level: Float
     private var highest: Float
-    private var highestAt: UInt64
-    private var belowSince: UInt64?
+    private var highestAt: LoopTime
+    private var belowSince: LoopTime?
 
-    init(at: UInt64, level: Float, _ judgement: LeakJudgement) {
+    init(at: LoopTime, level: Float, _ judgement: LeakJudgement) {
       basis = judgement.basis
       gain = judgement.trend?.rise ?? 0
-      let seconds = Double((judgement.trend?.end ?? 0) - (judgement.trend?.start ?? 0))
-      span = UInt64(min(max(seconds, 0), 1e12) * 1e6)
+      span = Microseconds(seconds: Double((judgement.trend?.end ?? 0) - (judgement.trend?.start ?? 0)))
       self.level = level
       highest = level
       highestAt = at
@@ -123,7 +125,7 @@ extension LeakDetector {
 
     /// A leak is disproved when the program gave back half of its gain for half an hour, or when it gained nothing more
     /// for as long as the growth had lasted, at least six hours: a leak may rest for a night.
-    mutating func isDisproved(by held: Float, at: UInt64, limit: Float) -> Bool {
+    mutating func isDisproved(by held: Float, at: LoopTime, limit: Float) -> Bool {
       if held > highest + 0.01 * limit {
         highest = held
         highestAt = at
@@ -133,8 +135,8 @@ extension LeakDetector {
       } else if belowSince == nil {
         belowSince = at
       }
-      if let belowSince, at - belowSince >= 1_800_000_000 { return true }
-      return at - highestAt >= max(span, 21_600_000_000)
+      if let belowSince, at - belowSince >= .minutes(30) { return true }
+      return at - highestAt >= max(span, .hours(6))
     }
   }
 }

@@ -1,3 +1,5 @@
+internal import Time
+
 extension LeakDetector.Finding {
   /// The figures as journal fields: growth rates in bytes per second, sizes in bytes.
   public var journalFields: [(JournalField, String)] {
@@ -8,6 +10,6 @@ extension LeakDetector.Finding {
       (.leakSlope, whole(slope)), (.leakSlopeLow, whole(slopeLow)),
       (.leakSlopeHigh, whole(slopeHigh)), (.leakMemory, String(held)),
     ] + (limit.map { [(.leakLimit, String($0))] } ?? [])
-      + (timeToLimit.map { [(.leakTimeToLimit, whole($0 * 1e6))] } ?? [])
+      + (timeToLimit.map { [(.leakTimeToLimit, String($0.count))] } ?? [])
   }
 }

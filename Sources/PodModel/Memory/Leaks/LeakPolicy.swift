@@ -1,4 +1,6 @@
-/// Decides what is done about a leak that was found, and when. Times are microseconds of one clock, sizes bytes.
+public import Time
+
+/// Decides what is done about a leak that was found, and when; sizes in bytes.
 public struct LeakPolicy: Sendable, Equatable {
   public var action = LeakAction.recycle
   /// Most recycles for leaks on the whole host within any hour; 0 is a dry run.
@@ -10,27 +12,27 @@ public struct LeakPolicy: Sendable, Equatable {
   public static let leastTime = 120.0
 
   /// How long a new leak is observed when the pod was recycled for one before; doubles with each further leak.
-  static let firstObservation: UInt64 = 300_000_000
-  static let longestObservation: UInt64 = 14_400_000_000
+  static let firstObservation: Microseconds = .minutes(5)
+  static let longestObservation: Microseconds = .hours(4)
   /// The interval of `recyclesPerHour`.
-  public static let hour: UInt64 = 3_600_000_000
+  public static let hour: Microseconds = .hours(1)
   /// Older leaks prove nothing about the present one.
-  public static let day: UInt64 = 86_400_000_000
+  public static let day: Microseconds = .days(1)
 
   public init() {}
 
   /// Everything that a decision depends on.
   public struct Situation: Sendable, Equatable {
-    public var now: UInt64
+    public var now: LoopTime
     public var finding: LeakDetector.Finding
     public var load = LoadCourse()
     /// Whether the pods of the same workload version leak alike (``LeakSiblings``).
     public var isOfTheVersion = false
     /// When pods of this host were recycled for a leak within the last day; and when this pod was.
-    public var recycles: [UInt64] = []
-    public var ownRecycles: [UInt64] = []
+    public var recycles: [LoopTime] = []
+    public var ownRecycles: [LoopTime] = []
 
-    public init(now: UInt64, finding: LeakDetector.Finding) {
+    public init(now: LoopTime, finding: LeakDetector.Finding) {
       self.now = now
       self.finding = finding
     }
@@ -40,10 +42,10 @@ public struct LeakPolicy: Sendable, Equatable {
     /// There is no leak, or LeakAction=none.
     case nothing
     /// Wait, at the latest until the given time; nil means without a bound.
-    case wait(Reason, until: UInt64?)
+    case wait(Reason, until: LoopTime?)
     case recycle(Reason)
     /// Report the leak and leave the pod alone. Decide again at the given time, if there is one.
-    case alert(Reason, until: UInt64? = nil)
+    case alert(Reason, until: LoopTime? = nil)
   }
 
   public enum Reason: Sendable, Equatable {
@@ -79,7 +81,7 @@ public struct LeakPolicy: Sendable, Equatable {
   }
 
   /// When the pod must be recycled at the latest; nil for a leak that will not meet a limit.
-  public static func deadline(_ finding: LeakDetector.Finding, now: UInt64) -> UInt64? {
+  public static func deadline(_ finding: LeakDetector.Finding, now: LoopTime) -> LoopTime? {
     guard let limit = finding.limit else { return nil }
     let free = Double(limit) - Double(finding.held)
     // The upper end of the interval, because a little too early harms less than too late.
@@ -87,39 +89,37 @@ public struct LeakPolicy: Sendable, Equatable {
     let reserve = max(Double(limit) * leastFree, pace * leastTime)
     if free <= reserve { return now }
     guard pace > 0 else { return nil }
-    let microseconds = (free - reserve) / pace * 1_000_000
-    return microseconds < Double(Int64.max) ? now.after(UInt64(microseconds)) : nil
+    let deadline = now + Microseconds(seconds: (free - reserve) / pace)
+    return deadline == .never ? nil : deadline
   }
 
-  private func cause(_ situation: Situation, _ deadline: UInt64?) -> Reason? {
+  private func cause(_ situation: Situation, _ deadline: LoopTime?) -> Reason? {
     if let deadline, deadline <= situation.now { return .due }
     if situation.now < observedUntil(situation) { return nil }
     return situation.load.isQuiet ? .quiet : nil
   }
 
-  private func waiting(_ situation: Situation, _ deadline: UInt64?) -> Verdict {
+  private func waiting(_ situation: Situation, _ deadline: LoopTime?) -> Verdict {
     let end = observedUntil(situation)
     guard situation.now < end else { return .wait(.busy, until: deadline) }
-    return .wait(.leakedBefore(before(situation)), until: min(end, deadline ?? .max))
+    return .wait(.leakedBefore(before(situation)), until: min(end, deadline ?? .never))
   }
 
   /// A pod that leaks again soon is observed for longer; its deadline stays.
-  private func observedUntil(_ situation: Situation) -> UInt64 {
+  private func observedUntil(_ situation: Situation) -> LoopTime {
     let before = before(situation)
-    guard before > 0 else { return 0 }
-    let observation =
-      before > 16
-      ? Self.longestObservation : min(Self.firstObservation << UInt64(before - 1), Self.longestObservation)
-    return (situation.finding.detectedAt ?? situation.now).after(observation)
+    guard before > 0 else { return .zero }
+    let observation = min(Self.firstObservation * (1 << min(before - 1, 16)), Self.longestObservation)
+    return (situation.finding.detectedAt ?? situation.now) + observation
   }
 
   private func before(_ situation: Situation) -> Int {
-    situation.ownRecycles.count { $0.after(Self.day) > situation.now }
+    situation.ownRecycles.count { $0 + Self.day > situation.now }
   }
 
   /// Why no recycle is left within the hour, and until when. One pod gets at most half of them, so that other pods get
   /// theirs.
-  private func spent(_ situation: Situation) -> (Reason, until: UInt64)? {
+  private func spent(_ situation: Situation) -> (Reason, until: LoopTime)? {
     let share = max(1, recyclesPerHour / 2)
     if let until = Self.nextTurn(situation.recycles, of: recyclesPerHour, situation.now) {
       return (.budget(recyclesPerHour), until)
@@ -127,10 +127,10 @@ public struct LeakPolicy: Sendable, Equatable {
     return Self.nextTurn(situation.ownRecycles, of: share, situation.now).map { (.share(share), $0) }
   }
 
-  private static func nextTurn(_ times: [UInt64], of most: Int, _ now: UInt64) -> UInt64? {
-    let recent = times.filter { $0.after(hour) > now }.sorted()
+  private static func nextTurn(_ times: [LoopTime], of most: Int, _ now: LoopTime) -> LoopTime? {
+    let recent = times.filter { $0 + hour > now }.sorted()
     guard recent.count >= most else { return nil }
-    return recent[recent.count - most].after(hour)
+    return recent[recent.count - most] + hour
   }
 }
 

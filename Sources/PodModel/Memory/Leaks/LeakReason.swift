@@ -1,3 +1,5 @@
+internal import Time
+
 extension LeakDetector.Finding {
   /// One sentence with the figures behind the finding. It is computed on demand, because most findings are never shown.
   public var reason: String {
@@ -7,8 +9,8 @@ extension LeakDetector.Finding {
     var parts = [
       memory, "\(ByteSize.rate(slope)) (\(ByteSize.rate(slopeLow)) to \(ByteSize.rate(slopeHigh)))",
     ]
-    if let since, at > since { parts[1] += " for \(span(seconds: Double(at - since) / 1e6))" }
-    if let timeToLimit { parts.append("\(span(seconds: timeToLimit)) to the limit") }
+    if let since, at > since { parts[1] += " for \(words(at - since))" }
+    if let timeToLimit { parts.append("\(words(timeToLimit)) to the limit") }
     return "\(basis.words): \(parts.joined(separator: ", "))"
   }
 }
@@ -36,8 +38,8 @@ extension LeakDetector.Basis {
 }
 
 /// `5h 12min`: the two largest units.
-private func span(seconds: Double) -> String {
-  let whole = UInt64(min(max(seconds, 0), 1e12))
+private func words(_ span: Microseconds) -> String {
+  let whole = span / .seconds(1)
   let parts: [(UInt64, String)] = [
     (whole / 86_400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s"),
   ]

@@ -1,10 +1,12 @@
+internal import Time
+
 /// Makes one history out of the samples: it leaves misread samples out, starts again when the program was restarted,
 /// and subtracts what new users brought.
 struct MemoryIntake: Sendable {
   /// Unreclaimable memory, less what new users brought.
   private(set) var floors = MemoryFloors()
-  /// When the history begins, by the samples' clock.
-  private(set) var origin: UInt64 = 0
+  /// When the history begins.
+  private(set) var origin = LoopTime.zero
   /// Time of the last accepted sample, in seconds since `origin`.
   private(set) var now: Float = 0
   private(set) var lastHeld: Float = 0
@@ -33,7 +35,7 @@ struct MemoryIntake: Sendable {
   /// The limit, or a stand-in for it.
   private let scale: Float
   private var firstHeld: Float = 0
-  private var lastAt: UInt64?
+  private var lastAt: LoopTime?
   private var doubtful: MemorySample?
   private var usersHigh = 0
   private var join: (until: Float, held: Float, before: Float, allowance: Float)?
@@ -100,8 +102,8 @@ struct MemoryIntake: Sendable {
       for stretch in floors.stretches { highestBefore = max(highestBefore, stretch.high + broughtByUsers) }
       return begin(with: sample)
     }
-    let seconds = Float(sample.at &- (lastAt ?? sample.at)) / 1e6
-    now = Float(sample.at &- origin) / 1e6
+    let seconds = Float((sample.at - (lastAt ?? sample.at)).count) / 1e6
+    now = Float((sample.at - origin).count) / 1e6
     lastAt = sample.at
     spacing = spacing == 0 ? seconds : spacing + (min(seconds, 4 * spacing) - spacing) / 8
     lastStep = held - lastHeld
@@ -145,7 +147,7 @@ struct MemoryIntake: Sendable {
   }
 
   /// The samples' clock at `seconds` of the history.
-  func clock(_ seconds: Float) -> UInt64 { origin &+ UInt64(min(max(Double(seconds), 0), 1e12) * 1e6) }
+  func clock(_ seconds: Float) -> LoopTime { origin + Microseconds(seconds: Double(seconds)) }
 
   /// Whether a garbage collector is at work: it frees at once what was gained in small steps, while noise gains and
   /// loses alike.

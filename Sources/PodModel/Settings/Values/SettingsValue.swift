@@ -1,3 +1,5 @@
+public import Time
+
 /// The parsers of single values. Each accepts what systemd's parser of the same kind accepts, unless its comment says
 /// otherwise. The reader of files has removed white space at both ends.
 public enum SettingsValue {
@@ -39,15 +41,15 @@ public enum SettingsValue {
     text == "idle" ? 0 : try weight(text)
   }
 
-  /// `CPUQuota=`: microseconds of CPU time per second; `50%` is 500,000. A fraction of a percent is
-  /// refused: systemd rounds it when it writes the unit file (facts 9).
-  public static func cpuQuota(_ text: String) throws(ValueError) -> UInt64 {
+  /// `CPUQuota=`: CPU time per second; `50%` is half a second. A fraction of a percent is refused: systemd
+  /// rounds it when it writes the unit file (facts 9).
+  public static func cpuQuota(_ text: String) throws(ValueError) -> Microseconds {
     guard text.utf8.last == UInt8(ascii: "%"), let percent = decimal(text.utf8.dropLast()),
       (1...1_000_000).contains(percent)
     else {
       throw ValueError("\(quoted(text)) is not a whole percentage such as 50% (200% is two CPUs)")
     }
-    return percent * 10_000
+    return .milliseconds(10) * percent
   }
 
   /// A range of ports, `FIRST-LAST`. Ports below 1024 belong to the host.
@@ -84,20 +86,4 @@ public enum SettingsValue {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || isDigit(byte) || extra.utf8.contains(byte)
       }
   }
-}
-
-func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-/// Decimal digits without sign or leading zero; nil for anything else, and for more than 64 bits.
-func decimal(_ digits: some Collection<UInt8>) -> UInt64? {
-  guard let first = digits.first, first != UInt8(ascii: "0") || digits.count == 1 else { return nil }
-  var value: UInt64 = 0
-  for byte in digits {
-    guard isDigit(byte) else { return nil }
-    let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-    let (sum, carry) = product.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
-    guard !overflow, !carry else { return nil }
-    value = sum
-  }
-  return value
 }

@@ -26,7 +26,7 @@ struct Context {
     var style = Style.current
     style.legend = !noLegend
     // The time of the reply, because the call may have started podd.
-    style.now = realtimeNow()
+    style.now = Clock.wall
     let content = text(style)
     if list && !noPager && style.isTerminal && Pager.isWanted(for: content, style: style) {
       Pager.show(content)

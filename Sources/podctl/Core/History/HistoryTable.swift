@@ -1,5 +1,6 @@
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// The table and the trace of `podctl history` (podctl-history(1)).
 enum HistoryTable {
@@ -38,7 +39,7 @@ enum HistoryTable {
     ])
     table.rows = grouped(minutes, step: step).map { group in
       // Percentages are of the recorded time: a pod that was stopped in between used nothing then.
-      let length = Double(group.count) * 60_000_000
+      let length = Microseconds.minutes(UInt64(group.count))
       let line = group.minute
       return [
         Table.Cell(Units.local(line.time, "%Y-%m-%d %H:%M")), Table.Cell(String(line.generation)),
@@ -46,12 +47,12 @@ enum HistoryTable {
         Table.Cell(Units.size(line.file)),
         Table.Cell(Units.size(line.current)), Table.Cell(Units.size(line.currentMax)),
         Table.Cell(String(line.activeUsers)),
-        Table.Cell(Units.percent(Double(line.stalledSome) / length * 100)),
-        Table.Cell(Units.percent(Double(line.cpu) / length * 100)),
+        Table.Cell(Units.percent(line.stalledSome.share(of: length) * 100)),
+        Table.Cell(Units.percent(line.cpu.share(of: length) * 100)),
       ]
     }
     guard style.isTerminal && style.legend else { return table.render(style) }
-    let each = step == 1 ? "a minute" : Units.duration(UInt64(step) * 60_000_000)
+    let each = step == 1 ? "a minute" : Units.duration(.minutes(UInt64(step)))
     let word = minutes.count == 1 ? "minute" : "minutes"
     return table.render(style) + "\n\(minutes.count) \(word), \(each) a line.\n"
   }

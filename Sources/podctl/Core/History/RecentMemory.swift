@@ -1,13 +1,13 @@
 internal import Linux
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// A pod's unreclaimable memory (anon and swap, which grow when a program leaks) in the last hour and the last day.
 struct RecentMemory {
   /// One generation over some time.
   struct Span: Equatable {
-    /// Microseconds.
-    let length: UInt64
+    let length: Microseconds
     let from: UInt64
     let to: UInt64
     /// The least memory in each part of the time, oldest first; nil for a part without records.
@@ -20,14 +20,12 @@ struct RecentMemory {
   let hour: Span?
   let day: Span?
 
-  static let dayLength: UInt64 = 86_400_000_000
-  private static let hourLength: UInt64 = 3_600_000_000
+  static let dayLength: Microseconds = .days(1)
+  private static let hourLength: Microseconds = .hours(1)
   private static let parts = 24
 
-  /// - Parameters:
-  ///   - minutes: of the last day, oldest first.
-  ///   - now: CLOCK_REALTIME, microseconds.
-  init(_ minutes: [MemoryMinute], now: UInt64) {
+  /// - Parameter minutes: of the last day, oldest first.
+  init(_ minutes: [MemoryMinute], now: WallTime) {
     let own = HistoryTable.lastGeneration(minutes)
     hour = Self.span(own, now: now, Self.hourLength)
     // Records of an hour or less say the same about the day as about the hour.
@@ -38,13 +36,13 @@ struct RecentMemory {
   /// Nil if podd does not return a history: an older podd, or a history that cannot be read. The rest of the page is
   /// printed nevertheless.
   static func request(_ client: Client, _ pod: String) -> RecentMemory? {
-    let now = realtimeNow()
-    guard let minutes = try? client.history(ofPod: pod, since: now - min(now, dayLength)) else { return nil }
+    let now = Clock.wall
+    guard let minutes = try? client.history(ofPod: pod, since: now - dayLength) else { return nil }
     return RecentMemory(minutes, now: now)
   }
 
-  private static func span(_ all: [MemoryMinute], now: UInt64, _ length: UInt64) -> Span? {
-    let begin = now - min(now, length)
+  private static func span(_ all: [MemoryMinute], now: WallTime, _ length: Microseconds) -> Span? {
+    let begin = now - length
     let minutes = all.filter { $0.time >= begin && $0.time <= now }
     guard minutes.count >= 2, let first = minutes.first, let last = minutes.last else { return nil }
     var curve = [UInt64?](repeating: nil, count: parts)
@@ -60,7 +58,8 @@ struct RecentMemory {
     let hours = (middle(late) { Double($0.minute) } - middle(early) { Double($0.minute) }) / 60
     let growth = middle(late) { Double($0.held) } - middle(early) { Double($0.held) }
     return Span(
-      length: min(length, last.time - first.time + 60_000_000), from: first.held, to: last.held, curve: curve,
+      length: min(length, last.time - first.time + .minutes(1)), from: first.held, to: last.held,
+      curve: curve,
       perHour: hours > 0 ? growth / hours : 0)
   }
 
@@ -69,7 +68,7 @@ struct RecentMemory {
   private static func json(_ span: Span?) -> JSON {
     guard let span else { return .null }
     return .object([
-      ("seconds", .uint(span.length / 1_000_000)), ("from", .uint(span.from)), ("to", .uint(span.to)),
+      ("seconds", .uint(span.length / .seconds(1))), ("from", .uint(span.from)), ("to", .uint(span.to)),
       ("bytes_per_hour", .double(span.perHour.rounded())),
       ("curve", .array(span.curve.map { $0.map { .uint($0) } ?? .null })),
     ])

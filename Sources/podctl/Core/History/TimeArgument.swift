@@ -1,12 +1,13 @@
 internal import ArgumentParser
 internal import Glibc
 internal import PodModel
+internal import Time
 
 /// A point in time in the format of `journalctl --since` (systemd.time(7), "Parsing Timestamps").
 enum TimeArgument {
-  /// CLOCK_REALTIME in microseconds. Understands `now`, `today`, `yesterday`, `2026-11-22`, `2026-11-22 10:00[:30]`,
-  /// `10:00[:30]`, `-2h`, `2h ago` and `@SECONDS`; times without a date are today's, all in the local time zone.
-  static func parse(_ text: String, now: UInt64) throws(ValueError) -> UInt64 {
+  /// Understands `now`, `today`, `yesterday`, `2026-11-22`, `2026-11-22 10:00[:30]`, `10:00[:30]`, `-2h`, `2h ago` and
+  /// `@SECONDS`; times without a date are today's, all in the local time zone.
+  static func parse(_ text: String, now: WallTime) throws(ValueError) -> WallTime {
     switch text {
     case "now": return now
     case "today": return midnight(now, daysAgo: 0)
@@ -14,19 +15,17 @@ enum TimeArgument {
     default: break
     }
     if text.hasPrefix("@"), let seconds = UInt64(text.dropFirst()), seconds < 1 << 40 {
-      return seconds * 1_000_000
+      return .epoch + .seconds(seconds)
     }
-    if text.hasPrefix("-") { return before(now, try span(String(text.dropFirst()), of: text)) }
-    if text.hasSuffix(" ago") { return before(now, try span(String(text.dropLast(4)), of: text)) }
+    if text.hasPrefix("-") { return now - (try span(String(text.dropFirst()), of: text)) }
+    if text.hasSuffix(" ago") { return now - (try span(String(text.dropLast(4)), of: text)) }
     guard let time = absolute(text, now: now) else { throw unreadable(text) }
     return time
   }
 
-  private static func span(_ text: String, of whole: String) throws(ValueError) -> UInt64 {
+  private static func span(_ text: String, of whole: String) throws(ValueError) -> Microseconds {
     do throws(ValueError) { return try SettingsValue.timeSpan(text) } catch { throw unreadable(whole) }
   }
-
-  private static func before(_ now: UInt64, _ span: UInt64) -> UInt64 { now - min(now, span) }
 
   private static func unreadable(_ text: String) -> ValueError {
     ValueError(
@@ -34,14 +33,14 @@ enum TimeArgument {
     )
   }
 
-  private static func midnight(_ now: UInt64, daysAgo days: Int32) -> UInt64 {
+  private static func midnight(_ now: WallTime, daysAgo days: Int32) -> WallTime {
     var day = broken(now)
     (day.tm_hour, day.tm_min, day.tm_sec) = (0, 0, 0)
     day.tm_mday -= days
     return together(day) ?? now
   }
 
-  private static func absolute(_ text: String, now: UInt64) -> UInt64? {
+  private static func absolute(_ text: String, now: WallTime) -> WallTime? {
     let words = text.split(separator: " ", omittingEmptySubsequences: false)
     var result = broken(now)
     (result.tm_hour, result.tm_min, result.tm_sec) = (0, 0, 0)
@@ -72,23 +71,23 @@ enum TimeArgument {
   }
 
   /// Nil if the month does not have that day.
-  private static func exact(_ parts: tm) -> UInt64? {
+  private static func exact(_ parts: tm) -> WallTime? {
     guard let time = together(parts), broken(time).tm_mday == parts.tm_mday else { return nil }
     return time
   }
 
-  private static func broken(_ time: UInt64) -> tm {
-    var seconds = time_t(time / 1_000_000)
+  private static func broken(_ time: WallTime) -> tm {
+    var seconds = time_t(time.sinceEpoch / .seconds(1))
     var parts = tm()
     localtime_r(&seconds, &parts)
     return parts
   }
 
-  private static func together(_ parts: tm) -> UInt64? {
+  private static func together(_ parts: tm) -> WallTime? {
     var parts = parts
     // mktime(3) finds out whether summer time is in force.
     parts.tm_isdst = -1
     let seconds = mktime(&parts)
-    return seconds < 0 ? nil : UInt64(seconds) * 1_000_000
+    return seconds < 0 ? nil : .epoch + .seconds(UInt64(seconds))
   }
 }

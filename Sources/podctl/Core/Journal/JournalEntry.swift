@@ -1,5 +1,6 @@
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// One journal entry, for `--json`.
 struct JournalEntry {
@@ -23,8 +24,8 @@ struct JournalEntry {
   }
 
   private var time: JSON {
-    guard let text = self["__REALTIME_TIMESTAMP"], let time = UInt64(text) else { return .null }
-    return .string(Timestamp.rfc3339(time, fraction: true))
+    guard let text = self["__REALTIME_TIMESTAMP"], let count = UInt64(text) else { return .null }
+    return .string(Timestamp.rfc3339(WallTime(sinceEpoch: Microseconds(count)), fraction: true))
   }
 
   private func number(_ name: String) -> JSON { .optional(self[name].flatMap { UInt64($0) }) }

@@ -1,9 +1,10 @@
 internal import PodAPI
+internal import Time
 
 /// The evidence behind a pod's state, from the reply to `GetPod`.
 struct Explanation {
   struct Transition {
-    let at: UInt64?
+    let at: WallTime?
     let from: String?
     let to: String?
     let event: String?
@@ -12,9 +13,9 @@ struct Explanation {
 
   struct Generation {
     let unit: String?
-    let started: UInt64?
-    let ready: UInt64?
-    let ended: UInt64?
+    let started: WallTime?
+    let ready: WallTime?
+    let ended: WallTime?
     let reason: String?
     let evidence: RecordedEvidence?
   }
@@ -36,13 +37,13 @@ struct Explanation {
     self.recentMemory = recentMemory
     transitions = properties.dictionaries("Transitions").map {
       Transition(
-        at: $0.uint("Timestamp"), from: $0.string("From"), to: $0.string("To"), event: $0.string("Event"),
+        at: $0.time("Timestamp"), from: $0.string("From"), to: $0.string("To"), event: $0.string("Event"),
         reason: $0.string("Reason"))
     }
     generations = properties.dictionaries("Generations").map {
       Generation(
-        unit: $0.string("Unit"), started: $0.uint("StartTimestamp"), ready: $0.uint("ReadyTimestamp"),
-        ended: $0.uint("EndTimestamp"), reason: $0.string("Reason"),
+        unit: $0.string("Unit"), started: $0.time("StartTimestamp"), ready: $0.time("ReadyTimestamp"),
+        ended: $0.time("EndTimestamp"), reason: $0.string("Reason"),
         evidence: $0.string("Evidence").flatMap { RecordedEvidence($0) })
     }
   }
@@ -62,7 +63,7 @@ extension Explanation {
           ("failures", .optional(properties.uint("ProbeFailures"))),
           ("failures_max", .optional(properties.uint("ProbeFailuresMax"))),
           ("last_error", .optional(properties.string("LastProbeError"))),
-          ("last_at", Self.time(properties.uint("LastProbeTimestamp"))),
+          ("last_at", Self.time(properties.time("LastProbeTimestamp"))),
         ])
       ), ("memory_current", .optional(row.memoryCurrent)), ("memory_max", .optional(row.memoryMax)),
       ("leak", LeakLine.json(properties)),
@@ -72,7 +73,7 @@ extension Explanation {
         "shortage",
         properties.string("ShortageAct").map { act in
           .object([
-            ("act", .string(act)), ("at", Self.time(properties.uint("ShortageActTimestamp"))),
+            ("act", .string(act)), ("at", Self.time(properties.time("ShortageActTimestamp"))),
           ])
         } ?? .null
       ),
@@ -81,14 +82,14 @@ extension Explanation {
         "next",
         properties.string("NextEvent").map { event in
           .object([
-            ("event", .string(event)), ("at", Self.time(properties.uint("NextEventTimestamp"))),
+            ("event", .string(event)), ("at", Self.time(properties.time("NextEventTimestamp"))),
           ])
         } ?? .null
       ),
     ])
   }
 
-  fileprivate static func time(_ time: UInt64?) -> JSON {
+  fileprivate static func time(_ time: WallTime?) -> JSON {
     time.map { .string(Timestamp.rfc3339($0)) } ?? .null
   }
 }
@@ -135,14 +136,14 @@ extension Explanation {
 
   private func shortage(_ style: Style) -> String? {
     properties.string("ShortageAct").map { act in
-      guard let time = properties.uint("ShortageActTimestamp") else { return act }
+      guard let time = properties.time("ShortageActTimestamp") else { return act }
       return "\(act); \(Units.relative(time, now: style.now))"
     }
   }
 
   private func next(_ style: Style) -> String? {
     properties.string("NextEvent").map { event in
-      guard let time = properties.uint("NextEventTimestamp") else { return event }
+      guard let time = properties.time("NextEventTimestamp") else { return event }
       return "\(event); \(Units.relative(time, now: style.now)), \(Units.absolute(time))"
     }
   }
@@ -151,7 +152,7 @@ extension Explanation {
     // Without a probe there is no limit on its failures.
     guard let most = properties.uint("ProbeFailuresMax"), most > 0 else { return nil }
     let failures = properties.uint("ProbeFailures") ?? 0
-    let last = properties.uint("LastProbeTimestamp").map {
+    let last = properties.time("LastProbeTimestamp").map {
       ", last asked \(Units.relative($0, now: style.now))"
     }
     let error = properties.string("LastProbeError").map { ": \(printable($0))" }
@@ -180,10 +181,10 @@ extension Explanation.Generation {
     var life: [String] = []
     if let started {
       life.append("started \(Units.absolute(started))")
-      if let ready { life.append("ready after \(Units.duration(ready < started ? 0 : ready - started))") }
+      if let ready { life.append("ready after \(Units.duration(ready - started))") }
       if let ended {
         life.append(
-          "ended \(Units.relative(ended, now: style.now)) after \(Units.duration(ended < started ? 0 : ended - started))"
+          "ended \(Units.relative(ended, now: style.now)) after \(Units.duration(ended - started))"
         )
       }
     }

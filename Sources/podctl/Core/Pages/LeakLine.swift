@@ -1,5 +1,6 @@
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// The field `Leak` of `status` and `explain`.
 enum LeakLine {
@@ -12,12 +13,12 @@ enum LeakLine {
     if let low = properties.double("LeakSlopeLow"), let high = properties.double("LeakSlopeHigh") {
       text += " (\(ByteSize.rate(low)) to \(ByteSize.rate(high)))"
     }
-    if let since = properties.uint("LeakSinceTimestamp") {
+    if let since = properties.time("LeakSinceTimestamp") {
       text += " since \(Units.relative(since, now: style.now))"
     }
-    if let left = properties.uint("LeakTimeToLimitUSec") { text += ", limit met in \(Units.duration(left))" }
+    if let left = properties.span("LeakTimeToLimitUSec") { text += ", limit met in \(Units.duration(left))" }
     if let next = properties.string("LeakNext") {
-      let until = properties.uint("LeakNextTimestamp").map {
+      let until = properties.time("LeakNextTimestamp").map {
         ", at the latest \(Units.relative($0, now: style.now))"
       }
       text += "; \(printable(next))\(until ?? "")"
@@ -30,19 +31,19 @@ enum LeakLine {
     func number(_ key: String) -> JSON { properties.double(key).map { .double($0) } ?? .null }
     return .object([
       ("verdict", .string(verdict)), ("reason", .optional(properties.string("LeakReason"))),
-      ("since", time(properties.uint("LeakSinceTimestamp"))),
+      ("since", time(properties.time("LeakSinceTimestamp"))),
       ("slope", number("LeakSlope")), ("slope_low", number("LeakSlopeLow")),
       ("slope_high", number("LeakSlopeHigh")),
       (
         "time_to_limit_seconds",
-        properties.uint("LeakTimeToLimitUSec").map { .double(Double($0) / 1_000_000) } ?? .null
+        properties.span("LeakTimeToLimitUSec").map { .double($0.seconds) } ?? .null
       ),
       ("next", .optional(properties.string("LeakNext"))),
-      ("next_at", time(properties.uint("LeakNextTimestamp"))),
+      ("next_at", time(properties.time("LeakNextTimestamp"))),
     ])
   }
 
-  private static func time(_ time: UInt64?) -> JSON {
+  private static func time(_ time: WallTime?) -> JSON {
     time.map { .string(Timestamp.rfc3339($0)) } ?? .null
   }
 }

@@ -93,7 +93,7 @@ enum Listing: String {
         Table.Cell(row.tier, count > 0 ? .red : nil), Table.Cell(row.isKnown ? String(row.usersPerPod) : "-"),
         Table.Cell(Units.size(row.dataMax)),
         Table.Cell(Units.size(row.memoryMax)), Table.Cell(Units.size(row.memoryHigh)),
-        Table.Cell(Units.percent(perSecUSec: row.cpuQuotaPerSecUSec)),
+        Table.Cell(Units.percent(perSec: row.cpuQuotaPerSec)),
         Table.Cell(row.tasksMax.map { String($0) } ?? "-"), Table.Cell(row.isKnown ? row.workload : "-"),
         Table.Cell(String(row.pods)), Table.Cell(String(row.users)), Table.Cell(row.source ?? "-"),
         Table.Cell(count > 0 ? String(count) : "-", .red),

@@ -1,3 +1,5 @@
+internal import Time
+
 /// A page about one thing, laid out like `systemctl status`: a title with a dot, then fields.
 struct Page {
   private var lines: [String] = []
@@ -26,7 +28,7 @@ struct Page {
     lines += content
   }
 
-  func since(_ time: UInt64?) -> String {
+  func since(_ time: WallTime?) -> String {
     guard let time else { return "" }
     return " since \(Units.absolute(time)); \(Units.relative(time, now: style.now))"
   }

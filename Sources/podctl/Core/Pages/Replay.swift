@@ -1,13 +1,14 @@
 internal import Glibc
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// Runs podd's leak detector over a trace. `finding` is the first leak found, or the last finding if there is no leak.
 struct Replay {
   private(set) var samples = 0
   private(set) var finding: LeakDetector.Finding
-  private var first: UInt64 = 0
-  private var last: UInt64 = 0
+  private var first = LoopTime.zero
+  private var last = LoopTime.zero
   private var detector: LeakDetector
 
   init(memoryMax: UInt64?, memoryHigh: UInt64?) {
@@ -87,10 +88,10 @@ struct Replay {
   var json: JSON {
     .object([
       ("verdict", .string(finding.isLeak ? "leak" : "ok")),
-      ("detected_at", finding.isLeak ? .double(Double(finding.at) / 1e6) : .null),
+      ("detected_at", finding.isLeak ? .double(finding.at.sinceBoot.seconds) : .null),
       ("memory_at_detection", finding.isLeak ? .uint(finding.held) : .null),
       ("slope_bytes_per_second", .double(finding.slope)),
-      ("time_to_limit_seconds", finding.timeToLimit.map { .double($0) } ?? .null),
+      ("time_to_limit_seconds", finding.timeToLimit.map { .double($0.seconds) } ?? .null),
       ("reason", .string(finding.reason)),
     ])
   }
@@ -105,6 +106,6 @@ struct Replay {
     let after = Units.duration(finding.at - first)
     return
       "\(style.paint("leak", .red)): \(finding.reason)\n"
-      + "Found \(after) after the first sample, at time_s \(finding.at / 1_000_000); seen: \(watched).\n"
+      + "Found \(after) after the first sample, at time_s \(finding.at.sinceBoot / .seconds(1)); seen: \(watched).\n"
   }
 }

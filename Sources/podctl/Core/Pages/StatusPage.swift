@@ -1,4 +1,5 @@
 internal import PodAPI
+internal import Time
 
 /// The pages of `status`.
 enum StatusPage {
@@ -24,8 +25,8 @@ enum StatusPage {
     page.field(
       "CPU",
       Page.limited(
-        properties.uint("CPUUsageNSec").map { Units.duration($0 / 1000) },
-        [("quota", properties.uint("CPUQuotaPerSecUSec").map { Units.percent(perSecUSec: $0) })]))
+        properties.uint("CPUUsageNSec").map { Units.duration(Microseconds($0 / 1000)) },
+        [("quota", properties.span("CPUQuotaPerSecUSec").map { Units.percent(perSec: $0) })]))
     page.field("Users", users(row, properties))
     page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
     page.field("CGroup", properties.string("ControlGroup"))
@@ -52,7 +53,7 @@ enum StatusPage {
       let front = properties.string("FrontAddress").map { " (answers \($0))" } ?? ""
       page.field("Address", "\(address):\(port)\(front)")
     }
-    page.field("Created", properties.uint("CreatedTimestamp").map { Units.absolute($0) })
+    page.field("Created", properties.time("CreatedTimestamp").map { Units.absolute($0) })
     page.section(log)
     return page.text
   }
@@ -76,7 +77,7 @@ enum StatusPage {
     page.field("Memory", memory.isEmpty ? nil : "\(Units.size(memory.reduce(0, +))) in all pods")
     page.field(
       "podd",
-      properties.string("Version").map { "version \($0)" + page.since(properties.uint("StartTimestamp")) })
+      properties.string("Version").map { "version \($0)" + page.since(properties.time("StartTimestamp")) })
     let mistakes = properties.settingsMistakes.count
     let text = "\(mistakes) mistake\(mistakes == 1 ? "" : "s") in settings files; see podctl doctor"
     page.field("Settings", mistakes == 0 ? nil : style.paint(text, .yellow))
@@ -127,9 +128,9 @@ enum StatusPage {
 
   /// The evidence of the last generation's end, and how long ago it was.
   private static func lastEnd(_ properties: Properties, _ style: Style) -> String {
-    let ended = properties.dictionaries("Generations").filter { $0.uint("EndTimestamp") != nil }
-    let latest = ended.max { ($0.uint("EndTimestamp") ?? 0) < ($1.uint("EndTimestamp") ?? 0) }
-    guard let latest, let time = latest.uint("EndTimestamp") else { return "" }
+    let ended = properties.dictionaries("Generations").filter { $0.time("EndTimestamp") != nil }
+    let latest = ended.max { ($0.time("EndTimestamp") ?? .epoch) < ($1.time("EndTimestamp") ?? .epoch) }
+    guard let latest, let time = latest.time("EndTimestamp") else { return "" }
     let seen =
       latest.string("Evidence").flatMap { RecordedEvidence($0) }?.phrases(excluding: latest.string("Reason"))
       ?? []

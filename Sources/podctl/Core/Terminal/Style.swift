@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Linux
+internal import Time
 
 /// How to write to this standard output, by systemctl's rules.
 struct Style {
@@ -11,18 +12,17 @@ struct Style {
   var unicode = false
   /// Header and footer; the footer appears on terminals only.
   var legend = true
-  /// CLOCK_REALTIME in microseconds.
-  var now: UInt64 = 0
+  var now = WallTime.epoch
 
   /// Determined once, because only the time changes while podctl runs.
   static let current = Style(
     isTerminal: isatty(STDOUT_FILENO) != 0, environment: { getenv($0).map { String(cString: $0) } },
-    window: windowSize(), now: realtimeNow())
+    window: windowSize(), now: Clock.wall)
 
   init() {}
 
   init(
-    isTerminal: Bool, environment: (String) -> String?, window: (columns: Int, lines: Int)?, now: UInt64
+    isTerminal: Bool, environment: (String) -> String?, window: (columns: Int, lines: Int)?, now: WallTime
   ) {
     self.isTerminal = isTerminal
     self.now = now

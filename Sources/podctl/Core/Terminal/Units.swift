@@ -1,15 +1,16 @@
 internal import Glibc
 internal import PodModel
+internal import Time
 
 /// Numbers and times in systemd's spelling.
 enum Units {
   /// ``ByteSize``, and `-` for none.
   static func size(_ bytes: UInt64?) -> String { bytes.map(ByteSize.text) ?? "-" }
 
-  /// 500,000 µs per second is `50%`.
-  static func percent(perSecUSec: UInt64?) -> String {
-    guard let perSecUSec else { return "-" }
-    return "\(perSecUSec / 10_000)%"
+  /// Half a second per second is `50%`.
+  static func percent(perSec: Microseconds?) -> String {
+    guard let perSec else { return "-" }
+    return "\(perSec / .milliseconds(10))%"
   }
 
   /// `12.5%`, `130%`: one decimal unless it is zero.
@@ -20,14 +21,14 @@ enum Units {
   }
 
   /// `3min 4s`, `1.5s`, `250ms`: the two largest units, as systemd abbreviates durations.
-  static func duration(_ microseconds: UInt64) -> String {
-    if microseconds < 1000 { return microseconds == 0 ? "0" : "\(microseconds)us" }
-    if microseconds < 1_000_000 { return "\(microseconds / 1000)ms" }
-    if microseconds < 60_000_000 {
-      let tenths = microseconds % 1_000_000 / 100_000
-      return tenths == 0 ? "\(microseconds / 1_000_000)s" : "\(microseconds / 1_000_000).\(tenths)s"
+  static func duration(_ span: Microseconds) -> String {
+    if span < .milliseconds(1) { return span == .zero ? "0" : "\(span.count)us" }
+    if span < .seconds(1) { return "\(span / .milliseconds(1))ms" }
+    let seconds = span / .seconds(1)
+    if span < .minutes(1) {
+      let tenths = span % .seconds(1) / .milliseconds(100)
+      return tenths == 0 ? "\(seconds)s" : "\(seconds).\(tenths)s"
     }
-    let seconds = microseconds / 1_000_000
     let parts: [(String, UInt64)] = [
       ("w", seconds / 604_800), ("d", seconds / 86_400 % 7), ("h", seconds / 3600 % 24),
       ("min", seconds / 60 % 60), ("s", seconds % 60),
@@ -37,17 +38,17 @@ enum Units {
   }
 
   /// `5min ago`, `2h 3min ago`, `1 week 2 days ago`: systemd.time(7), "relative".
-  static func relative(_ time: UInt64, now: UInt64) -> String {
+  static func relative(_ time: WallTime, now: WallTime) -> String {
     if time > now { return "in \(duration(time - now))" }
     let past = time < now
     let distance = now - time
-    let second: UInt64 = 1_000_000
-    let minute = 60 * second
-    let hour = 60 * minute
-    let day = 24 * hour
-    let week = 7 * day
-    let month = 2_629_800 * second
-    let year = 31_557_600 * second
+    let second = Microseconds.seconds(1)
+    let minute = Microseconds.minutes(1)
+    let hour = Microseconds.hours(1)
+    let day = Microseconds.days(1)
+    let week = Microseconds.days(7)
+    let month = Microseconds.seconds(2_629_800)
+    let year = Microseconds.seconds(31_557_600)
     func named(_ count: UInt64, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
     func pair(_ large: UInt64, _ largeWord: String, _ small: UInt64, _ smallWord: String) -> String {
       small == 0 ? named(large, largeWord) : "\(named(large, largeWord)) \(named(small, smallWord))"
@@ -57,28 +58,28 @@ enum Units {
       case year...: pair(distance / year, "year", distance % year / month, "month")
       case month...: pair(distance / month, "month", distance % month / day, "day")
       case week...: pair(distance / week, "week", distance % week / day, "day")
-      case (2 * day)...: named(distance / day, "day")
-      case (25 * hour)...: "1 day \((distance - day) / hour)h"
-      case (6 * hour)...: "\(distance / hour)h"
+      case (day * 2)...: named(distance / day, "day")
+      case (hour * 25)...: "1 day \((distance - day) / hour)h"
+      case (hour * 6)...: "\(distance / hour)h"
       case hour...: "\(distance / hour)h \(distance % hour / minute)min"
-      case (5 * minute)...: "\(distance / minute)min"
+      case (minute * 5)...: "\(distance / minute)min"
       case minute...: "\(distance / minute)min \(distance % minute / second)s"
       case second...: "\(distance / second)s"
-      case 1000...: "\(distance / 1000)ms"
-      default: "\(distance)us"
+      case .milliseconds(1)...: "\(distance / .milliseconds(1))ms"
+      default: "\(distance.count)us"
       }
     return past ? "\(text) ago" : "now"
   }
 
   /// `Sat 2026-11-21 09:02:38 CET`, in the local time zone.
-  static func absolute(_ time: UInt64) -> String { local(time, "%a %Y-%m-%d %H:%M:%S %Z") }
+  static func absolute(_ time: WallTime) -> String { local(time, "%a %Y-%m-%d %H:%M:%S %Z") }
 
   /// `09:02:38`, in the local time zone.
-  static func timeOfDay(_ time: UInt64) -> String { local(time, "%H:%M:%S") }
+  static func timeOfDay(_ time: WallTime) -> String { local(time, "%H:%M:%S") }
 
   /// As strftime(3) does it.
-  static func local(_ time: UInt64, _ format: String) -> String {
-    var seconds = time_t(time / 1_000_000)
+  static func local(_ time: WallTime, _ format: String) -> String {
+    var seconds = time_t(time.sinceEpoch / .seconds(1))
     var parts = tm()
     localtime_r(&seconds, &parts)
     var buffer = [UInt8](repeating: 0, count: 64)

@@ -1,6 +1,7 @@
 internal import Linux
 internal import Glibc
 internal import PodAPI
+internal import Time
 
 /// `podctl top` on a terminal: shows the pods, then waits for a key or the next update.
 struct TopLoop {
@@ -10,11 +11,11 @@ struct TopLoop {
   private var readings = TopReadings()
   private var keys = TopKeys()
   private var client: Client?
-  /// The time of the last attempt to connect, CLOCK_MONOTONIC in microseconds.
-  private var triedAt: UInt64 = 0
+  /// The time of the last attempt to connect.
+  private var triedAt = LoopTime.zero
 
   /// The least time between two attempts to connect, each of which starts a process over ssh.
-  private static let pause: UInt64 = 3_000_000
+  private static let pause: Microseconds = .seconds(3)
 
   init(_ view: TopView, _ context: Context, client: Client) {
     self.view = view
@@ -28,21 +29,21 @@ struct TopLoop {
   /// is reported as with any other verb.
   mutating func run() throws(CallError) {
     if let client { view.rows = readings.rows(try client.listUsage()) }
-    view.readAt = realtimeNow()
+    view.readAt = Clock.wall
     let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
     var terminal = TopTerminal(isDumb: isDumb)
-    var next = monotonicNow() + view.delay
+    var next = Clock.loop + view.delay
     measure()
     terminal.show(view.screen(style))
     while true {
-      let now = monotonicNow()
+      let now = Clock.loop
       if now >= next {
         read()
         terminal.show(view.screen(style))
-        next = monotonicNow() + view.delay
+        next = Clock.loop + view.delay
         continue
       }
-      switch terminal.wait(milliseconds: Int((next - now) / 1000) + 1) {
+      switch terminal.wait(milliseconds: Int((next - now) / .milliseconds(1)) + 1) {
       case .timeout: continue
       case .ended: return
       case .resized: measure()
@@ -52,11 +53,11 @@ struct TopLoop {
           switch key {
           case .quit: return
           case .suspend: terminal.suspend()
-          case .refresh: next = 0
+          case .refresh: next = .zero
           default: _ = view.handle(key, lines: style.lines)
           }
         }
-        next = min(next, monotonicNow() + view.delay)
+        next = min(next, Clock.loop + view.delay)
       }
       measure()
       terminal.show(view.screen(style))
@@ -72,13 +73,13 @@ struct TopLoop {
   private mutating func read() {
     do throws(CallError) {
       if client == nil {
-        guard monotonicNow() >= triedAt + Self.pause else { return }
-        triedAt = monotonicNow()
+        guard Clock.loop >= triedAt + Self.pause else { return }
+        triedAt = Clock.loop
         client = try context.client()
       }
       guard let client else { return }
       view.rows = readings.rows(try client.listUsage(watching: true))
-      view.readAt = realtimeNow()
+      view.readAt = Clock.wall
       view.trouble = nil
     } catch {
       view.trouble = error.message

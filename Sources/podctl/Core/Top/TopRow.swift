@@ -1,5 +1,6 @@
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 /// One pod in `podctl top`.
 struct TopRow {
@@ -24,8 +25,8 @@ struct TopRow {
 struct TopReadings {
   private struct Reading {
     let generation: UInt64
-    let at: UInt64
-    let cpu: UInt64
+    let at: LoopTime
+    let cpu: Microseconds
     let percent: Double?
   }
 
@@ -48,10 +49,12 @@ struct TopReadings {
     return rows
   }
 
-  private static func percent(_ last: Reading, _ generation: UInt64, _ at: UInt64, _ cpu: UInt64) -> Double? {
+  private static func percent(
+    _ last: Reading, _ generation: UInt64, _ at: LoopTime, _ cpu: Microseconds
+  ) -> Double? {
     // The counter starts at zero in each generation, and after a boot of the host.
     guard last.generation == generation, at >= last.at, cpu >= last.cpu else { return nil }
     // podd samples each pod at most once a second, so the same sample may come twice.
-    return at == last.at ? last.percent : Double(cpu - last.cpu) / Double(at - last.at) * 100
+    return at == last.at ? last.percent : (cpu - last.cpu).share(of: at - last.at) * 100
   }
 }

@@ -1,22 +1,23 @@
 internal import PodAPI
+internal import Time
 
 /// The content of the screen of `podctl top`.
 struct TopView {
   var rows: [TopRow] = []
   var order = TopOrder.memory
   var reverse = false
-  /// The time between two updates, microseconds.
-  var delay: UInt64 = 1_000_000
+  /// The time between two updates.
+  var delay: Microseconds = .seconds(1)
   var host = ""
-  /// The time of the last update, CLOCK_REALTIME in microseconds.
-  var readAt: UInt64 = 0
+  /// The time of the last update.
+  var readAt = WallTime.epoch
   /// Why the last update failed.
   var trouble: String?
   /// The first row that is shown.
   private(set) var offset = 0
 
   /// From one second, because podd samples no pod more often, to one minute.
-  static let delays: ClosedRange<UInt64> = 1_000_000...60_000_000
+  static let delays: ClosedRange<Microseconds> = .seconds(1) ... .minutes(1)
   /// The title, a line for an error or the keys, an empty line, and the table's header.
   private static let headLines = 4
 
@@ -29,8 +30,8 @@ struct TopView {
       self.order = order
       offset = 0
     case .reverse: reverse.toggle()
-    case .slower: delay = min(delay + 1_000_000, Self.delays.upperBound)
-    case .faster: delay = max(delay - min(delay, 1_000_000), Self.delays.lowerBound)
+    case .slower: delay = min(delay + .seconds(1), Self.delays.upperBound)
+    case .faster: delay = max(delay - .seconds(1), Self.delays.lowerBound)
     case .up: offset -= 1
     case .down: offset += 1
     case .pageUp: offset -= page

@@ -1,6 +1,7 @@
 import PodAPI
 import PodModel
 import Systemd
+import Time
 
 /// podd's connection to the system bus. When dbus-daemon ends, podd connects again as soon as it is back, and `onConnected`
 /// makes again what belonged to the connection: the name, the object, the references on units. Pods run on meanwhile.
@@ -66,7 +67,7 @@ final class BusConnection {
   }
 
   private func reopen() async {
-    var pauses = DoublingPause(first: 100_000, longest: 10_000_000)
+    var pauses = DoublingPause(first: .milliseconds(100), longest: .seconds(10))
     while true {
       do throws(BusError) {
         bus = try Self.open()

@@ -5,6 +5,7 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// podd from start to stop.
 @LoopActor
@@ -18,8 +19,7 @@ final class Daemon {
   private var signals: [SignalWatch] = []
   private var statusLine = ""
   private let passed: [(name: String, descriptor: CInt)]
-  /// CLOCK_REALTIME, microseconds.
-  private let startedAt = realtimeNow()
+  private let startedAt = Clock.wall
 
   private final class SignalWatch {
     let source: EventSource
@@ -124,7 +124,7 @@ final class Daemon {
       host.alerts.start()
       await host.firewall.start()
       await finishMoves(host)
-      host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", tookUSec: took))
+      host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", took: took))
       reconciler.launchWanted()
       host.shortage.start()
     } catch let error as Configuration.Failure {

@@ -4,6 +4,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// docs/design.md's invariants on the live host: what the database, podd, systemd's cgroups and the kernel's processes
 /// say of each other.
@@ -12,8 +13,8 @@ struct InvariantCheck {
   let host: PodHost
 
   private static let root = "/sys/fs/cgroup\(ControlGroup.pods)"
-  /// Between the two readings, microseconds.
-  private static let pause: UInt64 = 300_000
+  /// Between the two readings.
+  private static let pause: Microseconds = .milliseconds(300)
 
   /// One sentence a violation. A change that is under way looks like a violation for a moment: only what two
   /// readings show counts.

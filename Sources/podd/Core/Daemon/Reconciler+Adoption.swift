@@ -4,6 +4,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// What a new podd does with each scope that it finds: a pod takes it over, or it is stopped.
 extension Reconciler {
@@ -107,7 +108,7 @@ extension Reconciler {
         }
       }
       // The connection was lost during the call, and nothing but its return reports that the call can be repeated.
-      await EventLoop.main.sleep(100_000)
+      await EventLoop.main.sleep(.milliseconds(100))
     }
     guard let name = UnitName(unit), let path = cgroupPath(name) else { return }
     let events = CgroupEvents(path: path)

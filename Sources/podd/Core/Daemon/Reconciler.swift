@@ -157,7 +157,7 @@ struct Reconciler {
 
   func endUnseen(_ unit: UnitName, _ reason: EndReason) {
     ScopeJournalFields.withdraw(unit)
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     host.pods[unit.pod]?.endedUnseen(reason)
     host.report(.endedUnseen(host.pods[unit.pod]?.subject, unit: unit, reason: reason))
     host.write("the end of \(unit)") { store throws(StoreError) in

@@ -1,6 +1,7 @@
 import PodAPI
 import PodModel
 import Systemd
+import Time
 
 /// Starts `podctl-alert@KIND.service` on an event, where there is such a unit (podctl-alert(7)). A failure of
 /// the service is logged and affects nothing else.
@@ -29,7 +30,7 @@ final class Alerts {
 
   /// `fields` are those of the event's journal entry, and `MESSAGE`.
   private func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
-    hooks[kind]?.raise(Alert(kind, time: realtimeNow(), host: Host.name, fields: fields))
+    hooks[kind]?.raise(Alert(kind, time: Clock.wall, host: Host.name, fields: fields))
   }
 }
 
@@ -37,12 +38,11 @@ final class Alerts {
 /// another.
 @LoopActor
 private final class AlertHook {
-  /// How long it is remembered whether the unit exists, and the shortest time between two starts;
-  /// microseconds.
-  private static let answerHolds: UInt64 = 5_000_000
-  private static let pause: UInt64 = 1_000_000
-  /// How long an alert waits so that supervision comes first, microseconds.
-  private static let politeness: UInt64 = 250_000
+  /// How long it is remembered whether the unit exists, and the shortest time between two starts.
+  private static let answerHolds: Microseconds = .seconds(5)
+  private static let pause: Microseconds = .seconds(1)
+  /// How long an alert waits so that supervision comes first.
+  private static let politeness: Microseconds = .milliseconds(250)
 
   private let unit: String
   private let spool: AlertSpool
@@ -52,7 +52,7 @@ private final class AlertHook {
   private var isSpooling = false
   private var isRunning = false
   private var hasMore = false
-  private var answer: (isThere: Bool, at: UInt64)?
+  private var answer: (isThere: Bool, at: LoopTime)?
   /// The failures that were logged and have not passed.
   private var complaints: Set<Complaint> = []
 

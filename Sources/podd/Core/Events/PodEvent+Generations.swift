@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// What happens to a pod's generations, from the launch to the end.
 extension PodEvent {
@@ -71,8 +72,8 @@ extension PodEvent {
       priority: .error, alert: .crashLoop, pod.fields)
   }
 
-  static func drainCut(_ pod: Subject, connections: Int, afterUSec patience: UInt64) -> PodEvent {
-    let seconds = Double(patience / 100_000) / 10
+  static func drainCut(_ pod: Subject, connections: Int, after patience: Microseconds) -> PodEvent {
+    let seconds = Double(patience / .milliseconds(100)) / 10
     return PodEvent(
       .podDrainCut,
       "\(pod.pod) had \(connections) connection\(connections == 1 ? "" : "s") left after \(seconds) s, "
@@ -80,11 +81,11 @@ extension PodEvent {
       priority: .warning, alert: .drainCut, pod.fields + [(.connections, String(connections))])
   }
 
-  /// - Parameter gapMSec: how long new connections waited.
-  static func released(_ pod: Subject, gapMSec gap: UInt64) -> PodEvent {
+  /// - Parameter gap: how long new connections waited.
+  static func released(_ pod: Subject, gap: Microseconds) -> PodEvent {
     PodEvent(
-      .podReleased, "\(pod.pod) took no new connections for \(gap) ms.",
-      pod.fields + [(.gap, String(gap * 1000))])
+      .podReleased, "\(pod.pod) took no new connections for \(gap / .milliseconds(1)) ms.",
+      pod.fields + [(.gap, String(gap.count))])
   }
 
   static func woken(_ pod: Subject, sleptSeconds: UInt64) -> PodEvent {

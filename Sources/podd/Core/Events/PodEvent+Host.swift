@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// What happens on the host: users, rollouts, settings, permissions and the packet filter.
 extension PodEvent {
@@ -29,10 +30,10 @@ extension PodEvent {
   }
 
   /// - Parameter outcome: how many were taken over, ended and so on, in words.
-  static func reconciled(pods: Int, outcome: String, tookUSec: UInt64) -> PodEvent {
+  static func reconciled(pods: Int, outcome: String, took: Microseconds) -> PodEvent {
     PodEvent(
-      .reconciled, "\(pods) pods known: \(outcome), in \(tookUSec / 1000) ms.",
-      [(.duration, String(tookUSec))])
+      .reconciled, "\(pods) pods known: \(outcome), in \(took / .milliseconds(1)) ms.",
+      [(.duration, String(took.count))])
   }
 
   /// - Parameter fields: the place of the mistake, or the pod that cannot be launched because of it.

@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// What podd does about memory: leaks, stalls and shortages.
 extension PodEvent {
@@ -37,26 +38,26 @@ extension PodEvent {
 
   // MARK: Stalls
 
-  static func stalls(_ pod: Subject, _ stall: Stall, now: UInt64, patienceUSec: UInt64) -> PodEvent {
+  static func stalls(_ pod: Subject, _ stall: Stall, now: LoopTime, patience: Microseconds) -> PodEvent {
     PodEvent(
       .podStalls,
       "\(pod.pod) stalls at its memory limit: for \(Int(stall.share * 100)) % of the time nothing of it can run. "
-        + "Unless that passes, it is recycled after \(patienceUSec / 1_000_000) s.",
+        + "Unless that passes, it is recycled after \(patience / .seconds(1)) s.",
       priority: .warning, pod.fields + fields(stall, now))
   }
 
-  static func stallTreated(_ pod: Subject, _ stall: Stall, now: UInt64) -> PodEvent {
+  static func stallTreated(_ pod: Subject, _ stall: Stall, now: LoopTime) -> PodEvent {
     PodEvent(
       .podStallTreated,
-      "\(pod.pod) has stalled at its memory limit for \(stall.length(at: now) / 1_000_000) s, in the end for "
+      "\(pod.pod) has stalled at its memory limit for \(stall.length(at: now) / .seconds(1)) s, in the end for "
         + "\(Int(stall.share * 100)) % of the time, and is recycled.",
       priority: .warning, alert: .stall,
       pod.fields + fields(stall, now) + [(.reason, EndReason.pressure.description)])
   }
 
-  private static func fields(_ stall: Stall, _ now: UInt64) -> Fields {
+  private static func fields(_ stall: Stall, _ now: LoopTime) -> Fields {
     [
-      (.stall, String(stall.length(at: now))), (.stallPercent, String(Int(stall.share * 100))),
+      (.stall, String(stall.length(at: now).count)), (.stallPercent, String(Int(stall.share * 100))),
       (.memoryCurrent, String(stall.last.current)),
       (.memoryLimit, stall.last.limit.map { String($0) } ?? ""),
     ]
@@ -70,25 +71,26 @@ extension PodEvent {
       fields(level))
   }
 
-  static func memoryEased(_ level: Shortage.Level, acts: Int, lastedUSec: UInt64, freed: UInt64) -> PodEvent {
+  static func memoryEased(_ level: Shortage.Level, acts: Int, lasted: Microseconds, freed: UInt64) -> PodEvent
+  {
     PodEvent(
       .memoryEased,
-      "Memory is no longer short after \(lastedUSec / 1_000_000) s; \(acts) acts freed \(freed >> 20) MiB. "
+      "Memory is no longer short after \(lasted / .seconds(1)) s; \(acts) acts freed \(freed >> 20) MiB. "
         + "\(level.words).",
       fields(level) + [(.acts, String(acts)), (.memoryFreed, String(freed))])
   }
 
   /// - Parameter what: what the pod did and how much that freed, in words.
   static func gaveMemory(
-    _ pod: Subject, _ step: Shortage.Step, idleUSec: UInt64, freed: UInt64, _ what: String
+    _ pod: Subject, _ step: Shortage.Step, idle: Microseconds, freed: UInt64, _ what: String
   ) -> PodEvent {
     PodEvent(
       .podGaveMemory,
-      "Memory is short: \(pod.pod), idle for \(idleUSec / 1_000_000) s, \(what) "
+      "Memory is short: \(pod.pod), idle for \(idle / .seconds(1)) s, \(what) "
         + "(number \(step.order); \(step.host.words)).",
       alert: step.act == .stop ? .pressure : nil,
       pod.fields + fields(step.host) + [
-        (.act, step.act.name), (.order, String(step.order)), (.idle, String(idleUSec)),
+        (.act, step.act.name), (.order, String(step.order)), (.idle, String(idle.count)),
         (.memoryFreed, String(freed)),
       ])
   }
@@ -103,8 +105,8 @@ extension PodEvent {
 }
 
 extension Stall {
-  /// How long it has lasted, microseconds.
-  fileprivate func length(at now: UInt64) -> UInt64 { now - min(since ?? now, now) }
+  /// How long it has lasted.
+  fileprivate func length(at now: LoopTime) -> Microseconds { now - (since ?? now) }
 }
 
 extension Shortage.Level {

@@ -3,6 +3,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// The one owner of pods' and users' data: where it lies, and how it moves.
 ///
@@ -80,12 +81,12 @@ final class UserFiles {
   }
 
   /// Bytes in each user's files, one directory deep. Nil: the directory cannot be read, or its turn would
-  /// have come more than `withinUSec` after the call.
-  func sizes(of users: [(user: UserName, pod: PodName)], withinUSec: UInt64) async -> [UInt64?] {
+  /// have come more than `within` after the call.
+  func sizes(of users: [(user: UserName, pod: PodName)], within: Microseconds) async -> [UInt64?] {
     let paths = users.map { Self.directory(of: $0.user, in: $0.pod) }
-    let deadline = monotonicNow() + withinUSec
+    let deadline = Clock.loop + within
     let sizes = try? await BackgroundThread.run { () throws(Errno) in
-      paths.map { monotonicNow() < deadline ? Self.size($0) : nil }
+      paths.map { Clock.loop < deadline ? Self.size($0) : nil }
     }
     return sizes ?? paths.map { _ in nil }
   }

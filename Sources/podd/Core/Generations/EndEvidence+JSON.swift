@@ -1,5 +1,6 @@
 import PodAPI
 import PodModel
+import Time
 
 extension EndEvidence {
   /// What the store keeps with the generation.
@@ -21,7 +22,7 @@ extension EndEvidence {
       ("memory_max", .optional(memoryMax)), ("probe_error", .optional(probeError)),
       ("cut_connections", .optional(cutConnections.map { UInt64(clamping: $0) })),
       ("memory_high_events", .uint(memoryHighEvents)), ("memory_max_events", .uint(memoryMaxEvents)),
-      ("stalled_seconds", stalledUSec.map { .double(Double($0) / 1_000_000) } ?? .null),
+      ("stalled_seconds", stalled.map { .double($0.seconds) } ?? .null),
       ("leak", leak.map(\.json) ?? .null),
       // PlacementStore.addLog fills it in a moment later.
       ("log", .array([])),
@@ -35,7 +36,7 @@ extension LeakDetector.Finding {
     .object([
       ("slope", .double(slope.rounded())), ("slope_low", .double(slopeLow.rounded())),
       ("slope_high", .double(slopeHigh.rounded())),
-      ("time_to_limit_seconds", timeToLimit.map { .double($0.rounded()) } ?? .null),
+      ("time_to_limit_seconds", timeToLimit.map { .double($0.seconds.rounded()) } ?? .null),
       ("memory", .uint(held)), ("limit", .optional(limit)), ("reason", .optional(reason)),
     ])
   }

@@ -2,6 +2,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// How a generation gives way without a request being lost: connections are held off, counted and waited for.
 extension Generation {
@@ -11,14 +12,14 @@ extension Generation {
   }
 
   private func drainConnections() async {
-    let patience = workload?.timeoutDrainUSec ?? Workload.defaultDrainUSec
-    let deadline = EventLoop.main.now().after(patience)
-    await pod.holdConnections(timeoutUSec: patience)
+    let patience = workload?.timeoutDrain ?? Workload.defaultTimeoutDrain
+    let deadline = EventLoop.main.now() + patience
+    await pod.holdConnections(timeout: patience)
     guard isDraining else { return }
     // Long enough for the drain, the stop and the next start; if podd ended now, the hold would still end.
-    let bound = patience.after(workload?.timeoutStopUSec ?? 0).after(workload?.timeoutStartUSec ?? 0)
+    let bound = patience + (workload?.timeoutStop ?? .zero) + (workload?.timeoutStart ?? .zero)
     let record = pod.record
-    if !(await host.firewall.hold(name, address: record.address, port: record.port, timeoutUSec: bound)) {
+    if !(await host.firewall.hold(name, address: record.address, port: record.port, timeout: bound)) {
       Log.warning("\(name): new connections cannot be held off while it drains; some may be refused")
     }
     guard isDraining else {
@@ -28,7 +29,7 @@ extension Generation {
     }
     let left = await waitForConnections(until: deadline)
     guard isDraining else { return }
-    if left > 0 { cut(left, afterUSec: patience) }
+    if left > 0 { cut(left, after: patience) }
     report(.drained)
   }
 
@@ -36,8 +37,8 @@ extension Generation {
 
   /// How many connections are left when the time is over. Nothing reports that a connection has ended: they are counted
   /// again and again.
-  private func waitForConnections(until deadline: UInt64) async -> Int {
-    var pauses = DoublingPause(first: 2_000, longest: 100_000)
+  private func waitForConnections(until deadline: LoopTime) async -> Int {
+    var pauses = DoublingPause(first: .milliseconds(2), longest: .milliseconds(100))
     while isDraining {
       let count: Int
       do throws(Errno) {
@@ -53,9 +54,9 @@ extension Generation {
     return 0
   }
 
-  private func cut(_ count: Int, afterUSec patience: UInt64) {
+  private func cut(_ count: Int, after patience: Microseconds) {
     cutConnections = count
-    host.report(.drainCut(pod.subject, connections: count, afterUSec: patience))
+    host.report(.drainCut(pod.subject, connections: count, after: patience))
   }
 
   /// While systemd waits for a program that it has asked to stop: whatever is open when its patience ends is cut.
@@ -68,10 +69,10 @@ extension Generation {
   /// counted of a program that systemd has killed. Nothing reports that a connection has ended, so this counts again
   /// and again.
   private func countConnections(until scope: RunningScope) async {
-    let patience = workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
-    let deadline = EventLoop.main.now().after(patience - min(patience / 10, 100_000))
+    let patience = workload?.timeoutStop ?? Workload.defaultTimeout
+    let deadline = EventLoop.main.now() + (patience - min(patience / 10, .milliseconds(100)))
     var left = 0
-    var pauses = DoublingPause(first: 20_000, longest: 500_000)
+    var pauses = DoublingPause(first: .milliseconds(20), longest: .milliseconds(500))
     while scope.isPopulated {
       let now = EventLoop.main.now()
       if now >= deadline { break }
@@ -79,7 +80,7 @@ extension Generation {
       await EventLoop.main.sleep(min(pauses.next(), deadline - now))
       left = openConnections ?? left
     }
-    if EventLoop.main.now() >= deadline && left > 0 { cut(left, afterUSec: patience) }
+    if EventLoop.main.now() >= deadline && left > 0 { cut(left, after: patience) }
   }
 
   /// The connections that a generation which is being stopped has not finished; nil when the kernel does not tell.

@@ -3,6 +3,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// How a generation begins: from the decision to launch it to a program that runs (docs/design.md, "Launch, step by step").
 extension Generation {
@@ -52,13 +53,13 @@ extension Generation {
   func armStartTimeout(_ timeout: GenerationLife.StartTimeout) {
     let after =
       switch timeout {
-      case .beforeScope: Workload.defaultTimeoutUSec
-      case .ofWorkload: workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
+      case .beforeScope: Workload.defaultTimeout
+      case .ofWorkload: workload?.timeoutStart ?? Workload.defaultTimeout
       }
     startTimer = timer(after) { $0.report(.startTimeout) }
   }
 
-  func timer(_ after: UInt64, _ body: @escaping @LoopActor (Generation) -> Void) -> EventSource? {
+  func timer(_ after: Microseconds, _ body: @escaping @LoopActor (Generation) -> Void) -> EventSource? {
     do throws(Errno) {
       return try EventSource.timer(EventLoop.main, after: after) { [weak self] in
         LoopActor.assumeIsolated { if let self { body(self) } }
@@ -95,7 +96,7 @@ extension Generation {
   /// Writes the generation down, before systemd hears of it, and asks who is placed here.
   func write(_ unit: UnitName, isRestart: Bool) {
     let name = name
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     let createdAt = pod.record.createdAt
     let workload = source?.record
     loopTask {
@@ -221,7 +222,7 @@ extension Generation {
 
   /// The scope was found running, and its generation on record.
   func adopt(_ scope: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?) {
-    begunAt = UInt64(max(0, begun.begunAt))
+    begunAt = begun.begunAt
     unit = scope.unit
     self.scope = scope
     self.tier = tier
@@ -259,7 +260,7 @@ extension Generation {
     guard let scope else { return }
     let (unit, pid, ticks) = (scope.unit, scope.pid, scope.startTicks)
     let invocation = Files.linkTarget("/run/systemd/units/invocation:\(unit)") ?? ""
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     host.write("the start of \(unit)") { store throws(StoreError) in
       try store.generationStarted(
         unit, bootID: ProcessIdentity.bootID, invocationID: invocation, mainPID: pid, mainStartTicks: ticks,

@@ -2,6 +2,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// READY=1 and probes: how podd notices that a generation serves, and what begins then. ``GenerationLife`` and
 /// ``PodMachine`` (`becameReady`) decide what follows.
@@ -11,22 +12,22 @@ extension Generation {
     // An adopted program may have said READY=1 while podd was away: then its probe shows it.
     if workload.type == .notify && !scope.adopted { return }
     guard let probe = workload.probe else { return report(.ready) }
-    loopTask { await self.probeUntilReady(probe, timeoutUSec: workload.probeTimeoutUSec) }
+    loopTask { await self.probeUntilReady(probe, timeout: workload.probeTimeout) }
   }
 
   /// A program that binds by itself raises no event when it is there, so it is probed at growing intervals until the
   /// start timeout ends it.
-  private func probeUntilReady(_ probe: Workload.Probe, timeoutUSec: UInt64) async {
-    var pause: UInt64 = 10_000
+  private func probeUntilReady(_ probe: Workload.Probe, timeout: Microseconds) async {
+    var pause: Microseconds = .milliseconds(10)
     while isStarting {
-      let answer = await Prober.ask(probe, pod.record, timeoutUSec: timeoutUSec) { pod.probePort = $0 }
+      let answer = await Prober.ask(probe, pod.record, timeout: timeout) { pod.probePort = $0 }
       guard isStarting else { return }
       if case .alive = answer {
         pod.probePort = nil
         return report(.ready)
       }
       await EventLoop.main.sleep(pause)
-      pause = min(pause * 3 / 2, 1_000_000)
+      pause = min(pause * 3 / 2, .seconds(1))
     }
   }
 
@@ -38,7 +39,7 @@ extension Generation {
       // The same time as `since`, so that the next podd shows the same.
       return host.write("the readiness of \(name)", readiness(at: pod.since))
     }
-    let readyAt = realtimeNow()
+    let readyAt = Clock.wall
     loopTask {
       do throws(StoreError) {
         try await self.host.store.run(self.readiness(at: readyAt))
@@ -51,11 +52,10 @@ extension Generation {
     }
   }
 
-  /// - Parameter time: CLOCK_REALTIME, microseconds.
-  private func readiness(at time: UInt64) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
+  private func readiness(at time: WallTime) -> @Sendable (PlacementStore) throws(StoreError) -> Void {
     let unit = unit
     return { store throws(StoreError) in
-      if let unit { try store.generationReady(unit, now: Int64(time)) }
+      if let unit { try store.generationReady(unit, now: time) }
     }
   }
 

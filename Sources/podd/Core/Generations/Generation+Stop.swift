@@ -3,19 +3,20 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// How a generation is stopped and ends, whoever ended it, and what is recorded of it.
 extension Generation {
-  /// A pod that does not answer is not likely to stop when asked to: it is given this long, microseconds.
-  private static let patienceWithHung: UInt64 = 10_000_000
-  /// How long somebody who waits for a thaw waits, microseconds.
-  private static let patienceWithFreezer: UInt64 = 5_000_000
-  /// When the kernel reports an empty scope, the end of its main process is known within this time, microseconds.
-  private static let exitAfterEmpty: UInt64 = 1_000_000
+  /// A pod that does not answer is not likely to stop when asked to: it is given this long.
+  private static let patienceWithHung: Microseconds = .seconds(10)
+  /// How long somebody who waits for a thaw waits.
+  private static let patienceWithFreezer: Microseconds = .seconds(5)
+  /// When the kernel reports an empty scope, the end of its main process is known within this time.
+  private static let exitAfterEmpty: Microseconds = .seconds(1)
   /// A launch follows most ends and needs PID 1, the disk and the processors more. Nothing reports that it is over: it
-  /// may come after a backoff, and its program loads after the launch. Microseconds.
-  private static let unreferenceAfter: UInt64 = 1_000_000
-  private static let lastLinesAfter: UInt64 = 2_000_000
+  /// may come after a backoff, and its program loads after the launch.
+  private static let unreferenceAfter: Microseconds = .seconds(1)
+  private static let lastLinesAfter: Microseconds = .seconds(2)
 
   // MARK: Being stopped
 
@@ -29,7 +30,7 @@ extension Generation {
 
   func stopUnit(isHung: Bool) {
     guard let scope else { return }
-    let patience = workload?.timeoutStopUSec ?? Workload.defaultTimeoutUSec
+    let patience = workload?.timeoutStop ?? Workload.defaultTimeout
     if isHung && patience > Self.patienceWithHung {
       killTimer = timer(Self.patienceWithHung) { _ in scope.killCgroup() }
     }
@@ -40,8 +41,8 @@ extension Generation {
     }
   }
 
-  private func stopUnit(of scope: RunningScope, patience: UInt64) async {
-    let deadline = EventLoop.main.now().after(patience)
+  private func stopUnit(of scope: RunningScope, patience: Microseconds) async {
+    let deadline = EventLoop.main.now() + patience
     do throws(BusError) {
       let result = try await host.systemd.stopUnit(scope.unit.description)
       if result == .finished(.done) { return }
@@ -161,9 +162,9 @@ extension Generation {
     evidence?.probeError = probeError
     evidence?.cutConnections = cutConnections
     evidence?.leak = memory?.treatedLeak
-    evidence?.stalledUSec = memory?.treatedStallUSec
+    evidence?.stalled = memory?.treatedStall
     let text = evidence?.json
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     host.report(.ended(pod.subject, unit: unit, reason: reason, evidence: evidence))
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: reason, evidence: text, now: now)

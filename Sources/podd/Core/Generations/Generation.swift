@@ -2,6 +2,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// One generation of a pod, from the decision to launch it until its end is recorded: performs what its
 /// ``GenerationLife`` decides, and reports what came of it.
@@ -33,8 +34,8 @@ final class Generation {
   var probeError: String?
   /// How many connections were open when its time to finish them was over.
   var cutConnections: Int?
-  /// CLOCK_REALTIME, microseconds; for an adopted one, as the store has it.
-  var begunAt = realtimeNow()
+  /// For an adopted one, as the store has it.
+  var begunAt = Clock.wall
   /// Measures its start.
   var startTimer: EventSource?
   /// Measures the stop of one that hangs.
@@ -65,8 +66,8 @@ final class Generation {
   /// Whether systemd was asked to stop it, or its main process has ended.
   var isStopping: Bool { life?.isStopping ?? true }
 
-  /// - Parameter time: When it happened. CLOCK_REALTIME, microseconds.
-  func report(_ event: GenerationLife.Event, at time: UInt64 = realtimeNow()) {
+  /// - Parameter time: When it happened.
+  func report(_ event: GenerationLife.Event, at time: WallTime = Clock.wall) {
     pod.handle(.generation(id, event), at: time)
   }
 

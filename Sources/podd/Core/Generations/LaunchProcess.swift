@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import PodModel
 import Systemd
+import Time
 
 extension LaunchFailure {
   init(stage: LaunchStage, _ errno: Errno) {
@@ -65,8 +66,8 @@ final class LaunchProcess {
     PIDFD.send(SIGKILL, to: pidfd)
   }
 
-  /// Returns when the program runs, or throws why it does not. `timeoutUSec` bounds a pod-launch that hangs.
-  func waitForProgram(timeoutUSec: UInt64) async throws(LaunchFailure) {
+  /// Returns when the program runs, or throws why it does not. `timeout` bounds a pod-launch that hangs.
+  func waitForProgram(timeout: Microseconds) async throws(LaunchFailure) {
     var message: [UInt8] = []
     while true {
       var chunk = [UInt8](repeating: 0, count: 256)
@@ -78,7 +79,7 @@ final class LaunchProcess {
         break
       } else if errno == EAGAIN {
         let events = await EventLoop.main.wait(
-          descriptor: control.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
+          descriptor: control.raw, events: PollEvents.input, timeout: timeout)
         if events == 0 { throw LaunchFailure(stage: .release, error: "ETIMEDOUT") }
       } else if errno != EINTR {
         throw LaunchFailure(stage: .release, Errno.last())

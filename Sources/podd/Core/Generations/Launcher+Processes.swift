@@ -3,6 +3,7 @@ import Glibc
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Processes of pod-launch: a generation's first one, its workers, and the command of ExecReload=.
 extension Launcher {
@@ -24,7 +25,7 @@ extension Launcher {
 
   /// Lets a parked process begin in a scope that runs. On failure nothing is left of the process.
   func enter(
-    _ process: LaunchProcess, _ scope: RunningScope, patience: UInt64
+    _ process: LaunchProcess, _ scope: RunningScope, patience: Microseconds
   ) async throws(LaunchFailure) {
     do throws(LaunchFailure) {
       do throws(CgroupError) {
@@ -39,15 +40,15 @@ extension Launcher {
     }
   }
 
-  func begin(_ process: LaunchProcess, patience: UInt64) async throws(LaunchFailure) {
+  func begin(_ process: LaunchProcess, patience: Microseconds) async throws(LaunchFailure) {
     do throws(LaunchFailure) {
       try process.release()
     } catch {
       // It has ended before, and its message says why.
-      try await process.waitForProgram(timeoutUSec: 1_000_000)
+      try await process.waitForProgram(timeout: .seconds(1))
       throw error
     }
-    try await process.waitForProgram(timeoutUSec: patience)
+    try await process.waitForProgram(timeout: patience)
   }
 
   /// ExecReload=: the command runs as the pod, in the pod's scope and view, to its end and with status 0, for
@@ -63,23 +64,23 @@ extension Launcher {
       unit: scope.unit, tier: request.tier, workload: workload, uid: request.record.uid,
       command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
       host: Self.hostLayout)
-    let patience = request.workload.timeoutStartUSec
+    let patience = request.workload.timeoutStart
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
     try await enter(process, scope, patience: patience)
-    let reason = await end(of: process, timeoutUSec: patience)
+    let reason = await end(of: process, timeout: patience)
     if reason != .exited(0) {
       throw LaunchFailure(stage: .reload, error: ErrnoName(rawValue: reason?.description ?? "ETIMEDOUT"))
     }
   }
 
   /// How a process ended, whose zombie goes with this call; nil when it was killed because it took too long.
-  func end(of process: LaunchProcess, timeoutUSec: UInt64) async -> EndReason? {
+  func end(of process: LaunchProcess, timeout: Microseconds) async -> EndReason? {
     let inTime = await EventLoop.main.wait(
-      descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: timeoutUSec)
+      descriptor: process.pidfd.raw, events: PollEvents.input, timeout: timeout)
     if inTime == 0 {
       process.cancel()
       _ = await EventLoop.main.wait(
-        descriptor: process.pidfd.raw, events: PollEvents.input, timeoutUSec: nil)
+        descriptor: process.pidfd.raw, events: PollEvents.input, timeout: nil)
     }
     guard let exit = RunningScope.reap(process.pid), inTime != 0 else { return nil }
     return EndReason(exit)

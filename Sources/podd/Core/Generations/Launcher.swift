@@ -4,6 +4,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// The steps of one launch (docs/design.md, "Launch, step by step").
 @LoopActor
@@ -108,13 +109,13 @@ struct Launcher {
   /// Lets the program begin. Returns when it runs.
   func release(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
     // Bounded by the workload's own patience: the program must at least have begun by then.
-    try await begin(process, patience: request.workload.timeoutStartUSec)
+    try await begin(process, patience: request.workload.timeoutStart)
     sockets.keep(request.unit.pod)
   }
 
   /// Ends a parked process that will have no scope. Returns when no zombie of it is left either.
   func abandon(_ process: LaunchProcess) async {
-    _ = await end(of: process, timeoutUSec: 0)
+    _ = await end(of: process, timeout: .zero)
   }
 
   /// The same when systemd was asked for its scope. Returns when nothing is left of either.
@@ -148,7 +149,7 @@ struct Launcher {
     // reports it for a process that was killed before it had read its plan.
     process.cancel()
     do throws(LaunchFailure) {
-      try await process.waitForProgram(timeoutUSec: 1_000_000)
+      try await process.waitForProgram(timeout: .seconds(1))
     } catch  where error.stage != .release {
       throw error
     } catch {}

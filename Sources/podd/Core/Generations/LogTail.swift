@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// The last lines that a pod wrote to the journal, for the evidence of its end.
 @LoopActor
@@ -10,16 +11,16 @@ enum LogTail {
   /// A line that a process wrote as it ended may still be in journald's queue. --sync returns when everything that had
   /// come is in the file (journalctl(1)); under a flood podd does not wait that long.
   private static let written = Coalesced {
-    await Command.run(journalctl, ["journalctl", "--sync"], timeoutUSec: 2_000_000)
+    await Command.run(journalctl, ["journalctl", "--sync"], timeout: .seconds(2))
   }
 
   /// The last lines that the processes of a unit wrote, oldest first; none when the journal cannot be read.
   ///
   /// - Parameters:
   ///   - unit: not for `journalctl --unit`, which also finds what PID 1 and others write about it.
-  ///   - since: when it was begun (CLOCK_REALTIME, microseconds): an older journal may have lines of another unit of that
-  ///     name. Not for `journalctl --since`, which before systemd 254 takes `--lines` from there.
-  static func lastLines(of unit: String, since: UInt64, count: Int) async -> [String] {
+  ///   - since: when it was begun: an older journal may have lines of another unit of that name. Not for
+  ///     `journalctl --since`, which before systemd 254 takes `--lines` from there.
+  static func lastLines(of unit: String, since: WallTime, count: Int) async -> [String] {
     _ = await written.run()
     await readers.acquire()
     defer { readers.release() }
@@ -27,7 +28,7 @@ enum LogTail {
       "journalctl", "--quiet", "--no-pager", "--output=export", "--output-fields=MESSAGE",
       "--lines=\(count)", "_SYSTEMD_UNIT=\(unit)",
     ]
-    let output = await Command.output(of: journalctl, words, limit: 65_536, timeoutUSec: 5_000_000)
+    let output = await Command.output(of: journalctl, words, limit: 65_536, timeout: .seconds(5))
     let messages = JournalExport.messages(in: output ?? [], since: since)
     return LogExcerpt.lines(Array(messages.joined(separator: [0x0A])), count: count)
   }

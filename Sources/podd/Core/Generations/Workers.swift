@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import PodModel
 import Systemd
+import Time
 
 /// A generation's processes beyond its main one (`Workers=`): the same program on the same socket, in the same scope. One
 /// that ends is replaced while the others serve.
@@ -37,8 +38,8 @@ final class Workers {
   private var isFilling = false
   private var startLimit = StartLimit()
   private var backoff = Backoff()
-  /// How long the next launch waits, microseconds.
-  private var pause: UInt64 = 0
+  /// How long the next launch waits.
+  private var pause = Microseconds.zero
 
   /// Nil for a workload with one process.
   init?(_ generation: Generation) {
@@ -73,7 +74,7 @@ final class Workers {
     isFilling = true
     loopTask {
       while self.workers.count < self.wanted && self.isNeeded {
-        if self.pause > 0 { await EventLoop.main.sleep(self.pause) }
+        if self.pause > .zero { await EventLoop.main.sleep(self.pause) }
         guard self.isNeeded, let scope = self.generation.scope,
           let request = self.generation.request(for: scope.unit), await self.generation.isActive
         else { break }
@@ -98,7 +99,7 @@ final class Workers {
       // It may say READY=1 before podd knows that it runs.
       coming = worker
       defer { coming = nil }
-      try await pod.host.launcher.enter(process, scope, patience: request.workload.timeoutStartUSec)
+      try await pod.host.launcher.enter(process, scope, patience: request.workload.timeoutStart)
       add(worker)
       // Type=exec: the program does not notify, and the others serve.
       if request.workload.type == .notify { await readiness(of: worker) } else { worker.isReady = true }
@@ -108,7 +109,7 @@ final class Workers {
         return false
       }
       backoff.reset()
-      pause = 0
+      pause = .zero
       return true
     } catch {
       Log.error("\(pod.name): a worker could not be launched: \(error.reason)")
@@ -124,7 +125,7 @@ final class Workers {
   /// Returns when it says READY=1, has ended, or was too slow.
   private func readiness(of worker: Worker) async {
     guard !worker.isReady else { return }
-    let patience = generation.workload?.timeoutStartUSec ?? Workload.defaultTimeoutUSec
+    let patience = generation.workload?.timeoutStart ?? Workload.defaultTimeout
     let timer = try? EventSource.timer(EventLoop.main, after: patience) { [weak worker] in
       LoopActor.assumeIsolated { Self.resume(worker) }
     }

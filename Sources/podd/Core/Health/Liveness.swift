@@ -2,13 +2,14 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Probes a ready generation again and again, from its readiness to its end.
 @LoopActor
 final class Liveness {
   private(set) var health = Health()
-  /// When it was probed last: CLOCK_REALTIME, microseconds; nil before the first time.
-  private(set) var askedAt: UInt64?
+  /// When it was probed last; nil before the first time.
+  private(set) var askedAt: WallTime?
 
   private unowned let generation: Generation
   private var timer: EventSource?
@@ -27,7 +28,7 @@ final class Liveness {
   private var isProbed: Bool { generation.isCurrent && pod.state == .ready && !generation.isStopping }
 
   private func arm(isFirst: Bool = false) {
-    guard let period = generation.workload?.probeUSec else { return }
+    guard let period = generation.workload?.probeInterval else { return }
     let pause = Health.pause(period: period, random: Double.random(in: 0..<1), isFirst: isFirst)
     do throws(Errno) {
       timer = try EventSource.timer(
@@ -48,15 +49,15 @@ final class Liveness {
     }
     guard let workload = generation.workload, let probe = workload.probe else { return }
     let (pod, record) = (pod, pod.record)
-    let patience = workload.probeTimeoutUSec
+    let patience = workload.probeTimeout
     loopTask { [weak self] in
-      let answer = await Prober.ask(probe, record, timeoutUSec: patience) { pod.probePort = $0 }
+      let answer = await Prober.ask(probe, record, timeout: patience) { pod.probePort = $0 }
       self?.answered(answer)
     }
   }
 
   private func answered(_ answer: Health.Answer) {
-    askedAt = realtimeNow()
+    askedAt = Clock.wall
     // Somebody else may have that port from now on.
     if answer == .alive { pod.probePort = nil }
     let failuresBefore = health.failures

@@ -3,6 +3,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// One probe of a pod, from its front address: does its program answer?
 @LoopActor
@@ -12,10 +13,10 @@ enum Prober {
   ///
   /// - Parameter asks: Gets the local port of the probe before its connection can be seen.
   static func ask(
-    _ probe: Workload.Probe, _ pod: PodRecord, timeoutUSec: UInt64, asks: (UInt16) -> Void
+    _ probe: Workload.Probe, _ pod: PodRecord, timeout: Microseconds, asks: (UInt16) -> Void
   ) async -> Health.Answer {
     let loop = EventLoop.main
-    let deadline = loop.now() + timeoutUSec
+    let deadline = loop.now() + timeout
     let socket: FileDescriptor
     do throws(Errno) {
       socket = try connecting(to: pod)
@@ -27,13 +28,13 @@ enum Prober {
     // Other connections are read only when podd has to wait.
     var before: [PodConnection]?
     var events = await loop.wait(
-      descriptor: socket.raw, events: PollEvents.output, timeoutUSec: min(timeoutUSec, promptly))
+      descriptor: socket.raw, events: PollEvents.output, timeout: min(timeout, promptly))
     if events == 0 {
       before = try? Connections.of(address: pod.address, port: pod.port)
       let now = loop.now()
       if now < deadline {
         events = await loop.wait(
-          descriptor: socket.raw, events: PollEvents.output, timeoutUSec: deadline - now)
+          descriptor: socket.raw, events: PollEvents.output, timeout: deadline - now)
       }
     }
     let error = pendingError(socket.raw)
@@ -54,19 +55,19 @@ enum Prober {
       return .slow
     }
     let what = events == 0 ? "not connected" : probe == .tcp ? "not accepted" : "no answer"
-    return .silent("\(what) within \(seconds(timeoutUSec))")
+    return .silent("\(what) within \(seconds(timeout))")
   }
 
-  /// An answer within this time needs no further check, microseconds.
-  private static let promptly: UInt64 = 500_000
+  /// An answer within this time needs no further check.
+  private static let promptly: Microseconds = .milliseconds(500)
 
   /// Nil: not in time. Nothing reports that the program has accepted a connection, so the kernel is asked at growing
   /// intervals.
   private static func accepted(
-    _ port: UInt16, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [PodConnection]?
+    _ port: UInt16, _ pod: PodRecord, _ deadline: LoopTime, _ before: inout [PodConnection]?
   ) async -> Health.Answer? {
     let loop = EventLoop.main
-    var pauses = DoublingPause(first: 20_000, longest: 1_000_000)
+    var pauses = DoublingPause(first: .milliseconds(20), longest: .seconds(1))
     while true {
       let now = loop.now()
       guard now < deadline else { return nil }
@@ -85,7 +86,7 @@ enum Prober {
 
   /// Nil: not in time.
   private static func status(
-    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: UInt64, _ before: inout [PodConnection]?
+    _ socket: CInt, _ path: String, _ pod: PodRecord, _ deadline: LoopTime, _ before: inout [PodConnection]?
   ) async -> Health.Answer? {
     let request =
       "GET \(path) HTTP/1.1\r\nHost: \(pod.address):\(pod.port)\r\nUser-Agent: podctl\r\nConnection: close\r\n\r\n"
@@ -98,7 +99,7 @@ enum Prober {
       guard now < deadline else { return nil }
       let patience = before == nil ? min(promptly, deadline - now) : deadline - now
       let events = await EventLoop.main.wait(
-        descriptor: socket, events: PollEvents.input, timeoutUSec: patience)
+        descriptor: socket, events: PollEvents.input, timeout: patience)
       if events == 0 {
         if before == nil {
           before = (try? Connections.of(address: pod.address, port: pod.port)) ?? []
@@ -118,8 +119,8 @@ enum Prober {
     return status < 500 ? .alive : .silent("HTTP \(status)")
   }
 
-  private static func seconds(_ microseconds: UInt64) -> String {
-    let tenths = microseconds / 100_000
+  private static func seconds(_ span: Microseconds) -> String {
+    let tenths = span / .milliseconds(100)
     return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
   }
 

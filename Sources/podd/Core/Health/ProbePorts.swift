@@ -1,19 +1,18 @@
 import PodModel
+import Time
 
 /// The local ports of podd's recent probes of a pod: the kernel remembers a connection for a minute after its end, and a
 /// probe must not count as a user.
 struct ProbePorts {
-  /// A little longer than TIME_WAIT lasts, microseconds.
-  private static let remembered: UInt64 = 65_000_000
+  /// A little longer than TIME_WAIT lasts.
+  private static let remembered: Microseconds = .seconds(65)
 
-  private var asked: [(port: UInt16, until: UInt64)] = []
+  private var asked: [(port: UInt16, until: LoopTime)] = []
 
-  /// - Parameters:
-  ///   - now: By a clock that never goes back.
-  ///   - patience: How long the probe may stay open, microseconds.
-  mutating func add(_ port: UInt16, at now: UInt64, patience: UInt64) {
+  /// - Parameter patience: How long the probe may stay open.
+  mutating func add(_ port: UInt16, at now: LoopTime, patience: Microseconds) {
     asked.removeAll { $0.until < now }
-    asked.append((port, now.after(patience).after(Self.remembered)))
+    asked.append((port, now + patience + Self.remembered))
   }
 
   func contains(_ port: UInt16) -> Bool { asked.contains { $0.port == port } }

@@ -1,14 +1,15 @@
 import PodAPI
 import PodModel
 import Systemd
+import Time
 
 /// Front doors that hold a pod's new requests while it is replaced: a program that binds its socket itself has a
 /// gap, and clients then see only a delay. A front door attaches itself over D-Bus and acknowledges each hold
 /// (org.podctl1(5)).
 @LoopActor
 final class FrontDoors {
-  /// How long a drain waits for acknowledgements, microseconds: a front door that hangs must not block it.
-  private static let patience: UInt64 = 1_000_000
+  /// How long a drain waits for acknowledgements: a front door that hangs must not block it.
+  private static let patience: Microseconds = .seconds(1)
 
   /// Announce a hold and its release to all front doors; set while podd is on the bus.
   var onHold: @LoopActor (HoldRequest) -> Void = { _ in }
@@ -48,12 +49,12 @@ final class FrontDoors {
   }
 
   /// Returns once every front door holds the pod's new requests, or has not answered for `patience`.
-  func hold(_ pod: PodName, timeoutUSec: UInt64) async {
+  func hold(_ pod: PodName, timeout: Microseconds) async {
     guard !attached.isEmpty else { return }
     lastNumber += 1
     let number = lastNumber
     holds[number] = Hold(pod: pod, unanswered: attached)
-    onHold(HoldRequest(pod: pod.description, hold: number, timeoutUSec: timeoutUSec))
+    onHold(HoldRequest(pod: pod.description, hold: number, timeout: timeout))
     let timer = try? EventSource.timer(EventLoop.main, after: Self.patience) { [weak self] in
       LoopActor.assumeIsolated { self?.giveUp(number) }
     }

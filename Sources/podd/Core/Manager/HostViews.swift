@@ -4,14 +4,15 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// The replies about pods, users, tiers and the host.
 @LoopActor
 struct HostViews {
   let host: PodHost
 
-  /// A pod's memory.stat is read at most this often, however many clients ask (microseconds).
-  private var sampleAge: UInt64 { host.settings.memorySampleUSec }
+  /// A pod's memory.stat is read at most this often, however many clients ask.
+  private var sampleAge: Microseconds { host.settings.memorySampleInterval }
 
   // MARK: Lists
 
@@ -57,7 +58,7 @@ struct HostViews {
 
   private func sizes(of users: [UserRecord]) async -> [UserName: UInt64] {
     let placed = users.compactMap { user in user.pod.map { (user: user.name, pod: $0) } }
-    let sizes = await host.userFiles.sizes(of: placed, withinUSec: 200_000)
+    let sizes = await host.userFiles.sizes(of: placed, within: .milliseconds(200))
     var found: [UserName: UInt64] = [:]
     for (user, size) in zip(placed, sizes) { found[user.user] = size }
     return found
@@ -86,7 +87,7 @@ struct HostViews {
         row.dataMax = tier.dataMax
         row.memoryMax = tier.memoryMax
         row.memoryHigh = tier.memoryHigh
-        row.cpuQuotaPerSecUSec = tier.cpuQuotaPerSecUSec
+        row.cpuQuotaPerSec = tier.cpuQuotaPerSec
         row.tasksMax = tier.tasksMax
         row.source = source.file
         rows.append(row)
@@ -133,20 +134,20 @@ struct HostViews {
       ("MemoryPeak", .uint(number(InterfaceFile.memoryPeak))),
       ("TasksCurrent", .uint(number(InterfaceFile.pidsCurrent))),
       ("TasksMax", .uint(tier?.tasksMax ?? PodBus.noSize)),
-      ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0 * 1000 } ?? PodBus.noSize)),
-      ("CPUQuotaPerSecUSec", .uint(tier?.cpuQuotaPerSecUSec ?? PodBus.noSize)),
-      ("CreatedTimestamp", .uint(UInt64(max(0, pod.record.createdAt)))),
+      ("CPUUsageNSec", .uint(scope?.cpuUsage.map { $0.count * 1000 } ?? PodBus.noSize)),
+      ("CPUQuotaPerSecUSec", .span(tier?.cpuQuotaPerSec)),
+      ("CreatedTimestamp", .time(pod.record.createdAt)),
       ("UserNames", .array(users.map { .string($0.name.text) })),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
       ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
       ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
-      ("ShortageActTimestamp", .uint(pod.givenUp?.at ?? 0)),
+      ("ShortageActTimestamp", .time(pod.givenUp?.at)),
       ("NextEvent", .string(next.sentence)),
-      ("NextEventTimestamp", .uint(next.at)),
+      ("NextEventTimestamp", .time(next.at)),
       ("ProbeFailures", .uint(UInt64(liveness?.health.failures ?? 0))),
       ("ProbeFailuresMax", .uint(UInt64(workload?.probeFailures ?? 0))),
       ("LastProbeError", .string(liveness?.health.lastError ?? "")),
-      ("LastProbeTimestamp", .uint(liveness?.askedAt ?? 0)),
+      ("LastProbeTimestamp", .time(liveness?.askedAt)),
       ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
       ("Overlap", .bool(workload?.overlap ?? false)),
       ("Listen", .string(workload?.listen.rawValue ?? "")),
@@ -161,7 +162,7 @@ struct HostViews {
 
   private func properties(of transition: Transition) -> [(key: String, value: Variant)] {
     [
-      ("Timestamp", .uint(transition.at)), ("From", .string(transition.move.from.name)),
+      ("Timestamp", .time(transition.at)), ("From", .string(transition.move.from.name)),
       ("To", .string(transition.move.to.name)),
       ("Event", .string(transition.move.event.name)),
       ("Reason", .string(transition.move.event.reason?.description ?? "")),
@@ -171,9 +172,9 @@ struct HostViews {
   private func history(_ record: GenerationRecord) -> [(key: String, value: Variant)] {
     [
       ("Unit", .string(record.unit.description)),
-      ("StartTimestamp", .uint(UInt64(max(0, record.startedAt ?? 0)))),
-      ("ReadyTimestamp", .uint(UInt64(max(0, record.readyAt ?? 0)))),
-      ("EndTimestamp", .uint(UInt64(max(0, record.endedAt ?? 0)))),
+      ("StartTimestamp", .time(record.startedAt)),
+      ("ReadyTimestamp", .time(record.readyAt)),
+      ("EndTimestamp", .time(record.endedAt)),
       ("Reason", .string(record.reason?.description ?? "")),
       ("Evidence", .string(record.evidence ?? "")),
     ]
@@ -192,15 +193,15 @@ struct HostViews {
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
         ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name, in: $0) } ?? "")),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
-        ("CreatedTimestamp", .uint(UInt64(max(0, user.createdAt)))),
+        ("CreatedTimestamp", .time(user.createdAt)),
       ])
   }
 
-  func status(startedAt: UInt64) async throws(Refusal) -> Properties {
+  func status(startedAt: WallTime) async throws(Refusal) -> Properties {
     let counts = try await host.ask { store throws(StoreError) in try store.counts() }
     return Properties([
       ("Version", .string(Release.version)),
-      ("StartTimestamp", .uint(startedAt)),
+      ("StartTimestamp", .time(startedAt)),
       ("NPods", .uint(UInt64(counts.pods))),
       ("NUsers", .uint(UInt64(counts.users))),
       ("FirewallLoaded", .bool(await Firewall.isLoaded())),

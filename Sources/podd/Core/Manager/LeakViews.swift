@@ -1,6 +1,7 @@
 import PodAPI
 import PodModel
 import Systemd
+import Time
 
 extension HostViews {
   /// The leak properties of GetPod. Slopes are in bytes per second.
@@ -11,30 +12,20 @@ extension HostViews {
     return [
       ("LeakVerdict", .string(verdict)),
       ("LeakReason", .string(finding.reason)),
-      ("LeakSinceTimestamp", .uint(finding.since.map(Self.realtime) ?? 0)),
+      ("LeakSinceTimestamp", .time(finding.since.map(Clock.wall(of:)))),
       ("LeakSlope", .double(finding.slope)),
       ("LeakSlopeLow", .double(finding.slopeLow)),
       ("LeakSlopeHigh", .double(finding.slopeHigh)),
-      (
-        "LeakTimeToLimitUSec",
-        .uint(
-          finding.timeToLimit.map { UInt64(clamping: Int64(min(max($0, 0) * 1e6, 9e18))) } ?? PodBus.noSize)
-      ),
+      ("LeakTimeToLimitUSec", .span(finding.timeToLimit)),
       ("LeakNext", .string(next)),
-      ("LeakNextTimestamp", .uint(until.map(Self.realtime) ?? 0)),
+      ("LeakNextTimestamp", .time(until.map(Clock.wall(of:)))),
     ]
-  }
-
-  /// Converts a time of the loop's clock to CLOCK_REALTIME, microseconds.
-  private static func realtime(_ monotonic: UInt64) -> UInt64 {
-    let (now, real) = (EventLoop.main.now(), realtimeNow())
-    return monotonic >= now ? real.after(monotonic - now) : real - min(now - monotonic, real)
   }
 }
 
 extension LeakPolicy.Verdict {
   /// The verdict in one word, what podd does next, and when at the latest.
-  fileprivate func words(isLeak: Bool) -> (verdict: String, next: String, until: UInt64?) {
+  fileprivate func words(isLeak: Bool) -> (verdict: String, next: String, until: LoopTime?) {
     switch self {
     case .nothing: (isLeak ? "ignored" : "none", "", nil)
     case .wait(let reason, let until): ("waiting", "it is recycled: \(reason.clause)", until)

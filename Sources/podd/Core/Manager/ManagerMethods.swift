@@ -1,5 +1,6 @@
 import PodAPI
 import Systemd
+import Time
 
 /// What the manager object's methods do, one function each; the functions are in Methods/. A value is for one call.
 @LoopActor
@@ -8,7 +9,7 @@ struct ManagerMethods {
   let signals: ManagerSignals
   let frontDoorWatch: FrontDoorWatch
   let caller: Polkit.Caller
-  let startedAt: UInt64
+  let startedAt: WallTime
 
   var views: HostViews { HostViews(host: host) }
 }

@@ -2,6 +2,7 @@ import Glibc
 import PodAPI
 import PodStore
 import Systemd
+import Time
 
 /// `/org/podctl1` on the bus: decodes each call, asks polkit, has `ManagerMethods` do it, replies, and writes the
 /// audit log.
@@ -11,11 +12,11 @@ final class ManagerObject {
   private let polkit: Polkit
   private let signals: ManagerSignals
   private let frontDoorWatch: FrontDoorWatch
-  private let startedAt: UInt64
+  private let startedAt: WallTime
   private var slot: Slot?
 
-  /// - Parameter startedAt: When podd started: CLOCK_REALTIME, microseconds.
-  init(host: PodHost, bus: Bus, startedAt: UInt64) throws(BusError) {
+  /// - Parameter startedAt: When podd started.
+  init(host: PodHost, bus: Bus, startedAt: WallTime) throws(BusError) {
     self.host = host
     self.startedAt = startedAt
     polkit = Polkit(bus: bus)
@@ -96,7 +97,7 @@ final class ManagerObject {
   private func audit(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ result: String) {
     guard method.isAudited else { return }
     let entry = AuditRecord(
-      at: Int64(realtimeNow()), uid: caller.uid, sender: caller.sender, verb: method.name,
+      at: Clock.wall, uid: caller.uid, sender: caller.sender, verb: method.name,
       subject: String(subject.prefix(256)), result: result)
     host.write("the audit entry") { store throws(StoreError) in try store.audit(entry) }
   }

@@ -1,6 +1,7 @@
 import Glibc
 import PodAPI
 import Systemd
+import Time
 
 /// Asks polkit for each call whether its caller is allowed to make it. podd is root, so without this every local user
 /// could act as root through it (facts 12).
@@ -49,7 +50,7 @@ final class Polkit {
     try call.append(UInt32(interactive ? 1 : 0))
     try call.append("")
     // Two minutes are for a person who types a password.
-    let reply = try await bus.callAsync(call, timeoutUSec: interactive ? 120_000_000 : 25_000_000)
+    let reply = try await bus.callAsync(call, timeout: interactive ? .minutes(2) : .seconds(25))
     _ = try reply.enterContainer(.structure, "bba{ss}")
     let authorized = try reply.readBool()
     let challenge = try reply.readBool()

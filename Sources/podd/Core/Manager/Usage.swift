@@ -3,12 +3,13 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Memory, pressure and CPU of every pod, for `podctl top`.
 @LoopActor
 final class Usage {
-  /// A pod's files are read at most this often, however many clients ask; microseconds.
-  private static let maxAge: UInt64 = 1_000_000
+  /// A pod's files are read at most this often, however many clients ask.
+  private static let maxAge: Microseconds = .seconds(1)
   /// After so many pods, other events of the loop are handled first.
   private static let podsAtATime = 32
 
@@ -16,11 +17,11 @@ final class Usage {
   private var readings: [PodName: Reading] = [:]
 
   private struct Reading {
-    let at: UInt64
+    let at: LoopTime
     let generation: Int
     let current: UInt64?
     let pressure: UInt32?
-    let cpu: UInt64?
+    let cpu: Microseconds?
   }
 
   init(host: PodHost) {
@@ -33,7 +34,7 @@ final class Usage {
     var limits: [String: (max: UInt64?, high: UInt64?)] = [:]
     var rows: [UsageRow] = []
     for (count, pod) in host.pods.values.sorted(by: { $0.name < $1.name }).enumerated() {
-      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(Microseconds(1)) }
       let name = pod.record.tier
       if limits[name] == nil {
         let tier = host.configuration.policy(ofTier: name)
@@ -54,7 +55,7 @@ final class Usage {
     if let scope = pod.scope {
       let reading = reading(pod.name, scope)
       row.memoryCurrent = reading.current
-      row.memoryAnon = pod.memory(maxAge: host.settings.memorySampleUSec)?.anon
+      row.memoryAnon = pod.memory(maxAge: host.settings.memorySampleInterval)?.anon
       row.pressure = reading.pressure
       row.cpuUsage = reading.cpu
       row.readAt = reading.at

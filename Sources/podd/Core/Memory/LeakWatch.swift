@@ -1,13 +1,14 @@
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Acts on leaks as ``LeakPolicy`` decides, the most urgent leak first.
 @LoopActor
 final class LeakWatch {
   private unowned let host: PodHost
-  /// The pods that were recycled for a leak within the last day, and when, by the loop's clock.
-  private var recycles: [(pod: PodName, at: UInt64)] = []
+  /// The pods that were recycled for a leak within the last day, and when.
+  private var recycles: [(pod: PodName, at: LoopTime)] = []
   /// Workload versions whose leak was reported.
   private var reportedVersions: Set<String> = []
 
@@ -17,15 +18,15 @@ final class LeakWatch {
 
   /// Recycles by an earlier podd count, too.
   func load() async {
-    let (now, real) = (EventLoop.main.now(), realtimeNow())
-    let since = Int64(clamping: real) - Int64(LeakPolicy.day)
+    let clocks = Clock.now
+    let since = clocks.wall - LeakPolicy.day
     do throws(StoreError) {
       let ends = try await host.store.run { store throws(StoreError) in try store.ends(.leak, since: since) }
       // The loop's clock begins with the boot, and so does every pod: from before the boot, the last hour
       // counts.
       recycles = ends.compactMap { pod, at in
-        let ago = real - min(UInt64(max(0, at)), real)
-        return ago > now && ago >= LeakPolicy.hour ? nil : (pod, now - min(ago, now))
+        if let at = clocks.loop(of: at) { return (pod, min(at, clocks.loop)) }
+        return clocks.wall - at >= LeakPolicy.hour ? nil : (pod, .zero)
       }
     } catch {
       Log.warning("Cannot read which pods were recycled for a leak before, ignoring: \(error)")
@@ -47,7 +48,7 @@ final class LeakWatch {
       return
     }
     let now = EventLoop.main.now()
-    recycles.removeAll { $0.at.after(LeakPolicy.day) <= now }
+    recycles.removeAll { $0.at + LeakPolicy.day <= now }
     let alike = versionsThatLeak()
     let urgent = leaking.sorted {
       ($0.2.finding.timeToLimit ?? .infinity) < ($1.2.finding.timeToLimit ?? .infinity)
@@ -72,7 +73,7 @@ final class LeakWatch {
   }
 
   private func act(
-    _ pod: Pod, _ generation: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: UInt64
+    _ pod: Pod, _ generation: Generation, _ memory: RunMemory, isOfTheVersion: Bool, _ now: LoopTime
   ) {
     var policy = LeakPolicy()
     let tier = host.configuration.policy(ofTier: pod.record.tier) ?? generation.tier
@@ -100,7 +101,7 @@ final class LeakWatch {
     }
   }
 
-  private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: UInt64) {
+  private func recycle(_ pod: Pod, _ memory: RunMemory, _ reason: LeakPolicy.Reason, _ now: LoopTime) {
     let finding = memory.finding
     recycles.append((pod.name, now))
     memory.replacementPause.begin(at: now)

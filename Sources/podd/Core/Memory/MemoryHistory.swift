@@ -3,13 +3,14 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Records the memory of every pod minute by minute and keeps it for 30 days. Nothing else waits for it or
 /// depends on it (docs/decisions/0016).
 @LoopActor
 final class MemoryHistory {
   private static let file = "/var/lib/podctl/history.db"
-  private static let minute: UInt64 = 60_000_000
+  private static let minute: Microseconds = .minutes(1)
   /// The most rows in one reply: half a megabyte.
   private static let answerLimit = 5000
   /// How many pods are read before other events have their turn.
@@ -28,9 +29,9 @@ final class MemoryHistory {
   /// The kernel's counters for a generation at the end of the last minute.
   private struct Totals {
     let generation: Int
-    var stalledSome: UInt64 = 0
-    var stalledFull: UInt64 = 0
-    var cpu: UInt64 = 0
+    var stalledSome = Microseconds.zero
+    var stalledFull = Microseconds.zero
+    var cpu = Microseconds.zero
   }
 
   init(host: PodHost) {
@@ -49,7 +50,7 @@ final class MemoryHistory {
   func note(_ sample: MemorySample, of pod: Pod) {
     guard worker != nil, let scope = pod.scope else { return }
     let number = scope.unit.generation
-    let new = MemoryMinute(sample, minute: MemoryMinute.number(at: realtimeNow()), generation: number)
+    let new = MemoryMinute(sample, minute: MemoryMinute.number(at: Clock.wall), generation: number)
     if let minute = gathered[pod.name], minute.generation == number {
       gathered[pod.name]?.add(new)
     } else {
@@ -68,9 +69,9 @@ final class MemoryHistory {
   /// Fires at the end of the host's minute; not armed while no pod runs.
   private func arm() {
     guard timer == nil else { return }
-    let rest = Self.minute - realtimeNow() % Self.minute
+    let rest = Self.minute - Clock.wall.sinceEpoch % Self.minute
     do throws(Errno) {
-      timer = try EventSource.timer(EventLoop.main, after: rest, accuracy: 1_000_000) { [weak self] in
+      timer = try EventSource.timer(EventLoop.main, after: rest, accuracy: .seconds(1)) { [weak self] in
         LoopActor.assumeIsolated {
           self?.timer = nil
           loopTask { await self?.write() }
@@ -89,11 +90,11 @@ final class MemoryHistory {
     left = []
     gathered = [:]
     for (count, (name, minute)) in minutes.enumerated() {
-      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(1) }
+      if count % Self.podsAtATime == Self.podsAtATime - 1 { await EventLoop.main.sleep(Microseconds(1)) }
       records.append(HistoryRecord(pod: name, minute: counted(minute, of: name)))
     }
     totals = totals.filter { host.pods[$0.key]?.scope != nil }
-    let now = MemoryMinute.number(at: realtimeNow())
+    let now = MemoryMinute.number(at: Clock.wall)
     let written = records
     do throws(StoreError) {
       try await worker.run { store throws(StoreError) in try store.add(written, now: now) }
@@ -113,9 +114,9 @@ final class MemoryHistory {
     Self.read(scope, &now)
     totals[name] = now
     var minute = minute
-    minute.stalledSome = now.stalledSome - min(before.stalledSome, now.stalledSome)
-    minute.stalledFull = now.stalledFull - min(before.stalledFull, now.stalledFull)
-    minute.cpu = now.cpu - min(before.cpu, now.cpu)
+    minute.stalledSome = now.stalledSome - before.stalledSome
+    minute.stalledFull = now.stalledFull - before.stalledFull
+    minute.cpu = now.cpu - before.cpu
     return minute
   }
 
@@ -124,7 +125,7 @@ final class MemoryHistory {
     totals.cpu = scope.cpuUsage ?? totals.cpu
     if let text = scope.read(InterfaceFile.memoryPressure), let pressure = try? CgroupFiles.pressure(text) {
       totals.stalledSome = pressure.some.total
-      totals.stalledFull = pressure.full?.total ?? 0
+      totals.stalledFull = pressure.full?.total ?? .zero
     }
   }
 
@@ -139,13 +140,13 @@ final class MemoryHistory {
 
   /// The reply to `GetHistory`; for a removed pod, the rows that are left.
   func minutes(
-    ofPod name: String, since: UInt64, until: UInt64, limit: UInt32
+    ofPod name: String, since: WallTime, until: WallTime, limit: UInt32
   ) async throws(Refusal) -> [MemoryMinute] {
     guard let pod = PodName(name) else {
       _ = try host.pod(named: name)
       return []
     }
-    let first = MemoryMinute.number(at: since) + (since % Self.minute == 0 ? 0 : 1)
+    let first = MemoryMinute.number(at: since) + (since.sinceEpoch % Self.minute == .zero ? 0 : 1)
     let last = MemoryMinute.number(at: until)
     let most = limit == 0 ? Self.answerLimit : min(Int(limit), Self.answerLimit)
     var found: [MemoryMinute] = []

@@ -1,7 +1,9 @@
 import Cgroup
+import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Samples all running pods from one timer and passes the samples to the leak, stall and shortage rules. The
 /// timer is off while no pod runs.
@@ -9,9 +11,8 @@ import Systemd
 final class MemoryWatch {
   /// How many pods are sampled before other events have their turn.
   private static let batch = 16
-  /// How much of a generation's history is read after a start of podd, microseconds: as many minutes as one
-  /// reply has.
-  private static let remembered: UInt64 = 5000 * 60_000_000
+  /// How much of a generation's history is read after a start of podd: as many minutes as one reply has.
+  private static let remembered: Microseconds = .minutes(5000)
 
   private unowned let host: PodHost
   private let reader = MemoryReader()
@@ -22,7 +23,7 @@ final class MemoryWatch {
   private var replacements = Replacements()
   /// Generations whose history is yet to be read, because they were taken over or their limit has changed.
   /// They are read one after the other, because a host has hundreds.
-  private var toRemember: [(memory: RunMemory, scope: RunningScope, since: UInt64)] = []
+  private var toRemember: [(memory: RunMemory, scope: RunningScope, since: WallTime)] = []
   private var isRemembering = false
 
   init(_ host: PodHost) {
@@ -68,13 +69,13 @@ final class MemoryWatch {
 
   /// Feeds the recorded minutes of a generation to its detector: a leak may have begun before this podd or
   /// this limit.
-  private func remember(_ memory: RunMemory, _ scope: RunningScope, since begunAt: UInt64) async {
-    let (now, real) = (EventLoop.main.now(), realtimeNow())
-    let since = max(begunAt, real - min(Self.remembered, real))
+  private func remember(_ memory: RunMemory, _ scope: RunningScope, since begunAt: WallTime) async {
+    let clocks = Clock.now
+    let since = max(begunAt, clocks.wall - Self.remembered)
     let minutes: [MemoryMinute]
     do throws(Refusal) {
       minutes = try await host.memoryHistory.minutes(
-        ofPod: scope.unit.pod.description, since: since, until: real, limit: 0)
+        ofPod: scope.unit.pod.description, since: since, until: clocks.wall, limit: 0)
     } catch {
       return Log.notice(
         "\(scope.unit): a leak that began before this podd is noticed late: \(error.message)")
@@ -82,11 +83,10 @@ final class MemoryWatch {
     memory.remember(
       minutes.filter { $0.generation == scope.unit.generation }.compactMap { minute in
         // A minute's row stands for some time within that minute.
-        let at = UInt64(clamping: minute.minute).multipliedReportingOverflow(by: 60_000_000).partialValue
-        let ago = real - min(at, real)
-        guard ago < now else { return nil }
+        guard let at = clocks.loop(of: minute.time) else { return nil }
         return MemorySample(
-          at: now - ago, anon: minute.anon, swap: minute.swap, file: minute.file, current: minute.current,
+          at: min(at, clocks.loop), anon: minute.anon, swap: minute.swap, file: minute.file,
+          current: minute.current,
           activeUsers: minute.activeUsers)
       })
   }
@@ -103,15 +103,15 @@ final class MemoryWatch {
 
   // MARK: Sampling
 
-  private func arm(took: UInt64 = 0) {
+  private func arm(took: Microseconds = .zero) {
     guard timer == nil, !isSampling, host.pods.values.contains(where: { $0.scope != nil }) else {
       return
     }
-    let period = host.settings.memorySampleUSec
+    let period = host.settings.memorySampleInterval
     do throws(Errno) {
       // The timer may be late, so that the loop wakes once for this and the probes.
       timer = try EventSource.timer(
-        EventLoop.main, after: period - min(took, period / 2), accuracy: min(period / 10, 1_000_000)
+        EventLoop.main, after: period - min(took, period / 2), accuracy: min(period / 10, .seconds(1))
       ) { [unowned self] in
         LoopActor.assumeIsolated {
           timer = nil
@@ -134,10 +134,10 @@ final class MemoryWatch {
     let begun = EventLoop.main.now()
     let running = host.pods.values.filter { $0.scope != nil }
     for (index, pod) in running.enumerated() {
-      if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(1) }
+      if index % Self.batch == Self.batch - 1 { await EventLoop.main.sleep(Microseconds(1)) }
       let used = pod.scope?.cpuUsage
-      note(pod, cpuUSec: used)
-      pod.noteActivity(cpuUSec: used)
+      note(pod, cpu: used)
+      pod.noteActivity(cpu: used)
     }
     leaks.decide()
     host.shortage.look()
@@ -145,7 +145,7 @@ final class MemoryWatch {
     arm(took: EventLoop.main.now() - begun)
   }
 
-  private func note(_ pod: Pod, cpuUSec: UInt64?) {
+  private func note(_ pod: Pod, cpu: Microseconds?) {
     // A frozen pod allocates nothing, and a pod that starts or stops says nothing about a leak.
     guard pod.state == .ready, let generation = pod.current, let memory = generation.memory,
       let sample = sample(pod)
@@ -159,7 +159,7 @@ final class MemoryWatch {
       rememberAll()
     }
     // How busy a pod is matters only when podd decides when to replace it.
-    if memory.finding.isLeak, let cpuUSec { memory.addLoad(used: cpuUSec, at: sample.at) }
+    if memory.finding.isLeak, let cpu { memory.addLoad(used: cpu, at: sample.at) }
   }
 
   // MARK: Replacing
@@ -183,7 +183,7 @@ final class MemoryWatch {
 }
 
 extension MemorySample {
-  init(at: UInt64, _ reading: MemoryReading, activeUsers: Int) {
+  init(at: LoopTime, _ reading: MemoryReading, activeUsers: Int) {
     self.init(
       at: at, anon: reading.anon &+ reading.shmem &+ reading.slabUnreclaimable, swap: reading.swap,
       file: reading.file - min(reading.shmem, reading.file), current: reading.current,

@@ -3,28 +3,28 @@ import Glibc
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// How a pod gives up memory in a shortage, and how podd knows that it is idle.
 extension Pod {
   /// The last action in a shortage, for `explain`.
   struct GivenUp {
-    /// CLOCK_REALTIME, microseconds.
-    let at: UInt64
+    let at: WallTime
     let sentence: String
   }
 
   /// Bytes for one write to memory.reclaim, which returns when the kernel has reclaimed them or finds no
   /// more.
   private static let reclaimStep: UInt64 = 16 << 20
-  /// How long podd waits for a stop before it turns to other pods, microseconds.
-  private static let patience: UInt64 = 5_000_000
+  /// How long podd waits for a stop before it turns to other pods.
+  private static let patience: Microseconds = .seconds(5)
 
   // MARK: Idleness
 
   /// - Parameters:
-  ///   - cpuUSec: the CPU time of its generation; nil when that cannot be read.
+  ///   - cpu: the CPU time of its generation; nil when that cannot be read.
   ///   - connections: nil when they have not been counted.
-  func noteActivity(cpuUSec: UInt64?, connections: [PodConnection]? = nil) {
+  func noteActivity(cpu: Microseconds?, connections: [PodConnection]? = nil) {
     guard state == .ready || state == .frozen, let unit = scope?.unit else {
       idleness = nil
       return
@@ -32,17 +32,17 @@ extension Pod {
     let now = EventLoop.main.now()
     let open = connections.map { $0.count(where: isUsers) }
     var clock = idleness.flatMap { $0.unit == unit ? $0.clock : nil } ?? Idleness(now: now)
-    clock.note(cpuUSec: cpuUSec, connections: open, now: now)
+    clock.note(cpu: cpu, connections: open, now: now)
     idleness = (unit, clock)
   }
 
   /// Notes that a user's connection to it ended at that time.
-  func noteActivity(endedAt end: UInt64) {
+  func noteActivity(endedAt end: LoopTime) {
     idleness?.clock.note(connectionEnded: end)
   }
 
-  /// By EventLoop.main.now(); nil while the pod is busy, or when that is unknown.
-  var idleSince: UInt64? { idleness?.clock.activeAt }
+  /// Nil while the pod is busy, or when that is unknown.
+  var idleSince: LoopTime? { idleness?.clock.activeAt }
 
   // MARK: Giving up memory
 
@@ -72,18 +72,18 @@ extension Pod {
       text = "is frozen and gave \(freed >> 10) KiB back"
     case .stop:
       handle(.stopGracefully(.pressure, then: .cold))
-      let deadline = begun.after(Self.patience)
+      let deadline = begun + Self.patience
       while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
         // A read of the state in memory, for five seconds at most; ``waitUntilGone()`` has no end of its own.
-        await EventLoop.main.sleep(50_000)
+        await EventLoop.main.sleep(.milliseconds(50))
       }
       freed = before
       text = "is stopped and frees \(freed >> 10) KiB; the next connection wakes it"
     }
-    let idle = step.idleUSec + (EventLoop.main.now() - begun)
-    let event = PodEvent.gaveMemory(subject, step, idleUSec: idle, freed: freed, text)
+    let idle = step.idle + (EventLoop.main.now() - begun)
+    let event = PodEvent.gaveMemory(subject, step, idle: idle, freed: freed, text)
     // As a clause of `podctl explain`, without the full stop.
-    givenUp = GivenUp(at: realtimeNow(), sentence: String(event.sentence.dropLast()))
+    givenUp = GivenUp(at: Clock.wall, sentence: String(event.sentence.dropLast()))
     host.report(event)
     return freed
   }

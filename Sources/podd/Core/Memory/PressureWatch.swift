@@ -2,6 +2,7 @@ import Cgroup
 import Glibc
 import PodModel
 import Systemd
+import Time
 
 /// Reports memory pressure of the host, of all pods, of a tier's pods, or of one pod, as soon as the kernel
 /// notices it. podd sleeps until then (docs/decisions/0015-pressure-without-threads.md).
@@ -18,16 +19,16 @@ final class PressureWatch {
   typealias Pressure = PressureTrigger.Reading
   typealias Handler = @LoopActor (Source, Pressure) -> Void
 
-  /// Microseconds stalled within a window. podd acts at once on pressure of the host and slices, so theirs is
+  /// How much stall within which window. podd acts at once on pressure of the host and slices, so theirs is
   /// the shortest window that needs no kernel thread. A pod may stall for a moment; a fifth of the time is
   /// too much.
-  private static let shared = Bounds(kind: .some, stallUSec: 200_000, windowUSec: 2_000_000)
-  private static let ofPod = Bounds(kind: .full, stallUSec: 2_000_000, windowUSec: 10_000_000)
+  private static let shared = Bounds(kind: .some, stall: .milliseconds(200), window: .seconds(2))
+  private static let ofPod = Bounds(kind: .full, stall: .seconds(2), window: .seconds(10))
 
   private struct Bounds {
     let kind: PressureTrigger.Kind
-    let stallUSec: UInt64
-    let windowUSec: UInt64
+    let stall: Microseconds
+    let window: Microseconds
   }
 
   static let podsSlice = ControlGroup.podsSlice
@@ -107,11 +108,11 @@ final class PressureWatch {
     case .host:
       let of = Self.shared
       return try PressureTrigger(
-        of.kind, stallUSec: of.stallUSec, windowUSec: of.windowUSec, host: path, mayCostThread: mayCostThread)
+        of.kind, stall: of.stall, window: of.window, host: path, mayCostThread: mayCostThread)
     case .slice, .pod:
       let of = if case .pod = source { Self.ofPod } else { Self.shared }
       return try PressureTrigger(
-        of.kind, stallUSec: of.stallUSec, windowUSec: of.windowUSec, in: try Cgroup(path: path),
+        of.kind, stall: of.stall, window: of.window, in: try Cgroup(path: path),
         mayCostThread: mayCostThread)
     }
   }

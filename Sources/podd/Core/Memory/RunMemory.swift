@@ -1,23 +1,23 @@
 import Cgroup
 import PodModel
 import Systemd
+import Time
 
 /// What podd knows about the memory of one generation.
 @LoopActor
 final class RunMemory {
   private var limits: (max: UInt64?, high: UInt64?)
-  private var limitsReadAt: UInt64 = 0
+  private var limitsReadAt = LoopTime.zero
   private var detector: LeakDetector
   private(set) var load = LoadCourse()
-  private var processorTime: (at: UInt64, used: UInt64)?
+  private var processorTime: (at: LoopTime, used: Microseconds)?
   /// The decision about a leak after the last sample.
   var verdict = LeakPolicy.Verdict.nothing
   /// The clauses that have been logged.
   var loggedClauses: Set<String> = []
   /// The leak for which it was recycled; part of the evidence of its end.
   var treatedLeak: LeakDetector.Finding?
-  var treatedStallUSec: UInt64?
-  /// By the loop's clock.
+  var treatedStall: Microseconds?
   var replacementPause = ReplacementPause()
 
   init(memoryMax: UInt64?, memoryHigh: UInt64?) {
@@ -34,8 +34,8 @@ final class RunMemory {
 
   /// Whether the limits have changed, by systemctl set-property or otherwise; the detector then starts again.
   /// Checked once a minute.
-  func limitsChanged(of scope: RunningScope, now: UInt64) -> Bool {
-    guard now >= limitsReadAt.after(60_000_000) else { return false }
+  func limitsChanged(of scope: RunningScope, now: LoopTime) -> Bool {
+    guard now >= limitsReadAt + .minutes(1) else { return false }
     limitsReadAt = now
     let found = (max: scope.number(InterfaceFile.memoryMax), high: scope.number(InterfaceFile.memoryHigh))
     guard found != limits, scope.isPopulated else { return false }
@@ -50,10 +50,10 @@ final class RunMemory {
     detector.add(sample)
   }
 
-  /// - Parameter used: microseconds of CPU time since the generation began.
-  func addLoad(used: UInt64, at now: UInt64) {
+  /// - Parameter used: CPU time since the generation began.
+  func addLoad(used: Microseconds, at now: LoopTime) {
     if let last = processorTime, now > last.at, used >= last.used {
-      load.add(Double(used - last.used) / Double(now - last.at))
+      load.add((used - last.used).share(of: now - last.at))
     }
     processorTime = (now, used)
   }

@@ -2,19 +2,19 @@ import Glibc
 import PodAPI
 import PodModel
 import Systemd
+import Time
 
 /// Makes idle pods give up memory while the host is short of it: asks ``Shortage`` for the next action,
 /// performs it, and measures again. Without pressure it reads two small files now and then.
 @LoopActor
 final class ShortageGuard {
-  /// The pause between an action and the next measurement, because the pressure figures lag; microseconds.
-  private static let pause: UInt64 = 250_000
-  /// The pause between measurements while no pod can give up memory, microseconds.
-  private static let patience: UInt64 = 1_000_000
+  /// The pause between an action and the next measurement, because the pressure figures lag.
+  private static let pause: Microseconds = .milliseconds(250)
+  /// The pause between measurements while no pod can give up memory.
+  private static let patience: Microseconds = .seconds(1)
 
-  /// The kernel remembers ended connections for a minute; this is less by the timer's inaccuracy,
-  /// microseconds.
-  private static let remembered: UInt64 = 55_000_000
+  /// The kernel remembers ended connections for a minute; this is less by the timer's inaccuracy.
+  private static let remembered: Microseconds = .seconds(55)
 
   enum Place { case host, pods }
 
@@ -50,7 +50,7 @@ final class ShortageGuard {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
     // Which pods have been idle longest must be known before memory is short.
-    looks.lookForEnded(maxAge: Self.remembered - min(host.settings.memorySampleUSec, Self.remembered))
+    looks.lookForEnded(maxAge: Self.remembered - host.settings.memorySampleInterval)
     guard !isLooking else { return }
     isLooking = true
     loopTask {
@@ -60,7 +60,7 @@ final class ShortageGuard {
   }
 
   /// The pause before the next measurement; nil: none until the next call of look().
-  private func step() async -> UInt64? {
+  private func step() async -> Microseconds? {
     guard var level = looks.ofHost() else { return nil }
     var pods = looks.ofPods()
     if felt.contains(.host) { level.stall = max(level.stall, Self.feltStall) }
@@ -78,7 +78,7 @@ final class ShortageGuard {
     switch verdict {
     case .calm: return nil
     case .over(let acts, let lasted):
-      host.report(.memoryEased(level, acts: acts, lastedUSec: lasted, freed: freed))
+      host.report(.memoryEased(level, acts: acts, lasted: lasted, freed: freed))
       return nil
     case .watch(let isStuck):
       if isStuck && !hasReportedStuck {

@@ -3,23 +3,24 @@ import Glibc
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Measures the memory of the host, of pods.slice and of each pod for the shortage rules.
 @LoopActor
 final class ShortageLooks {
   private struct Stall {
-    var at: UInt64
-    var total: UInt64
+    var at: LoopTime
+    var total: Microseconds
   }
 
   private unowned let host: PodHost
   private var stalls: [ShortageGuard.Place: Stall] = [:]
   /// The page cache of each pod, remembered because memory.stat costs the kernel a walk over all CPUs.
-  private var files: [UnitName: (at: UInt64, bytes: UInt64)] = [:]
-  private static let fileAge: UInt64 = 10_000_000
-  private var endedAt: UInt64?
-  /// How old the ended connections may be while memory is short, microseconds.
-  private static let endedAge: UInt64 = 5_000_000
+  private var files: [UnitName: (at: LoopTime, bytes: UInt64)] = [:]
+  private static let fileAge: Microseconds = .seconds(10)
+  private var endedAt: LoopTime?
+  /// How old the ended connections may be while memory is short.
+  private static let endedAge: Microseconds = .seconds(5)
 
   init(host: PodHost) { self.host = host }
 
@@ -58,7 +59,7 @@ final class ShortageLooks {
     let total = pressure.some.total
     defer { stalls[place] = Stall(at: now, total: total) }
     guard let last = stalls[place], last.at < now, last.total <= total else { return 0 }
-    return min(1, Double(total - last.total) / Double(now - last.at))
+    return min(1, (total - last.total).share(of: now - last.at))
   }
 
   private static func kilobytes(_ key: String, _ meminfo: String) -> UInt64? {
@@ -78,9 +79,9 @@ final class ShortageLooks {
   /// Notes the connections that ended recently; the kernel remembers them for a minute. False when they
   /// cannot be read.
   ///
-  /// - Parameter maxAge: an earlier result that is no older is good enough, microseconds.
+  /// - Parameter maxAge: an earlier result that is no older is good enough.
   @discardableResult
-  func lookForEnded(maxAge: UInt64) -> Bool {
+  func lookForEnded(maxAge: Microseconds) -> Bool {
     let now = EventLoop.main.now()
     if let endedAt, now < endedAt + maxAge { return true }
     let pods = Dictionary(
@@ -92,7 +93,7 @@ final class ShortageLooks {
       })
     else { return false }
     endedAt = now
-    for (port, ago) in ends { pods[port]?.noteActivity(endedAt: now - min(UInt64(ago) * 1000, now)) }
+    for (port, ago) in ends { pods[port]?.noteActivity(endedAt: now - ago) }
     return true
   }
 
@@ -109,7 +110,7 @@ final class ShortageLooks {
         let tier = pod.current?.tier, let current = scope.number(InterfaceFile.memoryCurrent)
       else { return nil }
       pod.noteActivity(
-        cpuUSec: scope.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
+        cpu: scope.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])
       var candidate = Shortage.Candidate(pod: pod.name, rank: tier.rank)
       candidate.isFrozen = pod.state == .frozen
       candidate.current = current
@@ -121,7 +122,7 @@ final class ShortageLooks {
     }
   }
 
-  private func file(of scope: RunningScope, _ now: UInt64) -> UInt64 {
+  private func file(of scope: RunningScope, _ now: LoopTime) -> UInt64 {
     if let known = files[scope.unit] { return known.bytes }
     let bytes = scope.read(InterfaceFile.memoryStat).map(Self.cache) ?? 0
     files[scope.unit] = (now, bytes)

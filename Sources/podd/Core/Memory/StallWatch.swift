@@ -1,20 +1,21 @@
 import Cgroup
 import PodModel
 import Systemd
+import Time
 
 /// Watches pods that stall at their memory limit, from the kernel's first event until they have recovered or
 /// are replaced. Without such a pod it does nothing.
 @LoopActor
 final class StallWatch {
-  /// The longest pause between two samples, microseconds.
-  private static let longestPause: UInt64 = 5_000_000
+  /// The longest pause between two samples.
+  private static let longestPause: Microseconds = .seconds(5)
 
   private unowned let host: PodHost
   private let reader: MemoryReader
   private var suspects: [PodName: Suspect] = [:]
   private var timer: EventSource?
   /// The pods that were replaced for a stall within the last hour, and when.
-  private var treated: [(pod: PodName, at: UInt64)] = []
+  private var treated: [(pod: PodName, at: LoopTime)] = []
 
   private struct Suspect {
     weak var generation: Generation?
@@ -30,7 +31,7 @@ final class StallWatch {
   func suspect(_ pod: Pod) {
     // A pod that is being replaced needs no treatment.
     guard let generation = pod.current, pod.state == .ready, !pod.lifecycle.isBeingReplaced,
-      host.settings.stallTimeoutUSec != .max, suspects[pod.name]?.generation !== generation,
+      host.settings.stallTimeout != .infinity, suspects[pod.name]?.generation !== generation,
       let look = look(generation)
     else { return }
     suspects[pod.name] = Suspect(generation: generation, stall: Stall(look))
@@ -59,7 +60,7 @@ final class StallWatch {
 
   private func arm() {
     guard timer == nil, !suspects.isEmpty else { return }
-    let pause = max(min(Self.longestPause, host.settings.stallTimeoutUSec / 8), 500_000)
+    let pause = max(min(Self.longestPause, host.settings.stallTimeout / 8), .milliseconds(500))
     timer = try? EventSource.timer(EventLoop.main, after: pause) { [unowned self] in
       LoopActor.assumeIsolated {
         timer = nil
@@ -71,8 +72,8 @@ final class StallWatch {
 
   private func lookAtAll() {
     let now = EventLoop.main.now()
-    let timeout = host.settings.stallTimeoutUSec
-    treated.removeAll { $0.at.after(3_600_000_000) <= now }
+    let timeout = host.settings.stallTimeout
+    treated.removeAll { $0.at + .hours(1) <= now }
     var due: [(Pod, Generation, Stall)] = []
     for (name, suspect) in suspects {
       guard let pod = host.pods[name], let generation = suspect.generation, pod.current === generation,
@@ -87,7 +88,7 @@ final class StallWatch {
       let verdict = stall.look(look, timeout: timeout, treatedBefore: before)
       suspects[name]?.stall = stall
       if stall.since != nil, suspect.stall.since == nil {
-        host.report(.stalls(pod.subject, stall, now: now, patienceUSec: Stall.patience(timeout, before)))
+        host.report(.stalls(pod.subject, stall, now: now, patience: Stall.patience(timeout, before)))
       }
       switch verdict {
       case .watched: break
@@ -103,12 +104,12 @@ final class StallWatch {
     }
   }
 
-  private func treat(_ pod: Pod, _ generation: Generation, _ stall: Stall, _ now: UInt64) {
+  private func treat(_ pod: Pod, _ generation: Generation, _ stall: Stall, _ now: LoopTime) {
     guard host.memory.hindrance(pod) == nil else { return }
-    let stalled = now - min(stall.since ?? now, now)
+    let stalled = now - (stall.since ?? now)
     treated.append((pod.name, now))
     suspects[pod.name] = nil
-    generation.memory?.treatedStallUSec = stalled
+    generation.memory?.treatedStall = stalled
     host.report(.stallTreated(pod.subject, stall, now: now))
     host.memory.replace(pod, .pressure)
   }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import PodModel
 import Systemd
+import Time
 
 extension PodConnection {
   fileprivate init(_ found: linux_tcp_connection) {
@@ -51,15 +52,15 @@ enum Connections {
     return found
   }
 
-  /// How many milliseconds ago the last connection to each pod ended, by the pod's port, within the last
-  /// minute. This walks the table four times, for both families and both ends.
+  /// How long ago the last connection to each pod ended, by the pod's port, within the last minute. This
+  /// walks the table four times, for both families and both ends.
   ///
   /// - Parameter isOwn: whether a connection is podd's own, by the pod's port and the other end's port.
   static func lastEndsOfAllPods(
     except isOwn: @escaping (_ port: UInt16, _ remote: UInt16) -> Bool
-  ) throws(Errno) -> [UInt16: UInt32] {
+  ) throws(Errno) -> [UInt16: Microseconds] {
     guard let network = podNetwork else { return [:] }
-    typealias Walk = (ago: [UInt16: UInt32], isOwn: (UInt16, UInt16) -> Bool)
+    typealias Walk = (ago: [UInt16: Microseconds], isOwn: (UInt16, UInt16) -> Bool)
     // The table may have tens of thousands of entries; one number is kept for each pod.
     var walk: Walk = ([:], isOwn)
     let result = withUnsafeMutablePointer(to: &walk) {
@@ -69,7 +70,8 @@ enum Connections {
           guard let walk = walk?.assumingMemoryBound(to: Walk.self), let end = connection?.pointee,
             !walk.pointee.isOwn(end.local_port, end.remote_port)
           else { return }
-          walk.pointee.ago[end.local_port] = min(walk.pointee.ago[end.local_port] ?? .max, end.ended_ago)
+          let ago = Microseconds.milliseconds(UInt64(end.ended_ago))
+          walk.pointee.ago[end.local_port] = min(walk.pointee.ago[end.local_port] ?? .infinity, ago)
         }, $0)
     }
     guard result == 0 else { throw Errno(result, "list the pods' ended connections") }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import PodModel
 import Systemd
+import Time
 
 /// The nftables rules that keep pods from opening connections. podctl-firewall.service loads them. podd makes
 /// sure that they stay loaded, and fills in the addresses that workloads open with `IPAddressAllow=` and the
@@ -12,7 +13,7 @@ final class Firewall {
   private static let unit = "podctl-firewall.service"
   private static let script = "/run/podctl/firewall.nft"
   /// An hour: a client gives up earlier (tcp_syn_retries).
-  private static let longestHoldUSec: UInt64 = 3_600_000_000
+  private static let longestHold: Microseconds = .hours(1)
 
   /// False also when nft is missing.
   static func isLoaded() async -> Bool {
@@ -20,7 +21,7 @@ final class Firewall {
   }
 
   private static func run(_ arguments: [String]) async -> Bool {
-    let status = await Command.run(nft, ["nft"] + arguments, timeoutUSec: 10_000_000)
+    let status = await Command.run(nft, ["nft"] + arguments, timeout: .seconds(10))
     return status == 0
   }
 
@@ -37,7 +38,7 @@ final class Firewall {
   private lazy var filling = Coalesced { [unowned self] in
     // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no
     // member may be missing in between.
-    await EventLoop.main.sleep(1)
+    await EventLoop.main.sleep(Microseconds(1))
     return await self.write()
   }
 
@@ -86,12 +87,12 @@ final class Firewall {
 
   /// Holds new connections to the pod in ``HeldConnections``; open connections continue. Returns true when
   /// the kernel has the rule, and false when it has not and nothing is held. The hold ends at
-  /// ``release(_:)``, or by itself after `timeoutUSec` (at most an hour), also when podd has ended.
-  func hold(_ pod: PodName, address: String, port: Int, timeoutUSec: UInt64) async -> Bool {
-    let timeout = min(timeoutUSec, Self.longestHoldUSec)
+  /// ``release(_:)``, or by itself after `timeout` (at most an hour), also when podd has ended.
+  func hold(_ pod: PodName, address: String, port: Int, timeout: Microseconds) async -> Bool {
+    let timeout = min(timeout, Self.longestHold)
     held[pod] = PacketFilter.Hold(
-      address: address, port: port, deadlineUSec: EventLoop.main.now() + timeout)
-    heldConnections.hold(address: address, port: port, timeoutUSec: timeout)
+      address: address, port: port, deadline: EventLoop.main.now() + timeout)
+    heldConnections.hold(address: address, port: port, timeout: timeout)
     if await filling.run() { return true }
     held[pod] = nil
     if asleep[pod] == nil { heldConnections.release(address: address, port: port) }
@@ -112,7 +113,7 @@ final class Firewall {
   func sleep(_ pod: PodName, address: String, port: Int, knock: @escaping @LoopActor () -> Void) async -> Bool
   {
     guard heldConnections.sleep(address: address, port: port, knock: knock) else { return false }
-    if asleep.updateValue(PacketFilter.Hold(address: address, port: port, deadlineUSec: nil), forKey: pod)
+    if asleep.updateValue(PacketFilter.Hold(address: address, port: port, deadline: nil), forKey: pod)
       != nil
     {
       return true
@@ -141,7 +142,7 @@ final class Firewall {
         try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
         + PacketFilter.holds(
           held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
-          nowUSec: EventLoop.main.now())
+          now: EventLoop.main.now())
       try Files.replace(Self.script, with: text, mode: 0o600)
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
@@ -158,7 +159,7 @@ final class Firewall {
     guard !isReloading else { return }
     isReloading = true
     loopTask {
-      var pauses = DoublingPause(first: 100_000, longest: 60_000_000)
+      var pauses = DoublingPause(first: .milliseconds(100), longest: .minutes(1))
       var hasReported = false
       while !(await Self.isLoaded()) {
         if !hasReported {

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import PodModel
 import Systemd
+import Time
 
 /// Connection attempts to pods whose new connections are held. Their SYNs wait in the kernel's queue until
 /// the release, so that a client waits exactly as long as the hold lasts. Without the queue, or when podd
@@ -14,7 +15,7 @@ final class HeldConnections {
   private static let capacityPerPod = 1024
   /// How long the queue stays open after the last release, so that the next hold of a rollout finds it open.
   /// By then nft has removed the pod from its set.
-  private static let lingerUSec: UInt64 = 15_000_000
+  private static let linger: Microseconds = .seconds(15)
 
   /// The address in network byte order, the port in host byte order, as the queue has them.
   private struct Endpoint: Hashable {
@@ -38,13 +39,13 @@ final class HeldConnections {
 
   /// To be called before the kernel has the rule, so that no SYN reaches a queue without a reader. SYNs that
   /// already wait for the pod stay.
-  func hold(address: String, port: Int, timeoutUSec: UInt64) {
+  func hold(address: String, port: Int, timeout: Microseconds) {
     guard let place = Self.endpoint(address, port), isOpen() else { return }
     closing = nil
     let waiting = held[place] ?? Waiting()
     held[place] = waiting
     guard waiting.knock == nil else { return }
-    waiting.expiry = Self.timer(after: timeoutUSec) { [weak self] in self?.release(place) }
+    waiting.expiry = Self.timer(after: timeout) { [weak self] in self?.release(place) }
   }
 
   /// Holds until the release. Calls `knock` for each SYN, and soon also for those that already wait. False:
@@ -70,7 +71,7 @@ final class HeldConnections {
     guard let waiting = held.removeValue(forKey: place) else { return }
     for id in waiting.packets.values.sorted() { queue?.accept(id) }
     if held.isEmpty {
-      closing = Self.timer(after: Self.lingerUSec) { [weak self] in self?.close() }
+      closing = Self.timer(after: Self.linger) { [weak self] in self?.close() }
     }
   }
 
@@ -125,9 +126,9 @@ final class HeldConnections {
   }
 
   /// Accurate to the second, so that timers fire together.
-  private static func timer(after: UInt64, _ body: @escaping @LoopActor () -> Void) -> EventSource? {
+  private static func timer(after: Microseconds, _ body: @escaping @LoopActor () -> Void) -> EventSource? {
     do throws(Errno) {
-      return try EventSource.timer(EventLoop.main, after: after, accuracy: 1_000_000) {
+      return try EventSource.timer(EventLoop.main, after: after, accuracy: .seconds(1)) {
         LoopActor.assumeIsolated { body() }
       }
     } catch {

@@ -2,6 +2,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// A pod's connections: who is counted, and who is held off while it is replaced.
 extension Pod {
@@ -20,20 +21,20 @@ extension Pod {
 
   // MARK: Holding
 
-  /// From here on the front doors hold new requests; ``Firewall/hold(_:address:port:timeoutUSec:)`` holds the rest.
-  func holdConnections(timeoutUSec: UInt64) async {
+  /// From here on the front doors hold new requests; ``Firewall/hold(_:address:port:timeout:)`` holds the rest.
+  func holdConnections(timeout: Microseconds) async {
     if heldSince == nil { heldSince = EventLoop.main.now() }
-    await host.frontDoors.hold(name, timeoutUSec: timeoutUSec)
+    await host.frontDoors.hold(name, timeout: timeout)
   }
 
   /// Lets new connections in again, and logs how long they waited.
   func releaseConnections() async {
     guard let since = heldSince else { return }
     heldSince = nil
-    let gap = (EventLoop.main.now() - since) / 1000
+    let gap = EventLoop.main.now() - since
     host.frontDoors.release(name)
     await host.firewall.release(name)
-    host.report(.released(subject, gapMSec: gap))
+    host.report(.released(subject, gap: gap))
   }
 
   // MARK: Counting

@@ -3,6 +3,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// How a pod's program is notified of its users.
 extension Pod {
@@ -68,7 +69,7 @@ extension Pod {
     current?.workers?.signal(signal)
     guard workload?.type == .notify, scope.answersReload else { return }
     let timeout: EventSource?
-    timeout = try? EventSource.timer(EventLoop.main, after: 1_000_000) { [weak self] in
+    timeout = try? EventSource.timer(EventLoop.main, after: .seconds(1)) { [weak self] in
       LoopActor.assumeIsolated {
         guard let self, let waiting = self.reloadAnswered else { return }
         scope.answersReload = false

@@ -2,6 +2,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// One pod while podd runs: its machine, its generations, and the callers who wait for it. ``PodMachine`` decides; this
 /// performs its effects and reports back what happened.
@@ -14,8 +15,8 @@ final class Pod {
   private(set) var record: PodRecord
   private(set) var machine: PodMachine
   private var generations: [GenerationLife.ID: Generation] = [:]
-  /// CLOCK_REALTIME, microseconds: when the state was entered.
-  private(set) var since = realtimeNow()
+  /// When the state was entered.
+  private(set) var since = Clock.wall
   private(set) var transitions: [Transition] = []
 
   var usersWritten: [UserRecord] = []
@@ -32,17 +33,17 @@ final class Pod {
   var probePort: UInt16? {
     didSet {
       guard let probePort else { return }
-      let patience = workload?.probeTimeoutUSec ?? Workload.defaultTimeoutUSec
+      let patience = workload?.probeTimeout ?? Workload.defaultTimeout
       probePorts.add(probePort, at: EventLoop.main.now(), patience: patience)
     }
   }
   private(set) var probePorts = ProbePorts()
-  /// When new connections were first held off, by the loop's clock; nil while they are not.
-  var heldSince: UInt64?
+  /// When new connections were first held off; nil while they are not.
+  var heldSince: LoopTime?
   /// The provision that made it failed, when others were already placed on it. PodHost+Provision alone writes it.
   var wasMadeInVain = false
 
-  private var queue: [(event: PodMachine.Event, time: UInt64)] = []
+  private var queue: [(event: PodMachine.Event, time: WallTime)] = []
   private var isPerforming = false
   private var backoffTimer: EventSource?
   private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
@@ -85,8 +86,8 @@ final class Pod {
 
   /// Performs everything that the event leads to. An event that comes in the middle of that waits for its end.
   ///
-  /// - Parameter time: When it happened. CLOCK_REALTIME, microseconds.
-  func handle(_ event: PodMachine.Event, at time: UInt64 = realtimeNow()) {
+  /// - Parameter time: When it happened.
+  func handle(_ event: PodMachine.Event, at time: WallTime = Clock.wall) {
     queue.append((event, time))
     performQueue()
   }
@@ -105,8 +106,8 @@ final class Pod {
   }
 
   /// One list of effects, first to last.
-  private func perform(_ effects: [PodMachine.Effect], at time: UInt64) {
-    var following: [(event: PodMachine.Event, time: UInt64)] = []
+  private func perform(_ effects: [PodMachine.Effect], at time: WallTime) {
+    var following: [(event: PodMachine.Event, time: WallTime)] = []
     for effect in effects {
       if case .then(let event) = effect {
         following.append((event, time))
@@ -117,12 +118,12 @@ final class Pod {
     queue = following + queue
   }
 
-  private func perform(_ effect: PodMachine.Effect, at time: UInt64) {
+  private func perform(_ effect: PodMachine.Effect, at time: WallTime) {
     switch effect {
     case .generation(let id, let effect): perform(effect, of: id)
     case .moved(let move):
       if move.isNewState { since = time }
-      transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: realtimeNow(), move: move)]
+      transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: Clock.wall, move: move)]
     case .armBackoff(let pause): armBackoff(pause)
     case .cancelTimers:
       backoffTimer = nil
@@ -148,7 +149,7 @@ final class Pod {
     generations[id]?.perform(effect)
   }
 
-  private func armBackoff(_ pause: UInt64) {
+  private func armBackoff(_ pause: Microseconds) {
     do throws(Errno) {
       backoffTimer = try EventSource.timer(EventLoop.main, after: pause) { [weak self] in
         LoopActor.assumeIsolated { self?.handle(.backoffElapsed) }
@@ -193,7 +194,7 @@ final class Pod {
     generation.adopt(scope, begun, tier: tier, source: source)
     if position == .current {
       host.firewall.note(name, uid: record.uid, words: source?.workload.ipAddressAllow ?? [])
-      since = begun.readyAt.map { UInt64(max(0, $0)) } ?? realtimeNow()
+      since = begun.readyAt ?? Clock.wall
     }
     isPerforming = true
     perform(adopted.effects, at: since)
@@ -263,10 +264,10 @@ final class Pod {
 
   // MARK: Figures
 
-  /// The scope's memory, at most `maxAge` microseconds old: memory.stat costs the kernel a walk over all
-  /// CPUs, so it is not read for every question.
-  func memory(maxAge: UInt64) -> MemorySample? {
-    if let sample = current?.sample, scope != nil, sample.at.after(maxAge) > EventLoop.main.now() {
+  /// The scope's memory, at most `maxAge` old: memory.stat costs the kernel a walk over all CPUs, so it is
+  /// not read for every question.
+  func memory(maxAge: Microseconds) -> MemorySample? {
+    if let sample = current?.sample, scope != nil, sample.at + maxAge > EventLoop.main.now() {
       return sample
     }
     return host.memory.sample(self)
@@ -278,7 +279,6 @@ struct Transition {
   /// How many a pod keeps.
   static let kept = 16
 
-  /// CLOCK_REALTIME, microseconds.
-  let at: UInt64
+  let at: WallTime
   let move: PodMachine.Move
 }

@@ -48,7 +48,7 @@ extension PodHost {
   ) async throws(Refusal) -> Provisioned {
     let token = Self.newToken()
     let ports = settings.portRange
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     return try await ask { store throws(StoreError) in
       try store.provision(
         user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,

@@ -3,6 +3,7 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 extension PodHost {
   func pod(named text: String) throws(Refusal) -> Pod {
@@ -16,7 +17,7 @@ extension PodHost {
   func deprovision(user: UserName, purge: Bool) async throws(Refusal) {
     await userTurns.take(user)
     defer { userTurns.end(user) }
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     // Remembered as deleted first, also with purge: a crash before the data is gone must not leave it to the next
     // user of that name.
     let gone = try await ask { store throws(StoreError) in
@@ -127,7 +128,7 @@ extension PodHost {
       return "\(unit) finishes its requests and is \(end)\(queue)"
     case .drain:
       let open = pod.connections.map { "its \($0) open" } ?? "its open"
-      let patience = (pod.workload?.timeoutDrainUSec ?? 0) / 1_000_000
+      let patience = (pod.workload?.timeoutDrain ?? .zero) / .seconds(1)
       return
         "\(unit) takes no new connections, \(open) ones are waited for, at most \(patience) s, then it is \(end)"
     }

@@ -53,10 +53,10 @@ final class PodHost {
 
   var restartPolicy: Lifecycle.Policy {
     var policy = Lifecycle.Policy()
-    policy.firstDelay = settings.restartUSec
-    policy.maxDelay = settings.restartMaxDelayUSec
+    policy.firstDelay = settings.restartDelay
+    policy.maxDelay = settings.restartMaxDelay
     policy.burst = settings.startLimitBurst
-    policy.burstInterval = settings.startLimitIntervalUSec
+    policy.burstInterval = settings.startLimitInterval
     return policy
   }
 

@@ -1,4 +1,5 @@
 import PodModel
+import Time
 
 /// Why a pod is in its state, and what podd waits for, in sentences for `explain`. Pure: all times are arguments.
 struct PodOutlook {
@@ -9,52 +10,52 @@ struct PodOutlook {
   let wakesOnConnect: Bool
   /// Whether the current generation is probed from time to time.
   let isProbed: Bool
-  /// When the state was entered: CLOCK_REALTIME, microseconds, like all times here.
-  let since: UInt64
-  /// When the backoff ends; 0 without one.
-  let backoffUntil: UInt64
+  /// When the state was entered.
+  let since: WallTime
+  /// When the backoff ends; nil without one.
+  let backoffUntil: WallTime?
   /// The current generation's; nil where it is not known.
   let workload: Workload?
   /// The other generation.
   var otherUnit: UnitName?
   var otherWorkload: Workload?
-  var otherBegunAt: UInt64 = 0
+  var otherBegunAt: WallTime?
   /// `StartLimitBurst=`.
   let startLimitBurst: Int
 
-  /// The next event in the pod's life that podd acts on, and when it comes by itself; 0 where no time is known.
-  var next: (sentence: String, at: UInt64) {
+  /// The next event in the pod's life that podd acts on, and when it comes by itself; nil where no time is known.
+  var next: (sentence: String, at: WallTime?) {
     switch lifecycle.state {
     case .cold:
-      wakesOnConnect ? ("a connection launches it", 0) : ("it is launched when a user needs it", 0)
-    case .stopped: ("it stays stopped until 'podctl start \(name)'", 0)
-    case .crashLoop: ("it is not launched until 'podctl reset \(name)'", 0)
+      wakesOnConnect ? ("a connection launches it", nil) : ("it is launched when a user needs it", nil)
+    case .stopped: ("it stays stopped until 'podctl start \(name)'", nil)
+    case .crashLoop: ("it is not launched until 'podctl reset \(name)'", nil)
     case .backoff: ("it is launched again", backoffUntil)
     case .starting:
       (
         "it becomes ready, or is stopped because it takes too long",
-        deadline(workload?.timeoutStartUSec, since)
+        deadline(workload?.timeoutStart, since)
       )
     case .draining:
-      ("it is stopped when its connections have ended", deadline(workload?.timeoutDrainUSec, since))
-    case .stopping: ("it ends, or is killed", deadline(workload?.timeoutStopUSec, since))
-    case .frozen: ("a connection or 'podctl thaw \(name)' thaws it", 0)
+      ("it is stopped when its connections have ended", deadline(workload?.timeoutDrain, since))
+    case .stopping: ("it ends, or is killed", deadline(workload?.timeoutStop, since))
+    case .frozen: ("a connection or 'podctl thaw \(name)' thaws it", nil)
     case .ready:
       switch lifecycle.other {
       case .successor, .failing:
         (
           "its successor becomes ready, or is given up",
-          deadline(otherWorkload?.timeoutStartUSec, otherBegunAt)
+          deadline(otherWorkload?.timeoutStart, otherBegunAt)
         )
-      case .predecessor: ("its predecessor ends, or is killed", 0)
-      case nil: (isProbed ? "it is probed" : "none", 0)
+      case .predecessor: ("its predecessor ends, or is killed", nil)
+      case nil: (isProbed ? "it is probed" : "none", nil)
       }
     }
   }
 
-  private func deadline(_ patience: UInt64?, _ begun: UInt64) -> UInt64 {
-    guard let patience, patience != .max else { return 0 }
-    return begun.after(patience)
+  private func deadline(_ patience: Microseconds?, _ begun: WallTime?) -> WallTime? {
+    guard let patience, patience != .infinity, let begun else { return nil }
+    return begun + patience
   }
 
   /// Why it is in its state; empty where the state says it all.

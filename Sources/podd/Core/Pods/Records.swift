@@ -1,6 +1,7 @@
 import Linux
 import PodStore
 import Systemd
+import Time
 
 /// The store, for callers on the loop: writes that nobody waits for, and questions of callers who get a refusal.
 @LoopActor
@@ -26,7 +27,8 @@ final class Records {
   private func flushSoon() {
     guard flushTimer == nil else { return }
     do throws(Errno) {
-      flushTimer = try EventSource.timer(EventLoop.main, after: 20_000, accuracy: 5_000) { [weak self] in
+      flushTimer = try EventSource.timer(EventLoop.main, after: .milliseconds(20), accuracy: .milliseconds(5))
+      { [weak self] in
         LoopActor.assumeIsolated {
           guard let self else { return }
           self.flushTimer = nil

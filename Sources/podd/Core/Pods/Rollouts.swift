@@ -3,6 +3,7 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Performs rollouts as ``Rollout`` decides: replaces the pods of a batch at the same time, and watches them while they
 /// prove themselves.
@@ -34,7 +35,7 @@ final class Rollouts {
       for pod in members { progress(RolloutProgress(rollout, pod, state: "restarting")) }
       do throws(Rollout.Stop) {
         try await replace(members)
-        try await prove(members, request.healthyUSec ?? Rollout.defaultProof)
+        try await prove(members, request.healthy ?? Rollout.defaultProof)
       } catch {
         throw await stopped(rollout, error)
       }
@@ -80,7 +81,7 @@ final class Rollouts {
     } catch {
       throw Refusal(error)
     }
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     let startedAt = mode == .resume ? last?.startedAt ?? now : now
     let record = RolloutRecord(tier: name, startedAt: startedAt, state: .running)
     try await host.ask { store throws(StoreError) in try store.setRollout(record) }
@@ -102,7 +103,7 @@ final class Rollouts {
     if let stop { throw stop }
   }
 
-  private func prove(_ pods: [Pod], _ duration: UInt64) async throws(Rollout.Stop) {
+  private func prove(_ pods: [Pod], _ duration: Microseconds) async throws(Rollout.Stop) {
     let proof = Rollout.Proof(of: pods.map(\.rolloutMember), for: duration, now: EventLoop.main.now())
     // Many pods are watched at once, for seconds: a few reads of memory are simpler than as many subscriptions.
     while case .wait(let pause) = try proof.check(pods.map(\.rolloutMember), now: EventLoop.main.now()) {
@@ -121,7 +122,7 @@ final class Rollouts {
   private func end(_ rollout: Rollout, _ outcome: Rollout.Outcome, failed: String?) async {
     let name = rollout.tier
     let version = version(ofTier: name)
-    let stoppedAt = outcome == .stopped ? Int64(realtimeNow()) : nil
+    let stoppedAt = outcome == .stopped ? Clock.wall : nil
     do throws(StoreError) {
       try await host.store.run { store throws(StoreError) in
         guard var record = try store.rollout(ofTier: name) else { return }

@@ -3,6 +3,7 @@ import Linux
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Keeps new connections to a pod whose program does not answer, and wakes the pod for them. With `Listen=socket` podd
 /// watches the listening socket; for a program that binds by itself, connection attempts wait in the packet filter's queue.
@@ -18,7 +19,7 @@ final class WakeOnConnect {
   private var retry: EventSource?
   /// Whether a failed attempt was logged.
   private var hasComplained = false
-  private static let retryUSec: UInt64 = 5_000_000
+  private static let retryPause: Microseconds = .seconds(5)
 
   init(_ pod: Pod) { self.pod = pod }
 
@@ -110,7 +111,7 @@ final class WakeOnConnect {
       Log.warning("\(pod.name) cannot be woken by a connection, trying again every 5 s: \(error)")
     }
     hasComplained = true
-    retry = try? EventSource.timer(EventLoop.main, after: Self.retryUSec) { [weak self] in
+    retry = try? EventSource.timer(EventLoop.main, after: Self.retryPause) { [weak self] in
       LoopActor.assumeIsolated {
         guard let self, self.retry != nil else { return }
         self.retry = nil
@@ -167,7 +168,7 @@ final class WakeOnConnect {
   private func wake() {
     guard wakePolicy == .wakes, !isWaking else { return }
     isWaking = true
-    let sleep = (realtimeNow() - min(realtimeNow(), pod.since)) / 1_000_000
+    let sleep = (Clock.wall - pod.since) / .seconds(1)
     pod.host.report(.woken(pod.subject, sleptSeconds: sleep))
     pod.handle(.start)
   }

@@ -2,6 +2,7 @@ import Cgroup
 import Linux
 import PodModel
 import Systemd
+import Time
 
 /// A cgroup's `cgroup.events`, kept open: whether the cgroup has processes, and whether all of them are frozen
 /// (cgroup-v2.rst). The kernel reports every change; nothing here reads on a timer as long as the file can be watched.
@@ -78,15 +79,15 @@ final class CgroupEvents {
     }
   }
 
-  /// Returns when no process is left, or at `deadline` by the loop's clock.
-  func untilEmpty(by deadline: UInt64 = .max) async {
-    var pauses = DoublingPause(first: 1_000, longest: 1_000_000)
+  /// Returns when no process is left, or at `deadline`.
+  func untilEmpty(by deadline: LoopTime = .never) async {
+    var pauses = DoublingPause(first: .milliseconds(1), longest: .seconds(1))
     while isPopulated {
       let now = EventLoop.main.now()
       guard now < deadline else { return }
       let left = deadline - now
-      let alarm = deadline == .max ? Alarm() : Alarm(after: left) { [weak self] in self?.wakeWaiters() }
-      if source != nil, alarm.isSet || deadline == .max {
+      let alarm = deadline == .never ? Alarm() : Alarm(after: left) { [weak self] in self?.wakeWaiters() }
+      if source != nil, alarm.isSet || deadline == .never {
         await withUnsafeContinuation { waiters.append($0) }
         alarm.end()
       } else {
@@ -103,7 +104,7 @@ final class CgroupEvents {
 
     init() {}
 
-    init(after: UInt64, _ body: @escaping @LoopActor () -> Void) {
+    init(after: Microseconds, _ body: @escaping @LoopActor () -> Void) {
       source = try? EventSource.timer(EventLoop.main, after: after) { LoopActor.assumeIsolated { body() } }
     }
 

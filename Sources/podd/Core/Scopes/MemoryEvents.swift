@@ -2,6 +2,7 @@ import Cgroup
 import Linux
 import PodModel
 import Systemd
+import Time
 
 /// The counters of a scope's `memory.events`. They go with the cgroup, which systemd removes as soon as it is empty, so
 /// they are read whenever the kernel reports a change.
@@ -18,13 +19,13 @@ final class MemoryEvents {
   private var hasLastCounters = true
   private var memory: (current: UInt64?, peak: UInt64?, max: UInt64?) = (nil, nil, nil)
   /// How many notifications came within the second that began at `since`, and the timer that ends a pause.
-  private var burst: (since: UInt64, count: Int) = (0, 0)
+  private var burst: (since: LoopTime, count: Int) = (.zero, 0)
   private var pause: EventSource?
 
-  /// How many notifications a second are handled at once, and how long the next one waits then, microseconds. At
+  /// How many notifications a second are handled at once, and how long the next one waits then. At
   /// memory.high and memory.max one comes with every reclaim, up to 100 a second (facts 20).
   private static let burstMost = 20
-  private static let holdOff: UInt64 = 250_000
+  private static let holdOff: Microseconds = .milliseconds(250)
 
   /// `ownLimit` is `oom`, which counts the scope's own limit (facts 7).
   private struct Counters: Equatable {
@@ -66,7 +67,7 @@ final class MemoryEvents {
   /// Counters are compared, so nothing is lost during a pause. The end of the process reads them in any case.
   private func pauseAfterBurst() {
     let now = EventLoop.main.now()
-    if now >= burst.since.after(1_000_000) { burst = (now, 0) }
+    if now >= burst.since + .seconds(1) { burst = (now, 0) }
     burst.count += 1
     guard burst.count >= Self.burstMost else { return }
     pause = try? EventSource.timer(EventLoop.main, after: Self.holdOff) { [weak self] in

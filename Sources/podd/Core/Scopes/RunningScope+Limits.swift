@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import PodModel
 import Systemd
+import Time
 
 extension RunningScope {
   /// Compares the limits in force with the tier's; an empty list when all are as they should be.
@@ -29,9 +30,9 @@ extension RunningScope {
     if let text = read(InterfaceFile.cpuMax), let (quota, period) = try? CgroupFiles.cpuMax(text) {
       // Quota per period against CPU time per second, in whole percents (facts 9).
       let found = quota.map { $0 * 100 / max(period, 1) }
-      let wanted = tier.cpuQuotaPerSecUSec.map { max($0 * 100 / 1_000_000, 1) }
+      let wanted = tier.cpuQuotaPerSec.map { max($0 / .milliseconds(10), 1) }
       if found != wanted { wrong.append("cpu.max is \(text.filter { $0 != "\n" })") }
-    } else if tier.cpuQuotaPerSecUSec != nil {
+    } else if tier.cpuQuotaPerSec != nil {
       // Without a limit the slice may have no CPU controller, and then there is no such file.
       wrong.append("cpu.max cannot be read")
     }

@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import PodModel
 import Systemd
+import Time
 
 /// The running scope of a generation: its unit, its main process, watched by pidfd, and its cgroup.
 @LoopActor
@@ -75,8 +76,8 @@ final class RunningScope {
   /// Whether any process is left in the scope. What cannot be read counts as populated.
   var isPopulated: Bool { events.isPopulated }
 
-  /// Returns when no process is left in the scope, or at `deadline` by the loop's clock.
-  func untilEmpty(by deadline: UInt64 = .max) async {
+  /// Returns when no process is left in the scope, or at `deadline`.
+  func untilEmpty(by deadline: LoopTime = .never) async {
     await events.untilEmpty(by: deadline)
   }
 
@@ -155,8 +156,8 @@ final class RunningScope {
   /// Can still be read when the cgroup has been removed.
   func attribute(_ name: String) -> UInt64? { cgroup.attribute(name) }
 
-  /// Processor time that it has used, microseconds.
-  var cpuUsage: UInt64? {
+  /// Processor time that it has used.
+  var cpuUsage: Microseconds? {
     withCgroup { cgroup throws(CgroupError) in Self.reader.cpuUsage(cgroup) } ?? nil
   }
 }

@@ -2,6 +2,7 @@ import Cgroup
 import Linux
 import PodModel
 import Systemd
+import Time
 
 /// Counts the OOM kills in the slices of pods: a scope's own counters go with its cgroup, often before podd can read them,
 /// and its slice's counters stay.
@@ -16,9 +17,8 @@ final class SliceOOMs {
   }
 
   private var slices: [String: Slice] = [:]
-  /// Several scopes may have ended by what the slice counted at once: each of them gets the answer for this long,
-  /// microseconds.
-  private static let lately: UInt64 = 10_000_000
+  /// Several scopes may have ended by what the slice counted at once: each of them gets the answer for this long.
+  private static let lately: Microseconds = .seconds(10)
 
   /// A generation runs at `path`: from here on its slice is read.
   func begin(above path: String) {
@@ -31,9 +31,9 @@ final class SliceOOMs {
     guard let slice = slices[Cgroup.parent(of: path)], let now = slice.counts() else { return nil }
     let time = EventLoop.main.now()
     if now != slice.known {
-      if time >= slice.roseAt.after(Self.lately) { slice.before = slice.known }
+      if time >= slice.roseAt + Self.lately { slice.before = slice.known }
       (slice.known, slice.roseAt) = (now, time)
-    } else if time >= slice.roseAt.after(Self.lately) {
+    } else if time >= slice.roseAt + Self.lately {
       slice.before = now
     }
     return Change(hasKilled: now.kills > slice.before.kills, metOwnLimit: now.members > slice.before.members)
@@ -54,7 +54,7 @@ final class SliceOOMs {
     var known = Counts(kills: 0, members: 0)
     /// The value of `known` before it rose last, and when podd saw it rise.
     var before = Counts(kills: 0, members: 0)
-    var roseAt: UInt64 = 0
+    var roseAt = LoopTime.zero
 
     init?(_ path: String) {
       guard let cgroup = try? Cgroup(path: path), let all = try? cgroup.open(InterfaceFile.memoryEvents),

@@ -2,12 +2,13 @@ import PodAPI
 import PodModel
 import PodStore
 import Systemd
+import Time
 
 /// Records the versions of workload files with which pods have served, so that a rollout can go back to one of them.
 @LoopActor
 final class WorkloadVersions {
-  /// A version is good when a generation has been ready with it for this long, microseconds.
-  private static let proof: UInt64 = 10_000_000
+  /// A version is good when a generation has been ready with it for this long.
+  private static let proof: Microseconds = .seconds(10)
 
   private let configuration: Configuration
   private let records: Records
@@ -39,7 +40,7 @@ final class WorkloadVersions {
     guard noted[source.workload.name] != source.version else { return }
     noted[source.workload.name] = source.version
     let record = source.record
-    let now = Int64(realtimeNow())
+    let now = Clock.wall
     records.write("the version of \(record.workload)") { store throws(StoreError) in
       try store.workloadServed(record, now: now)
     }

@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Systemd
+import Time
 
 /// Runs a helper program to its end. The program gets no input, and its error output is discarded.
 @LoopActor
@@ -8,8 +9,8 @@ enum Command {
   private static let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
 
   /// The exit status; nil when it could not be run, was killed, or took too long.
-  static func run(_ path: String, _ arguments: [String], timeoutUSec: UInt64) async -> Int32? {
-    let deadline = EventLoop.main.now() + timeoutUSec
+  static func run(_ path: String, _ arguments: [String], timeout: Microseconds) async -> Int32? {
+    let deadline = EventLoop.main.now() + timeout
     guard let null = try? FileDescriptor.open("/dev/null", O_RDWR),
       let child = try? ChildProcess(
         path, arguments, environment: environment, descriptors: [null.raw, null.raw, null.raw])
@@ -19,9 +20,9 @@ enum Command {
 
   /// The last `limit` bytes that it wrote to its standard output; nil when it failed in any way.
   static func output(
-    of path: String, _ arguments: [String], limit: Int, timeoutUSec: UInt64
+    of path: String, _ arguments: [String], limit: Int, timeout: Microseconds
   ) async -> [UInt8]? {
-    let deadline = EventLoop.main.now() + timeoutUSec
+    let deadline = EventLoop.main.now() + timeout
     guard let null = try? FileDescriptor.open("/dev/null", O_RDWR), let pipe = try? Pipe() else { return nil }
     let reader = pipe.reader
     let writer = pipe.writer
@@ -36,7 +37,7 @@ enum Command {
   }
 
   private static func tail(
-    of pipe: borrowing FileDescriptor, limit: Int, by deadline: UInt64
+    of pipe: borrowing FileDescriptor, limit: Int, by deadline: LoopTime
   ) async -> [UInt8] {
     var written: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)
@@ -49,21 +50,21 @@ enum Command {
         let now = EventLoop.main.now()
         guard now < deadline else { return [] }
         _ = await EventLoop.main.wait(
-          descriptor: pipe.raw, events: PollEvents.input, timeoutUSec: deadline - now)
+          descriptor: pipe.raw, events: PollEvents.input, timeout: deadline - now)
       } else if got == 0 || errno != EINTR {
         return written
       }
     }
   }
 
-  private static func end(of child: borrowing ChildProcess, by deadline: UInt64) async -> Int32? {
+  private static func end(of child: borrowing ChildProcess, by deadline: LoopTime) async -> Int32? {
     let now = EventLoop.main.now()
     let events = await EventLoop.main.wait(
-      descriptor: child.pidfd.raw, events: PollEvents.input, timeoutUSec: deadline > now ? deadline - now : 0)
+      descriptor: child.pidfd.raw, events: PollEvents.input, timeout: deadline - now)
     if events == 0 {
       child.send(SIGKILL)
       _ = await EventLoop.main.wait(
-        descriptor: child.pidfd.raw, events: PollEvents.input, timeoutUSec: 1_000_000)
+        descriptor: child.pidfd.raw, events: PollEvents.input, timeout: .seconds(1))
     }
     guard case .exited(let status) = ProcessEnd(ofChild: child.pid) else { return nil }
     return status

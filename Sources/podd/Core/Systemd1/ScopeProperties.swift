@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// The properties of a pod's transient scope (systemd.scope(5), systemd.resource-control(5)).
 ///
@@ -36,7 +37,7 @@ struct ScopeProperties {
       try call.append("pods.target")
       try call.closeContainer()
     }
-    try number(call, "TimeoutStopUSec", workload.timeoutStopUSec)
+    try number(call, "TimeoutStopUSec", workload.timeoutStop.count)
     try property(call, "KillSignal", "i") { () throws(BusError) in try call.append(workload.killSignal) }
     // An OOM kill ends the whole scope at once: a pod that has lost some process is of no use (facts 6).
     try string(call, "OOMPolicy", "kill")
@@ -50,7 +51,7 @@ struct ScopeProperties {
     if tier.memoryMin > 0 { try number(call, "MemoryMin", tier.memoryMin) }
     // systemd-oomd prefers other victims.
     if tier.memoryLow > 0 || tier.memoryMin > 0 { try string(call, "ManagedOOMPreference", "avoid") }
-    try number(call, "CPUQuotaPerSecUSec", tier.cpuQuotaPerSecUSec ?? .max)
+    try number(call, "CPUQuotaPerSecUSec", (tier.cpuQuotaPerSec ?? .infinity).count)
     if let weight = tier.cpuWeight { try number(call, "CPUWeight", weight) }
     if let weight = tier.ioWeight { try number(call, "IOWeight", weight) }
     try number(call, "TasksMax", tier.tasksMax ?? .max)

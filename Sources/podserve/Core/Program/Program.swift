@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+internal import Time
 
 /// podserve from start to end: the one place that knows the process's arguments, signals and manager.
 ///
@@ -70,7 +71,7 @@ public enum Program {
 
   /// sd_notify(3): RELOADING=1 with the time, then READY=1, also when the reload failed.
   private static func reload(_ server: Server, _ usersFile: String) {
-    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicNow())")
+    Activation.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.loop.sinceBoot.count)")
     do throws(UserTable.Problem) {
       server.service.users = try loadUsers(usersFile)
       announce(server)

@@ -2,6 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 internal import HTTPWire
+internal import Time
 
 /// A server's timeouts, in milliseconds, and its limit of connections.
 public struct ServerLimits: Sendable {
@@ -352,5 +353,5 @@ public final class Server {
 
 /// Milliseconds since boot, without the time asleep.
 public func monotonicMilliseconds() -> UInt64 {
-  monotonicNow() / 1000
+  Clock.loop.sinceBoot / .milliseconds(1)
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Linux
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 struct History: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,12 +29,12 @@ struct History: ParsableCommand {
 
   func validate() throws {
     _ = try checkedPod(pod)
-    _ = try range(now: realtimeNow())
+    _ = try range(now: Clock.wall)
     if csv && globals.json { throw ValidationError("give --csv or --json, not both") }
   }
 
-  private func range(now: UInt64) throws -> (since: UInt64, until: UInt64) {
-    func time(_ option: String, _ text: String?) throws -> UInt64? {
+  private func range(now: WallTime) throws -> (since: WallTime, until: WallTime) {
+    func time(_ option: String, _ text: String?) throws -> WallTime? {
       guard let text else { return nil }
       do throws(ValueError) {
         return try TimeArgument.parse(text, now: now)
@@ -42,15 +43,14 @@ struct History: ParsableCommand {
       }
     }
     let until = try time("until", until)
-    let hour: UInt64 = 3_600_000_000
-    let usual = csv ? 0 : (until ?? now) - min(until ?? now, hour)
+    let usual = csv ? .epoch : (until ?? now) - .hours(1)
     let since = try time("since", since) ?? usual
     if let until, until < since { throw ValidationError("--until is before --since") }
-    return (since, until ?? .max)
+    return (since, until ?? .never)
   }
 
   func run() throws {
-    let (since, until) = try range(now: realtimeNow())
+    let (since, until) = try range(now: Clock.wall)
     let all = try globals.context.client().history(ofPod: pod, since: since, until: until)
     let minutes = allGenerations ? all : HistoryTable.lastGeneration(all)
     if csv {

@@ -3,6 +3,7 @@ internal import Glibc
 internal import Linux
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 struct Top: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -81,9 +82,9 @@ struct Top: ParsableCommand {
     style.legend = !globals.noLegend
     style.columns = nil
     while left > 0 {
-      usleep(useconds_t(view.delay))
+      usleep(useconds_t(view.delay.count))
       view.rows = readings.rows(try client.listUsage())
-      view.readAt = realtimeNow()
+      view.readAt = Clock.wall
       Output.write(Array(view.page(style).utf8))
       left -= 1
       if left > 0 { Output.write([UInt8(ascii: "\n")]) }

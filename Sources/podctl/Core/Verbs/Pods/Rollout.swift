@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import PodAPI
 internal import PodModel
+internal import Time
 
 struct Rollout: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -36,14 +37,14 @@ struct Rollout: ParsableCommand {
     if maxParallel == 0 { throw ValidationError("--max-parallel must be 1 or more") }
     if resume && revert { throw ValidationError("give --resume or --revert, not both") }
     return RolloutRequest(
-      tier: tier, maxParallel: maxParallel, healthyUSec: try healthy.map(Self.microseconds),
+      tier: tier, maxParallel: maxParallel, healthy: try healthy.map(Self.span),
       mode: resume ? .resume : revert ? .revert : .restart)
   }
 
-  private static func microseconds(_ text: String) throws -> UInt64 {
+  private static func span(_ text: String) throws -> Microseconds {
     do throws(ValueError) {
       let span = try SettingsValue.timeSpan(text)
-      guard span < .max else { throw ValueError("infinity is not allowed here") }
+      guard span < .infinity else { throw ValueError("infinity is not allowed here") }
       return span
     } catch {
       throw ValidationError("--healthy-sec: \(error)")
