@@ -113,7 +113,8 @@ private struct Server: ~Copyable {
   }
 
   func accept() throws -> FileDescriptor {
-    let accepted = Glibc.accept(socket.raw, nil, nil)
+    // Close-on-exec: a process that another test starts meanwhile must not keep the connection open.
+    let accepted = linux_accept(socket.raw)
     try #require(accepted >= 0)
     return FileDescriptor(owning: accepted)
   }
