@@ -14,8 +14,15 @@ public final class Bus {
   }
 
   deinit {
+    nonisolated(unsafe) let raw = raw
     // Not flush_close_unref, because a dead peer must not block the loop.
-    sd_bus_close_unref(raw)
+    Self.release(raw) { sd_bus_close_unref(raw) }
+  }
+
+  /// Performs `release` on the loop's thread if `bus` is attached to the loop, else at once: then the bus belongs to the
+  /// thread that calls and waits.
+  static func release(_ bus: OpaquePointer?, _ release: @escaping @Sendable () -> Void) {
+    if sd_bus_get_event(bus) == nil { release() } else { EventLoop.main.release(release) }
   }
 
   /// The system bus, for a program that calls and waits.

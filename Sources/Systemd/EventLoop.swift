@@ -65,6 +65,14 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     UnownedSerialExecutor(ordinary: self)
   }
 
+  /// Performs `release` on the loop's thread: at once there, and from another thread with the loop's next jobs. The last
+  /// reference to an owner of libsystemd's objects may be given up on any thread, but libsystemd counts references
+  /// without a lock.
+  func release(_ release: @escaping @Sendable () -> Void) {
+    guard !isCurrent else { return release() }
+    Task(executorPreference: self) { @LoopActor in release() }
+  }
+
   /// Runs jobs and events until ``exit(_:)``; returns its code.
   public func run() throws(Errno) -> CInt {
     checkIsolated()

@@ -28,8 +28,11 @@ public struct EventSource: ~Copyable {
   }
 
   deinit {
-    sd_event_source_disable_unref(source)
-    handler.release()
+    nonisolated(unsafe) let (source, handler) = (source, handler)
+    EventLoop.main.release {
+      sd_event_source_disable_unref(source)
+      handler.release()
+    }
   }
 
   /// Watches a descriptor for the EPOLL… events in `events`. The descriptor still belongs to the caller.

@@ -7,8 +7,11 @@ public struct Slot: ~Copyable {
   private let handler: Unmanaged<SlotHandler>
 
   deinit {
-    sd_bus_slot_unref(raw)
-    handler.release()
+    nonisolated(unsafe) let (raw, handler) = (raw, handler)
+    Bus.release(sd_bus_slot_get_bus(raw)) {
+      sd_bus_slot_unref(raw)
+      handler.release()
+    }
   }
 
   static func own(

@@ -50,6 +50,28 @@ import Time
     }
   }
 
+  /// libsystemd counts references without a lock: on another thread, that would race with the loop.
+  @Test func aSourceThatIsLetGoOfOnAnotherThreadIsReleasedOnTheLoop() async throws {
+    final class Witness: Sendable {
+      let released: @Sendable (_ isOnTheLoop: Bool) -> Void
+      init(_ released: @escaping @Sendable (Bool) -> Void) { self.released = released }
+      deinit { released(EventLoop.main.isIsolatingCurrentContext() == true) }
+    }
+    @LoopActor final class Owner {
+      private let source: EventSource
+      init(_ source: consuming EventSource) { self.source = source }
+    }
+    let isOnTheLoop = await withCheckedContinuation { continuation in
+      Task {
+        _ = try await onLoop {
+          let witness = Witness { continuation.resume(returning: $0) }
+          return Owner(try EventSource.timer(EventLoop.main, after: .minutes(1)) { _ = witness })
+        }
+      }
+    }
+    #expect(isOnTheLoop)
+  }
+
   @Test func theCallbackAndWhatItHoldsAreFreedWithTheSource() async throws {
     try await onLoop {
       final class Token {}
