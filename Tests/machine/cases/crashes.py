@@ -66,7 +66,8 @@ def podd_killed_at_any_moment_of_thirty_provisions_leaves_no_half(machine):
             job.wait(300)
             sure |= {line.strip() for line in confirmed(job)}
             break
-    expect(sorted(sure), sorted(users), "users confirmed in the end")
+    last = machine.succeed("tail -n 4 /run/refused 2> /dev/null || true")
+    expect(sorted(sure), sorted(users), f"users confirmed in the end (the last refusals: {last})")
     agrees(machine, 180)
     expect_placed(machine, users)
     expect({row["state"] for row in pods(machine).values()}, {"ready"})
