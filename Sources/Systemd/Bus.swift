@@ -5,24 +5,25 @@ public import Time
 /// A connection to a message bus. It belongs to one thread for its whole life (facts 25).
 public final class Bus {
   let raw: OpaquePointer
+  /// Whether it belongs to the loop's thread. Another one belongs to the thread that calls and waits.
+  private let isOfLoop: Bool
   /// Calls that wait for their reply. They are kept here, because sd-bus forgets them when this side closes
   /// the connection.
   private var waiting: [ObjectIdentifier: Pending] = [:]
 
-  private init(_ raw: OpaquePointer) {
+  private init(_ raw: OpaquePointer, isOfLoop: Bool) {
     self.raw = raw
+    self.isOfLoop = isOfLoop
   }
 
   deinit {
-    nonisolated(unsafe) let raw = raw
     // Not flush_close_unref, because a dead peer must not block the loop.
-    Self.release(raw) { sd_bus_close_unref(raw) }
-  }
-
-  /// Performs `release` on the loop's thread if `bus` is attached to the loop, else at once: then the bus belongs to the
-  /// thread that calls and waits.
-  static func release(_ bus: OpaquePointer?, _ release: @escaping @Sendable () -> Void) {
-    if sd_bus_get_event(bus) == nil { release() } else { EventLoop.main.release(release) }
+    guard isOfLoop else {
+      sd_bus_close_unref(raw)
+      return
+    }
+    nonisolated(unsafe) let raw = raw
+    EventLoop.main.release { sd_bus_close_unref(raw) }
   }
 
   /// The system bus, for a program that calls and waits.
@@ -50,7 +51,7 @@ public final class Bus {
   ) throws(BusError) -> Bus {
     var created: OpaquePointer?
     try busCheck(sd_bus_new(&created), "create bus")
-    let bus = try own(created)
+    let bus = try own(created, isOfLoop: true)
     try busCheck(sd_bus_set_description(bus.raw, description), "describe bus")
     try busCheck(sd_bus_set_address(bus.raw, address), "set bus address")
     try busCheck(sd_bus_set_bus_client(bus.raw, 1), "set bus client")
@@ -69,9 +70,9 @@ public final class Bus {
     return value
   }
 
-  private static func own(_ raw: OpaquePointer?) throws(BusError) -> Bus {
+  private static func own(_ raw: OpaquePointer?, isOfLoop: Bool = false) throws(BusError) -> Bus {
     guard let raw else { throw BusError(-ENOMEM, "connect to the system bus") }
-    return Bus(raw)
+    return Bus(raw, isOfLoop: isOfLoop)
   }
 
   /// Takes the connection off the loop and closes it; pending calls end with an error.
@@ -207,7 +208,7 @@ public final class Bus {
     var slot: OpaquePointer?
     let result = sd_bus_match_signal_async(
       raw, &slot, sender, path, interface, member, SlotHandler.trampoline, nil, box.toOpaque())
-    return try Slot.own(slot, result, box, "match \(member ?? "")")
+    return try Slot.own(slot, isOfLoop, result, box, "match \(member ?? "")")
   }
 
   /// Calls `handler` for every message to an object path. It returns true when it has handled the call.
@@ -223,6 +224,6 @@ public final class Bus {
       }))
     var slot: OpaquePointer?
     let result = sd_bus_add_object(raw, &slot, path, SlotHandler.trampoline, box.toOpaque())
-    return try Slot.own(slot, result, box, "export \(path)")
+    return try Slot.own(slot, isOfLoop, result, box, "export \(path)")
   }
 }

@@ -5,28 +5,36 @@ internal import CSystemd
 public struct Slot: ~Copyable {
   private let raw: OpaquePointer
   private let handler: Unmanaged<SlotHandler>
+  /// As of its bus.
+  private let isOfLoop: Bool
 
   deinit {
+    guard isOfLoop else {
+      sd_bus_slot_unref(raw)
+      handler.release()
+      return
+    }
     nonisolated(unsafe) let (raw, handler) = (raw, handler)
-    Bus.release(sd_bus_slot_get_bus(raw)) {
+    EventLoop.main.release {
       sd_bus_slot_unref(raw)
       handler.release()
     }
   }
 
   static func own(
-    _ raw: OpaquePointer?, _ result: CInt, _ handler: Unmanaged<SlotHandler>, _ what: String
+    _ raw: OpaquePointer?, _ isOfLoop: Bool, _ result: CInt, _ handler: Unmanaged<SlotHandler>, _ what: String
   ) throws(BusError) -> Slot {
     guard result >= 0, let raw else {
       handler.release()
       throw BusError(result, what)
     }
-    return Slot(raw: raw, handler: handler)
+    return Slot(raw: raw, handler: handler, isOfLoop: isOfLoop)
   }
 
-  private init(raw: OpaquePointer, handler: Unmanaged<SlotHandler>) {
+  private init(raw: OpaquePointer, handler: Unmanaged<SlotHandler>, isOfLoop: Bool) {
     self.raw = raw
     self.handler = handler
+    self.isOfLoop = isOfLoop
   }
 }
 

@@ -52,3 +52,13 @@ extension Lifecycle.Other {
     }
   }
 }
+
+extension Lifecycle.Event {
+  /// Whether a launch may be its consequence.
+  var mayLaunch: Bool {
+    switch self {
+    case .start, .restart, .reset, .backoffElapsed: true
+    default: false
+    }
+  }
+}

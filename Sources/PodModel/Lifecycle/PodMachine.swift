@@ -24,8 +24,8 @@ public struct PodMachine: Sendable, Equatable {
     case resume
     /// The store took back that somebody wanted the pod, because it could not serve them.
     case wishTakenBack
-    /// Its row is gone: nothing more is written or announced about it, and it is not launched again. Another pod may
-    /// soon have its name.
+    /// Its row is gone: it is not launched again, and nothing more is announced about it. Another pod may soon have its
+    /// name.
     case forget
   }
 
@@ -134,15 +134,17 @@ public struct PodMachine: Sendable, Equatable {
   ) -> [Effect] {
     let moment = Moment(now: now, random: random, policy: policy)
     switch event {
-    case .pod(let event): return step(event, moment)
+    case .pod(let event): return isForgotten && event.mayLaunch ? [] : step(event, moment)
     case .stopGracefully(let cause, let next): return step(.stop(cause, then: next, drains: drains), moment)
-    case .replace(let cause, let next): return step(.restart(cause, handover(next: next)), moment)
+    case .replace(let cause, let next):
+      return isForgotten ? [] : step(.restart(cause, handover(next: next)), moment)
     case .generation(let id, let event): return handle(event, of: id, moment)
     case .resume: return resumeStop(moment)
     case .wishTakenBack: return takeBackWish(moment)
     case .forget:
       isForgotten = true
-      // Only a launch can be under way that is not on record yet: the row of a pod that runs stays.
+      // At most a launch is under way that is not on record yet: the store keeps the row of a pod that has a generation on
+      // record.
       return [.cancelTimers] + (lifecycle.state.hasScope ? step(.stop(.operator, then: .cold), moment) : [])
     }
   }
@@ -263,10 +265,10 @@ public struct PodMachine: Sendable, Equatable {
     default: break
     }
     guard let position = position(of: id), var life = self[position] else { return [] }
-    // The firewall may be open for another pod of the same name by now.
     let neighbour = self[position == .current ? .other : .current]
-    let isAlone = !isForgotten && !(neighbour?.needsFirewall ?? false)
-    let step = life.handle(event, as: position, isAlone: isAlone)
+    // When the row is gone, the firewall may be open for the next pod of this name already.
+    let closesFirewall = !isForgotten && !(neighbour?.needsFirewall ?? false)
+    let step = life.handle(event, as: position, closesFirewall: closesFirewall)
     self[position] = life
     if case .written(let unit) = event, life.unit == unit { wasWritten(unit) }
     return step.effects.map { .generation(id, $0) }

@@ -109,7 +109,7 @@ extension Rollout {
     /// - Parameters:
     ///   - startedAt: when the rollout began, the first time if it is resumed.
     ///   - version: what the next generations are launched with.
-    fileprivate func isReplaced(_ mode: Mode, startedAt: WallTime, version: String) -> Bool {
+    fileprivate func isDue(_ mode: Mode, startedAt: WallTime, version: String) -> Bool {
       guard wanted == .run else { return false }
       // A pod that is not ready has proven nothing.
       return switch mode {
@@ -129,7 +129,7 @@ extension Rollout {
   public static func pods(
     _ candidates: [Candidate], _ mode: Mode, startedAt: WallTime, version: String
   ) -> [PodName] {
-    candidates.filter { $0.isReplaced(mode, startedAt: startedAt, version: version) }.map(\.pod).sorted()
+    candidates.filter { $0.isDue(mode, startedAt: startedAt, version: version) }.map(\.pod).sorted()
   }
 }
 

@@ -71,7 +71,7 @@ public struct Replacements: Sendable, Equatable {
 /// launch, and the leak is found again with the next sample: so the first pause is five minutes, each further one is
 /// twice as long, and none is longer than an hour.
 public struct ReplacementPause: Sendable {
-  private var pause = DoublingPause(first: .minutes(5), longest: LeakPolicy.hour)
+  private var pause = DoublingPause(first: .minutes(5), longest: .hours(1))
   private var end = LoopTime.zero
 
   public init() {}

@@ -371,6 +371,10 @@ import TimeLiterals
     driver.current(.strayScopesGone(next: nil), .turn(GenerationLife.Traits(handover: .queue)))
     driver.send(.forget)
     #expect(driver.ofGenerations == [.killParked] && !driver.effects.contains(.announce))
+    // A rollout that waited for the pod tries again.
+    driver.send(.replace(.operator, next: .queue))
+    driver.send(.pod(.start))
+    #expect(driver.effects == [])
     driver.current(MachineDriver.failure(.store), .parked, .abandoned)
     #expect(driver.machine.lifecycle.state == .cold && driver.machine.current == nil)
     #expect(driver.ofGenerations == [.endTurn, .dispose])

@@ -24,8 +24,8 @@ extension GenerationLife {
     case workersComplete
   }
 
-  /// One step. `isAlone`: the pod has no other generation that needs the firewall.
-  mutating func handle(_ event: Event, as position: Lifecycle.Position, isAlone: Bool) -> Step {
+  /// One step. `closesFirewall`: whether the end of the generation closes the firewall for the pod.
+  mutating func handle(_ event: Event, as position: Lifecycle.Position, closesFirewall: Bool) -> Step {
     switch (phase, event) {
     // Launching.
     case (.waiting, .cancelled) where isCancelled:
@@ -55,7 +55,7 @@ extension GenerationLife {
     case (.openingFirewall, .failed(let failure)), (.startingScope, .failed(let failure)),
       (.verifyingLimits, .failed(let failure)), (.releasing, .failed(let failure)):
       return abandon(failure)
-    case (.abandoning(let failure), .abandoned): return abandoned(failure, isAlone)
+    case (.abandoning(let failure), .abandoned): return abandoned(failure, closesFirewall)
 
     // Coming to serve.
     case (.running, .ready), (.beginning, .ready), (.openingFirewall, .ready), (.startingScope, .ready),
@@ -88,8 +88,8 @@ extension GenerationLife {
     case (.seekingHeir, .inherited(false)): return mainProcessEnded()
     case (.ending(nil), .evidence(let evidence, let scopeIsEmpty)):
       phase = .ending(evidence)
-      return scopeIsEmpty ? ended(evidence, isAlone) : Step(report: .leftovers(evidence.reason))
-    case (.ending(let evidence?), .scopeEmpty): return ended(evidence, isAlone)
+      return scopeIsEmpty ? ended(evidence, closesFirewall) : Step(report: .leftovers(evidence.reason))
+    case (.ending(let evidence?), .scopeEmpty): return ended(evidence, closesFirewall)
 
     default: return Step()
     }
@@ -138,11 +138,11 @@ extension GenerationLife {
   }
 
   /// A launch that was cancelled ends with the reason of the stop, not as a failed launch.
-  private mutating func abandoned(_ failure: LaunchFailure?, _ isAlone: Bool) -> Step {
+  private mutating func abandoned(_ failure: LaunchFailure?, _ closesFirewall: Bool) -> Step {
     phase = .ended
     var step = Step(report: failure.map { .launchFailed($0.reason) } ?? .ended(.operator))
     if let failure, !isCancelled { step.effects.append(.reportLaunchFailure(failure)) }
-    if isAlone { step.effects.append(.closeFirewall) }
+    if closesFirewall { step.effects.append(.closeFirewall) }
     step.effects.append(.endTurn)
     return step
   }
@@ -228,10 +228,10 @@ extension GenerationLife {
   }
 
   /// The one place where the reason is concluded.
-  private mutating func ended(_ evidence: EndEvidence, _ isAlone: Bool) -> Step {
+  private mutating func ended(_ evidence: EndEvidence, _ closesFirewall: Bool) -> Step {
     phase = .ended
     var step = Step(.cleanUp, report: .ended(evidence.reason(stoppedFor: recordedStop)))
-    if isAlone { step.effects.append(.closeFirewall) }
+    if closesFirewall { step.effects.append(.closeFirewall) }
     self.evidence = evidence
     return step
   }

@@ -203,7 +203,7 @@ public struct GenerationLife: Sendable, Equatable {
     case awaitEmptyScope
     /// Withdraw its journal fields and drop its watches and, a moment later, its unit.
     case cleanUp
-    /// Close what was opened in the firewall: it was the pod's last generation.
+    /// Close what was opened in the firewall: no other generation of the pod needs it.
     case closeFirewall
     /// Write down why it ended, with the evidence, and log it.
     case recordEnd(UnitName, EndReason, EndEvidence?)

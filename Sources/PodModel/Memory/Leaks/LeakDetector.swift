@@ -96,8 +96,8 @@ public struct LeakDetector: Sendable {
     finding.slopeHigh = Double(trend.slope + trend.halfInterval)
     finding.timeToLimit = nil
     if let limit, judgement.isGrowing, trend.slope > 0 {
-      finding.timeToLimit = Microseconds(
-        seconds: Double(max(limit - intake.lastHeld, 0) / trend.slope))
+      let left = Microseconds(seconds: Double(max(limit - intake.lastHeld, 0) / trend.slope))
+      finding.timeToLimit = left == .infinity ? nil : left
     }
   }
 }

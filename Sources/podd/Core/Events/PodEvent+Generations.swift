@@ -83,9 +83,10 @@ extension PodEvent {
 
   /// - Parameter gap: how long new connections waited.
   static func released(_ pod: Subject, gap: Microseconds) -> PodEvent {
-    PodEvent(
-      .podReleased, "\(pod.pod) took no new connections for \(gap / .milliseconds(1)) ms.",
-      pod.fields + [(.gap, String(gap.count))])
+    let milliseconds = gap / .milliseconds(1)
+    return PodEvent(
+      .podReleased, "\(pod.pod) took no new connections for \(milliseconds) ms.",
+      pod.fields + [(.gap, String(Microseconds.milliseconds(milliseconds).count))])
   }
 
   static func woken(_ pod: Subject, sleptSeconds: UInt64) -> PodEvent {
