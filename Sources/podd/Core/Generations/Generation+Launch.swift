@@ -179,7 +179,11 @@ extension Generation {
 
   private func writeUsersFile() async throws(LaunchFailure) {
     do throws(UsersFile.Failure) {
-      try await pod.writeUsersFile(users, for: self)
+      if usersAreStale {
+        try await pod.writeUsersFile(for: self)
+      } else {
+        try await pod.writeUsersFile(users, for: self)
+      }
     } catch {
       Log.error("\(name): \(error)")
       if case .io(let errno) = error { throw LaunchFailure(stage: .users, errno) }

@@ -31,12 +31,16 @@ extension Pod {
     }
   }
 
-  func refresh() async -> UsersFile.Failure? {
+  /// Whatever has read the users so far does not know them as they are now.
+  func markUsersStale() {
     current?.usersAreStale = true
-    // The other program may have read the file already.
     other?.usersAreStale = true
+  }
+
+  func refresh() async -> UsersFile.Failure? {
+    markUsersStale()
     do throws(UsersFile.Failure) {
-      try await writeUsersFile()
+      try await writeUsersFile(for: current)
     } catch {
       return error
     }
@@ -105,7 +109,7 @@ extension Pod {
   }
 
   /// The placed users are read from the store each time: it alone knows them.
-  func writeUsersFile() async throws(UsersFile.Failure) {
+  func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) {
     let name = name
     let users: [UserRecord]
     do throws(StoreError) {
@@ -113,7 +117,7 @@ extension Pod {
     } catch {
       throw .io(Errno(EIO, error.description))
     }
-    try await writeUsersFile(users, for: current)
+    try await writeUsersFile(users, for: generation)
   }
 
   func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {

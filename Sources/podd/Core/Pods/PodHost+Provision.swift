@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import PodAPI
 import PodModel
@@ -101,24 +102,35 @@ extension PodHost {
       pod.handle(.stop(.operator, then: .cold))
       await pod.waitUntilGone()
     }
-    if placed.createdUser {
-      do throws(Errno) {
-        if placed.revived == nil {
-          try await userFiles.remove(placed.user.name, from: pod.name)
-        } else {
-          try await userFiles.putAside(placed.user.name, from: pod.name)
-        }
-      } catch {
-        Log.warning("\(placed.user.name): \(error)")
-      }
-    }
+    if placed.createdUser { await takeBackData(placed, pod) }
     do throws(StoreError) {
       try await undo(placed, pod)
     } catch {
       Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
     }
+    if placed.createdUser {
+      // A launch that had read the users before that may have made the directory again. It writes no later than this: it
+      // reads the users once more when they are stale.
+      await userFiles.writers.take(pod.name)
+      rmdir(UserFiles.directory(of: placed.user.name, in: pod.name))
+      await takeBackData(placed, pod)
+      userFiles.writers.end(pod.name)
+      if pods[pod.name] == nil { rmdir(UserFiles.directory(of: pod.name)) }
+    }
     // The other users keep their pod, without this user.
     if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
+  }
+
+  private func takeBackData(_ placed: Provisioned, _ pod: Pod) async {
+    do throws(Errno) {
+      if placed.revived == nil {
+        try await userFiles.remove(placed.user.name, from: pod.name)
+      } else {
+        try await userFiles.putAside(placed.user.name, from: pod.name)
+      }
+    } catch {
+      Log.warning("\(placed.user.name): \(error)")
+    }
   }
 
   /// The last of several provisions that fail on one new pod removes the pod.
@@ -126,7 +138,9 @@ extension PodHost {
     let name = pod.name
     var undone = placed
     undone.createdPod = placed.createdPod || pod.wasMadeInVain
-    if try await undo(undone) { return remove(pod) }
+    let isGone = try await undo(undone)
+    pod.markUsersStale()
+    if isGone { return remove(pod) }
     let record = try await store.run { store throws(StoreError) in try store.pod(name) }
     pod.wishTakenBack(record)
     guard undone.createdPod else { return }
