@@ -17,13 +17,9 @@ public final class Bus {
   }
 
   deinit {
-    // Not flush_close_unref, because a dead peer must not block the loop.
-    guard isOfLoop else {
-      sd_bus_close_unref(raw)
-      return
-    }
     nonisolated(unsafe) let raw = raw
-    EventLoop.main.release { sd_bus_close_unref(raw) }
+    // Not flush_close_unref, because a dead peer must not block the loop.
+    EventLoop.release(isOfLoop: isOfLoop) { sd_bus_close_unref(raw) }
   }
 
   /// The system bus, for a program that calls and waits.

@@ -73,6 +73,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     Task(executorPreference: self) { @LoopActor in release() }
   }
 
+  /// The same for what belongs to a bus, which may also belong to a thread that calls and waits, without a loop.
+  static func release(isOfLoop: Bool, _ release: @escaping @Sendable () -> Void) {
+    if isOfLoop { main.release(release) } else { release() }
+  }
+
   /// Runs jobs and events until ``exit(_:)``; returns its code.
   public func run() throws(Errno) -> CInt {
     checkIsolated()

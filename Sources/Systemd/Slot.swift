@@ -9,13 +9,8 @@ public struct Slot: ~Copyable {
   private let isOfLoop: Bool
 
   deinit {
-    guard isOfLoop else {
-      sd_bus_slot_unref(raw)
-      handler.release()
-      return
-    }
     nonisolated(unsafe) let (raw, handler) = (raw, handler)
-    EventLoop.main.release {
+    EventLoop.release(isOfLoop: isOfLoop) {
       sd_bus_slot_unref(raw)
       handler.release()
     }

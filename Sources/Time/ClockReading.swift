@@ -14,7 +14,7 @@ public struct ClockReading: Sendable, Equatable {
     time >= loop ? wall + (time - loop) : wall - (loop - time)
   }
 
-  /// When an instant of the wall clock is, or was, by the loop's clock; nil when it was before the boot.
+  /// When an instant of the wall clock is, or was, by the loop's clock; nil when the clock has not run that long.
   public func loop(of time: WallTime) -> LoopTime? {
     if time >= wall { return loop + (time - wall) }
     let ago = wall - time

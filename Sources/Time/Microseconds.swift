@@ -19,6 +19,10 @@ public struct Microseconds: Sendable, Hashable {
   public static func hours(_ count: UInt64) -> Microseconds { minutes(60) * count }
   /// Days of 24 hours.
   public static func days(_ count: UInt64) -> Microseconds { hours(24) * count }
+  /// A twelfth of a year, as in systemd.time(7).
+  public static var month: Microseconds { year / 12 }
+  /// 365.25 days, as in systemd.time(7).
+  public static var year: Microseconds { hours(8766) }
 }
 
 // MARK: Arithmetic

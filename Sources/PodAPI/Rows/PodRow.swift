@@ -52,7 +52,7 @@ public struct PodRow: Row, Equatable {
     memoryAnon = try message.readSize()
     memoryMax = try message.readSize()
     lastExitReason = try message.readOptionalString()
-    since = try message.readUInt64().nonZero.map { WallTime(sinceEpoch: Microseconds($0)) }
+    since = try message.readOptionalWallTime()
     try message.exitContainer()
   }
 
@@ -73,7 +73,7 @@ public struct PodRow: Row, Equatable {
     try message.append(memoryAnon ?? PodBus.noSize)
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(lastExitReason ?? "")
-    try message.append(since ?? .epoch)
+    try message.appendOptional(since)
     try message.closeContainer()
   }
 

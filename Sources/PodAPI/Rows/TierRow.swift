@@ -35,7 +35,7 @@ public struct TierRow: Row, Equatable {
     dataMax = try message.readSize()
     memoryMax = try message.readSize()
     memoryHigh = try message.readSize()
-    cpuQuotaPerSec = try message.readSize().map { Microseconds($0) }
+    cpuQuotaPerSec = try message.readOptionalSpan()
     tasksMax = try message.readSize()
     workload = try message.readString()
     pods = try message.readUInt32()
@@ -51,7 +51,7 @@ public struct TierRow: Row, Equatable {
     try message.append(dataMax ?? PodBus.noSize)
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(memoryHigh ?? PodBus.noSize)
-    try message.append(cpuQuotaPerSec?.count ?? PodBus.noSize)
+    try message.appendOptional(cpuQuotaPerSec)
     try message.append(tasksMax ?? PodBus.noSize)
     try message.append(workload)
     try message.append(pods)

@@ -44,11 +44,11 @@ public struct UsageRow: Row, Equatable {
     memoryHigh = try message.readSize()
     let pressure = try message.readUInt32()
     self.pressure = pressure == Self.noPressure ? nil : pressure
-    cpuUsage = try message.readSize().map { Microseconds($0) }
+    cpuUsage = try message.readOptionalSpan()
     restarts = try message.readUInt64()
     users = try message.readUInt32()
     generation = try message.readUInt64()
-    readAt = try message.readUInt64().nonZero.map { LoopTime(sinceBoot: Microseconds($0)) }
+    readAt = try message.readOptionalLoopTime()
     try message.exitContainer()
   }
 
@@ -62,11 +62,11 @@ public struct UsageRow: Row, Equatable {
     try message.append(memoryMax ?? PodBus.noSize)
     try message.append(memoryHigh ?? PodBus.noSize)
     try message.append(pressure ?? Self.noPressure)
-    try message.append(cpuUsage?.count ?? PodBus.noSize)
+    try message.appendOptional(cpuUsage)
     try message.append(restarts)
     try message.append(users)
     try message.append(generation)
-    try message.append(readAt?.sinceBoot.count ?? 0)
+    try message.appendOptional(readAt)
     try message.closeContainer()
   }
 

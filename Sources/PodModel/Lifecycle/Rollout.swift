@@ -79,8 +79,11 @@ public struct Rollout: Sendable, Equatable {
   public mutating func countReplaced() { replaced += 1 }
 
   /// The error that the caller gets.
-  public func sentence(_ stop: Stop) -> String {
-    "the rollout of tier \(tier) stopped at \(stop.pod) after \(replaced) of \(total) pods: \(stop.why)"
+  public func sentence(_ stop: Stop) -> String { "the \(clause(stop))" }
+
+  /// Where and why it stopped, without the article that begins a sentence about it.
+  public func clause(_ stop: Stop) -> String {
+    "rollout of tier \(tier) stopped at \(stop.pod) after \(replaced) of \(total) pods: \(stop.why)"
   }
 }
 

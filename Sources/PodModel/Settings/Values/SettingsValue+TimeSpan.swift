@@ -29,7 +29,7 @@ extension SettingsValue {
   }
 
   /// Ten years.
-  private static let longestInterval = year * 10
+  private static let longestInterval = Microseconds.year * 10
 
   /// A pause before something is done again; 0 means at once.
   public static func pause(_ text: String) throws(ValueError) -> Microseconds {
@@ -49,19 +49,15 @@ extension SettingsValue {
     return span == .infinity ? .zero : span
   }
 
-  /// 365.25 days, as in systemd.
-  private static let year = Microseconds.hours(8766)
-  private static let month = year / 12
-
   /// Longest first, so that `min` is not read as `m`.
   private static let timeUnits: [(String, Microseconds)] = [
     ("seconds", .seconds(1)), ("minutes", .minutes(1)), ("second", .seconds(1)), ("minute", .minutes(1)),
-    ("months", month), ("month", month), ("hours", .hours(1)), ("weeks", .days(7)), ("years", year),
-    ("hour", .hours(1)), ("days", .days(1)), ("week", .days(7)), ("year", year),
+    ("months", .month), ("month", .month), ("hours", .hours(1)), ("weeks", .days(7)), ("years", .year),
+    ("hour", .hours(1)), ("days", .days(1)), ("week", .days(7)), ("year", .year),
     ("msec", .milliseconds(1)), ("usec", Microseconds(1)), ("sec", .seconds(1)), ("min", .minutes(1)),
     ("day", .days(1)), ("µs", Microseconds(1)), ("μs", Microseconds(1)), ("ms", .milliseconds(1)),
     ("us", Microseconds(1)), ("hr", .hours(1)), ("s", .seconds(1)), ("m", .minutes(1)), ("h", .hours(1)),
-    ("d", .days(1)), ("w", .days(7)), ("M", month), ("y", year),
+    ("d", .days(1)), ("w", .days(7)), ("M", .month), ("y", .year),
   ]
 
   private static func notATimeSpan(_ text: String) -> ValueError {

@@ -47,8 +47,8 @@ enum Units {
     let hour = Microseconds.hours(1)
     let day = Microseconds.days(1)
     let week = Microseconds.days(7)
-    let month = Microseconds.seconds(2_629_800)
-    let year = Microseconds.seconds(31_557_600)
+    let month = Microseconds.month
+    let year = Microseconds.year
     func named(_ count: UInt64, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
     func pair(_ large: UInt64, _ largeWord: String, _ small: UInt64, _ smallWord: String) -> String {
       small == 0 ? named(large, largeWord) : "\(named(large, largeWord)) \(named(small, smallWord))"

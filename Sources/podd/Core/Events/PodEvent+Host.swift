@@ -24,8 +24,7 @@ extension PodEvent {
   static func rolloutStopped(_ rollout: Rollout, _ stop: Rollout.Stop) -> PodEvent {
     PodEvent(
       .rolloutStopped,
-      "The rollout of tier \(rollout.tier) stopped at \(stop.pod) after \(rollout.replaced) of \(rollout.total) pods: "
-        + "\(stop.why).",
+      "The \(rollout.clause(stop)).",
       priority: .error, alert: .rolloutStopped, [(.tier, rollout.tier), (.pod, stop.pod.description)])
   }
 
