@@ -29,7 +29,7 @@ extension GenerationLife {
     switch (phase, event) {
     // Launching.
     case (.waiting, .cancelled) where isCancelled:
-      phase = .ended
+      phase = .ended(nil)
       return Step(report: .ended(.operator))
     case (.beginning(var beginning), .written(let unit)):
       self.unit = unit
@@ -139,7 +139,7 @@ extension GenerationLife {
 
   /// A launch that was cancelled ends with the reason of the stop, not as a failed launch.
   private mutating func abandoned(_ failure: LaunchFailure?, _ closesFirewall: Bool) -> Step {
-    phase = .ended
+    phase = .ended(nil)
     var step = Step(report: failure.map { .launchFailed($0.reason) } ?? .ended(.operator))
     if let failure, !isCancelled { step.effects.append(.reportLaunchFailure(failure)) }
     if closesFirewall { step.effects.append(.closeFirewall) }
@@ -229,10 +229,9 @@ extension GenerationLife {
 
   /// The one place where the reason is concluded.
   private mutating func ended(_ evidence: EndEvidence, _ closesFirewall: Bool) -> Step {
-    phase = .ended
+    phase = .ended(evidence)
     var step = Step(.cleanUp, report: .ended(evidence.reason(stoppedFor: recordedStop)))
     if closesFirewall { step.effects.append(.closeFirewall) }
-    self.evidence = evidence
     return step
   }
 }

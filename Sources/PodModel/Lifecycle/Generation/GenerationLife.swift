@@ -53,8 +53,9 @@ public struct GenerationLife: Sendable, Equatable {
     /// The main process has ended, and systemd is asked whether another one may take its place.
     case seekingHeir
     /// The main process has ended. Nil until the evidence is collected; then what it left behind is being stopped.
-    case ending(EndEvidence?)
-    case ended
+    indirect case ending(EndEvidence?)
+    /// Nil: its program never ran.
+    indirect case ended(EndEvidence?)
   }
 
   /// What a generation waits for before its launch.
@@ -234,8 +235,6 @@ public struct GenerationLife: Sendable, Equatable {
   public internal(set) var stopRecord: StopRecord?
   /// How many of its further processes run.
   public internal(set) var workers = 0
-  /// Set when it has ended.
-  public internal(set) var evidence: EndEvidence?
   /// The cause of a stop that came during the launch; it is applied once the program runs.
   var cancellation: Stop?
 
@@ -245,6 +244,11 @@ public struct GenerationLife: Sendable, Equatable {
   }
 
   init(id: ID) { self.id = id }
+
+  /// Nil until it has ended, and for a program that never ran.
+  public var evidence: EndEvidence? {
+    if case .ended(let evidence) = phase { evidence } else { nil }
+  }
 
   /// Whether its program runs, or has left processes behind.
   public var hasScope: Bool {

@@ -21,14 +21,15 @@ struct MemoryFloors: Sendable {
 
   /// Oldest first.
   private(set) var stretches: [Stretch] = []
-
-  init() {
-    stretches.reserveCapacity(Self.capacity)
-  }
+  /// By how many stretches the memory grows: a host has hundreds of histories, and most are of hours.
+  private static let growth = 16
 
   mutating func removeAll() { stretches.removeAll(keepingCapacity: true) }
 
   mutating func append(at time: Float, _ value: Float) {
+    if stretches.count == stretches.capacity {
+      stretches.reserveCapacity(min(stretches.count + Self.growth, Self.capacity))
+    }
     stretches.append(Stretch(start: time, end: time, low: value, mean: value, high: value, count: 1))
     var end = stretches.count
     while end > Self.perLength {

@@ -196,7 +196,10 @@ extension Generation {
     parked = nil
     preparedScope = nil
     self.scope = scope
-    if !usersAreStale { DeliveredUsers.record(pod.usersWritten, of: name) }
+    // If they are not stale, nobody has written the users file since the launch wrote it.
+    if !usersAreStale { DeliveredUsers.record(users, of: name) }
+    request = nil
+    users = []
     host.report(.started(pod.subject, unit: scope.unit, pid: scope.pid))
   }
 

@@ -18,9 +18,9 @@ final class Generation {
   var tier: Tier?
   /// What its workload was read from.
   var source: WorkloadSource?
-  /// What it is launched with; nil before its turn.
+  /// What it is launched with; nil before its turn, and once its program runs.
   var request: Launcher.Request?
-  /// Its pod's users when it was written down.
+  /// Its pod's users when it was written down; empty once its program runs: the store has them.
   var users: [UserRecord] = []
   /// pod-launch, until the program runs.
   var parked: LaunchProcess?

@@ -13,12 +13,19 @@ struct Launcher {
   let sockets: ListeningSockets
   let launchProgram = "/usr/lib/podctl/pod-launch"
 
-  /// What a generation is launched with.
-  struct Request {
+  /// What a generation is launched with. A class, as a generation needs it only until its program runs.
+  final class Request: Sendable {
     let unit: UnitName
     let record: PodRecord
     let tier: Tier
     let workload: Workload
+
+    init(unit: UnitName, record: PodRecord, tier: Tier, workload: Workload) {
+      self.unit = unit
+      self.record = record
+      self.tier = tier
+      self.workload = workload
+    }
 
     var placeholders: Placeholders {
       Placeholders(

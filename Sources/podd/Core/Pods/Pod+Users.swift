@@ -39,13 +39,13 @@ extension Pod {
 
   func refresh() async -> UsersFile.Failure? {
     markUsersStale()
+    let users: [UserRecord]
     do throws(UsersFile.Failure) {
-      try await writeUsersFile(for: current)
+      users = try await writeUsersFile(for: current)
     } catch {
       return error
     }
     guard state == .ready, let generation = current, let scope, let workload else { return nil }
-    let users = usersWritten
     if let signal = workload.reloadSignal {
       await reload(scope, signal)
     } else if !workload.execReload.isEmpty, let request = generation.request(for: scope.unit) {
@@ -108,8 +108,9 @@ extension Pod {
     return usersAreStale ? .notDelivered("\(name) is restarted again and again meanwhile") : nil
   }
 
-  /// The placed users are read from the store each time: it alone knows them.
-  func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) {
+  /// The placed users are read from the store each time: it alone knows them. Returns the users that were written.
+  @discardableResult
+  func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) -> [UserRecord] {
     let name = name
     let users: [UserRecord]
     do throws(StoreError) {
@@ -118,6 +119,7 @@ extension Pod {
       throw .io(Errno(EIO, error.description))
     }
     try await writeUsersFile(users, for: generation)
+    return users
   }
 
   func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
@@ -131,6 +133,5 @@ extension Pod {
     try UsersFile.write(
       users, pod: name, uid: record.uid, dataMax: generation?.tier?.dataMax,
       template: generation?.workload?.usersTemplate)
-    usersWritten = users
   }
 }

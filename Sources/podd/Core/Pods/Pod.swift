@@ -14,12 +14,11 @@ final class Pod {
   /// The row as the store gave it last; what changes with every launch has its home in `machine`.
   private(set) var record: PodRecord
   private(set) var machine: PodMachine
-  private var generations: [GenerationLife.ID: Generation] = [:]
+  private var generations: [Generation] = []
   /// When the state was entered.
   private(set) var since = Clock.wall
   private(set) var transitions: [Transition] = []
 
-  var usersWritten: [UserRecord] = []
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
   var reloadAnswered: UnsafeContinuation<Void, Never>?
   /// The freeze under way.
@@ -63,9 +62,9 @@ final class Pod {
   var lifecycle: Lifecycle { machine.lifecycle }
   var state: PodState { machine.lifecycle.state }
   /// The generation that is the pod.
-  var current: Generation? { machine.current.flatMap { generations[$0.id] } }
+  var current: Generation? { machine.current.flatMap { generation($0.id) } }
   /// Its successor or predecessor.
-  var other: Generation? { machine.other.flatMap { generations[$0.id] } }
+  var other: Generation? { machine.other.flatMap { generation($0.id) } }
   var scope: RunningScope? { current?.scope }
   var workload: Workload? { current?.workload }
   var usersAreStale: Bool { current?.usersAreStale ?? false }
@@ -127,7 +126,7 @@ final class Pod {
     case .armBackoff(let pause): armBackoff(pause)
     case .cancelTimers:
       backoffTimer = nil
-      for generation in generations.values { generation.startTimer = nil }
+      for generation in generations { generation.startTimer = nil }
     case .release: loopTask { await self.releaseConnections() }
     case .persist(let wanted): persist(wanted)
     case .recordStartLimitHit(let isHit): recordStartLimitHit(isHit)
@@ -140,14 +139,16 @@ final class Pod {
 
   private func perform(_ effect: GenerationLife.Effect, of id: GenerationLife.ID) {
     switch effect {
-    case .awaitStrayScopes: generations[id] = Generation(id, of: self)
+    case .awaitStrayScopes: generations.append(Generation(id, of: self))
     // It may be of a generation that has ended while it waited for its turn.
     case .endTurn: return host.launchSlots.release()
-    case .dispose: return generations[id] = nil
+    case .dispose: return generations.removeAll { $0.id == id }
     default: break
     }
-    generations[id]?.perform(effect)
+    generation(id)?.perform(effect)
   }
+
+  private func generation(_ id: GenerationLife.ID) -> Generation? { generations.first { $0.id == id } }
 
   private func armBackoff(_ pause: Microseconds) {
     do throws(Errno) {
@@ -190,7 +191,7 @@ final class Pod {
       traits: source.map { Generation.traits(of: $0.workload, tier) })
     guard let adopted = machine.adopt(found, as: position, now: EventLoop.main.now()) else { return false }
     let generation = Generation(adopted.id, of: self)
-    generations[adopted.id] = generation
+    generations.append(generation)
     generation.adopt(scope, begun, tier: tier, source: source)
     if position == .current {
       host.firewall.note(name, uid: record.uid, words: source?.workload.ipAddressAllow ?? [])
