@@ -8,14 +8,16 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   }
 
   /// Parses `pod-NNN`; nil for anything that `description` would not print.
-  public init?(_ text: some StringProtocol) {
-    guard text.hasPrefix("pod-") else { return nil }
-    let digits = text.dropFirst(4)
-    guard (3...9).contains(digits.utf8.count), digits.utf8.allSatisfy({ (48...57).contains($0) }),
-      let number = Int(digits), number > 0
+  public init?(_ text: String) { self.init(text[...]) }
+
+  public init?(_ text: Substring) {
+    guard text.utf8.starts(with: "pod-".utf8) else { return nil }
+    let digits = text.utf8.dropFirst(4)
+    guard (3...9).contains(digits.count), digits.allSatisfy({ (48...57).contains($0) }),
+      let number = Int(Substring(digits)), number > 0
     else { return nil }
     self.number = number
-    guard description == text else { return nil }
+    guard description.utf8.elementsEqual(text.utf8) else { return nil }
   }
 
   public var description: String {
@@ -38,14 +40,16 @@ public struct UnitName: Hashable, Sendable, Comparable, CustomStringConvertible 
   }
 
   /// Parses `pod-NNN-G.scope`; nil for anything that `description` would not print.
-  public init?(_ text: some StringProtocol) {
-    guard text.hasSuffix(".scope") else { return nil }
-    let stem = text.dropLast(6)
-    guard let dash = stem.lastIndex(of: "-"), let pod = PodName(stem[..<dash]),
-      let generation = Int(stem[stem.index(after: dash)...]), generation > 0
+  public init?(_ text: String) { self.init(text[...]) }
+
+  public init?(_ text: Substring) {
+    let bytes = text.utf8
+    guard let dash = bytes.lastIndex(of: UInt8(ascii: "-")), let pod = PodName(text[..<dash]),
+      let dot = bytes.lastIndex(of: UInt8(ascii: ".")), dot > dash,
+      let generation = Int(text[bytes.index(after: dash)..<dot]), generation > 0
     else { return nil }
     self.init(pod: pod, generation: generation)
-    guard description == text else { return nil }
+    guard description.utf8.elementsEqual(bytes) else { return nil }
   }
 
   public var description: String { "\(pod)-\(generation).scope" }

@@ -11,8 +11,9 @@ protocol SettingsFile {
 
 /// Where each key was last assigned, for errors that can be found only when all files are read.
 struct SettingsOrigins<Key: RawRepresentable<String> & Hashable> {
-  private var places: [Key: (file: String, line: Int, order: Int)] = [:]
-  private var order = 0
+  /// Every assignment in order. A list, because a dictionary of each kind of key would be made at every start of podd,
+  /// which reads all files then.
+  private var places: [(key: Key, file: String, line: Int)] = []
   /// The main file, in which an error about an absent key is reported.
   let mainFile: String
 
@@ -20,23 +21,22 @@ struct SettingsOrigins<Key: RawRepresentable<String> & Hashable> {
     self.mainFile = mainFile
   }
 
-  func has(_ key: Key) -> Bool { places[key] != nil }
+  func has(_ key: Key) -> Bool { places.contains { $0.key == key } }
 
   fileprivate mutating func note(_ key: Key, _ assignment: SettingsAssignment) {
-    order += 1
-    places[key] = (assignment.file, assignment.line, order)
+    places.append((key, assignment.file, assignment.line))
   }
 
   /// An error at the key's last assignment, or about the main file if no file assigns it.
   func error(_ key: Key, _ message: String) -> SettingsError {
-    let place = places[key]
+    let place = places.last { $0.key == key }
     return SettingsError(
       file: place?.file ?? mainFile, line: place?.line, key: key.rawValue, message: message)
   }
 
   /// An error at the last assignment of any of the keys: until then the files were correct.
   func error(lastOf keys: Key..., message: String) -> SettingsError {
-    let last = keys.max { (places[$0]?.order ?? -1) < (places[$1]?.order ?? -1) }
+    let last = places.last { keys.contains($0.key) }?.key ?? keys.first
     return last.map { error($0, message) } ?? SettingsError(file: mainFile, message: message)
   }
 }

@@ -127,6 +127,7 @@ import Testing
   @Test func poddsOwnMistakesAreListedFirst() {
     root.write("podd.conf", "[Podd]\nDefaultTeir=free\n")
     root.write("tiers/gold.conf", "[Tier]\nGold=yes\n")
+    #expect(throws: Configuration.Failure.self) { try configuration.podd() }
     _ = configuration.readAll()
     #expect(configuration.mistakes.map(\.subject) == [.podd, .tier("gold")])
     #expect(throws: Configuration.Failure.self) { try configuration.podd() }

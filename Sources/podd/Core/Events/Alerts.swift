@@ -8,8 +8,7 @@ import Time
 @LoopActor
 final class Alerts {
   private let systemd: SystemdConnection
-  private lazy var hooks = Dictionary(
-    uniqueKeysWithValues: AlertKind.allCases.map { ($0, AlertHook($0, systemd)) })
+  private lazy var hooks = AlertKind.allCases.map { AlertHook($0, systemd) }
 
   init(_ systemd: SystemdConnection) {
     self.systemd = systemd
@@ -17,7 +16,7 @@ final class Alerts {
 
   /// Hands over alerts that still wait, because an earlier podd left them behind or the bus was away.
   func start() {
-    for hook in hooks.values { hook.start() }
+    for hook in hooks { hook.start() }
   }
 
   /// Writes the event's journal entry and raises its alert. Returns at once.
@@ -30,7 +29,7 @@ final class Alerts {
 
   /// `fields` are those of the event's journal entry, and `MESSAGE`.
   private func raise(_ kind: AlertKind, _ fields: [(String, String)]) {
-    hooks[kind]?.raise(Alert(kind, time: Clock.wall, host: Host.name, fields: fields))
+    hooks.first { $0.kind == kind }?.raise(Alert(kind, time: Clock.wall, host: Host.name, fields: fields))
   }
 }
 
@@ -44,6 +43,7 @@ private final class AlertHook {
   /// How long an alert waits so that supervision comes first.
   private static let politeness: Microseconds = .milliseconds(250)
 
+  let kind: AlertKind
   private let unit: String
   private let spool: AlertSpool
   private let systemd: SystemdConnection
@@ -61,6 +61,7 @@ private final class AlertHook {
   }
 
   init(_ kind: AlertKind, _ systemd: SystemdConnection) {
+    self.kind = kind
     unit = kind.unit
     spool = AlertSpool(kind)
     self.systemd = systemd

@@ -39,7 +39,6 @@ final class PodHost {
   var onStatusChange: @LoopActor () -> Void = {}
   /// False until everything that runs is adopted: a pod must not be launched a second time.
   private(set) var wakesOnConnect = false
-  private var byUID: [uid_t: PodName] = [:]
 
   init(configuration: Configuration, settings: PoddSettings, store: StoreWorker, systemd: SystemdManager) {
     self.configuration = configuration
@@ -67,8 +66,9 @@ final class PodHost {
   /// so does podd itself, which is an error.
   func reloadSettings() throws(Configuration.Failure) {
     defer { onStatusChange() }
+    let own = Result { () throws(Configuration.Failure) -> PoddSettings in try configuration.podd() }
     configuration.logMistakes()
-    settings = try configuration.podd()
+    settings = try own.get()
     launchSlots.count = settings.launchesMax
     memory.settingsChanged()
     // A file may have been corrected, or a workload may listen in another way.
@@ -85,7 +85,6 @@ final class PodHost {
     }
     let pod = Pod(record, host: self)
     pods[record.name] = pod
-    byUID[record.uid] = record.name
     return pod
   }
 
@@ -94,7 +93,6 @@ final class PodHost {
     pod.handle(.forget)
     pod.wakeOnConnect.remove()
     pods[pod.name] = nil
-    byUID[pod.record.uid] = nil
     sockets.drop(pod.name)
     NSSRecords.withdraw(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
     unlink(UsersFile.path(of: pod.name))
@@ -105,7 +103,7 @@ final class PodHost {
   }
 
   func pod(uid: uid_t) -> Pod? {
-    byUID[uid].flatMap { pods[$0] }
+    pods.values.first { $0.record.uid == uid }
   }
 
   func announce(_ pod: Pod) {

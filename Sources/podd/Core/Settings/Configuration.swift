@@ -112,7 +112,11 @@ final class Configuration {
     guard files.isDefinition else { return (nil, stamps) }
     let tier = files.check { fragments in
       TierFile.check(name: name, fragments: fragments, physicalMemory: physicalMemory) { workload in
-        find(workload, below: "/workloads", &stamps).isDefinition
+        if let known = workloads.currentStamps(workload) {
+          stamps.append(known)
+          return true
+        }
+        return find(workload, below: "/workloads", &stamps).isDefinition
       }
     }
     return (tier.map { TierSource(tier: $0, file: files.main?.path ?? "") }, stamps)
@@ -152,11 +156,10 @@ final class Configuration {
 
   // MARK: Mistakes
 
-  /// Reads every settings file, also those that nobody uses yet. A file that does not parse leaves the previous policy
-  /// in force, if there is one, until it parses again.
-  /// - Returns: All mistakes, each with its consequence.
+  /// Reads the files of every tier and workload, also those that nobody uses yet. A file that does not parse leaves the
+  /// previous policy in force, if there is one, until it parses again.
+  /// - Returns: All mistakes, each with its consequence; podd's own are those that `podd()` found last.
   func readAll() -> [(mistake: SettingsMistake, consequence: String)] {
-    _ = try? podd()
     workloads.reportMistakes(names("/workloads"), readWorkload)
     tiers.reportMistakes(tierNames(), readTier)
     return mistakes.map { ($0, consequence(of: $0)) }
@@ -190,7 +193,7 @@ final class Configuration {
     }
   }
 
-  /// Reads every settings file, and logs one entry for each mistake.
+  /// Reads as `readAll` does, and logs one entry for each mistake. To be called after `podd()`.
   func logMistakes() {
     for (mistake, consequence) in readAll() {
       var fields = mistake.error.journalFields

@@ -8,9 +8,14 @@ struct SettingsCache<Value> {
   private var entries: [String: (value: Value, stamps: FileStamps)] = [:]
 
   /// The value kept under `name`, unless something that it was read from has changed.
-  func value(_ name: String) -> Value? {
+  func value(_ name: String) -> Value? { current(name)?.value }
+
+  /// The stamps of that value.
+  func currentStamps(_ name: String) -> FileStamps? { current(name)?.stamps }
+
+  private func current(_ name: String) -> (value: Value, stamps: FileStamps)? {
     guard let entry = entries[name], entry.stamps.areCurrent else { return nil }
-    return entry.value
+    return entry
   }
 
   mutating func forget(_ name: String) { entries[name] = nil }
@@ -41,6 +46,12 @@ struct FileStamps {
       if error.code != ENOENT { areWhole = false }
       return .failure(error)
     }
+  }
+
+  /// What was read depends on these files too.
+  mutating func append(_ others: FileStamps) {
+    stamps += others.stamps
+    areWhole = areWhole && others.areWhole
   }
 
   var areCurrent: Bool { stamps.allSatisfy { FileStamp($0.path) == $0.stamp } }

@@ -19,7 +19,7 @@ struct SettingsTable<Value> {
     switch current(name, read) {
     case .success(let value): return value
     case .failure(let errors):
-      guard reported[name] != nil, let last = lastParsed[name] else { throw errors }
+      guard reported.keys.contains(name), let last = lastParsed[name] else { throw errors }
       return last
     case nil: return nil
     }
@@ -35,7 +35,7 @@ struct SettingsTable<Value> {
       lastParsed[name] = value
       reported[name] = nil
     case .failure(let errors):
-      if reported[name] != nil { reported[name] = errors }
+      if reported.keys.contains(name) { reported[name] = errors }
     case nil:
       lastParsed[name] = nil
       reported[name] = nil
@@ -45,6 +45,9 @@ struct SettingsTable<Value> {
 
   /// The last policy that parsed, whatever the files say now.
   func last(_ name: String) -> Value? { lastParsed[name] }
+
+  /// What the files of a policy that is kept looked like; nil when none is kept, or something has changed since.
+  func currentStamps(_ name: String) -> FileStamps? { cache.currentStamps(name) }
 
   /// The files are read again when they are needed.
   mutating func forget(_ name: String) { cache.forget(name) }
