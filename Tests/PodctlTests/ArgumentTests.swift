@@ -21,6 +21,11 @@ import Testing
     #expect(GlobalOptions.movedBehindVerb(given) == expected)
   }
 
+  /// A verb without a stated name gets one from its type by reflection, which takes a twentieth of a start for each verb.
+  @Test func everyVerbStatesItsName() {
+    for verb in Podctl.verbs { #expect(verb.configuration.commandName != nil, "\(verb)") }
+  }
+
   @Test func optionsBeforeTheVerbReachIt() throws {
     let arguments = GlobalOptions.movedBehindVerb(["-H", "root@web1", "--json", "stop", "pod-007"])
     let stop = try #require(try Podctl.parseAsRoot(arguments) as? Stop)

@@ -37,13 +37,14 @@ public struct Podctl: ParsableCommand {
   /// Runs a command line (without the program's name) and ends the process.
   public static func mainAndExit(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
     let arguments = GlobalOptions.movedBehindVerb(arguments)
-    if arguments == ["--generate-completion-script", "bash"] {
-      Output.write(Array(Completion.bash.utf8))
-      Glibc.exit(SysExit.done.rawValue)
-    }
     do {
       if let plain = Listing.plain(arguments) {
         try plain.list.show(plain.context)
+      } else if arguments == ["--version"] {
+        // Without the whole tree, which ArgumentParser would build first.
+        Output.write(Array((Version.text + "\n").utf8))
+      } else if arguments == ["--generate-completion-script", "bash"] {
+        Output.write(Array(Completion.bash.utf8))
       } else {
         var command = try quicklyParsed(arguments) ?? parseAsRoot(arguments)
         try command.run()

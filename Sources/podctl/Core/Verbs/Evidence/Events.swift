@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Events: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "events",
     abstract: "Show what podd did, to which pod, and why.")
 
   @OptionGroup var globals: GlobalOptions

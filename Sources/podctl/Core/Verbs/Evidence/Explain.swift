@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "explain",
     abstract: "Show the evidence behind a pod's state, and what happens next.")
 
   @OptionGroup var globals: GlobalOptions

@@ -6,6 +6,7 @@ internal import Time
 
 struct History: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "history",
     abstract: "Show a pod's memory, minute by minute.")
 
   @OptionGroup var globals: GlobalOptions

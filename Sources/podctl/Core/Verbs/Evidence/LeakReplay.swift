@@ -4,6 +4,7 @@ internal import PodModel
 
 struct LeakReplay: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "leak-replay",
     abstract: "Run the leak detector over a recorded trace.",
     discussion: """
       The trace is CSV with the header time_s,anon,swap,file,current,active_users, as podctl history --csv \

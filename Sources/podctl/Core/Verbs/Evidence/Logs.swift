@@ -4,6 +4,7 @@ internal import PodModel
 
 struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "logs",
     abstract: "Show the journal of a pod, or of a user's pod.")
 
   @OptionGroup var globals: GlobalOptions

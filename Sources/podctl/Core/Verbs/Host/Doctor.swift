@@ -5,6 +5,7 @@ internal import PodAPI
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "doctor",
     abstract: "Check this host and its settings files, and say how to fix what is wrong.",
     discussion: "Ends with status 1 when something is wrong that keeps pods from running.")
 

@@ -6,6 +6,7 @@ internal import PodModel
 
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "status",
     abstract: "Show an overview of the host, or everything about one user or pod.")
 
   @OptionGroup var globals: GlobalOptions

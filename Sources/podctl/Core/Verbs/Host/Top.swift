@@ -7,6 +7,7 @@ internal import Time
 
 struct Top: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "top",
     abstract: "Watch the pods: state, memory, pressure, CPU, restarts, users.")
 
   @OptionGroup var globals: GlobalOptions

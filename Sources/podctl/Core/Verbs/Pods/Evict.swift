@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Evict: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "evict",
     abstract: "Stop a pod to free its memory; the next connection wakes it.")
 
   @OptionGroup var globals: GlobalOptions

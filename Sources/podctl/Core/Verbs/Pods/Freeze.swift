@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Freeze: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "freeze",
     abstract: "Pause a pod: its processes keep their memory and get no CPU.")
 
   @OptionGroup var globals: GlobalOptions

@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Recycle: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "recycle",
     abstract: "Replace the running generation of a pod gracefully.")
 
   @OptionGroup var globals: GlobalOptions

@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Reset: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "reset",
     abstract: "Launch a pod again after a crash loop (its start limit was hit).")
 
   @OptionGroup var globals: GlobalOptions

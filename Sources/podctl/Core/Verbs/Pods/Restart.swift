@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Restart: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "restart",
     abstract: "Restart a pod gracefully: it finishes its open requests first.")
 
   @OptionGroup var globals: GlobalOptions

@@ -5,6 +5,7 @@ internal import Time
 
 struct Rollout: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "rollout",
     abstract: "Restart all pods of a tier gracefully, some at a time; stop at the first that fails.")
 
   @OptionGroup var globals: GlobalOptions

@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Start: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "start",
     abstract: "Start a pod, even if it was stopped with podctl stop or is in backoff.")
 
   @OptionGroup var globals: GlobalOptions

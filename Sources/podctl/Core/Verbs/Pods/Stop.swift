@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Stop: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "stop",
     abstract: "Stop a pod and keep it stopped, even across reboots, until podctl start.")
 
   @OptionGroup var globals: GlobalOptions

@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Thaw: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "thaw",
     abstract: "Resume a frozen pod.")
 
   @OptionGroup var globals: GlobalOptions

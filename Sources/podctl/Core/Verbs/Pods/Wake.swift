@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Wake: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "wake",
     abstract: "Launch a cold pod or thaw a frozen one, as a connection to it does.")
 
   @OptionGroup var globals: GlobalOptions

@@ -4,6 +4,7 @@ internal import PodModel
 
 struct Deprovision: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "deprovision",
     abstract: "Remove a user; the data is kept aside for a later provision.")
 
   @OptionGroup var globals: GlobalOptions

@@ -3,6 +3,7 @@ internal import PodAPI
 
 struct Provision: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "provision",
     abstract: "Place a user in a pod and wait until it is ready.",
     discussion: """
       Provisioning a user again changes nothing. With --from-file, each line has the form USER or USER TIER; \

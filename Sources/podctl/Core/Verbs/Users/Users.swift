@@ -2,6 +2,7 @@ internal import ArgumentParser
 
 struct Users: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "users",
     abstract: "List the users: tier, pod, amount of data, status.")
 
   @OptionGroup var globals: GlobalOptions
