@@ -61,11 +61,13 @@ public enum Files {
     }
   }
 
-  /// The names in a directory, without `.` and `..`, in no order.
+  /// The names in a directory of root's or the kernel's, without `.` and `..`, in no order. A name that is not
+  /// UTF-8 is escaped, so that an error about the file shows it; what a tenant may have named is listed with
+  /// ``Directory``.
   public static func names(in path: String) throws(Errno) -> [String] {
     let directory = try Directory(path)
     var names: [String] = []
-    while let name = directory.next() { names.append(name) }
+    while let name = try directory.next() { names.append(name.text ?? name.description) }
     return names
   }
 }

@@ -15,3 +15,4 @@
 #include "linux_signal.h"
 #include "linux_socket.h"
 #include "linux_tcp.h"
+#include "linux_tree.h"

@@ -29,6 +29,8 @@ final class UserFiles {
   /// must not then replace a newer list of users by its older one.
   let writers = KeyedLock<PodName>()
 
+  private let counted = UserSizes()
+
   nonisolated static func ensureBase() throws(Errno) {
     try Files.makeDirectory("/var/lib/podctl", mode: 0o700)
     try Files.makeDirectory(pods, mode: 0o700)
@@ -80,27 +82,9 @@ final class UserFiles {
     }
   }
 
-  /// Bytes in each user's files, one directory deep. Nil: the directory cannot be read, or its turn would
-  /// have come more than `within` after the call.
+  /// Bytes in each user's files; nil where ``UserSizes`` knows none.
   func sizes(of users: [(user: UserName, pod: PodName)], within: Microseconds) async -> [UInt64?] {
-    let paths = users.map { Self.directory(of: $0.user, in: $0.pod) }
-    let deadline = Clock.loop + within
-    let sizes = try? await BackgroundThread.run { () throws(Errno) in
-      paths.map { Clock.loop < deadline ? Self.size($0) : nil }
-    }
-    return sizes ?? paths.map { _ in nil }
-  }
-
-  private nonisolated static func size(_ path: String) -> UInt64? {
-    guard let directory = try? Directory(path) else { return nil }
-    var total: UInt64 = 0
-    while let name = directory.next() {
-      var status = stat()
-      if fstatat(directory.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 {
-        total += UInt64(max(0, status.st_size))
-      }
-    }
-    return total
+    await counted.sizes(of: users.map { Self.directory(of: $0.user, in: $0.pod) }, within: within)
   }
 
   private func move(

@@ -49,7 +49,7 @@ struct HostViews {
     return row
   }
 
-  /// Sizes are measured for 200 ms; in a longer list, the remaining users have none.
+  /// Sizes are counted for 200 ms; the remaining users have the size of an earlier count, or none.
   func userRows() async throws(Refusal) -> [UserRow] {
     let users = try await host.ask { store throws(StoreError) in try store.users(limit: .max) }
     let sizes = await sizes(of: users)

@@ -94,12 +94,18 @@ public final class UserDirectory {
     }
     var bytes = 0
     var documents = 0
-    while let file = listing.next() {
-      guard file.hasSuffix(DocumentName.suffix), !file.hasPrefix("."), file != name.fileName else { continue }
-      var status = stat()
-      guard fstatat(listing.descriptor, file, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-      bytes += Int(status.st_size)
-      documents += 1
+    do throws(Errno) {
+      while let file = try listing.next() {
+        guard let text = file.text, text.hasSuffix(DocumentName.suffix), !text.hasPrefix("."),
+          text != name.fileName
+        else { continue }
+        var status = stat()
+        guard fstatat(listing.descriptor, file.bytes, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+        bytes += Int(status.st_size)
+        documents += 1
+      }
+    } catch {
+      throw .failed("\(path) cannot be listed: \(error.text).")
     }
     return (bytes, documents)
   }
