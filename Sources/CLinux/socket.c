@@ -4,10 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 int linux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
@@ -38,10 +42,38 @@ int linux_accept_only_from(int fd, uint32_t source) {
         return 0;
 }
 
-ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t *pid, uid_t *uid) {
+static void interrupted(int signal) { (void) signal; }
+
+int linux_interruption_begin(void **timer) {
+        struct sigaction action = { .sa_handler = interrupted };
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG };
+        sigset_t urgent;
+        timer_t created;
+
+        /* An ignored or a blocked signal would interrupt nothing. */
+        sigemptyset(&urgent);
+        sigaddset(&urgent, SIGURG);
+        event._sigev_un._tid = (pid_t) syscall(SYS_gettid);
+        if (sigaction(SIGURG, &action, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &created) < 0)
+                return -errno;
+        pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+        *timer = created;
+        return 0;
+}
+
+void linux_interruption_end(void *timer) { timer_delete(timer); }
+
+static void set_interruption(void *timer, long nanoseconds) {
+        struct itimerspec times = { .it_value.tv_nsec = nanoseconds, .it_interval.tv_nsec = nanoseconds };
+        timer_settime(timer, 0, &times, NULL);
+}
+
+ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t *pid, uid_t *uid, void *timer) {
+        /* Room for the credentials, which the kernel writes first, and for no descriptor: the kernel then
+         * closes what the sender passed, and this process never has it in its table. */
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * 16)];
+                char space[CMSG_SPACE(sizeof(struct ucred))];
         } control;
         struct iovec part = { .iov_base = buffer, .iov_len = size };
         struct msghdr message = {
@@ -52,46 +84,57 @@ ssize_t linux_receive_with_credentials(int fd, void *buffer, size_t size, pid_t 
         };
         *pid = 0;
         *uid = (uid_t) -1;
+        /* The last close of a socket with SO_LINGER waits for its peer, also here; a signal ends that wait. */
+        set_interruption(timer, 2000000);
         ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        int error = errno;
+        set_interruption(timer, 0);
         if (got < 0)
-                return -errno;
+                return -error;
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-                if (c->cmsg_level != SOL_SOCKET)
+                struct ucred who;
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS
+                    || c->cmsg_len != CMSG_LEN(sizeof who))
                         continue;
-                if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
-                        struct ucred who;
-                        memcpy(&who, CMSG_DATA(c), sizeof who);
-                        *pid = who.pid;
-                        *uid = who.uid;
-                } else if (c->cmsg_type == SCM_RIGHTS) {
-                        /* No descriptors are expected, and a sender must not fill this process's table. */
-                        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                        for (size_t i = 0; i < n; i++) {
-                                int extra;
-                                memcpy(&extra, CMSG_DATA(c) + i * sizeof(int), sizeof extra);
-                                close(extra);
-                        }
-                }
+                memcpy(&who, CMSG_DATA(c), sizeof who);
+                *pid = who.pid;
+                *uid = who.uid;
         }
         return got;
 }
 
-int linux_notify(const char *path, const void *message, size_t size) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+int linux_refuse_descriptors(int fd) {
+        /* SO_PASSRIGHTS (Linux 6.16): sendmsg(2) then fails for who passes one. */
+        enum { PASS_RIGHTS = 83 };
+        int none = 0;
+        return setsockopt(fd, SOL_SOCKET, PASS_RIGHTS, &none, sizeof none) < 0 ? -errno : 0;
+}
+
+static int send_datagram(int fd, const char *path, const void *message, size_t size, int flags) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
         size_t length = strlen(path);
-        if (length < 2 || length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) {
-                errno = EINVAL;
-                return -1;
-        }
+        if (length < 2 || length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
+                return -EINVAL;
         memcpy(address.sun_path, path, length);
         if (path[0] == '@') address.sun_path[0] = '\0';
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0) return -1;
         /* An abstract name ends with the address, a path with a NUL that the length may leave out. */
         socklen_t used = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-        ssize_t sent = sendto(fd, message, size, MSG_NOSIGNAL, (struct sockaddr *)&address, used);
-        int saved = errno;
+        ssize_t sent;
+        do
+                sent = sendto(fd, message, size, flags | MSG_NOSIGNAL, (struct sockaddr *)&address, used);
+        while (sent < 0 && errno == EINTR);
+        return sent == (ssize_t)size ? 0 : sent < 0 ? -errno : -EIO;
+}
+
+int linux_send_datagram(int fd, const char *path, const void *message, size_t size, int waits) {
+        return send_datagram(fd, path, message, size, waits ? 0 : MSG_DONTWAIT);
+}
+
+int linux_notify(const char *path, const void *message, size_t size) {
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0) return -1;
+        int result = send_datagram(fd, path, message, size, 0);
         close(fd);
-        errno = saved;
-        return sent == (ssize_t)size ? 0 : -1;
+        errno = -result;
+        return result < 0 ? -1 : 0;
 }

@@ -63,6 +63,7 @@ public enum SysExit: Int32, Sendable {
       return
     }
     switch name.dropFirst(own.count) {
+    case "LimitsExceeded": self = .temporary
     case "AccessDenied", "InteractiveAuthorizationRequired", "AuthFailed": self = .denied
     case "ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "NoServer", "Timeout", "TimedOut":
       self = .unreachable

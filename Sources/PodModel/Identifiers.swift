@@ -25,6 +25,13 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   }
 
   public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+
+  /// The uid of the pod with number 0, which does not exist: outside every range that systemd or Debian assigns
+  /// (systemd, UIDS-GIDS).
+  public static let firstUID = 1_900_000_000
+
+  /// The uid and gid of the pod.
+  public var uid: Int { Self.firstUID + number }
 }
 
 /// The scope of one generation: `pod-001-3.scope` is the third launch of pod-001. A name is never used again, because

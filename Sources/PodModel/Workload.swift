@@ -28,6 +28,15 @@ public struct Workload: Sendable, Equatable {
     }
   }
 
+  /// As LogRateLimitIntervalSec= and LogRateLimitBurst= of systemd.exec(5).
+  public struct LogRateLimit: Sendable, Equatable {
+    public var interval: Microseconds = .seconds(30)
+    /// journald alone would allow 10,000 to every unit, with which one pod turns the host's journal over in minutes.
+    public var burst = 2000
+
+    public init() {}
+  }
+
   public var name: String
   /// The program and its arguments, with placeholders. Never empty after parsing.
   public var execStart: [String] = []
@@ -55,6 +64,10 @@ public struct Workload: Sendable, Equatable {
   public var environment: [String] = []
   /// Addresses, prefixes, or systemd's names (`any`, `localhost`, `link-local`, `multicast`).
   public var ipAddressAllow: [String] = []
+  /// Whether the program sees journald's sockets (syslog(3), sd_journal_send(3)) besides its output's stream.
+  public var bindLogSockets = false
+  /// journald's rate limit of the pod's entries: at most `burst` of them in an interval.
+  public var logRateLimit = LogRateLimit()
   /// Paths; a prefix `-`, as in systemd, means that a missing path is skipped.
   public var readWritePaths: [String] = []
   public var readOnlyPaths: [String] = []

@@ -11,7 +11,7 @@ public struct AuditRecord: Sendable, Equatable {
   public var verb: String
   /// The user or pod that the request concerned.
   public var subject: String
-  /// `done`, `denied`, or the error's D-Bus name.
+  /// `done`, or the error's D-Bus name.
   public var result: String
 
   public init(at: WallTime, uid: UInt32, sender: String, verb: String, subject: String, result: String) {

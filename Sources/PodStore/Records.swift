@@ -24,9 +24,8 @@ public struct PodRecord: Sendable, Equatable {
   public var lastExitReason: EndReason?
   public var createdAt: WallTime
 
-  /// The first of the pods' uids, which lie outside every range that systemd or Debian assigns (systemd,
-  /// UIDS-GIDS).
-  public static let firstUID = 1_900_000_000
+  /// The first of the pods' uids.
+  public static let firstUID = PodName.firstUID
 }
 
 extension PodRecord {

@@ -51,6 +51,8 @@ public final class Bus {
     try busCheck(sd_bus_set_description(bus.raw, description), "describe bus")
     try busCheck(sd_bus_set_address(bus.raw, address), "set bus address")
     try busCheck(sd_bus_set_bus_client(bus.raw, 1), "set bus client")
+    // The bus then delivers no message with descriptors: nobody can fill podd's table, or have podd close what he likes.
+    try busCheck(sd_bus_negotiate_fds(bus.raw, 0), "refuse descriptors")
     try busCheck(sd_bus_set_watch_bind(bus.raw, 1), "watch bus socket")
     try busCheck(sd_bus_set_connected_signal(bus.raw, 1), "ask for connected signal")
     try busCheck(sd_bus_set_method_call_timeout(bus.raw, Microseconds.minutes(1).count), "set call timeout")

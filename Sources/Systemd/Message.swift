@@ -4,15 +4,19 @@ internal import Glibc
 /// One D-Bus message, owned: it is released with its owner.
 public struct Message: ~Copyable {
   let raw: OpaquePointer
+  /// The most bytes that ``readString()`` returns; nil for as many as there are.
+  private let longestString: Int?
 
   /// Takes over one reference.
   init(owning raw: OpaquePointer) {
     self.raw = raw
+    longestString = nil
   }
 
   /// Adds a reference to a message that libsystemd lends to a callback.
-  init(borrowed raw: OpaquePointer) {
+  init(borrowed raw: OpaquePointer, longestString: Int? = nil) {
     self.raw = sd_bus_message_ref(raw)
+    self.longestString = longestString
   }
 
   deinit {
@@ -123,6 +127,12 @@ public struct Message: ~Copyable {
   public func readString() throws(BusError) -> String {
     var value: UnsafePointer<CChar>?
     try expect(sd_bus_message_read_basic(raw, TypeCode.string, &value), "string")
+    if let longestString, let value, strnlen(value, longestString + 1) > longestString {
+      throw BusError(
+        name: "org.freedesktop.DBus.Error.InvalidArgs",
+        message: "an argument is longer than \(longestString) bytes; a user name has at most 254", code: E2BIG
+      )
+    }
     return value.map { String(cString: $0) } ?? ""
   }
   public func readObjectPath() throws(BusError) -> String {

@@ -3,11 +3,15 @@ internal import Glibc
 
 /// A method call of another process, which must be answered once, now or later.
 public final class MethodCall {
+  /// In bytes. No method has a longer argument, and nothing is done with one: not copied, not logged, not kept while the
+  /// call waits.
+  public static let longestArgument = 255
+
   private let message: Message
   private var answered = false
 
   init(_ message: borrowing Message) {
-    self.message = Message(borrowed: message.raw)
+    self.message = Message(borrowed: message.raw, longestString: Self.longestArgument)
   }
 
   deinit {

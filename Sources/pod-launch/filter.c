@@ -38,6 +38,12 @@
     SKIP_IF_EQUAL(AF_INET6, 4), SKIP_UNLESS_EQUAL(AF_NETLINK, 2), ARGUMENT(2), \
     SKIP_IF_EQUAL(NETLINK_ROUTE, 1), REFUSE(EAFNOSUPPORT), ALLOW
 
+/* The last close of a socket with SO_LINGER waits for its peer, and whoever is sent the descriptor may be the one who
+ * closes it: podd, journald. The call succeeds and does nothing, as programs do not expect it to fail. */
+#define IGNORE_LINGER \
+  SKIP_UNLESS_EQUAL(SYS_setsockopt, 6), ARGUMENT(1), SKIP_UNLESS_EQUAL(SOL_SOCKET, 3), ARGUMENT(2), \
+    SKIP_UNLESS_EQUAL(SO_LINGER, 1), REFUSE(0), ALLOW
+
 void install_filter(void) {
   static struct sock_filter code[] = {
     FIELD(arch),
@@ -52,6 +58,7 @@ void install_filter(void) {
 #endif
     DENY_FAMILIES(socket),
     DENY_FAMILIES(socketpair),
+    IGNORE_LINGER,
     /* A user namespace would give capabilities, and with them access to rarely used kernel code. */
     DENY_USER_NAMESPACE(clone),
     DENY_USER_NAMESPACE(unshare),

@@ -1,5 +1,6 @@
 #include "journal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -10,8 +11,10 @@
 /* A pod's launch does not wait longer than this for a journald that accepts nothing. */
 static const struct timeval patience = {.tv_sec = 10};
 
-void open_journal_stream(const char *identifier, const char *unit) {
-  const struct sockaddr_un address = {AF_UNIX, "/run/systemd/journal/stdout"};
+int open_journal_directory(void) { return open("/run/systemd/journal", O_PATH | O_DIRECTORY | O_CLOEXEC); }
+
+void open_journal_stream(int directory, const char *identifier, const char *unit) {
+  const struct sockaddr_un address = {AF_UNIX, "stdout"};
   const struct timeval for_ever = {0};
   char header[512];
 
@@ -24,7 +27,10 @@ void open_journal_stream(const char *identifier, const char *unit) {
     fail(STAGE_JOURNAL, ENAMETOOLONG);
   int stream = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  if (stream < 0 || setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0
+  if (directory < 0)
+    fail(STAGE_JOURNAL, ENOENT);
+  /* The pod's root need not have the socket: a pod that reached it could send more than lines of text. */
+  if (stream < 0 || fchdir(directory) < 0 || setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0
       || connect(stream, (const struct sockaddr *)&address, sizeof address) < 0
       || shutdown(stream, SHUT_RD) < 0)
     fail(STAGE_JOURNAL, errno);
@@ -33,7 +39,8 @@ void open_journal_stream(const char *identifier, const char *unit) {
     fail(STAGE_JOURNAL, sent < 0 ? errno : EIO);
   /* The program's own writes block, as they do in a service. */
   if (setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &for_ever, sizeof for_ever) < 0 || dup2(stream, 1) < 0
-      || dup2(stream, 2) < 0)
+      || dup2(stream, 2) < 0 || chdir("/") < 0)
     fail(STAGE_JOURNAL, errno);
   close(stream);
+  close(directory);
 }

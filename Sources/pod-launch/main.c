@@ -83,6 +83,7 @@ int main(void) {
   close_others(FIRST_PASSED + plan->listen_count, control);
   set_limits(plan);
   int cgroup = open_own_cgroup();
+  int journal = open_journal_directory();
   leave_namespaces();
   enter_root(plan);
 
@@ -91,7 +92,7 @@ int main(void) {
   check_own_cgroup(cgroup, plan->cgroup);
   enter_cgroup_namespace(plan);
   /* The path is absolute. */
-  open_journal_stream(plan->identifier, strrchr(plan->cgroup, '/') + 1);
+  open_journal_stream(journal, plan->identifier, strrchr(plan->cgroup, '/') + 1);
   drop_privileges(plan->uid);
   close_abstract_sockets();
   install_filter();

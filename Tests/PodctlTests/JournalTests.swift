@@ -41,8 +41,9 @@ import Testing
     query.lines = 5
     #expect(
       query.command == [
-        "journalctl", "--quiet", "--follow", "--lines", "5", "POD=pod-001", "+",
-        "POD_USER=alice@example.com",
+        "journalctl", "--quiet", "--follow", "--lines", "5", "POD=pod-001", "_UID=0",
+        "_UID=1900000001", "+", "POD_USER=alice@example.com", "_SYSTEMD_UNIT=podd.service", "_UID=0",
+        "SYSLOG_IDENTIFIER=podd",
       ])
     #expect(JournalQuery.events.exportCommand.contains("_UID=0"))
   }

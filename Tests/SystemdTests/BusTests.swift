@@ -104,6 +104,28 @@ import Time
     try await bus.callAsync(try call(bus, member)).readString()
   }
 
+  @Test(arguments: [(255, true), (256, false), (1 << 20, false)])
+  func anArgumentLongerThanAnyValidOneIsNotRead(length: Int, isRead: Bool) async throws {
+    let daemon = try BusDaemon()
+    try await onLoop {
+      let server = try await Server(daemon) { call in
+        do throws(BusError) {
+          try call.arguments { message throws(BusError) in _ = try message.readString() }
+          call.reply()
+        } catch {
+          call.fail(error)
+        }
+        return true
+      }
+      let client = try daemon.connect("client")
+      let error = await Self.failure(client) { message throws(BusError) in
+        try message.append(String(repeating: "a", count: length))
+      }
+      #expect(error?.name == (isRead ? nil : "org.freedesktop.DBus.Error.InvalidArgs"))
+      withExtendedLifetime(server) {}
+    }
+  }
+
   @Test func aCallThatIsDroppedIsAnsweredWithAnError() async throws {
     let daemon = try BusDaemon()
     try await onLoop {

@@ -44,7 +44,8 @@ def plan(*program, cgroup=None, extra=(), without=()):
         ("env", "POD=pod-001"),
         *(("arg", argument) for argument in program),
     ]
-    return [operation for operation in operations if operation[0] not in without]
+    return [operation for operation in operations if operation[0] not in without
+            and f"{operation[0]} {operation[-1]}" not in without]
 
 
 def encode(operations):

@@ -46,6 +46,16 @@ class SystemCalls(unittest.TestCase):
             ["AF_UNIX ok", "AF_INET ok", "AF_INET6 ok", "AF_VSOCK EAFNOSUPPORT", "AF_PACKET EAFNOSUPPORT",
              "AF_BLUETOOTH EAFNOSUPPORT", "AF_NETLINK ok", "AF_NETLINK EAFNOSUPPORT"])
 
+    def test_no_close_of_a_socket_waits(self):
+        self.assertEqual(
+            python("import struct\n"
+                   "one = socket.socket()\n"
+                   "one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3600))\n"
+                   "one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)\n"
+                   "print(struct.unpack('ii', one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0],"
+                   " one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))"),
+            ["0 1"])
+
     def test_names_resolve(self):
         self.assertEqual(python("print(socket.getaddrinfo('127.0.0.1', 80, type=socket.SOCK_STREAM)[0][4])"),
                          ["('127.0.0.1', 80)"])

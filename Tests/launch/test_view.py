@@ -139,6 +139,10 @@ class TheProcess(unittest.TestCase):
             text = output("/bin/ls", "/proc/self/fd", keep=[extra.fileno()])
         self.assertEqual(text.split(), ["0", "1", "2", "3"])  # 3 is what ls opened.
 
+    def test_the_journal_needs_no_socket_in_the_view(self):
+        self.assertEqual(shell("test -e /run/systemd && echo there || echo not there; pwd", without=["bind /run/systemd/journal"]),
+                         "not there\n/\n")
+
     def test_stdout_and_stderr_are_a_journal_stream(self):
         with Journal() as journal:
             script = "echo out; echo err >&2"

@@ -33,6 +33,12 @@ extension LaunchPlan {
   /// one by one takes only a millisecond or two.
   public static let openFiles: UInt32 = 16384
 
+  /// Where every pod sees the directory of podd's notify socket.
+  public static let notifyDirectory = "/run/podctl/notify"
+
+  /// The same directory on the host, and the directory above it, which is root's alone.
+  public static let notifySource = (closed: "/run/podctl/private", directory: "/run/podctl/private/notify")
+
   /// Variables that a workload file cannot set, because podd and pod-launch communicate with the program through them.
   static let reservedVariables: Set<String> = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"]
 
@@ -46,7 +52,7 @@ extension LaunchPlan {
       "USER=\(pod)",
       "LOGNAME=\(pod)",
       "SHELL=/usr/sbin/nologin",
-      "NOTIFY_SOCKET=/run/podctl/notify/socket",
+      "NOTIFY_SOCKET=\(notifyDirectory)/socket",
     ]
     all += Placeholders.Name.allCases.map { "\($0.rawValue)=\(names[$0])" }
     for assignment in own where !reservedVariables.contains(name(of: assignment)) {

@@ -35,8 +35,10 @@ struct LaunchView {
     }
     // Directories, so that the pod also sees sockets and files that replace earlier ones. A read-only mount allows
     // connecting to a socket.
-    bind([], "/run/systemd/journal")
-    bind([], "/run/podctl/notify")
+    if workload.bindLogSockets { bind([], "/run/systemd/journal") }
+    // Only pods see this directory: on the host it lies where nobody but root can go.
+    mounts[LaunchPlan.notifyDirectory] = .bind(
+      [], source: LaunchPlan.notifySource.directory, target: LaunchPlan.notifyDirectory)
     bind([], Self.parent(of: names.usersFile))
     // noexec, as on /tmp: a pod does not execute files that it has written.
     bind([.writable], names.stateDirectory)

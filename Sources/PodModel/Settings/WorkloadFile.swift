@@ -21,6 +21,9 @@ public struct WorkloadFile: SettingsFile {
     case Workers
     case Environment
     case IPAddressAllow
+    case BindLogSockets
+    case LogRateLimitIntervalSec
+    case LogRateLimitBurst
     case ReadWritePaths
     case ReadOnlyPaths
   }
@@ -110,6 +113,17 @@ public struct WorkloadFile: SettingsFile {
         word throws(ValueError) in
         _ = try IPPrefix.expand(word)
         return word
+      }
+    case .BindLogSockets:
+      workload.bindLogSockets = try parsed(value, else: defaults.bindLogSockets, SettingsValue.boolean)
+    case .LogRateLimitIntervalSec:
+      workload.logRateLimit.interval = try parsed(
+        value, else: defaults.logRateLimit.interval, SettingsValue.interval)
+    case .LogRateLimitBurst:
+      workload.logRateLimit.burst = try parsed(
+        value, else: defaults.logRateLimit.burst
+      ) { text throws(ValueError) in
+        try SettingsValue.integer(text, in: 1...1_000_000)
       }
     case .ReadWritePaths:
       workload.readWritePaths = try list(

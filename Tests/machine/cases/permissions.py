@@ -40,7 +40,7 @@ def denials(machine, since):
 
 
 @case()
-def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
+def an_ordinary_user_may_not_even_look_and_each_kind_of_try_is_in_the_journal(machine):
     podctl(machine, f"provision {ALICE}")
     machine.succeed("podctl stop pod-001")
     podctl(machine, "provision carol@example.com --tier pro")
@@ -57,12 +57,13 @@ def an_ordinary_user_may_not_even_look_and_each_try_is_in_the_journal(machine):
         called = machine.run(f"{BUSCTL} {method}", user="visitor")
         assert called.status != 0 and called.stdout == "", (method, called)
         assert "denied" in called.stderr or "uthenti" in called.stderr, (method, called)
-    wanted = len(VERBS) + 1 + len(METHODS)
-    tries = wait_until(lambda: len(seen := denials(machine, since)) >= wanted and seen, 60,
-                       what=f"{wanted} denials in the journal")
+    # One entry for each action in ten seconds, which counts the others: nobody may fill the journal with them.
+    actions = {f"org.podctl1.{action}" for action in (*VERBS.values(), *METHODS.values())}
+    tries = wait_until(lambda: {each["POD_ACTION"] for each in (seen := denials(machine, since))} >= actions and seen, 60,
+                       what=f"denials of {actions} in the journal")
+    assert len(tries) < len(VERBS) + len(METHODS), len(tries)
     expect({(each["POD_CALLER_UID"], each["PRIORITY"]) for each in tries}, {(uid, "4")})
-    actions = [f"org.podctl1.{action}" for action in (*VERBS.values(), "view", *METHODS.values())]
-    expect(sorted(each["POD_ACTION"] for each in tries), sorted(actions))
+    expect({each["POD_ACTION"] for each in tries}, actions)
     expect(placement(machine), before)
 
 
@@ -89,16 +90,15 @@ def who_changed_what_is_in_the_audit_trail(machine):
     podctl(machine, f"provision {ALICE}")
     machine.run(f"podctl deprovision {ALICE}", user="visitor")
     machine.run("podctl provision --tier gold bob@example.com")
-    uid = machine.succeed("id -u visitor").strip()
 
     def trail():
         rows = recorded(machine, "SELECT uid, verb, subject, result FROM audit ORDER BY id")
         return [tuple(row.values()) for row in rows]
 
-    entries = wait_until(lambda: len(found := trail()) >= 3 and found, what="three audit entries")
+    # Who may change nothing has no row: it could fill the trail.
+    entries = wait_until(lambda: len(found := trail()) >= 2 and found, what="two audit entries")
     expect(entries[0], (0, "Provision", ALICE, "done"))
-    expect(entries[1], (int(uid), "Deprovision", ALICE, "denied"))
-    expect(entries[2][:-1], (0, "Provision", "bob@example.com"))
+    expect([entries[1][:-1], len(entries)], [(0, "Provision", "bob@example.com"), 2])
 
 
 @case()

@@ -10,12 +10,18 @@ struct JournalQuery {
   var noPager = false
 
   /// A pod's own output, and podd's entries about it.
-  static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: [match(.pod, pod)]) }
+  static func pod(_ pod: String) -> JournalQuery { JournalQuery(matches: of(pod)) }
+
+  /// Anybody may send entries with `POD=`, so the sender's uid counts, which journald takes from the kernel. It is the
+  /// pod's or root's: podd's, and the pod's for its first lines, before journald knows that pod-launch became the pod.
+  private static func of(_ pod: String) -> [String] {
+    [match(.pod, pod), "_UID=0"] + (PodName(pod).map { ["_UID=\($0.uid)"] } ?? [])
+  }
 
   /// The entries of a user's pod, and podd's entries about the user.
   static func user(_ user: UserName, pod: String?) -> JournalQuery {
-    let own = [match(.user, user.text)]
-    return JournalQuery(matches: pod.map { [match(.pod, $0), "+"] + own } ?? own)
+    let own = [match(.user, user.text)] + events.matches
+    return JournalQuery(matches: pod.map { of($0) + ["+"] + own } ?? own)
   }
 
   /// podd's entries. `_UID` and `_SYSTEMD_UNIT` come from the kernel and journald: no pod can forge them.

@@ -49,8 +49,8 @@ final class Daemon {
         SignalWatch(
           try EventSource.signal(EventLoop.main, SIGHUP) { LoopActor.assumeIsolated { self.reload() } }),
       ]
-      notifySocket = try NotifySocket { [weak self] uid, pid, lines in
-        self?.host?.pod(uid: uid)?.notified(pid, lines)
+      notifySocket = try NotifySocket { [weak self] sender in
+        self?.host?.pod(uid: sender.uid)?.notifiedReady(sender.pid)
       }
     } catch {
       throw Unfit(message: error.description)

@@ -151,7 +151,8 @@ private final class AlertHook {
       switch end {
       case .finished(.done): complaints.remove(.unit)
       // Cancelled: somebody stopped the service.
-      case .connectionLost, .finished(.canceled): Log.debug("\(unit): its job ended with '\(end)'")
+      case .connectionLost, .unreported, .finished(.canceled):
+        Log.debug("\(unit): its job ended with '\(end)'")
       case .finished(let result):
         complain(.unit, "\(unit) did not handle its alerts (\(result)); see 'systemctl status \(unit)'.")
       }

@@ -45,10 +45,12 @@ extension PodEvent {
   }
 
   static func accessDenied(
-    method: String, action: String, uid: UInt32, sender: String, subject: String, why: String
+    method: String, action: String, uid: UInt32, sender: String, subject: String, why: String,
+    omitted: Int = 0
   ) -> PodEvent {
-    PodEvent(
-      .accessDenied, "\(method) was denied to uid \(uid): \(why)", priority: .warning,
+    let before = omitted == 0 ? "" : " (\(omitted) more such calls since the last entry)"
+    return PodEvent(
+      .accessDenied, "\(method) was denied to uid \(uid): \(why)\(before)", priority: .warning,
       [
         (.action, action), (.callerUID, String(uid)), (.caller, sender),
         (.subject, subject.filter { $0 >= " " }),

@@ -78,17 +78,17 @@ extension Generation {
       if now >= deadline { break }
       // Most programs have ended by then, and nobody needs the count.
       await EventLoop.main.sleep(min(pauses.next(), deadline - now))
-      left = openConnections ?? left
+      left = await openConnections() ?? left
     }
     if EventLoop.main.now() >= deadline && left > 0 { cut(left, after: patience) }
   }
 
   /// The connections that a generation which is being stopped has not finished; nil when the kernel does not tell.
-  private var openConnections: Int? {
+  private func openConnections() async -> Int? {
     guard let scope, let all = try? pod.usersConnections() else { return nil }
     // A walk over a program's descriptors takes time: only where another generation has connections too.
     if all.isEmpty || pod.current == nil || pod.other == nil { return all.count { $0.isAccepted } }
-    guard let sockets = try? Connections.sockets(of: scope.processes) else { return nil }
+    guard let sockets = await Connections.sockets(of: scope.processes) else { return nil }
     return Connections.owned(all, by: sockets).count
   }
 }

@@ -73,16 +73,19 @@ extension Launcher {
     }
   }
 
+  /// It runs no program any more, so nothing depends on its end.
+  private static var patienceWithKilled: Microseconds { .seconds(10) }
+
   /// How a process ended, whose zombie goes with this call; nil when it was killed because it took too long.
   func end(of process: LaunchProcess, timeout: Microseconds) async -> EndReason? {
     let inTime = await EventLoop.main.wait(
       descriptor: process.pidfd.raw, events: PollEvents.input, timeout: timeout)
     if inTime == 0 {
       process.cancel()
-      _ = await EventLoop.main.wait(
-        descriptor: process.pidfd.raw, events: PollEvents.input, timeout: nil)
+      await Reaper.end(of: process.pid, pidfd: process.pidfd, patience: Self.patienceWithKilled)
+      return nil
     }
-    guard let exit = RunningScope.reap(process.pid), inTime != 0 else { return nil }
+    guard let exit = RunningScope.reap(process.pid) else { return nil }
     return EndReason(exit)
   }
 }

@@ -12,6 +12,8 @@ struct Launcher {
   let systemd: SystemdManager
   let sockets: ListeningSockets
   let launchProgram = "/usr/lib/podctl/pod-launch"
+  /// For the scope of a pod-launch that was killed before it ran the program.
+  private static let patienceWithAbandoned: Microseconds = .minutes(1)
 
   /// What a generation is launched with. A class, as a generation needs it only until its program runs.
   final class Request: Sendable {
@@ -129,7 +131,7 @@ struct Launcher {
   func abandon(_ request: Request, _ process: LaunchProcess) async {
     let unit = request.unit.description
     process.cancel()
-    _ = try? await systemd.stopUnit(unit)
+    _ = try? await systemd.stopUnit(unit, within: Self.patienceWithAbandoned)
     // AddRef would keep it loaded for as long as podd is on the bus.
     try? await systemd.unreferenceUnit(unit)
     await abandon(process)

@@ -30,4 +30,19 @@ final class FrontDoorWatch {
       throw Refusal(.busy, "front doors cannot be watched: \(error.message)")
     }
   }
+
+  /// Throws when the connection is not on the bus any more. The bus handles this call after the match of ``start()``, so
+  /// that a connection which leaves later is reported.
+  func check(_ name: String) async throws(Refusal) {
+    do throws(BusError) {
+      let call = try bus.newMethodCall(
+        destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus",
+        interface: "org.freedesktop.DBus", member: "NameHasOwner")
+      try call.append(name)
+      if try await bus.callAsync(call).readBool() { return }
+    } catch {
+      throw Refusal(.busy, "the bus cannot be asked about \(name): \(error.message)")
+    }
+    throw Refusal(.busy, "\(name) has left the bus")
+  }
 }

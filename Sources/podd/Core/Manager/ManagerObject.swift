@@ -13,6 +13,8 @@ final class ManagerObject {
   private let signals: ManagerSignals
   private let frontDoorWatch: FrontDoorWatch
   private let startedAt: WallTime
+  private let limits = CallLimits()
+  private var denials = Denials()
   private var slot: Slot?
 
   /// - Parameter startedAt: When podd started.
@@ -52,21 +54,26 @@ final class ManagerObject {
     do throws(BusError) {
       let handler = MethodHandler.handler(of: method)
       let decoded = try call.arguments { message throws(BusError) in try handler.decode(message) }
+      try limits.arrived()
       loopTask { await self.run(method, decoded, call) }
     } catch {
-      call.fail(.invalidArguments("\(method.name): \(error.message)"))
+      call.fail(
+        error.isLimit ? error : .invalidArguments("\(method.name): \(error.message)"))
     }
   }
 
+  /// ``CallLimits/arrived()`` has counted it.
   private func run(_ method: Method, _ decoded: MethodHandler.Decoded, _ call: MethodCall) async {
     do throws(BusError) {
-      let caller = try await polkit.caller(call.sender)
+      let caller = try await caller(of: call)
+      try limits.begin(caller.uid)
+      defer { limits.end(caller.uid) }
       do throws(BusError) {
         try await polkit.check(
-          caller, action: method.action, interactive: call.allowsInteractiveAuthorization)
+          caller, action: method.action, subject: decoded.subject,
+          interactive: call.allowsInteractiveAuthorization)
       } catch {
         logDenial(method, caller, decoded.subject, error)
-        audit(method, caller, decoded.subject, "denied")
         throw error
       }
       do throws(Refusal) {
@@ -84,16 +91,23 @@ final class ManagerObject {
     }
   }
 
+  private func caller(of call: MethodCall) async throws(BusError) -> Polkit.Caller {
+    defer { limits.isKnown() }
+    return try await polkit.caller(call.sender)
+  }
+
   // MARK: Records
 
+  /// The audit log has no row for it: whoever may do nothing must not fill it.
   private func logDenial(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ error: BusError) {
+    guard let omitted = denials.count(caller.uid, method.action, at: EventLoop.main.now()) else { return }
     host.report(
       .accessDenied(
         method: method.name, action: method.action.id, uid: caller.uid, sender: caller.sender,
-        subject: subject, why: error.message))
+        subject: subject, why: error.message, omitted: omitted))
   }
 
-  /// - Parameter result: `done`, `denied`, or the error's D-Bus name.
+  /// - Parameter result: `done`, or the error's D-Bus name.
   private func audit(_ method: Method, _ caller: Polkit.Caller, _ subject: String, _ result: String) {
     guard method.isAudited else { return }
     let entry = AuditRecord(

@@ -33,10 +33,46 @@ final class Polkit {
     return Caller(sender: sender, uid: uid)
   }
 
+  /// Checks that wait for polkit, which may wait for a person. dbus-daemon allows podd 128 calls without a reply
+  /// (facts 4), and podd needs some to launch pods.
+  private let checks = AsyncSemaphore(32)
+  private var checksOfUsers: [UInt32: AsyncSemaphore] = [:]
+  private static let checksOfOneUser = 4
+
   /// Throws unless polkit allows `action`. As in systemd, root needs no polkit: a host whose polkit is broken can
   /// still be repaired.
-  func check(_ caller: Caller, action: PolkitAction, interactive: Bool) async throws(BusError) {
+  ///
+  /// - Parameter subject: the user, pod or tier that the call is about, for the question to a person.
+  func check(
+    _ caller: Caller, action: PolkitAction, subject: String, interactive: Bool
+  ) async throws(BusError) {
     if caller.uid == 0 { return }
+    let own = checksOfUsers[caller.uid] ?? AsyncSemaphore(Self.checksOfOneUser)
+    checksOfUsers[caller.uid] = own
+    await own.acquire()
+    await checks.acquire()
+    defer {
+      checks.release()
+      own.release()
+      if own.isIdle { checksOfUsers[caller.uid] = nil }
+    }
+    try await ask(caller, action, subject, interactive)
+  }
+
+  /// What polkit shows to a person whom it asks for a password.
+  private static func question(_ action: PolkitAction, _ subject: String) -> String {
+    let shown = subject.filter { $0.isASCII && !$0.isWhitespace && $0 != "$" }
+    return switch action {
+    case .provision: "Authentication is required to place the user \(shown) in a pod."
+    case .deprovision: "Authentication is required to remove the user \(shown) from its pod."
+    case .managePods: "Authentication is required to manage \(shown)."
+    case .view, .manageHost, .frontDoor: ""
+    }
+  }
+
+  private func ask(
+    _ caller: Caller, _ action: PolkitAction, _ subject: String, _ interactive: Bool
+  ) async throws(BusError) {
     let call = try bus.newMethodCall(
       destination: "org.freedesktop.PolicyKit1", path: "/org/freedesktop/PolicyKit1/Authority",
       interface: "org.freedesktop.PolicyKit1.Authority", member: "CheckAuthorization")
@@ -45,8 +81,17 @@ final class Polkit {
     try call.append([(key: "name", value: Variant.string(caller.sender))])
     try call.closeContainer()
     try call.append(action.id)
-    try call.openContainer(.array, "{ss}")
-    try call.closeContainer()
+    let question = Self.question(action, subject)
+    // Only root may give a message (polkit(8)).
+    let details = [("podctl.subject", subject)] + (question.isEmpty ? [] : [("polkit.message", question)])
+    try call.container(.array, "{ss}") { () throws(BusError) in
+      for (key, value) in subject.isEmpty ? [] : details {
+        try call.container(.dictionaryEntry, "ss") { () throws(BusError) in
+          try call.append(key)
+          try call.append(value)
+        }
+      }
+    }
     try call.append(UInt32(interactive ? 1 : 0))
     try call.append("")
     // Two minutes are for a person who types a password.

@@ -74,7 +74,7 @@ extension Pod {
       handle(.stopGracefully(.pressure, then: .cold))
       let deadline = begun + Self.patience
       while state == .stopping || state == .draining, EventLoop.main.now() < deadline {
-        // A read of the state in memory, for five seconds at most; ``waitUntilGone()`` has no end of its own.
+        // A read of the state in memory, for five seconds at most; ``waitUntilGone()`` may take minutes.
         await EventLoop.main.sleep(.milliseconds(50))
       }
       freed = before

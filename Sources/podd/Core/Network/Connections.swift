@@ -84,27 +84,56 @@ enum Connections {
     connections.filter { $0.isAccepted && sockets.contains($0.inode) }
   }
 
-  /// The inodes of all sockets that these processes hold. A process that has ended holds none.
-  static func sockets(of pids: some Sequence<pid_t>) throws(Errno) -> Set<UInt32> {
-    var inodes: Set<UInt32> = []
-    for pid in pids { try collect(&inodes, pid) }
-    return inodes
+  /// A tenant decides how many processes and descriptors there are.
+  nonisolated static let mostDescriptors = 20_000
+  private static let mostTime: Microseconds = .milliseconds(500)
+
+  /// The inodes of all sockets that these processes hold, looked up off the loop. A process that has ended holds none.
+  /// Nil: they hold too many descriptors to look at, or the kernel does not tell.
+  @LoopActor
+  static func sockets(
+    of pids: [pid_t], mostDescriptors: Int = mostDescriptors
+  ) async -> Set<UInt32>? {
+    let found = try? await BackgroundThread.run { () throws(Errno) -> Set<UInt32>? in
+      var walk = DescriptorWalk(left: mostDescriptors, deadline: Clock.loop + mostTime)
+      for pid in pids {
+        guard try walk.collect(pid) else { return nil }
+      }
+      return walk.inodes
+    }
+    return found ?? nil
+  }
+}
+
+/// A bounded look at processes' descriptors.
+private struct DescriptorWalk {
+  var left: Int
+  let deadline: LoopTime
+  private(set) var inodes: Set<UInt32> = []
+
+  init(left: Int, deadline: LoopTime) {
+    self.left = left
+    self.deadline = deadline
   }
 
-  private static func collect(_ inodes: inout Set<UInt32>, _ pid: pid_t) throws(Errno) {
+  /// Adds a process's sockets; false when the bounds are met.
+  mutating func collect(_ pid: pid_t) throws(Errno) -> Bool {
     let path = "/proc/\(pid)/fd"
-    let descriptors: [String]
+    let directory: Directory
     do throws(Errno) {
-      descriptors = try Files.names(in: path)
+      directory = try Directory(path)
     } catch {
-      if error.code == ENOENT || error.code == ESRCH { return }
+      if error.code == ENOENT || error.code == ESRCH { return true }
       throw error
     }
-    for descriptor in descriptors {
+    while let descriptor = directory.next() {
+      left -= 1
+      guard left > 0, left % 64 != 0 || Clock.loop < deadline else { return false }
       guard let target = Files.linkTarget("\(path)/\(descriptor)"), target.hasPrefix("socket:["),
         let inode = UInt32(target.dropFirst("socket:[".count).dropLast())
       else { continue }
       inodes.insert(inode)
     }
+    return true
   }
 }

@@ -12,22 +12,61 @@ extension Pod {
     if let failure = await users.run() { throw failure }
   }
 
+  /// For a user who was withdrawn from this pod. When it returns, no program of the pod serves the user any more: it was
+  /// notified, or does not run.
+  func withdrawUsers() async throws(UsersFile.Failure) {
+    // A frozen program would serve the user from the moment when it is thawed.
+    let wasFrozen = state == .frozen
+    if wasFrozen {
+      handle(.start)
+      _ = await waitUntilReady()
+      await notifying?.value
+      if state == .frozen { throw .notDelivered("\(name) is frozen and cannot be thawed") }
+    }
+    try await refreshUsers()
+    // A program that is starting may have read the file before; it is notified as soon as it serves.
+    while state == .starting, usersAreStale, await waitUntilReady() == nil { await notifying?.value }
+    // A successor accepts connections before it is the pod.
+    if lifecycle.other?.kind == .successor, other?.usersAreStale ?? false {
+      _ = await waitUntilReplaced()
+      await notifying?.value
+    }
+    if state == .ready && usersAreStale { try await refreshUsers() }
+    if wasFrozen && state == .ready {
+      handle(.freeze)
+      await freezing?.value
+    }
+  }
+
   /// After podd was started again: notifies the program, unless it knows everybody who is placed here.
   func checkDeliveredUsers() async {
     let name = name
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
     current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
+    // It is notified when it is thawed, and must then find the right file.
+    if usersAreStale && state == .frozen { try? await writeUsersFile(for: current) }
     notifyOfStaleUsers()
   }
 
+  /// Until it succeeds: a template that was broken may be repaired, and a full disk emptied.
   func notifyOfStaleUsers() {
-    guard usersAreStale, state == .ready else { return }
-    loopTask {
+    guard usersAreStale, state == .ready, notifying == nil else { return }
+    notifyTimer = nil
+    notifying = loopTask {
       do throws(UsersFile.Failure) {
         try await self.refreshUsers()
+        self.notifyPauses = Self.pausesBetweenNotifications
       } catch {
         Log.error("\(self.name) cannot be notified of its users: \(error)")
       }
+      self.notifying = nil
+      if self.usersAreStale && self.state == .ready { self.notifyLater() }
+    }
+  }
+
+  private func notifyLater() {
+    notifyTimer = try? EventSource.timer(EventLoop.main, after: notifyPauses.next()) { [weak self] in
+      LoopActor.assumeIsolated { self?.notifyOfStaleUsers() }
     }
   }
 
@@ -43,8 +82,11 @@ extension Pod {
     do throws(UsersFile.Failure) {
       users = try await writeUsersFile(for: current)
     } catch {
+      // The caller gets the error; the program is notified as soon as that is possible.
+      if state == .ready && notifying == nil { notifyLater() }
       return error
     }
+    notifyLeaving()
     guard state == .ready, let generation = current, let scope, let workload else { return nil }
     if let signal = workload.reloadSignal {
       await reload(scope, signal)
@@ -66,30 +108,31 @@ extension Pod {
     return nil
   }
 
+  /// A program that is being stopped, or was replaced, finishes its open connections: it must not serve a withdrawn user
+  /// on them. One that can only be restarted ends anyway.
+  private func notifyLeaving() {
+    let leaving = [isLeaving ? current : nil, lifecycle.other?.kind == .predecessor ? other : nil]
+    for generation in leaving.compactMap({ $0 }) {
+      guard let scope = generation.scope, let signal = generation.workload?.reloadSignal else { continue }
+      scope.signal(signal)
+      generation.workers?.signal(signal)
+    }
+  }
+
   /// As with systemd's Type=notify-reload, READY=1 after the signal says that the new file is in force. podd waits a second
   /// for it, once: a program need not implement the protocol.
   func reload(_ scope: RunningScope, _ signal: Int32) async {
     scope.signal(signal)
     current?.workers?.signal(signal)
     guard workload?.type == .notify, scope.answersReload else { return }
-    let timeout: EventSource?
-    timeout = try? EventSource.timer(EventLoop.main, after: .seconds(1)) { [weak self] in
-      LoopActor.assumeIsolated {
-        guard let self, let waiting = self.reloadAnswered else { return }
-        scope.answersReload = false
-        self.reloadAnswered = nil
-        waiting.resume()
-      }
-    }
-    guard timeout != nil else { return }
-    await withUnsafeContinuation { reloadAnswered = $0 }
+    let answer = BoundedWait<Void>()
+    reloadAnswer = answer
+    if await answer.report(within: .seconds(1)) == nil { scope.answersReload = false }
+    if reloadAnswer === answer { reloadAnswer = nil }
   }
 
   /// The program said READY=1, which may be the answer to its reload signal.
-  func answerReload() {
-    reloadAnswered?.resume()
-    reloadAnswered = nil
-  }
+  func answerReload() { reloadAnswer?.finish(()) }
 
   /// Restarts until a generation serves that has read the users as they are now; one that was being launched may not have.
   private func restartForUsers() async -> UsersFile.Failure? {

@@ -20,7 +20,14 @@ final class Pod {
   private(set) var transitions: [Transition] = []
 
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
-  var reloadAnswered: UnsafeContinuation<Void, Never>?
+  /// A reload under way.
+  var reloadAnswer: BoundedWait<Void>?
+  /// The notification of stale users that is under way.
+  var notifying: Task<Void, Never>?
+  /// For another try after a notification that failed.
+  var notifyTimer: EventSource?
+  var notifyPauses = Pod.pausesBetweenNotifications
+  static let pausesBetweenNotifications = DoublingPause(first: .seconds(1), longest: .minutes(5))
   /// The freeze under way.
   var freezing: Task<Void, Never>?
   private(set) lazy var wakeOnConnect = WakeOnConnect(self)
@@ -45,7 +52,7 @@ final class Pod {
   private var queue: [(event: PodMachine.Event, time: WallTime)] = []
   private var isPerforming = false
   private var backoffTimer: EventSource?
-  private var waiters: [UnsafeContinuation<EndReason?, Never>] = []
+  private var waiters: [BoundedWait<EndReason?>] = []
 
   init(_ record: PodRecord, host: PodHost) {
     name = record.name
@@ -122,6 +129,8 @@ final class Pod {
     case .generation(let id, let effect): perform(effect, of: id)
     case .moved(let move):
       if move.isNewState { since = time }
+      // From whatever state it comes, and however its users changed meanwhile.
+      if move.isNewState && state == .ready { notifyOfStaleUsers() }
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: Clock.wall, move: move)]
     case .armBackoff(let pause): armBackoff(pause)
     case .cancelTimers:
@@ -210,10 +219,8 @@ final class Pod {
 
   // MARK: Notifications
 
-  /// What a process of the pod said on the notify socket.
-  func notified(_ pid: Int32, _ lines: [Substring]) {
-    if lines.contains("READY=1") { speaker(pid)?.notifiedReady(pid) }
-  }
+  /// A process of the pod said READY=1 on the notify socket.
+  func notifiedReady(_ pid: Int32) { speaker(pid)?.notifiedReady(pid) }
 
   /// With two generations, the cgroup of the process tells whose it is.
   private func speaker(_ pid: Int32) -> Generation? {
@@ -228,12 +235,28 @@ final class Pod {
 
   // MARK: Waiting
 
-  /// Nil once the pod serves; else why it does not. Bounded: the lifecycle leaves these states by its timeouts.
+  /// Longer than any of its states lasts when the host is well: a start with its turn, a drain, and a stop with SIGKILL
+  /// at its end.
+  private var patience: Microseconds {
+    let stop = workload?.timeoutStop ?? Workload.defaultTimeout
+    let start = workload?.timeoutStart ?? Workload.defaultTimeout
+    return .minutes(15) + start + (workload?.timeoutDrain ?? Workload.defaultTimeoutDrain) + stop + stop
+  }
+
+  /// What the pod's next resolution is; `.startTimeout` when none came in time, because something on the host hangs.
+  private func resolution() async -> EndReason? {
+    let wait = BoundedWait<EndReason?>()
+    waiters.append(wait)
+    defer { waiters.removeAll { $0 === wait } }
+    guard let resolved = await wait.report(within: patience) else { return .startTimeout }
+    return resolved
+  }
+
+  /// Nil once the pod serves; else why it does not.
   func waitUntilReady() async -> EndReason? {
     switch state {
     case .ready: return nil
-    case .starting, .stopping, .draining, .frozen:
-      return await withUnsafeContinuation { waiters.append($0) }
+    case .starting, .stopping, .draining, .frozen: return await resolution()
     case .cold, .backoff, .crashLoop, .stopped: return lifecycle.lastEnd ?? .operator
     }
   }
@@ -241,20 +264,24 @@ final class Pod {
   /// The same for a generation that is yet to take over.
   func waitUntilReplaced() async -> EndReason? {
     guard state == .ready && lifecycle.isBeingReplaced else { return await waitUntilReady() }
-    return await withUnsafeContinuation { waiters.append($0) }
+    return await resolution()
   }
 
-  /// Returns when no process of the pod is left.
+  /// Returns when no process of the pod is left, or when that takes longer than any stop should.
   func waitUntilGone() async {
-    while state == .stopping || state == .draining {
-      _ = await withUnsafeContinuation { waiters.append($0) }
+    let deadline = EventLoop.main.now() + patience
+    while isLeaving, EventLoop.main.now() < deadline {
+      _ = await resolution()
     }
   }
+
+  /// Whether processes of the pod are left that were asked to end.
+  var isLeaving: Bool { state == .stopping || state == .draining }
 
   private func resolve(_ reason: EndReason?) {
     let waiting = waiters
     waiters = []
-    for continuation in waiting { continuation.resume(returning: reason) }
+    for wait in waiting { wait.finish(reason) }
   }
 
   /// It stays frozen: callers do not wait for it any longer, and the next connection may try again.

@@ -24,17 +24,19 @@ extension PodHost {
       try store.deprovision(user: user, purge: false, now: now)
     }
     let source = gone.user.pod ?? gone.user.keptFrom
-    if let record = gone.pod {
-      let pod = add(record)
+    // A call that failed has withdrawn the user already, and may not have reached the program.
+    if let pod = gone.pod.map({ add($0) }) ?? gone.user.keptFrom.flatMap({ pods[$0] }) {
+      let record = pod.record
       // No user is left for whom a connection would wake it.
       if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
       // The program must have dropped the user before the files move; a pod without users is stopped.
       if record.users == 0 && Admission(.idle, in: pod.state) == .act {
         pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
+        try checkGone(pod)
       } else {
         do throws(UsersFile.Failure) {
-          try await pod.refreshUsers()
+          try await pod.withdrawUsers()
         } catch {
           throw Refusal(error)
         }
@@ -68,6 +70,7 @@ extension PodHost {
   func stop(_ pod: Pod) async throws(Refusal) {
     pod.handle(.stopGracefully(.operator, then: .stopped))
     await pod.waitUntilGone()
+    try checkGone(pod)
     // Written a second time, so that the caller gets the error. Another call may want the pod to run by now.
     let (name, wanted) = (pod.name, pod.lifecycle.wanted)
     do throws(StoreError) {
@@ -78,6 +81,12 @@ extension PodHost {
         "\(name) is stopped, but that cannot be recorded, so a reboot would start it again: \(error)")
     }
     report(.stoppedByOperator(pod.subject))
+  }
+
+  private func checkGone(_ pod: Pod) throws(Refusal) {
+    guard pod.isLeaving else { return }
+    throw Refusal(
+      .busy, "\(pod.name) is \(pod.state.rawValue) still: its processes do not end; do they wait for a disk?")
   }
 
   /// Graceful where there is something to replace. With settings that do not parse nothing is changed.

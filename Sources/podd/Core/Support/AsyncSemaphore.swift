@@ -15,6 +15,9 @@ final class AsyncSemaphore {
     self.count = count
   }
 
+  /// Whether nobody is in or waits.
+  var isIdle: Bool { taken == 0 && waiters.isEmpty }
+
   func acquire() async {
     if taken < count {
       taken += 1

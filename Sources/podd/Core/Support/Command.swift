@@ -63,8 +63,8 @@ enum Command {
       descriptor: child.pidfd.raw, events: PollEvents.input, timeout: deadline - now)
     if events == 0 {
       child.send(SIGKILL)
-      _ = await EventLoop.main.wait(
-        descriptor: child.pidfd.raw, events: PollEvents.input, timeout: .seconds(1))
+      await Reaper.end(of: child.pid, pidfd: child.pidfd, patience: .seconds(1))
+      return nil
     }
     guard case .exited(let status) = ProcessEnd(ofChild: child.pid) else { return nil }
     return status

@@ -1,5 +1,6 @@
 import PodModel
 import Systemd
+import Time
 
 /// org.freedesktop.systemd1, as far as podd needs it: transient scopes, a few services, and their jobs.
 ///
@@ -16,13 +17,18 @@ final class SystemdManager {
   private let bus: Bus
   private var jobRemoved: Slot?
   /// Several calls can wait for one job: systemd merges a second StopUnit into the installed job.
-  private var waiting: [String: [UnsafeContinuation<JobEnd, Never>]] = [:]
+  private var waiting: [String: [BoundedWait<JobEnd>]] = [:]
   /// Results that arrived before the reply that names their job was read; emptied before the first of several calls.
   private var early: [String: JobResult] = [:]
   private var callsInFlight = 0
+  /// How long podd believes that a job is under way without a word of it.
+  private let pauseBetweenLooks: Microseconds
+  /// Twice as long as a call over the bus may take.
+  static let patienceWithStart: Microseconds = .minutes(2)
 
-  init(bus: Bus) throws(BusError) {
+  init(bus: Bus, pauseBetweenLooks: Microseconds = .seconds(15)) throws(BusError) {
     self.bus = bus
+    self.pauseBetweenLooks = pauseBetweenLooks
     jobRemoved = try bus.match(
       sender: Self.destination, path: Self.path, interface: Self.interface, member: "JobRemoved"
     ) { [weak self] message in
@@ -39,7 +45,7 @@ final class SystemdManager {
 
   /// Ends every wait for a job: the connection on which its end would be reported is lost.
   func connectionLost() {
-    for continuation in waiting.values.joined() { continuation.resume(returning: .connectionLost) }
+    for wait in waiting.values.joined() { wait.finish(.connectionLost) }
     waiting = [:]
     early = [:]
     jobRemoved = nil
@@ -56,16 +62,18 @@ final class SystemdManager {
     // No auxiliary units.
     try call.openContainer(.array, "(sa(sv))")
     try call.closeContainer()
-    return try await job(call)
+    return try await job(call, of: scope.unit, makes: .active, within: Self.patienceWithStart)
   }
 
   /// Stops a unit and waits until it is gone; a unit that was gone before is stopped.
-  func stopUnit(_ unit: String) async throws(BusError) -> JobEnd {
+  ///
+  /// - Parameter patience: how long to wait for the job, which ends by the unit's own TimeoutStopSec=.
+  func stopUnit(_ unit: String, within patience: Microseconds = .infinity) async throws(BusError) -> JobEnd {
     let call = try newCall("StopUnit")
     try call.append(unit)
     try call.append("replace")
     do throws(BusError) {
-      return try await job(call)
+      return try await job(call, of: unit, makes: .inactive, within: patience)
     } catch {
       if error.name == Self.noSuchUnit { return .finished(.done) }
       throw error
@@ -78,7 +86,7 @@ final class SystemdManager {
     try call.append(unit)
     // Merges with a start that is under way, and does not interfere with a stop.
     try call.append("fail")
-    return try await job(call)
+    return try await job(call, of: unit, makes: .active)
   }
 
   /// PID 1 searches the disk for a unit that it has not loaded. Nil: a state that this podd does not know.
@@ -97,7 +105,7 @@ final class SystemdManager {
     let call = try newCall("ReloadOrRestartUnit")
     try call.append(unit)
     try call.append("fail")
-    return try await job(call)
+    return try await job(call, of: unit, makes: .active)
   }
 
   /// Returns when every process of the unit is frozen.
@@ -130,8 +138,12 @@ final class SystemdManager {
   }
 
   private func property(_ name: String, of unit: String, interface: String) async throws(BusError) -> String {
+    try await string(name, at: Self.objectPath(ofUnit: unit), interface: interface)
+  }
+
+  private func string(_ name: String, at path: String, interface: String) async throws(BusError) -> String {
     let call = try bus.newMethodCall(
-      destination: Self.destination, path: Self.objectPath(ofUnit: unit),
+      destination: Self.destination, path: path,
       interface: "org.freedesktop.DBus.Properties", member: "Get")
     try call.append(interface)
     try call.append(name)
@@ -193,7 +205,14 @@ final class SystemdManager {
       destination: Self.destination, path: Self.path, interface: Self.interface, member: member)
   }
 
-  private func job(_ call: consuming Message) async throws(BusError) -> JobEnd {
+  /// Calls, and waits until the job that the reply names has ended. Its end is reported by a signal, which may be lost:
+  /// where none comes, podd asks whether systemd still has the job, and if not, what has become of the unit.
+  ///
+  /// - Parameter patience: for a job that systemd does not end, after which it is `.unreported`.
+  private func job(
+    _ call: consuming Message, of unit: String, makes wanted: ActiveState,
+    within patience: Microseconds = .infinity
+  ) async throws(BusError) -> JobEnd {
     if callsInFlight == 0 { early = [:] }
     callsInFlight += 1
     let job: String
@@ -206,13 +225,45 @@ final class SystemdManager {
     // From here on `waiting` has the job, so `early` need not keep its result.
     callsInFlight -= 1
     if let result = early[job] { return .finished(result) }
-    return await withUnsafeContinuation { waiting[job, default: []].append($0) }
+    let wait = BoundedWait<JobEnd>()
+    waiting[job, default: []].append(wait)
+    defer { forget(wait, of: job) }
+    let deadline = EventLoop.main.now() + patience
+    while true {
+      let left = deadline - EventLoop.main.now()
+      if let end = await wait.report(within: min(left, pauseBetweenLooks)) { return end }
+      let exists = await hasJob(job)
+      // The signal may have come before the reply to that.
+      if let end = await wait.report(within: .zero) { return end }
+      if exists == false { return await seen(unit, wanted) }
+      if EventLoop.main.now() >= deadline { return .unreported }
+    }
+  }
+
+  private func forget(_ wait: BoundedWait<JobEnd>, of job: String) {
+    waiting[job]?.removeAll { $0 === wait }
+    if waiting[job]?.isEmpty ?? false { waiting[job] = nil }
+  }
+
+  /// Nil: systemd does not say.
+  private func hasJob(_ job: String) async -> Bool? {
+    do throws(BusError) {
+      _ = try await string("State", at: job, interface: "org.freedesktop.systemd1.Job")
+      return true
+    } catch {
+      return error.name == "org.freedesktop.DBus.Error.UnknownObject" ? false : nil
+    }
+  }
+
+  /// How a job ended of which nobody reported the end, by the state of its unit.
+  private func seen(_ unit: String, _ wanted: ActiveState) async -> JobEnd {
+    let state = try? await activeState(unit)
+    let isGone = state == .inactive || state == .failed
+    return state == wanted || (wanted == .inactive && isGone) ? .finished(.done) : .unreported
   }
 
   private func finished(job: String, result: JobResult) {
     if callsInFlight > 0 { early[job] = result }
-    for continuation in waiting.removeValue(forKey: job) ?? [] {
-      continuation.resume(returning: .finished(result))
-    }
+    for wait in waiting.removeValue(forKey: job) ?? [] { wait.finish(.finished(result)) }
   }
 }

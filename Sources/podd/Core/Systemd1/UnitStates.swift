@@ -37,11 +37,14 @@ enum JobEnd: Equatable, CustomStringConvertible {
   case finished(JobResult)
   /// The bus connection was lost first. The job goes on, and nobody will report its result.
   case connectionLost
+  /// systemd has not ended it in time, or has, and the unit is not as it should be.
+  case unreported
 
   var description: String {
     switch self {
     case .finished(let result): result.description
     case .connectionLost: "disconnected"
+    case .unreported: "unreported"
     }
   }
 }

@@ -4,6 +4,13 @@ extension ManagerMethods {
   func attachFrontDoor(_ call: Nothing) async throws(Refusal) -> Nothing {
     try frontDoorWatch.start()
     host.frontDoors.attach(caller.sender)
+    do throws(Refusal) {
+      // It may have left before the watch began, and then nothing would report that.
+      try await frontDoorWatch.check(caller.sender)
+    } catch {
+      host.frontDoors.detach(caller.sender)
+      throw error
+    }
     return Nothing()
   }
 
