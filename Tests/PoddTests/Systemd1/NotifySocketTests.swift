@@ -89,7 +89,7 @@ import Testing
               os.setsid()
               os.closerange(0, 3)
               import time
-              time.sleep(30)
+              while os.path.exists(path): time.sleep(0.1)
               os._exit(0)
           sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
           for _ in range(5):
