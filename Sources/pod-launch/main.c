@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -72,6 +73,8 @@ static void wait_for_release(int control) {
 }
 
 int main(void) {
+  /* The kernel names the process after the path by which podd executes it, /proc/self/fd/5. */
+  (void)prctl(PR_SET_NAME, "pod-launch", 0, 0, 0);
   reset_signals();
   umask(0);
   /* Fails with EPERM where podd has done it already. */

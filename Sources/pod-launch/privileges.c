@@ -21,6 +21,9 @@ void reset_signals(void) {
   /* KILL and STOP refuse, and are as they should be. */
   for (int number = 1; number <= KERNEL_SIGNALS; number++)
     syscall(SYS_rt_sigaction, number, by_default, NULL, KERNEL_SIGNALS / 8);
+  /* As a service has it (systemd.exec(5), IgnoreSIGPIPE=): a program that writes to its log while journald is
+   * away gets EPIPE, and is not killed. */
+  signal(SIGPIPE, SIG_IGN);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }

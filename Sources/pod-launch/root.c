@@ -15,8 +15,9 @@ static const char root_options[] = "mode=755,size=1M,nr_inodes=1k,noexec";
 void leave_namespaces(void) {
   if (unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0)
     fail(STAGE_NAMESPACE, errno);
-  /* Before anything is mounted: a shared mount would carry it to the host. */
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+  /* Before anything is mounted: a shared mount would carry it to the host. Not private, as in a service of systemd:
+   * a file system that the host unmounts must not stay mounted, and its disk busy, in every pod. */
+  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
     fail(STAGE_NAMESPACE, errno);
 }
 

@@ -89,6 +89,34 @@ class TheFilesystem(unittest.TestCase):
                 os.system(f"umount {host}/below")
 
 
+    def test_what_the_host_unmounts_is_unmounted_here(self):
+        with tempfile.TemporaryDirectory() as host:
+            os.chmod(host, 0o755)
+            os.mkdir(host + "/below")
+            # A mount point that is shared, as systemd makes all of them.
+            for command in (f"mount --bind {host} {host}", f"mount --make-shared {host}",
+                            f"mount -t tmpfs -o mode=777 tmpfs {host}/below"):
+                self.assertEqual(os.system(command), 0)
+            try:
+                with Journal():
+                    launch = Launch().send(encode(plan(
+                        "/bin/sleep", "1000", extra=[("bind", "ro,recursive", host, "/b")])))
+                    self.assertEqual(launch.release().report(), "")
+                    mounts = f"/proc/{launch.process.pid}/mountinfo"
+                    with open(mounts) as before:
+                        self.assertIn(" /b/below ", before.read())
+                    self.assertEqual(os.system(f"umount {host}/below"), 0)
+                    with open(mounts) as after:
+                        self.assertNotIn(" /b/below ", after.read())
+                    # And nothing of the pod's reaches the host.
+                    with open("/proc/self/mountinfo") as own:
+                        self.assertNotIn(" /b ", own.read())
+                    launch.process.kill()
+                    launch.process.wait()
+            finally:
+                os.system(f"umount -R {host}")
+
+
 class TheProcess(unittest.TestCase):
     def test_it_has_no_privileges(self):
         status = dict(line.split(":\t", 1) for line in shell("cat /proc/self/status").splitlines())
@@ -110,7 +138,7 @@ class TheProcess(unittest.TestCase):
         text = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n -H; ulimit -n -S; umask;"
                      " cat /proc/self/oom_score_adj; cut -d' ' -f5,6 /proc/$$/stat; echo $$")
         lines = text.split("\n")
-        self.assertEqual(lines[:6], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "4096", "4096",
+        self.assertEqual(lines[:6], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000", "4096", "4096",
                                      "0022", "0"])
         self.assertEqual(lines[6].split(), [lines[7], lines[7]])
 
@@ -142,6 +170,23 @@ class TheProcess(unittest.TestCase):
     def test_the_journal_needs_no_socket_in_the_view(self):
         self.assertEqual(shell("test -e /run/systemd && echo there || echo not there; pwd", without=["bind /run/systemd/journal"]),
                          "not there\n/\n")
+
+    def test_a_program_outlives_its_journal(self):
+        """As a service does: SIGPIPE is ignored (IgnoreSIGPIPE= of systemd.exec(5)), and write(2) says EPIPE."""
+        script = "read wait < /b/fifo; echo lost; echo alive > /b/result"
+        with tempfile.TemporaryDirectory() as host:
+            os.chmod(host, 0o777)
+            os.mkfifo(f"{host}/fifo")
+            os.chmod(f"{host}/fifo", 0o666)
+            with Journal() as journal:
+                launch = Launch().send(encode(plan("/bin/sh", "-c", script, extra=[("bind", "rw", host, "/b")])))
+                self.assertEqual(launch.release().report(), "")
+                journal.socket.accept()[0].close()
+                with open(f"{host}/fifo", "w") as go:
+                    go.write("on\n")
+                self.assertEqual(launch.wait(), 0)
+            with open(f"{host}/result") as said:
+                self.assertEqual(said.read(), "alive\n")
 
     def test_stdout_and_stderr_are_a_journal_stream(self):
         with Journal() as journal:
