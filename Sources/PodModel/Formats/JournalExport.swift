@@ -34,13 +34,14 @@ public enum JournalExport {
   }
 
   /// The messages of entries that were made at `since` or later, in their order. `bytes` may begin or end in
-  /// the middle of an entry, which is left out.
-  public static func messages(in bytes: [UInt8], since: WallTime) -> [[UInt8]] {
+  /// the middle of an entry, which is left out. All entries are of this boot. Their wall time does not count: the clock
+  /// may have been set back since.
+  public static func messages(in bytes: [UInt8], since: LoopTime) -> [[UInt8]] {
     var messages: [[UInt8]] = []
     eachEntry(in: bytes[firstEntry(bytes)...]) { entry, isWhole in
-      guard isWhole, let time = value("__REALTIME_TIMESTAMP", of: entry),
+      guard isWhole, let time = value("__MONOTONIC_TIMESTAMP", of: entry),
         let count = UInt64(String(decoding: time, as: UTF8.self)),
-        WallTime(sinceEpoch: Microseconds(count)) >= since
+        LoopTime(sinceBoot: Microseconds(count)) >= since
       else { return }
       messages.append(Array(value("MESSAGE", of: entry) ?? []))
     }

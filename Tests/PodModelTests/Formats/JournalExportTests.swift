@@ -5,17 +5,21 @@ import TimeLiterals
 
 @Suite struct JournalExportTests {
   private func entry(_ time: UInt64, _ message: String) -> [UInt8] {
-    Array("__CURSOR=s=1\n__REALTIME_TIMESTAMP=\(time)\n_BOOT_ID=b\nMESSAGE=\(message)\n\n".utf8)
+    Array(
+      "__CURSOR=s=1\n__REALTIME_TIMESTAMP=\(1_000 - time)\n__MONOTONIC_TIMESTAMP=\(time)\n_BOOT_ID=b\nMESSAGE=\(message)\n\n"
+        .utf8)
   }
 
   private func binary(_ time: UInt64, _ message: [UInt8]) -> [UInt8] {
     let length = (0..<8).map { UInt8(truncatingIfNeeded: message.count >> ($0 * 8)) }
-    return Array("__CURSOR=s=2\n__REALTIME_TIMESTAMP=\(time)\nMESSAGE\n".utf8) + length + message + [
-      0x0A, 0x0A,
-    ]
+    return Array(
+      "__CURSOR=s=2\n__REALTIME_TIMESTAMP=\(1_000 - time)\n__MONOTONIC_TIMESTAMP=\(time)\nMESSAGE\n".utf8)
+      + length + message + [
+        0x0A, 0x0A,
+      ]
   }
 
-  private func texts(_ bytes: [UInt8], since: WallTime = 0) -> [String] {
+  private func texts(_ bytes: [UInt8], since: LoopTime = 0) -> [String] {
     JournalExport.messages(in: bytes, since: since).map { String(decoding: $0, as: UTF8.self) }
   }
 
@@ -25,6 +29,7 @@ import TimeLiterals
     #expect(texts([]).isEmpty)
   }
 
+  /// The wall clock is set back between the two: it does not count.
   @Test func `what is older is somebody else's`() {
     #expect(texts(entry(1, "old") + entry(2, "new"), since: 2) == ["new"])
   }

@@ -230,6 +230,7 @@ extension Generation {
   /// The scope was found running, and its generation on record.
   func adopt(_ scope: RunningScope, _ begun: GenerationRecord, tier: Tier?, source: WorkloadSource?) {
     begunAt = begun.begunAt
+    self.begun = .zero
     unit = scope.unit
     self.scope = scope
     self.tier = tier

@@ -175,10 +175,10 @@ extension Generation {
   /// The last lines that it wrote belong to the evidence. Reading them takes processes and time that the next launch
   /// needs more.
   private func keepLastLines(of unit: UnitName) {
-    let (host, begunAt) = (host, begunAt)
+    let (host, begun) = (host, begun)
     loopTask {
       await EventLoop.main.sleep(Self.lastLinesAfter)
-      let lines = await LogTail.lastLines(of: unit.description, since: begunAt, count: 5)
+      let lines = await LogTail.lastLines(of: unit.description, since: begun, count: 5)
       guard !lines.isEmpty else { return }
       host.write("the last lines of \(unit)") { store throws(StoreError) in
         try store.addLog(to: unit, lines: lines)

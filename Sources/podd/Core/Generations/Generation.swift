@@ -36,6 +36,8 @@ final class Generation {
   var cutConnections: Int?
   /// For an adopted one, as the store has it.
   var begunAt = Clock.wall
+  /// The same by the loop's clock, which nobody sets; the boot, for an adopted one.
+  var begun = Clock.loop
   /// Measures its start.
   var startTimer: EventSource?
   /// Measures the stop of one that hangs.

@@ -18,15 +18,18 @@ enum LogTail {
   ///
   /// - Parameters:
   ///   - unit: not for `journalctl --unit`, which also finds what PID 1 and others write about it.
-  ///   - since: when it was begun: an older journal may have lines of another unit of that name. Not for
-  ///     `journalctl --since`, which before systemd 254 takes `--lines` from there.
-  static func lastLines(of unit: String, since: WallTime, count: Int) async -> [String] {
+  ///   - since: when it was begun: an older journal may have lines of another unit of that name, if the database was
+  ///     made again. By the clock that nobody sets, within this boot, in which the unit has ended. Not for
+  ///     `journalctl --since`, which takes wall time, and before systemd 254 takes `--lines` from there.
+  static func lastLines(of unit: String, since: LoopTime, count: Int) async -> [String] {
     _ = await written.run()
     await readers.acquire()
     defer { readers.release() }
+    // journald writes it without dashes.
+    let boot = ProcessIdentity.bootID.filter { $0 != "-" }
     let words = [
       "journalctl", "--quiet", "--no-pager", "--output=export", "--output-fields=MESSAGE",
-      "--lines=\(count)", "_SYSTEMD_UNIT=\(unit)",
+      "--lines=\(count)", "_SYSTEMD_UNIT=\(unit)", "_BOOT_ID=\(boot)",
     ]
     let output = await Command.output(of: journalctl, words, limit: 65_536, timeout: .seconds(5))
     let messages = JournalExport.messages(in: output ?? [], since: since)
