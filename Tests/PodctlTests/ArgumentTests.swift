@@ -51,6 +51,7 @@ import Testing
 
   @Test(arguments: [
     ["stop", "foo"], ["start", "pod-1"], ["restart", "pod-001-1.scope"], ["reset", ""], ["stop"],
+    ["reset"], ["reset", "pod-001", "--all"],
     ["provision"], ["provision", "a", "--from-file", "f"], ["provision", "a", "--tier", ""],
     ["pods", "extra"], ["nosuch"], ["logs", "-f", "--json", "pod-001"], ["status", "-n", "-1"],
     ["freeze"], ["explain", "alice"], ["evict", "pod-1", "--dry-run"], ["freeze", "pod-001", "--dry-run"],

@@ -56,6 +56,24 @@ import Testing
       run(["a", "b", "c"], failing: ["a": .temporary, "b": .failed, "c": .usage]).worstStatus == .failed)
   }
 
+  @Test func aPodThatCannotBeResetDoesNotStopTheOthers() {
+    func reset(_ status: SysExit) -> ResetAll {
+      ResetAll.run(["pod-001", "pod-002", "pod-003"]) { pod throws(CallError) in
+        if pod == "pod-002" { throw CallError(name: "x", message: "no", status: status) }
+        return "ready"
+      }
+    }
+    let outcome = reset(.failed)
+    #expect(outcome.worstStatus == .failed)
+    #expect(
+      outcome.json.text
+        == #"[{"pod":"pod-001","state":"ready"},{"pod":"pod-003","state":"ready"},{"pod":"pod-002","state":null}]"#
+    )
+    // Without podd the rest cannot succeed either.
+    #expect(reset(.unreachable).states.map(\.pod) == ["pod-001"])
+    #expect(ResetAll.run([]) { _ throws(CallError) in "" }.worstStatus == nil)
+  }
+
   @Test func withoutPoddNothingMoreIsTried() {
     let batch = run(["a", "b", "c"], failing: ["b": .unreachable, "c": .failed])
     #expect(batch.results.count == 2)
