@@ -52,6 +52,13 @@ public enum Files {
     return length > 0 ? String(decoding: buffer[0..<length], as: UTF8.self) : nil
   }
 
+  /// The absolute path without symbolic links of something that exists; nil when it does not.
+  public static func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
   /// Replaces a symbolic link.
   public static func link(_ path: String, to target: String) throws(Errno) {
     let temporary = path + ".new"

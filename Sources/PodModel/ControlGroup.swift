@@ -23,6 +23,11 @@ public struct ControlGroup: Sendable, Equatable, CustomStringConvertible {
   /// The name of a tier's slice unit. The part before the dash is the parent slice (systemd.slice(5)).
   public static func slice(ofTier name: String) -> String { "pods-\(name).slice" }
 
+  /// Whether a slice unit of this name is that of a tier's pods. Their scopes are in no other slice.
+  public static func isPodsSlice(_ name: String) -> Bool {
+    name.hasPrefix("pods-") && name.hasSuffix(".slice")
+  }
+
   /// Whether `path` lies in the slice with this name.
   public static func isIn(slice: String, path: String) -> Bool {
     path.split(separator: "/").dropLast().contains { $0 == slice }

@@ -55,6 +55,16 @@ extension PlacementStore {
     }
   }
 
+  /// Whether nothing was ever done with this database: it has no pod, user, generation or call on record.
+  public func isPristine() throws(StoreError) -> Bool {
+    try read { db in
+      for table in ["pod", "user", "generation", "audit"] {
+        if try Bool.fetchOne(db, sql: "SELECT 1 FROM \(table) LIMIT 1") != nil { return false }
+      }
+      return true
+    }
+  }
+
   public func counts() throws(StoreError) -> PlacementCounts {
     try read { db in
       let sql = "SELECT tier, count(*) AS pods, sum(users) AS users FROM pod GROUP BY tier"

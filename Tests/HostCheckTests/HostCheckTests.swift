@@ -1,7 +1,20 @@
-import HostCheck
+@testable import HostCheck
 import Testing
 
 @Suite struct HostCheckTests {
+  @Test func littleRoomIsAdviceAndNoneIsFatal() {
+    func severities(_ blocks: (UInt64, UInt64), _ inodes: (UInt64, UInt64)) -> [Finding.Severity] {
+      HostCheck.room("/run", blocks: blocks, blockSize: 4096, inodes: inodes).map(\.severity)
+    }
+    #expect(severities((500_000, 1_000_000), (50_000, 100_000)).isEmpty)
+    #expect(severities((19_999, 1_000_000), (1_999, 100_000)) == [.advice, .advice])
+    #expect(severities((0, 1_000_000), (0, 2_000)) == [.fatal, .fatal])
+    // btrfs counts no inodes.
+    #expect(severities((500_000, 1_000_000), (0, 0)).isEmpty)
+    // A small file system: what a launch needs counts, not a share.
+    #expect(severities((1_000, 4_000), (300, 2_000)) == [.advice])
+  }
+
   private func findings(_ host: FakeHost, systemd: String? = nil) -> [Finding] {
     HostCheck(root: host.root, systemdVersion: systemd).findings()
   }

@@ -68,6 +68,16 @@ import TimeLiterals
     #expect(Properties([]).settingsMistakes == [])
   }
 
+  @Test func aHostFaultSurvivesItsProperties() throws {
+    let fault = try #require(HostFault(.launchFailed(stage: .journal, error: "ECONNREFUSED")))
+    let row = HostFaultRow(fault, pods: [PodName(number: 1), PodName(number: 2)])
+    let status = Properties([("HostFaults", .array([.dictionary(row.properties), .dictionary([])]))])
+    #expect(status.hostFaults == [row] && row.subject == "2 pods")
+    #expect(row.reason == "launch-failed:journal:ECONNREFUSED")
+    #expect(HostFault(.launchFailed(stage: .exec, error: "ENOENT")) == nil && HostFault(.exited(1)) == nil)
+    #expect(HostFault(nil) == nil)
+  }
+
   @Test func aRowSurvivesItsProperties() {
     #expect(PodRow(Properties(row().properties)) == row())
     let user = UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")

@@ -29,6 +29,33 @@ import TimeLiterals
     #expect(done.pod.users == 1 && done.pod.generation == 0 && done.pod.wanted == .cold)
   }
 
+  @Test func `a user id of somebody else is passed over, and one that nobody looked at is asked about`()
+    throws
+  {
+    var uids = VettedUIDs()
+    func place(_ name: UserName) throws -> Int {
+      try store.provision(
+        user: name, tier: "solo", usersPerPod: 1, portRange: 10_001...10_009, token: "of \(name)",
+        wantRunning: false,
+        uids: uids, now: 1
+      ).pod.name.number
+    }
+    #expect(throws: StoreError.unvettedUID(1_900_000_001)) { try place("alice") }
+    #expect(try store.counts().users == 0)
+    uids.taken = [1_900_000_001, 1_900_000_002]
+    #expect(throws: StoreError.unvettedUID(1_900_000_003)) { try place("alice") }
+    uids.free = [1_900_000_003]
+    #expect(try place("alice") == 3)
+    // Who is placed needs no new pod.
+    uids = VettedUIDs()
+    #expect(try place("alice") == 3)
+    // The person has gone: the gap is filled.
+    uids.free = [1_900_000_001]
+    #expect(try place("bob") == 1)
+    uids.taken = Set(1_900_000_001...1_900_000_000 + PodAddress.highestNumber)
+    #expect(throws: StoreError.addressesExhausted) { try place("carol") }
+  }
+
   @Test func `a second provision changes nothing`() throws {
     let first = try store.place("alice", now: 1)
     let second = try store.place("alice", tier: "pro", usersPerPod: 5, now: 2)

@@ -1,5 +1,6 @@
 import HostCheck
 import PodAPI
+import PodModel
 import Systemd
 import Testing
 
@@ -41,5 +42,33 @@ import Testing
     let unloaded = Diagnosis.service { () throws(CallError) in Properties([("FirewallLoaded", .bool(false))])
     }
     #expect(unloaded.map { $0.finding?.id } == [nil, "firewall"])
+  }
+
+  @Test func aPodWithAPersonsUserIDIsFound() {
+    let clash: [(key: String, value: Variant)] = [
+      ("Pod", .string("pod-007")), ("UID", .uint(1_900_000_007)), ("Account", .string("ivan")),
+    ]
+    let checks = Diagnosis.service { () throws(CallError) in
+      Properties([("AccountClashes", .array([.dictionary(clash)]))])
+    }
+    #expect(
+      checks.last?.finding?.what.contains("pod-007 runs as user id 1900000007, which belongs to ivan") == true
+    )
+    #expect(checks.last?.finding?.severity == .advice)
+  }
+
+  @Test func whatTheHostLacksForPodsIsFoundWithTheWayOut() throws {
+    let fault = try #require(HostFault(.launchFailed(stage: .journal, error: "ECONNREFUSED")))
+    let row = HostFaultRow(fault, pods: [PodName(number: 3)])
+    let status = Properties([("HostFaults", .array([.dictionary(row.properties)]))])
+    let checks = Diagnosis.service { () throws(CallError) in status }
+    #expect(
+      checks.last?.finding?.description
+        == "pod-003 cannot be launched: the journal does not take the pod's output (journal: ECONNREFUSED)."
+        + " Start it: systemctl start systemd-journald.socket systemd-journald.service. podd tries again by itself."
+    )
+    #expect(
+      StatusPage.host(name: "web1", status, pods: [], users: 0, Style())
+        .contains("Host: pod-003: the journal does not take the pod's output"))
   }
 }

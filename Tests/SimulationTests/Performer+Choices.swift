@@ -109,6 +109,8 @@ extension Performer {
     case .operation(let generation, let operation): try end(operation, of: generation, pod)
     case .startTimeout(let generation):
       generation.startDeadline = nil
+      let life = pod.machine.current
+      if life?.id == generation.id, let life, !life.hasScope { pod.timedOutOnHost = true }
       try handle(.generation(generation.id, .startTimeout), pod)
     case .drained(let generation):
       generation.drainDeadline = nil

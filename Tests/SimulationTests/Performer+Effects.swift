@@ -36,16 +36,38 @@ extension Performer {
         simulation.readyUnits.contains(unit),
         "\(unit) takes over, and its readiness is not on the disk")
     }
-    if move.to.state == .backoff {
-      pod.diedAt = simulation.world.now
-      pod.diedOfHost = pod.lifecycle.lastEnd?.isOfHost ?? false
-    }
+    try ended(move, pod)
     guard move.to.state == .starting, move.isNewState else { return }
     if move.event == .backoffElapsed {
       if !pod.diedOfHost { pod.relaunches.append(pod.diedAt) }
     } else if move.from.other != .successor {
       pod.relaunches = []
     }
+  }
+
+  /// Keeps account of the ends that lead to the next launch, and of who is to blame for them.
+  private func ended(_ move: PodMachine.Move, _ pod: SimulatedPod) throws {
+    let now = simulation.world.now
+    let isOfHost: Bool
+    switch move.event {
+    case .launchFailed(.launchFailed(let stage, let error), of: .current):
+      isOfHost = stage != .exec || error == "ENOMEM" || pod.timedOutOnHost
+    // The world's OOM killer took it for want of the host's memory.
+    case .ended(.oomBystander, of: .current): isOfHost = true
+    case .ended(_, of: .current): isOfHost = pod.timedOutOnHost
+    default: return
+    }
+    pod.timedOutOnHost = false
+    if !isOfHost { pod.ownEnds.append(now) }
+    if move.to.state == .backoff {
+      pod.diedAt = now
+      pod.diedOfHost = isOfHost
+    }
+    guard move.to.state == .crashLoop else { return }
+    let recent = pod.ownEnds.filter { $0 + simulation.policy.burstInterval > now }
+    try simulation.check(
+      recent.count >= simulation.policy.burst,
+      "\(pod.name) is held after \(recent.count) ends of its own: a fault of the host has led to a hold")
   }
 
   private func perform(_ effect: GenerationLife.Effect, of id: PodMachine.ID, _ pod: SimulatedPod) throws {
@@ -196,7 +218,10 @@ extension Performer {
     case .program:
       // Of one that was killed, the closed socket looks like a program that runs.
       let isAlive = isAlive(generation)
-      return fails || !isAlive && simulation.random.chance(50) ? failed(.exec) : .programRuns
+      guard fails || !isAlive && simulation.random.chance(50) else { return .programRuns }
+      // The program's file is wrong, or the host has no memory for the moment.
+      let error: ErrnoName = simulation.random.chance(50) ? "ENOENT" : "ENOMEM"
+      return .failed(LaunchFailure(stage: .exec, error: error))
     case .abandon:
       kill(generation)
       if let unit = generation.unit { simulation.world.kill(unit) }

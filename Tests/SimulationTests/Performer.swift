@@ -130,7 +130,7 @@ final class Performer {
       let record = open.first { $0.unit == unit }
       scopes.append(
         Reconcile.Scope(
-          unit: unit.description, hasMainProcess: record.map { mainProcess($0) != nil } ?? false,
+          unit: unit, hasMainProcess: record.map { mainProcess($0) != nil } ?? false,
           isFailed: world.failedUnits.contains(unit), isPopulated: world.isPopulated(unit)))
     }
     return scopes
@@ -150,12 +150,10 @@ final class Performer {
     switch action {
     case .adopt(let unit): adopt(unit, as: .current)
     case .relieve(let unit): adopt(unit, as: .other)
-    case .stop(let name, _):
-      guard let unit = UnitName(name) else { return }
+    case .stop(let unit, _):
       simulation.world.kill(unit)
       simulation.world.failedUnits.remove(unit)
-    case .resetFailed(let name):
-      guard let unit = UnitName(name) else { return }
+    case .resetFailed(let unit):
       try simulation.check(!simulation.world.isPopulated(unit), "\(unit) is forgotten while it runs")
       simulation.world.failedUnits.remove(unit)
     case .end(let unit):

@@ -21,6 +21,10 @@ final class SimulatedPod {
   var waiters: [Int] = []
   var diedAt = LoopTime.zero
   var diedOfHost = false
+  /// Ends for which the pod itself is to blame, as the world knows it and not as podd has concluded.
+  var ownEnds: [LoopTime] = []
+  /// It is being stopped because a launch took too long, and its program did not run yet.
+  var timedOutOnHost = false
   /// The ends after which podd launched it again by itself, since somebody last asked.
   var relaunches: [LoopTime] = []
 

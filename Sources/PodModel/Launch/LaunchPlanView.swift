@@ -7,10 +7,14 @@ public struct HostLayout: Sendable, Equatable {
   public var links: [String: String]
   /// The names that are directories.
   public var directories: [String]
+  /// Where `/etc/resolv.conf` leads to, when it is a symbolic link: an absolute path without links. Programs such as
+  /// systemd-resolved and NetworkManager keep it below /run and replace it.
+  public var resolverFile: String?
 
-  public init(links: [String: String], directories: [String] = []) {
+  public init(links: [String: String], directories: [String] = [], resolverFile: String? = nil) {
     self.links = links
     self.directories = directories
+    self.resolverFile = resolverFile
   }
 }
 
@@ -42,6 +46,7 @@ struct LaunchView {
     bind([], Self.parent(of: names.usersFile))
     // noexec, as on /tmp: a pod does not execute files that it has written.
     bind([.writable], names.stateDirectory)
+    if let file = host.resolverFile, !workload.ipAddressAllow.isEmpty { showResolver(file, workload) }
     for path in workload.readOnlyPaths { bindNamed([.recursive, .exec], path) }
     for path in workload.readWritePaths { bindNamed([.writable, .recursive, .exec], path) }
     if let program { show(program: program) }
@@ -62,6 +67,27 @@ struct LaunchView {
 
   private mutating func bind(_ flags: LaunchPlan.BindFlags, _ path: String) {
     mounts[path] = .bind(flags, source: path, target: path)
+  }
+
+  /// Makes the link `/etc/resolv.conf` lead to what it leads to on the host, for a pod that may reach the network.
+  ///
+  /// The directory, so that the pod also sees a file that replaces this one. But next to the file of systemd-resolved
+  /// is a socket that resolves any name: a pod that may not reach the local resolver gets the file alone, as it is now.
+  private mutating func showResolver(_ file: String, _ workload: Workload) {
+    let parts = Self.components(file)
+    // /etc and /usr are there already.
+    guard let top = parts.first, top != "etc", top != "usr" else { return }
+    let isInRuntimeDirectory = top == "run" && parts.count > 2
+    bind(
+      [.optional], isInRuntimeDirectory && Self.reachesLocalResolver(workload) ? Self.parent(of: file) : file)
+  }
+
+  /// Whether `IPAddressAllow=` has 127.0.0.53, where systemd-resolved answers.
+  private static func reachesLocalResolver(_ workload: Workload) -> Bool {
+    workload.ipAddressAllow.contains { word in
+      guard let prefixes = try? IPPrefix.expand(word) else { return false }
+      return prefixes.contains { $0.contains([127, 0, 0, 53]) }
+    }
   }
 
   /// Mounts a path of the workload file. A prefix `-` means that the path may be absent, as in systemd. `/` is ignored,

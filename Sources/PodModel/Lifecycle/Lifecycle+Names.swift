@@ -6,7 +6,7 @@ extension Lifecycle.Event {
     case .launchFailed(_, of: .current): "launch failed"
     case .ready(of: .current): "ready"
     case .ended(_, of: .current): "ended"
-    case .startTimeout(of: .current): "start timeout"
+    case .startTimeout(of: .current, _): "start timeout"
     case .failed: "failed"
     case .stop(_, _, let drains): drains ? "stop, draining" : "stop"
     case .restart(_, let handover): "restart, \(handover.rawValue)"
@@ -17,7 +17,7 @@ extension Lifecycle.Event {
     case .frozen: "frozen"
     case .thawed: "thawed"
     case .ready(of: .other): "successor ready"
-    case .startTimeout(of: .other): "successor timeout"
+    case .startTimeout(of: .other, _): "successor timeout"
     case .successorMayNotOverlap: "successor may not overlap"
     case .ended(_, of: .other), .launchFailed(_, of: .other): "second ended"
     }
@@ -27,9 +27,8 @@ extension Lifecycle.Event {
   public var reason: EndReason? {
     switch self {
     case .launchFailed(let reason, _), .ended(let reason, _), .failed(let reason), .stop(let reason, _, _),
-      .restart(let reason, _):
+      .restart(let reason, _), .startTimeout(_, let reason):
       reason
-    case .startTimeout: .startTimeout
     case .start, .ready, .successorMayNotOverlap, .drained, .backoffElapsed, .reset, .freeze, .frozen,
       .thawed:
       nil

@@ -30,6 +30,7 @@ extension Lifecycle {
       restarts += 1
       return launch(now)
     case (.starting, .ready(of: .current)):
+      backoffOfHost.reset()
       enter(.ready, now)
       return [.cancelTimer, .resolveReady, .announce]
 
@@ -47,8 +48,8 @@ extension Lifecycle {
       return stopped(reason, now, random, policy)
 
     // Being stopped.
-    case (.starting, .startTimeout(of: .current)):
-      return stopScope(.startTimeout, then: .backoff, now)
+    case (.starting, .startTimeout(of: .current, let reason)):
+      return stopScope(reason, then: .backoff, now)
     case (.ready, .failed(let reason)):
       forgiveEarlierEnds(now, policy)
       return stopScope(reason, then: .backoff, now)
@@ -93,11 +94,11 @@ extension Lifecycle {
       lastEnd = cause
       enter(.ready, now)
       return [.cancelTimer, .promote, .stopOther, .resolveReady, .announce]
-    case (.ready, .startTimeout(of: .other)):
+    case (.ready, .startTimeout(of: .other, let reason)):
       guard case .successor = other else { return [] }
-      other = .failing(.startTimeout)
-      lastEnd = .startTimeout
-      return [.stopOther, .resolveFailed(.startTimeout)]
+      other = .failing(reason)
+      lastEnd = reason
+      return [.stopOther, .resolveFailed(reason)]
     case (.ready, .successorMayNotOverlap):
       guard case .successor(let cause) = other else { return [] }
       // Nothing of it runs yet. Those who wait for the restart go on waiting.
@@ -277,14 +278,26 @@ extension Lifecycle {
     let failed: [Effect] = [.resolveFailed(reason)]
     // podd ended while it stopped the pod, and the next podd found it still running.
     if wanted != .run { return failed + rest(wanted == .stopped ? .stopped : .cold, now) }
-    if startLimit.isHit(policy) {
+    // A fault of the host never leads to a hold.
+    if !reason.isOfHost && startLimit.isHit(policy) {
       enter(.crashLoop, now)
       return failed + [.recordStartLimitHit(true), .announce]
     }
-    let pause = backoff.next(policy, random: random)
+    let pause = pause(after: reason, random, policy)
     enter(.backoff, now)
     backoffUntil = now + pause
     return failed + [.armBackoff(pause), .announce]
+  }
+
+  private mutating func pause(after reason: EndReason, _ random: Double, _ policy: Policy) -> Microseconds {
+    if !reason.isLaunchFailureOfHost { backoffOfHost.reset() }
+    guard reason.isOfHost else { return backoff.next(policy, random: random) }
+    // No limit ends these launches, so there is a pause also with RestartSec=0.
+    var ofHost = policy
+    ofHost.firstDelay = max(policy.firstDelay, policy.firstDelayOfHost)
+    guard reason.isLaunchFailureOfHost else { return backoff.next(ofHost, random: random) }
+    ofHost.maxDelay = max(ofHost.firstDelay, min(policy.maxDelay, policy.maxDelayOfHost))
+    return backoffOfHost.next(ofHost, random: random)
   }
 
   private mutating func want(_ next: AfterStop) -> [Effect] {

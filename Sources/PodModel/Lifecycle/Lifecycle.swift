@@ -26,6 +26,11 @@ public struct Lifecycle: Sendable, Equatable {
     public var burst: Int = 5
     /// The interval in which `burst` ends are counted.
     public var burstInterval: Microseconds = .minutes(1)
+    /// The shortest pause after an end for which the host is at fault.
+    public var firstDelayOfHost: Microseconds = .milliseconds(100)
+    /// The longest pause after launches that failed because of the host, not counting its random part: the pod is to
+    /// come back by itself soon after the host has. podd.conf(5) says so.
+    public var maxDelayOfHost: Microseconds = .seconds(15)
     /// A generation that was ready this long proves that it works: the next delay is `firstDelay` again.
     public var stableAfter: Microseconds = .minutes(1)
 
@@ -53,8 +58,9 @@ public struct Lifecycle: Sendable, Equatable {
     /// The workload's settings were changed while the successor waited for its turn: it may not run next to the current
     /// generation any more.
     case successorMayNotOverlap
-    /// It took too long to become ready.
-    case startTimeout(of: Position)
+    /// It took too long to become ready. The reason is another one than `startTimeout` when the program had not been
+    /// reached by then.
+    case startTimeout(of: Position, EndReason = .startTimeout)
     /// It runs and does not work: it does not answer its probe, its workers end again and again, or its main process has
     /// ended and others live on.
     case failed(EndReason)
@@ -171,6 +177,9 @@ public struct Lifecycle: Sendable, Equatable {
 
   var afterStop: AfterStop = .cold
   var backoff = Backoff()
+  /// The pauses after launches that the host kept from reaching the program. Apart from `backoff`, so that a fault of
+  /// the host leaves no mark on the pod.
+  var backoffOfHost = Backoff()
   var startLimit = StartLimit()
   /// In `stopping`: the current generation is gone, and its predecessor is not.
   var awaitsOther = false
@@ -201,6 +210,9 @@ public struct Lifecycle: Sendable, Equatable {
   public var isBeingReplaced: Bool {
     if case .successor = other { true } else { queuedRestart != nil }
   }
+
+  /// How long it stays in `backoff`; zero in another state.
+  public var pause: Microseconds { backoffUntil.map { $0 - since } ?? .zero }
 
   /// Whether it is wanted to run, and nothing has been done about that yet.
   public var isDueForLaunch: Bool { wanted == .run && state == .cold }

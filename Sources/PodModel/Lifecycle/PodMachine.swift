@@ -287,7 +287,7 @@ public struct PodMachine: Sendable, Equatable {
     case (.launchFailed(let reason), _):
       return step(.launchFailed(reason, of: position), moment) + leftoversAreAlone()
     case (.ended(let reason), _): return step(.ended(reason, of: position), moment) + leftoversAreAlone()
-    case (.startTimeout, _): return step(.startTimeout(of: position), moment)
+    case (.startTimeout(let reason), _): return step(.startTimeout(of: position, reason), moment)
     case (.ready, _): return becameReady(id, position, moment)
     case (.unhealthy(let reason), .current): return step(.failed(reason), moment)
     case (.drained, .current): return step(.drained, moment)

@@ -20,14 +20,14 @@ public enum Reconcile {
   /// A scope that PID 1 has loaded, or a cgroup of one of ours that has processes although PID 1 forgot it
   /// (facts 8).
   public struct Scope: Sendable, Equatable {
-    public var unit: String
+    public var unit: UnitName
     /// Whether the generation's main process lives in it, compared with the record by more than its pid.
     public var hasMainProcess: Bool
     /// Transitional states (activating, deactivating) are short-lived and count as running.
     public var isFailed: Bool
     public var isPopulated: Bool
 
-    public init(unit: String, hasMainProcess: Bool, isFailed: Bool, isPopulated: Bool) {
+    public init(unit: UnitName, hasMainProcess: Bool, isFailed: Bool, isPopulated: Bool) {
       self.unit = unit
       self.hasMainProcess = hasMainProcess
       self.isFailed = isFailed
@@ -42,9 +42,9 @@ public enum Reconcile {
     /// adoption of its pod comes before.
     case relieve(UnitName)
     /// Stop the unit and wait until no process of it is left. Nobody can take it over.
-    case stop(String, owned: Bool)
+    case stop(UnitName, owned: Bool)
     /// An empty unit that failed: have PID 1 unload it.
-    case resetFailed(String)
+    case resetFailed(UnitName)
     /// Record an end that nobody saw. Its scope, if it had one, was stopped before.
     case end(UnitName)
   }
@@ -55,7 +55,7 @@ public enum Reconcile {
   public static func decide(rows: [Row], scopes: [Scope], boot: String) -> [Action] {
     let scopeOf = Dictionary(scopes.map { ($0.unit, $0) }, uniquingKeysWith: { first, _ in first })
     let alive = rows.filter { row in
-      (row.bootID == nil || row.bootID == boot) && scopeOf[row.unit.description]?.hasMainProcess == true
+      (row.bootID == nil || row.bootID == boot) && scopeOf[row.unit]?.hasMainProcess == true
     }
     var adopted: Set<UnitName> = []
     var relieved: Set<UnitName> = []
@@ -71,13 +71,13 @@ public enum Reconcile {
       if let second { relieved.insert(second.unit) }
     }
     let kept = adopted.union(relieved)
-    let known = Set(rows.map(\.unit.description))
+    let known = Set(rows.map(\.unit))
     let order = rows.map(\.unit).sorted()
 
     var actions = order.filter(adopted.contains).map { Action.adopt($0) }
     actions += order.filter(relieved.contains).map { .relieve($0) }
     for scope in scopeOf.values.sorted(by: { $0.unit < $1.unit }) {
-      if let unit = UnitName(scope.unit), kept.contains(unit) { continue }
+      if kept.contains(scope.unit) { continue }
       actions.append(
         scope.isFailed && !scope.isPopulated
           ? .resetFailed(scope.unit) : .stop(scope.unit, owned: known.contains(scope.unit)))

@@ -1,3 +1,5 @@
+public import Time
+
 /// What podd does with connections to a pod whose program does not run: they may wake it.
 public enum WakePolicy: String, Sendable, CaseIterable {
   /// podd does nothing: the program accepts the connections, or the kernel refuses them.
@@ -28,11 +30,18 @@ public enum WakePolicy: String, Sendable, CaseIterable {
   }
 
   /// Whether the connections that wait for a pod in `state` are refused: a connection that has waited as long as a start
-  /// may take, and one that waits because of a fault of the host, which may take longer.
-  public static func refusesWaiting(_ state: PodState, lastEnd: EndReason?) -> Bool {
+  /// may take, and one that waits because of a fault of the host that lasts: the first launches after it are tried so
+  /// soon that waiting is better, but a full disk is not expected to have room then.
+  ///
+  /// - Parameter pause: how long the pod stays in `backoff`.
+  public static func refusesWaiting(_ state: PodState, lastEnd: EndReason?, pause: Microseconds) -> Bool {
     guard state == .backoff, let lastEnd else { return false }
-    return lastEnd == .startTimeout || lastEnd.isOfHost
+    if case .launchFailed(.store, _) = lastEnd { return true }
+    return lastEnd == .startTimeout || lastEnd.isLaunchFailureOfHost && pause >= lastingFault
   }
+
+  /// A pause after which a fault of the host counts as one that lasts.
+  private static let lastingFault: Microseconds = .seconds(2)
 
   /// Whether podd still needs the listening socket that it holds for a pod in `state`. What queues there while
   /// nobody is going to take it up is to be refused.

@@ -22,6 +22,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   case portRangeExhausted(first: Int, last: Int)
   /// Every pod number that has an address belongs to a pod.
   case addressesExhausted
+  /// A new pod would get this user id, and nobody has looked yet whether an account of the host has it.
+  case unvettedUID(UInt32)
   case noSuchUser(UserName)
   /// The user is placed in another tier than the caller requires.
   case otherTier(user: UserName, tier: String)
@@ -38,8 +40,9 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case .full(let file):
       "No space left for \(file): nothing was changed. Free space on its file system and try again."
     case .corrupt(let file, let message):
-      "\(file) cannot be used as podctl's database: \(message). Stop podd, move the file and its -wal and "
-        + "-shm companions aside, and put a backup or the output of 'sqlite3 \(file) .recover' in its place."
+      "\(file) cannot be used as podctl's database: \(message). Keep podd stopped (systemctl mask --runtime --now "
+        + "podd.service), move the file and its -wal and -shm companions aside, put a backup or the output of "
+        + "'sqlite3 \(file) .recover' in its place, then unmask and start podd.service."
     case .busy(let file, let cause):
       "\(file) is busy: \(cause). Nothing was changed; try again."
     case .system(let file, let errno):
@@ -50,6 +53,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
       "Every port from \(first) to \(last) belongs to a pod: widen PortRange= in podd.conf, or remove pods."
     case .addressesExhausted:
       "All \(PodAddress.highestNumber) pod addresses are taken: place further users on another host."
+    case .unvettedUID(let uid):
+      "Whether an account of this host has the user id \(uid) is not known yet: try again."
     case .noSuchUser(let name):
       "There is no user \(name): 'podctl users' lists them."
     case .otherTier(let user, let tier):

@@ -29,11 +29,12 @@ extension PlacementStore {
   ///   - token: a fresh secret; unused when the user has a placement.
   ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
   ///   - insistOnTier: refuses a user who is placed in another tier.
-  /// - Throws: `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or an error of the
+  ///   - uids: which user ids a new pod may have.
+  /// - Throws: `.unvettedUID`, `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or an error of the
   ///   file; `.full` is thrown while there is still room to undo the placement.
   public func provision(
     user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
-    wantRunning: Bool, insistOnTier: Bool = false, now: WallTime
+    wantRunning: Bool, insistOnTier: Bool = false, uids: VettedUIDs = .all, now: WallTime
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
       throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
@@ -56,7 +57,7 @@ extension PlacementStore {
           number = roomy
         } else {
           createdPod = true
-          number = try Self.createPod(db, tier: tier, portRange: portRange, now: now)
+          number = try Self.createPod(db, tier: tier, portRange: portRange, uids: uids, now: now)
         }
         try Self.place(db, user: name, replacing: before, on: number, tier: tier, token: token, now: now)
       }

@@ -6,13 +6,9 @@ extension PlacementStore {
   /// A new, cold pod with the lowest free number and the lowest free port. Address, front address and uid
   /// follow from the number.
   static func createPod(
-    _ db: Database, tier: String, portRange: ClosedRange<Int>, now: WallTime
+    _ db: Database, tier: String, portRange: ClosedRange<Int>, uids vetted: VettedUIDs, now: WallTime
   ) throws -> Int {
-    // By uid, because that index is narrower than the table.
-    let uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
-    guard let uid = try lowestFree(db, "uid", among: "", in: uids) else {
-      throw StoreError.addressesExhausted
-    }
+    let uid = try freeUID(db, vetted)
     let number = uid - PodRecord.firstUID
     guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: portRange) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
@@ -30,6 +26,19 @@ extension PlacementStore {
       "uid": uid, "now": now,
     ])
     return number
+  }
+
+  /// The lowest user id that neither a pod nor an account of the host has.
+  private static func freeUID(_ db: Database, _ vetted: VettedUIDs) throws -> Int {
+    // By uid, because that index is narrower than the table.
+    var uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
+    while let uid = try lowestFree(db, "uid", among: "", in: uids) {
+      if vetted.allows(uid) { return uid }
+      if !vetted.taken.contains(uid) { throw StoreError.unvettedUID(UInt32(uid)) }
+      guard uid < uids.upperBound else { break }
+      uids = uid + 1...uids.upperBound
+    }
+    throw StoreError.addressesExhausted
   }
 
   /// The lowest value of `range` that no pod has in `column`. There are nearly always no gaps, and one count

@@ -34,6 +34,28 @@ import Testing
     return all
   }
 
+  @Test(
+    arguments: [
+      // Who may reach the local resolver sees the directory, and with it what replaces the file.
+      ("/run/systemd/resolve/stub-resolv.conf", ["any"], "/run/systemd/resolve"),
+      ("/run/systemd/resolve/stub-resolv.conf", ["localhost"], "/run/systemd/resolve"),
+      ("/run/NetworkManager/resolv.conf", ["192.0.2.1", "127.0.0.0/8"], "/run/NetworkManager"),
+      // Others do not get at the resolver's socket.
+      ("/run/systemd/resolve/stub-resolv.conf", ["192.0.2.1"], "/run/systemd/resolve/stub-resolv.conf"),
+      // Never the whole of /run, and nothing but the file elsewhere.
+      ("/run/resolv.conf", ["any"], "/run/resolv.conf"),
+      ("/srv/net/resolv.conf", ["any"], "/srv/net/resolv.conf"),
+      ("/etc/resolvconf/run/resolv.conf", ["any"], nil), ("/run/systemd/resolve/resolv.conf", [], nil),
+      (nil, ["any"], nil),
+    ] as [(String?, [String], String?)])
+  func aPodThatMayReachTheNetworkReadsTheResolversFile(file: String?, allowed: [String], shown: String?) {
+    let usual = Self.binds(Self.operations())
+    let layout = HostLayout(links: ["/bin": "usr/bin", "/lib": "usr/lib"], resolverFile: file)
+    let binds = Self.binds(Self.operations(layout: layout) { $0.ipAddressAllow = allowed })
+    let more = binds.filter { usual[$0.key] == nil }
+    #expect(more == (shown.map { [$0: [.optional]] } ?? [:]))
+  }
+
   @Test func itRunsInItsScopeAsItsUser() {
     let plan = Self.operations()
     #expect(plan.contains(.cgroup("/pods.slice/pods-free.slice/pod-001-3.scope")))

@@ -135,6 +135,67 @@ import TimeLiterals
     #expect(driver.effects.contains(.recordStartLimitHit(false)))
   }
 
+  // MARK: Faults of the host
+
+  /// At every stage that says nothing about the program, for hours: never a hold, and soon back when the host is.
+  @Test(arguments: LaunchStage.allCases.filter { !$0.reachesProgram })
+  func aFaultOfTheHostNeverLeadsToAHold(stage: LaunchStage) {
+    var driver = LifecycleDriver(.start)
+    driver.random = 1
+    let reason = EndReason.launchFailed(stage: stage, error: "EIO")
+    for _ in 0..<200 {
+      driver.send(.launchFailed(reason))
+      #expect(driver.pod.state == .backoff && driver.pod.lastEnd == reason)
+      #expect(driver.backoff ?? 0 <= .seconds(20))
+      driver.send(.backoffElapsed)
+    }
+    driver.send(.ready)
+    #expect(driver.pod.state == .ready)
+    // It has left no mark: the next fault begins with the first pause, and so does a crash.
+    driver.random = 0
+    driver.send(.ended(Self.crash))
+    #expect(driver.backoff == .milliseconds(100))
+    driver.send(.backoffElapsed)
+    driver.send(.launchFailed(reason))
+    #expect(driver.backoff == .milliseconds(100))
+  }
+
+  @Test func whatTheHostTakesForItsOwnMemoryIsNoCrashLoopEither() {
+    for reason in [EndReason.oomBystander, .oomd, .launchFailed(stage: .exec, error: "ENOMEM")] {
+      var driver = LifecycleDriver(.start)
+      for _ in 0..<50 {
+        driver.send(.ended(reason))
+        #expect(driver.pod.state == .backoff, "\(reason)")
+        driver.send(.backoffElapsed)
+      }
+    }
+  }
+
+  /// No limit ends these launches, so they must not follow each other without a pause.
+  @Test func aFaultOfTheHostHasAPauseAlsoWithRestartSecZero() {
+    for reason in [EndReason.oomBystander, .launchFailed(stage: .settings, error: "EINVAL")] {
+      var driver = LifecycleDriver(.start)
+      driver.policy.firstDelay = 0
+      for _ in 0..<3 {
+        driver.send(.launchFailed(reason))
+        #expect(driver.backoff ?? 0 >= .milliseconds(100), "\(reason)")
+        driver.send(.backoffElapsed)
+      }
+    }
+  }
+
+  @Test func ownEndsBetweenFaultsOfTheHostCount() {
+    var driver = LifecycleDriver(.start)
+    driver.policy.burst = 2
+    driver.send(.ended(Self.crash))
+    driver.send(.backoffElapsed)
+    driver.send(.launchFailed(.launchFailed(stage: .journal, error: "ECONNREFUSED")))
+    #expect(driver.pod.state == .backoff)
+    driver.send(.backoffElapsed)
+    driver.send(.ended(Self.crash))
+    #expect(driver.pod.state == .crashLoop)
+  }
+
   // MARK: Stops and starts that meet
 
   @Test func aStopDuringTheStartTellsThoseWhoWait() {

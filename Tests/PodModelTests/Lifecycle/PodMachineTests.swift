@@ -16,6 +16,44 @@ import TimeLiterals
     ]
   }
 
+  // MARK: Timeouts
+
+  /// Until the program runs podd waits for the host, so a start timeout is the host's, and named by the stage.
+  @Test func aStartTimeoutBeforeTheProgramRunsIsTheHosts() {
+    let steps: [(GenerationLife.Event, LaunchStage)] = [
+      (.turn(GenerationLife.Traits(handover: .queue)), .store), (.written(MachineDriver.unit(1)), .spawn),
+      (.parked, .firewall), (.firewallOpened, .scope), (.scopeStarted, .limits), (.limitsVerified, .release),
+    ]
+    for count in 1...steps.count {
+      var driver = MachineDriver()
+      driver.send(.pod(.start))
+      driver.current(.strayScopesGone(next: .queue))
+      for step in steps.prefix(count) { driver.current(step.0) }
+      let reason = EndReason.launchFailed(stage: steps[count - 1].1, error: "ETIMEDOUT")
+      driver.current(.startTimeout)
+      #expect(driver.effects.contains(.resolveFailed(reason)))
+      #expect(driver.machine.lifecycle.stopCause == reason && reason.isOfHost)
+    }
+    var driver = MachineDriver()
+    driver.send(.pod(.start))
+    driver.launch()
+    driver.current(.startTimeout)
+    #expect(driver.machine.lifecycle.stopCause == .startTimeout)
+  }
+
+  /// The launch that was given up is reported like one that failed.
+  @Test func aLaunchThatTheHostKeptTooLongIsReported() {
+    var driver = MachineDriver()
+    driver.send(.pod(.start))
+    driver.current(
+      .strayScopesGone(next: .queue), .turn(GenerationLife.Traits(handover: .queue)),
+      .written(MachineDriver.unit(1)), .startTimeout, .failed(LaunchFailure(stage: .spawn, error: "ESRCH")))
+    driver.current(.abandoned)
+    #expect(
+      driver.ofGenerations.contains(.reportLaunchFailure(LaunchFailure(stage: .spawn, error: "ETIMEDOUT"))))
+    #expect(driver.machine.lifecycle.state == .backoff)
+  }
+
   // MARK: Room
 
   /// A current generation that died while its predecessor was still finishing, and was launched again.
@@ -295,10 +333,11 @@ import TimeLiterals
     for event in Self.ended(Self.crash) { driver.current(event) }
     #expect(
       driver.machine.lifecycle.state == .starting && driver.machine.current?.phase == .waiting(.strayScopes))
-    // Not after a launch that failed.
+    // Not after a launch that failed because of the host: no limit would end these launches.
     driver.current(.strayScopesGone(next: .queue), .turn(nil), .abandoned)
     #expect(driver.machine.lifecycle.lastEnd == .launchFailed(stage: .settings, error: "EINVAL"))
-    #expect(driver.machine.lifecycle.state == .backoff && driver.effects.contains(.armBackoff(0)))
+    #expect(
+      driver.machine.lifecycle.state == .backoff && driver.effects.contains(.armBackoff(.milliseconds(100))))
   }
 
   // MARK: What podd finds at its start

@@ -1,5 +1,6 @@
 import PodModel
 import Testing
+import Time
 
 @Suite struct WakePolicyTests {
   @Test func aColdPodIsWokenForWhoConnects() {
@@ -42,17 +43,21 @@ import Testing
     #expect(WakePolicy.wakes.adopted(in: .starting) == .wakes)
   }
 
-  @Test(arguments: [
-    (EndReason.startTimeout, true), (.launchFailed(stage: .store, error: "EIO"), true),
-    (.launchFailed(stage: .scope, error: "EIO"), false), (.exited(1), false), (.health, false),
-  ])
-  func `after a start timeout or a fault of the host, connections wait no longer`(
-    end: EndReason, refuses: Bool
+  @Test(
+    arguments: [
+      (.startTimeout, 0, true), (.launchFailed(stage: .store, error: "EIO"), 0, true),
+      (.launchFailed(stage: .scope, error: "EIO"), 1, false),
+      (.launchFailed(stage: .scope, error: "EIO"), 2, true),
+      (.exited(1), 60, false), (.health, 60, false), (.oomBystander, 60, false),
+    ] as [(EndReason, UInt64, Bool)])
+  func `after a start timeout or in a lasting fault of the host, connections wait no longer`(
+    end: EndReason, seconds: UInt64, refuses: Bool
   ) {
-    #expect(WakePolicy.refusesWaiting(.backoff, lastEnd: end) == refuses)
+    let pause = Microseconds.seconds(seconds)
+    #expect(WakePolicy.refusesWaiting(.backoff, lastEnd: end, pause: pause) == refuses)
     for state in PodState.allCases where state != .backoff {
-      #expect(!WakePolicy.refusesWaiting(state, lastEnd: end))
+      #expect(!WakePolicy.refusesWaiting(state, lastEnd: end, pause: pause))
     }
-    #expect(!WakePolicy.refusesWaiting(.backoff, lastEnd: nil))
+    #expect(!WakePolicy.refusesWaiting(.backoff, lastEnd: nil, pause: pause))
   }
 }

@@ -56,6 +56,14 @@ import TimeLiterals
     #expect(outlook(.start).next.at == nil)
   }
 
+  @Test func aPodThatTheHostCannotLaunchSaysWhatIsMissing() {
+    let waiting = outlook(.start, .launchFailed(.launchFailed(stage: .users, error: "ENOSPC")))
+    #expect(
+      waiting.reason
+        == "the host could not launch it: there is no room left where podd writes (users: ENOSPC); podd tries again."
+        + " Make room: df -h /run /var/lib/podctl and df -i /run /var/lib/podctl show which of them is full")
+  }
+
   @Test func aReadyPodWaitsForItsProbeOrForNothing() {
     #expect(outlook(.start, .ready(of: .current)).reason.isEmpty)
     #expect(outlook(.start, .ready(of: .current)).next.sentence == "none")

@@ -54,9 +54,23 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether the host, not the pod, kept a launch from happening: it says nothing about the pod.
+  /// Whether the end says nothing about the pod, because the host failed. Such an end never counts towards the start
+  /// limit (decision 0024): only what the program itself did, and what the kernel says about the program's file, can
+  /// speak against a pod.
   public var isOfHost: Bool {
-    if case .launchFailed(.store, _) = self { true } else { false }
+    switch self {
+    case .oomBystander, .oomd: true
+    default: isLaunchFailureOfHost
+    }
+  }
+
+  /// Whether the host kept a launch from reaching the program.
+  public var isLaunchFailureOfHost: Bool {
+    if case .launchFailed(let stage, let error) = self {
+      !stage.reachesProgram || error.isShortage
+    } else {
+      false
+    }
   }
 
   /// Whether the program never ran.

@@ -15,7 +15,7 @@ extension GenerationLife {
   enum Report: Equatable {
     case launchFailed(EndReason)
     case ready
-    case startTimeout
+    case startTimeout(EndReason)
     case unhealthy(EndReason)
     case drained, frozen, thawed
     /// Its main process has ended and others live on.
@@ -67,7 +67,7 @@ extension GenerationLife {
       return Step()
     case (.running, .workersComplete): return Step(report: .workersComplete)
     case (.waiting, .startTimeout), (.ended, .startTimeout): return Step()
-    case (_, .startTimeout): return Step(report: .startTimeout)
+    case (_, .startTimeout): return Step(report: .startTimeout(reasonOfTimeout))
 
     // Serving.
     case (_, .unhealthy(let reason)) where hasScope: return Step(report: .unhealthy(reason))
@@ -141,10 +141,34 @@ extension GenerationLife {
   private mutating func abandoned(_ failure: LaunchFailure?, _ closesFirewall: Bool) -> Step {
     phase = .ended(nil)
     var step = Step(report: failure.map { .launchFailed($0.reason) } ?? .ended(.operator))
-    if let failure, !isCancelled { step.effects.append(.reportLaunchFailure(failure)) }
+    if isCancelled {
+      // The host took so long that podd gave up.
+      if case .launchFailed(let stage, let error)? = cancellation?.cause {
+        step.effects.append(.reportLaunchFailure(LaunchFailure(stage: stage, error: error)))
+      }
+    } else if let failure {
+      step.effects.append(.reportLaunchFailure(failure))
+    }
     if closesFirewall { step.effects.append(.closeFirewall) }
     step.effects.append(.endTurn)
     return step
+  }
+
+  /// Until the program runs, podd waits for the host: the disk, systemd, the journal. Then the timeout says nothing about
+  /// the program.
+  private var reasonOfTimeout: EndReason {
+    let stage: LaunchStage
+    switch phase {
+    case .beginning(let beginning): stage = beginning.writing == nil ? .store : .spawn
+    case .openingFirewall: stage = .firewall
+    case .startingScope: stage = .scope
+    case .verifyingLimits: stage = .limits
+    case .releasing: stage = .release
+    // The stage that failed is reported when nothing is left of the launch; until then this is the reason.
+    case .abandoning(let failure?): return failure.reason
+    case .waiting, .abandoning(nil), .running, .seekingHeir, .ending, .ended: return .startTimeout
+    }
+    return LaunchFailure(stage: stage, error: "ETIMEDOUT").reason
   }
 
   private mutating func programRuns(as position: Lifecycle.Position) -> Step {

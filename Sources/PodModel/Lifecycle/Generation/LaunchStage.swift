@@ -9,6 +9,18 @@ public enum LaunchStage: String, Sendable, CaseIterable {
   case release, cgroup
   // pod-launch's (Sources/pod-launch/report.c).
   case plan, namespace, mount, journal, user, privileges, exec
+
+  /// Whether a failure at this stage may say something about the pod's program. At every other stage the program was
+  /// not reached yet: what failed is podd, systemd, a file system, or a setting of the host.
+  public var reachesProgram: Bool {
+    switch self {
+    case .exec, .reload: true
+    case .settings, .store, .files, .socket, .spawn, .firewall, .scope, .users, .limits, .release, .cgroup,
+      .plan,
+      .namespace, .mount, .journal, .user, .privileges:
+      false
+    }
+  }
 }
 
 /// An errno by its name, `ENOENT`; the number, where the C library knows no name for it.
@@ -17,6 +29,12 @@ public struct ErrnoName: Hashable, Sendable, RawRepresentable, ExpressibleByStri
 {
   /// The name as it is printed.
   public let rawValue: String
+
+  /// Whether the host lacks something for the moment: memory, processes, descriptors, or a disk that can be read.
+  /// execve(2) reports these whatever the program is.
+  public var isShortage: Bool {
+    ["ENOMEM", "EAGAIN", "ENFILE", "EIO", "ENOSPC", "ESTALE", "ETIMEDOUT"].contains(rawValue)
+  }
 
   /// - Parameter rawValue: a name from errno(3), or a number.
   public init(rawValue: String) { self.rawValue = rawValue }

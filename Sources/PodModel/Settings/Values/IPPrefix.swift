@@ -72,6 +72,12 @@ public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether an address, in network order and of the same family, lies in it.
+  public func contains(_ other: [UInt8]) -> Bool {
+    other.count == address.count
+      && IPPrefix(family: family, address: other, length: length).address == address
+  }
+
   private init(family: Family, address: [UInt8], length: Int) {
     self.family = family
     self.length = length

@@ -19,6 +19,22 @@ enum Diagnosis {
         checks.append(
           Check(id: "firewall", title: "nftables rules for pods", finding: loaded ? nil : finding))
       }
+      checks += properties.hostFaults.map { fault in
+        let finding = Finding(
+          id: "host-fault", severity: .fatal, what: "\(fault.subject) cannot be launched: \(fault.what).",
+          fix: "\(fault.fix). podd tries again by itself.")
+        return Check(id: "host-fault", title: "launches", finding: finding)
+      }
+      checks += properties.dictionaries("AccountClashes").map { clash in
+        let pod = clash.string("Pod") ?? "", account = printable(clash.string("Account") ?? "")
+        let finding = Finding(
+          id: "uid", severity: .advice,
+          what:
+            "\(pod) runs as user id \(clash.uint("UID") ?? 0), which belongs to \(account): \(account) may signal and"
+            + " trace its processes.",
+          fix: "Give \(account) another id, or deprovision the users of \(pod) and provision them again.")
+        return Check(id: "uid", title: "pods' user ids", finding: finding)
+      }
       return checks
     } catch {
       return [

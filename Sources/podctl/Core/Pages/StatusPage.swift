@@ -81,6 +81,10 @@ enum StatusPage {
     let mistakes = properties.settingsMistakes.count
     let text = "\(mistakes) mistake\(mistakes == 1 ? "" : "s") in settings files; see podctl doctor"
     page.field("Settings", mistakes == 0 ? nil : style.paint(text, .yellow))
+    for fault in properties.hostFaults {
+      page.field(
+        "Host", style.paint("\(fault.subject): \(printable(fault.what)). \(printable(fault.fix)).", .yellow))
+    }
     page.section(troubled(pods, style))
     return page.text
   }

@@ -10,7 +10,7 @@ import Time
 /// podd from start to stop.
 @LoopActor
 final class Daemon {
-  private static let database = "/var/lib/podctl/podctl.db"
+  private static let database = "\(StateDirectory.path)/podctl.db"
 
   private var connection: BusConnection?
   private var host: PodHost?
@@ -39,8 +39,15 @@ final class Daemon {
   func start() throws(Unfit) {
     try checkHost()
     do throws(Errno) {
-      try EventLoop.main.enableWatchdog()
       try UserFiles.ensureBase()
+    } catch {
+      // Until somebody has corrected it, another start would fail in the same way.
+      throw Unfit(message: error.description, status: Self.notConfigured)
+    }
+    do throws(Errno) {
+      try EventLoop.main.enableWatchdog()
+      // Opened now, not at the first launch, which may come after an upgrade has replaced it.
+      _ = LaunchProgram.installed
       signals = [
         SignalWatch(
           try EventSource.signal(EventLoop.main, SIGTERM) { LoopActor.assumeIsolated { self.stop() } }),
@@ -103,6 +110,7 @@ final class Daemon {
     do {
       let configuration = Configuration()
       let settings = try configuration.podd()
+      try DatabaseDoubt.checkFile(Self.database, DatabaseDoubt.signs())
       let store = StoreWorker(try PlacementStore(file: Self.database, host: Host.name))
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
@@ -113,6 +121,10 @@ final class Daemon {
       await host.memory.start()
       let reconciler = Reconciler(host: host)
       try await reconciler.loadPods()
+      let isPristine = try await store.run { store throws(StoreError) in try store.isPristine() }
+      try DatabaseDoubt.check(
+        Self.database, isPristine: isPristine,
+        lastGenerations: host.pods.mapValues { $0.machine.lastGeneration }, DatabaseDoubt.signs())
       host.sockets.restore(passed) { host.pods[$0] != nil }
       let begun = EventLoop.main.now()
       let outcome = try await reconciler.reconcile()
@@ -129,6 +141,8 @@ final class Daemon {
       host.shortage.start()
     } catch let error as Configuration.Failure {
       PodEvent.settingsError(error.description, error.journalFields).log()
+      fail(error.description, status: Self.notConfigured)
+    } catch let error as DatabaseDoubt {
       fail(error.description, status: Self.notConfigured)
     } catch let error as StoreError {
       switch error {

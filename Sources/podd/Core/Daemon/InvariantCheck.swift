@@ -12,7 +12,6 @@ import Time
 struct InvariantCheck {
   let host: PodHost
 
-  private static let root = "/sys/fs/cgroup\(ControlGroup.pods)"
   /// Between the two readings.
   private static let pause: Microseconds = .milliseconds(300)
 
@@ -34,7 +33,7 @@ struct InvariantCheck {
     var broken = found.broken
     // What an earlier podd left behind is on its way out.
     let strayScopes = host.strayScopes.units
-    let alive = scopes().subtracting(strayScopes)
+    let alive = Set(LiveScopes.populated().keys).subtracting(strayScopes)
     broken += ofRows(Set(found.open.map(\.unit)).subtracting(strayScopes), alive)
     for pod in host.pods.values.sorted(by: { $0.name < $1.name }) { broken += ofPod(pod, alive) }
     return broken + ofProcesses()
@@ -46,21 +45,6 @@ struct InvariantCheck {
       limits[name] = host.configuration.policy(ofTier: name)?.usersPerPod
     }
     return limits
-  }
-
-  /// The scopes below pods.slice in which a process lives.
-  private func scopes() -> Set<UnitName> {
-    var found: Set<UnitName> = []
-    for slice in (try? Files.names(in: Self.root)) ?? [] where slice.hasSuffix(".slice") {
-      for name in (try? Files.names(in: "\(Self.root)/\(slice)")) ?? [] {
-        guard let unit = UnitName(name),
-          let cgroup = try? Cgroup(path: "\(ControlGroup.pods)/\(slice)/\(name)"),
-          (try? cgroup.isPopulated()) ?? true
-        else { continue }
-        found.insert(unit)
-      }
-    }
-    return found
   }
 
   // MARK: Each

@@ -84,22 +84,22 @@ extension Reconciler {
 
   /// Stops a scope that no pod can take over, and records its end when no process of it is left. Only its own pod waits
   /// for that.
-  func clear(_ unit: String, end reason: EndReason?) {
+  func clear(_ unit: UnitName, end reason: EndReason?) {
     host.strayScopes.add(unit) {
       await self.stop(unit)
       if let reason {
-        if let name = UnitName(unit) { self.endUnseen(name, reason) }
+        self.endUnseen(unit, reason)
         return
       }
       self.host.report(.orphanStopped(unit))
     }
   }
 
-  private func stop(_ unit: String) async {
+  private func stop(_ unit: UnitName) async {
     while true {
       await host.systemdConnection.available()
       do throws(BusError) {
-        _ = try await host.systemd.stopUnit(unit)
+        _ = try await host.systemd.stopUnit(unit.description)
         break
       } catch {
         if !error.isUnreachable {
@@ -110,7 +110,7 @@ extension Reconciler {
       // The connection was lost during the call, and nothing but its return reports that the call can be repeated.
       await EventLoop.main.sleep(.milliseconds(100))
     }
-    guard let name = UnitName(unit), let path = cgroupPath(name) else { return }
+    guard let path = cgroupPath(unit) ?? LiveScopes.paths()[unit] else { return }
     let events = CgroupEvents(path: path)
     guard events.isPopulated else { return }
     // Kills what systemd's job left behind.

@@ -50,7 +50,7 @@ struct Reconciler {
     var inHand = unitsInHand
     var open: [GenerationRecord]
     let workloads: [UnitName: WorkloadVersion]
-    var scopes: [(unit: String, activeState: ActiveState?)]
+    var scopes: [(unit: UnitName, activeState: ActiveState?)]
     do throws(StoreError) {
       (open, workloads) = try await host.store.run { store throws(StoreError) in
         (try store.openGenerations(), try store.workloadsOfOpenGenerations())
@@ -59,17 +59,17 @@ struct Reconciler {
       throw .store(error)
     }
     do throws(BusError) {
-      scopes = try await host.systemd.podScopes()
+      scopes = try await ownScopes()
     } catch {
       throw .bus(error)
     }
     inHand.formUnion(unitsInHand)
     open.removeAll { inHand.contains($0.unit) }
-    scopes.removeAll { scope in UnitName(scope.unit).map(inHand.contains) ?? false }
+    scopes.removeAll { inHand.contains($0.unit) }
     var records: [UnitName: GenerationRecord] = [:]
     for record in open { records[record.unit] = record }
     // Others stop those for which podd has not written down why.
-    for unit in scopes.filter({ $0.activeState == .deactivating }).compactMap({ UnitName($0.unit) })
+    for unit in scopes.filter({ $0.activeState == .deactivating }).map(\.unit)
     where records[unit]?.stopCause == nil {
       records[unit]?.stopCause = .unknownAdopted
     }
@@ -83,11 +83,11 @@ struct Reconciler {
       case .relieve(let unit):
         await takeOver(unit, records[unit], workloads, as: .other, &outcome)
       case .stop(let unit, let owned):
-        clear(unit, end: owned ? UnitName(unit).flatMap { records[$0] }.unseenEnd : nil)
+        clear(unit, end: owned ? records[unit].unseenEnd : nil)
         if !owned { outcome.orphans += 1 }
       case .resetFailed(let unit):
         // It fails when PID 1 has forgotten the unit meanwhile, which is as good.
-        try? await host.systemd.resetFailed(unit)
+        try? await host.systemd.resetFailed(unit.description)
       case .end(let unit):
         outcome.ended += 1
         // The end of one that is being stopped is recorded when that is done.
@@ -97,6 +97,20 @@ struct Reconciler {
       }
     }
     return outcome
+  }
+
+  /// The scopes that PID 1 knows and that podd may stop: those named as a generation is, in the slice of a tier's pods.
+  private func ownScopes() async throws(BusError) -> [(unit: UnitName, activeState: ActiveState?)] {
+    let live = LiveScopes.paths()
+    var own: [(unit: UnitName, activeState: ActiveState?)] = []
+    for scope in try await host.systemd.scopesNamedAsPods() {
+      // One without a cgroup is empty, or in another slice, and PID 1 knows which; there are few of them.
+      if live[scope.unit] == nil, !ControlGroup.isPodsSlice(await host.systemd.slice(ofScope: scope.unit)) {
+        continue
+      }
+      own.append(scope)
+    }
+    return own
   }
 
   private func takeOver(
@@ -111,7 +125,7 @@ struct Reconciler {
       return
     }
     // It has ended since the cgroups were read.
-    clear(unit.description, end: record.unseenEnd)
+    clear(unit, end: record.unseenEnd)
     outcome.ended += 1
   }
 
@@ -121,21 +135,21 @@ struct Reconciler {
 
   /// What PID 1 has loaded, and what runs of the generations on record although PID 1 forgot it (facts 8).
   private func found(
-    _ listed: [(unit: String, activeState: ActiveState?)], _ records: [UnitName: GenerationRecord],
+    _ listed: [(unit: UnitName, activeState: ActiveState?)], _ records: [UnitName: GenerationRecord],
     _ workloads: [UnitName: WorkloadVersion]
   ) -> [Reconcile.Scope] {
     var scopes = listed.map { unit, activeState in
-      let record = UnitName(unit).flatMap { records[$0] }
+      let record = records[unit]
       return Reconcile.Scope(
         unit: unit, hasMainProcess: record.map { hasMainProcess($0, workloads[$0.unit]) } ?? false,
         isFailed: activeState == .failed,
         isPopulated: record.map { isPopulated($0.unit) } ?? (activeState != .failed))
     }
     let units = Set(listed.map(\.unit))
-    for record in records.values where !units.contains(record.unit.description) && isPopulated(record.unit) {
+    for record in records.values where !units.contains(record.unit) && isPopulated(record.unit) {
       scopes.append(
         Reconcile.Scope(
-          unit: record.unit.description, hasMainProcess: hasMainProcess(record, workloads[record.unit]),
+          unit: record.unit, hasMainProcess: hasMainProcess(record, workloads[record.unit]),
           isFailed: false, isPopulated: true))
     }
     return scopes

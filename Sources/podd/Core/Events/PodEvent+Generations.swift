@@ -100,8 +100,9 @@ extension PodEvent {
     PodEvent(.podStoppedByOperator, "\(pod.pod) is stopped by hand and stays stopped.", pod.fields)
   }
 
-  static func orphanStopped(_ unit: String) -> PodEvent {
+  static func orphanStopped(_ unit: UnitName) -> PodEvent {
     PodEvent(
-      .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning, [(.unit, unit)])
+      .orphanScopeStopped, "\(unit) belongs to no pod and was stopped.", priority: .warning,
+      [(.unit, unit.description)])
   }
 }

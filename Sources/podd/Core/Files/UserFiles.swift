@@ -14,8 +14,8 @@ import Time
 /// finds all directories in place, does not suspend here.
 @LoopActor
 final class UserFiles {
-  nonisolated static let pods = "/var/lib/podctl/pods"
-  nonisolated static let kept = "/var/lib/podctl/kept"
+  nonisolated static let pods = "\(StateDirectory.path)/pods"
+  nonisolated static let kept = "\(StateDirectory.path)/kept"
 
   nonisolated static func directory(of pod: PodName) -> String { "\(pods)/\(pod)" }
   nonisolated static func directory(of user: UserName, in pod: PodName) -> String { "\(pods)/\(pod)/\(user)" }
@@ -32,7 +32,7 @@ final class UserFiles {
   private let counted = UserSizes()
 
   nonisolated static func ensureBase() throws(Errno) {
-    try Files.makeDirectory("/var/lib/podctl", mode: 0o700)
+    try StateDirectory.ensure()
     try Files.makeDirectory(pods, mode: 0o700)
     try Files.makeDirectory(kept, mode: 0o700)
   }

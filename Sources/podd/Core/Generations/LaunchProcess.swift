@@ -25,7 +25,7 @@ final class LaunchProcess {
 
   /// Spawns pod-launch, which at once prepares all that does not need the pod's cgroup.
   static func spawn(
-    _ path: String, plan: LaunchPlan, listening: CInt?
+    _ program: LaunchProgram, plan: LaunchPlan, listening: CInt?
   ) throws(LaunchFailure) -> LaunchProcess {
     do throws(Errno) {
       var pair: [CInt] = [-1, -1]
@@ -36,9 +36,12 @@ final class LaunchProcess {
       let control = FileDescriptor(owning: pair[0])
       let childEnd = FileDescriptor(owning: pair[1])
       let null = try FileDescriptor.open("/dev/null", O_RDWR)
+      // The last one is the program itself; pod-launch closes what it does not expect.
+      let descriptors = [
+        null.raw, null.raw, null.raw, childEnd.raw, listening ?? -1, try program.descriptor(),
+      ]
       let child = try ChildProcess(
-        path, ["pod-launch"], environment: [],
-        descriptors: [null.raw, null.raw, null.raw, childEnd.raw, listening ?? -1])
+        "/proc/self/fd/\(descriptors.count - 1)", ["pod-launch"], environment: [], descriptors: descriptors)
       do throws(Errno) {
         try control.writeAll(plan.encode())
       } catch {

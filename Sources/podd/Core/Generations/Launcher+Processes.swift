@@ -12,7 +12,7 @@ extension Launcher {
     return LaunchPlan.compose(
       unit: request.unit, tier: request.tier, workload: request.workload, uid: request.record.uid,
       command: expanded.execStart, environment: expanded.environment, names: request.placeholders,
-      host: Self.hostLayout)
+      host: Self.layout)
   }
 
   /// Another process of the same program, parked until it may ``enter(_:_:patience:)`` the scope.
@@ -63,7 +63,7 @@ extension Launcher {
     let plan = LaunchPlan.compose(
       unit: scope.unit, tier: request.tier, workload: workload, uid: request.record.uid,
       command: expanded.execReload, environment: expanded.environment, names: request.placeholders,
-      host: Self.hostLayout)
+      host: Self.layout)
     let patience = request.workload.timeoutStart
     let process = try LaunchProcess.spawn(launchProgram, plan: plan, listening: nil)
     try await enter(process, scope, patience: patience)

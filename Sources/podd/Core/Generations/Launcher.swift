@@ -11,7 +11,7 @@ import Time
 struct Launcher {
   let systemd: SystemdManager
   let sockets: ListeningSockets
-  let launchProgram = "/usr/lib/podctl/pod-launch"
+  let launchProgram = LaunchProgram.installed
   /// For the scope of a pod-launch that was killed before it ran the program.
   private static let patienceWithAbandoned: Microseconds = .minutes(1)
 
@@ -170,8 +170,16 @@ struct Launcher {
     ControlGroup.scope(unit, tier: tier).path
   }
 
+  /// As it is now: installing systemd-resolved makes /etc/resolv.conf a link, for example.
+  static var layout: HostLayout {
+    var layout = hostLayout
+    let file = "/etc/resolv.conf"
+    layout.resolverFile = Files.linkTarget(file) == nil ? nil : Files.resolved(file)
+    return layout
+  }
+
   /// Read once: a host does not change where its /bin is.
-  static let hostLayout: HostLayout = {
+  private static let hostLayout: HostLayout = {
     var links: [String: String] = [:]
     var directories: [String] = []
     for name in HostLayout.names {

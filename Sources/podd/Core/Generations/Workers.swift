@@ -186,9 +186,9 @@ final class Workers {
   /// Too many ends in too short a time: then it is the pod that does not work.
   private func failed(_ reason: EndReason) {
     let policy = pod.host.restartPolicy
-    startLimit.count(at: EventLoop.main.now(), policy)
+    startLimit.count(at: EventLoop.main.now(), policy, isOfHost: reason.isOfHost)
     pause = backoff.next(policy, random: Double.random(in: 0..<1))
-    if startLimit.isHit(policy) { generation.report(.unhealthy(reason)) }
+    if !reason.isOfHost && startLimit.isHit(policy) { generation.report(.unhealthy(reason)) }
   }
 
   /// A process that can take the place of the main one; nil when there is none.

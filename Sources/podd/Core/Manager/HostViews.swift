@@ -206,6 +206,29 @@ struct HostViews {
       ("NUsers", .uint(UInt64(counts.users))),
       ("FirewallLoaded", .bool(await Firewall.isLoaded())),
       ("SettingsMistakes", .array(host.configuration.mistakes.map { .dictionary($0.properties) })),
+      ("HostFaults", .array(hostFaults().map { .dictionary($0.properties) })),
+      ("AccountClashes", .array(await accountClashes().map { .dictionary($0) })),
     ])
+  }
+
+  /// Pods whose user id belongs to an account of the host by now.
+  private func accountClashes() async -> [[(key: String, value: Variant)]] {
+    let pods = host.pods.values.map { (id: $0.record.uid, pod: $0.name) }.sorted { $0.pod < $1.pod }
+    let owners = await Accounts.owners(of: pods)
+    return pods.compactMap { id, pod in
+      owners[pod].map {
+        [("Pod", .string(pod.description)), ("UID", .uint(UInt64(id))), ("Account", .string($0))]
+      }
+    }
+  }
+
+  /// What the pods lack that wait because the host could not launch them; the pods themselves are the only record of it.
+  private func hostFaults() -> [HostFaultRow] {
+    var waiting: [HostFault: [PodName]] = [:]
+    for pod in host.pods.values where pod.state == .backoff || pod.state == .starting {
+      guard let fault = HostFault(pod.lifecycle.lastEnd) else { continue }
+      waiting[fault, default: []].append(pod.name)
+    }
+    return waiting.map { HostFaultRow($0.key, pods: $0.value.sorted()) }.sorted { $0.reason < $1.reason }
   }
 }

@@ -17,7 +17,7 @@ struct Refusal: Error {
     let error: APIError =
       switch failure {
       case .full: .storageFull
-      case .busy: .busy
+      case .busy, .unvettedUID: .busy
       case .portRangeExhausted: .portRangeExhausted
       case .addressesExhausted: .addressesExhausted
       case .noSuchUser: .noSuchUser

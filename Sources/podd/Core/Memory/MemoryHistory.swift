@@ -9,7 +9,7 @@ import Time
 /// depends on it (docs/decisions/0016).
 @LoopActor
 final class MemoryHistory {
-  private static let file = "/var/lib/podctl/history.db"
+  private static let file = "\(StateDirectory.path)/history.db"
   private static let minute: Microseconds = .minutes(1)
   /// The most rows in one reply: half a megabyte.
   private static let answerLimit = 5000

@@ -50,12 +50,42 @@ extension PodHost {
     let token = Self.newToken()
     let ports = settings.portRange
     let now = Clock.wall
-    return try await ask { store throws(StoreError) in
-      try store.provision(
-        user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
-        wantRunning: !cold, insistOnTier: !wanted.isEmpty, now: now)
+    var uids = VettedUIDs()
+    while true {
+      let known = uids
+      do throws(StoreError) {
+        return try await store.run { store throws(StoreError) in
+          try store.provision(
+            user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
+            wantRunning: !cold, insistOnTier: !wanted.isEmpty, uids: known, now: now)
+        }
+      } catch .unvettedUID(let uid) {
+        try await vet(uid, &uids)
+      } catch {
+        throw Refusal(error)
+      }
     }
   }
+
+  /// Finds out whether an account of the host has the user id that a new pod would get.
+  private func vet(_ uid: UInt32, _ uids: inout VettedUIDs) async throws(Refusal) {
+    let pod = PodName(number: Int(uid) - PodRecord.firstUID)
+    guard let owner = await Accounts.owner(ofID: uid, exceptFor: pod) else {
+      uids.free.insert(Int(uid))
+      return
+    }
+    Log.notice("There is no \(pod): its user id \(uid) belongs to \(owner), an account of this host.")
+    uids.taken.insert(Int(uid))
+    guard uids.taken.count < Self.mostTakenUIDs else {
+      throw Refusal(
+        .addressesExhausted,
+        "no pod can be added: \(uids.taken.count) user ids up to \(uid), which belongs to \(owner), are those of "
+          + "accounts of this host; keep the ids from \(PodRecord.firstUID) on free in the directory service")
+    }
+  }
+
+  /// A directory that has given away so many of the ids in a row has given away the whole range.
+  private static let mostTakenUIDs = 32
 
   /// The user's directory, with the data of an earlier life if there is some.
   private func settle(_ placed: Provisioned) async throws(Refusal) {

@@ -76,7 +76,11 @@ struct PodOutlook {
     case .frozen: return "its processes are frozen: a new connection or 'podctl thaw \(name)' thaws them"
     case .stopped: return "stopped by hand"
     case .crashLoop: return "ended \(startLimitBurst) times within the start limit's interval"
-    case .backoff: return "podd waits before it launches it again, after \(text(lifecycle.lastEnd))"
+    case .backoff:
+      guard let fault = HostFault(lifecycle.lastEnd) else {
+        return "podd waits before it launches it again, after \(text(lifecycle.lastEnd))"
+      }
+      return "the host could not launch it: \(fault.what); podd tries again. \(fault.fix)"
     case .cold: return coldReason
     }
   }

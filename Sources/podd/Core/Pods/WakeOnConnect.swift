@@ -42,7 +42,7 @@ final class WakeOnConnect {
     case .wakes: open()
     case .keeps: break
     }
-    if WakePolicy.refusesWaiting(pod.state, lastEnd: pod.lifecycle.lastEnd) {
+    if WakePolicy.refusesWaiting(pod.state, lastEnd: pod.lifecycle.lastEnd, pause: pod.lifecycle.pause) {
       host.sockets.turnAway(pod.name)
     }
   }

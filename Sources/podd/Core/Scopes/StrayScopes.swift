@@ -5,15 +5,15 @@ import Systemd
 /// their own pods wait for it.
 @LoopActor
 final class StrayScopes {
-  private var tasks: [String: Task<Void, Never>] = [:]
+  private var tasks: [UnitName: Task<Void, Never>] = [:]
 
   /// Their units, whether they are on record or not.
-  var units: Set<UnitName> { Set(tasks.keys.compactMap { UnitName($0) }) }
+  var units: Set<UnitName> { Set(tasks.keys) }
 
-  func contains(_ unit: UnitName) -> Bool { tasks[unit.description] != nil }
+  func contains(_ unit: UnitName) -> Bool { tasks[unit] != nil }
 
   /// Calls `stop`, which returns when no process of the unit is left, unless the unit is being stopped already.
-  func add(_ unit: String, stop: @escaping @LoopActor () async -> Void) {
+  func add(_ unit: UnitName, stop: @escaping @LoopActor () async -> Void) {
     guard tasks[unit] == nil else { return }
     tasks[unit] = loopTask {
       await stop()
@@ -23,6 +23,6 @@ final class StrayScopes {
 
   /// Returns when no stray scope of the pod is left.
   func waitUntilGone(_ pod: PodName) async {
-    while let task = tasks.first(where: { UnitName($0.key)?.pod == pod })?.value { await task.value }
+    while let task = tasks.first(where: { $0.key.pod == pod })?.value { await task.value }
   }
 }

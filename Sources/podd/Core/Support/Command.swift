@@ -19,8 +19,10 @@ enum Command {
   }
 
   /// The last `limit` bytes that it wrote to its standard output; nil when it failed in any way.
+  ///
+  /// - Parameter accepting: the exit statuses that are no failure.
   static func output(
-    of path: String, _ arguments: [String], limit: Int, timeout: Microseconds
+    of path: String, _ arguments: [String], limit: Int, timeout: Microseconds, accepting: Set<Int32> = [0]
   ) async -> [UInt8]? {
     let deadline = EventLoop.main.now() + timeout
     guard let null = try? FileDescriptor.open("/dev/null", O_RDWR), let pipe = try? Pipe() else { return nil }
@@ -33,7 +35,8 @@ enum Command {
     else { return nil }
     close(writer.release())
     let written = await tail(of: reader, limit: limit, by: deadline)
-    return await end(of: child, by: deadline) == 0 ? written : nil
+    guard let status = await end(of: child, by: deadline), accepting.contains(status) else { return nil }
+    return written
   }
 
   private static func tail(

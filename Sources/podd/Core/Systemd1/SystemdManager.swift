@@ -152,9 +152,16 @@ final class SystemdManager {
     return try reply.readString()
   }
 
-  /// The scopes named `pod-*.scope` that PID 1 knows, with their active state; nil for a state that this podd
-  /// does not know.
-  func podScopes() async throws(BusError) -> [(unit: String, activeState: ActiveState?)] {
+  /// The slice of a scope that is loaded; empty when PID 1 does not know the scope.
+  func slice(ofScope unit: UnitName) async -> String {
+    let slice = try? await property(
+      "Slice", of: unit.description, interface: "org.freedesktop.systemd1.Scope")
+    return slice ?? ""
+  }
+
+  /// The scopes that PID 1 knows and that are named as a generation is, in whatever slice, with their active state; nil
+  /// for a state that this podd does not know.
+  func scopesNamedAsPods() async throws(BusError) -> [(unit: UnitName, activeState: ActiveState?)] {
     let call = try newCall("ListUnitsByPatterns")
     try call.openContainer(.array, "s")
     try call.closeContainer()
@@ -162,15 +169,15 @@ final class SystemdManager {
     try call.append("pod-*.scope")
     try call.closeContainer()
     let reply = try await bus.callAsync(call)
-    var units: [(unit: String, activeState: ActiveState?)] = []
+    var units: [(unit: UnitName, activeState: ActiveState?)] = []
     try reply.readArray(of: "(ssssssouso)") { () throws(BusError) in
       _ = try reply.enterContainer(.structure, "ssssssouso")
-      let unit = try reply.readString()
+      let unit = UnitName(try reply.readString())
       try reply.skip("ss")
       let active = ActiveState(rawValue: try reply.readString())
       try reply.skip("ssouso")
       try reply.exitContainer()
-      units.append((unit, active))
+      if let unit { units.append((unit, active)) }
     }
     return units
   }

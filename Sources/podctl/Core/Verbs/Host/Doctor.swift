@@ -26,7 +26,7 @@ struct Doctor: ParsableCommand {
     if invariants { return try checkInvariants() }
     try globals.context.handOver(["doctor"])
     let host = HostCheck(root: root ?? "/")
-    var checks = host.run() + host.settings()
+    var checks = host.run() + host.room() + host.settings()
     if root == nil { checks += Diagnosis.service { () throws(CallError) in try Client().status() } }
     globals.context.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
     if checks.contains(where: { $0.finding?.severity == .fatal }) { throw Failure("", status: .failed) }
