@@ -138,6 +138,17 @@ private final class HistoryScratch {
     #expect(try all(store).map(\.minute) == Array(Self.start..<Self.start + 3))
   }
 
+  @Test func `while nobody knows the time, nothing goes by its age`() throws {
+    let store = scratch.open()
+    let decade: Int64 = 10 * 525_600
+    try fill(store, pods: 1...1, minutes: Self.start..<Self.start + 3)
+    // The clock of a host without a battery, and one that was set by mistake.
+    for now in [Self.start - decade, Self.start + decade] {
+      try store.add([HistoryRecord(pod: pod(2), minute: minute(now))], now: now, deletesByAge: false)
+    }
+    #expect(try all(store).map(\.minute) == Array(Self.start..<Self.start + 3))
+  }
+
   @Test func `a month is kept and no more`() throws {
     let store = scratch.open()
     let month: Int64 = 30 * 24 * 60

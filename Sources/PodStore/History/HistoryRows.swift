@@ -70,15 +70,20 @@ extension HistoryStore {
 
   // MARK: Deleting
 
-  /// Deletes rows that are too old, the oldest of those that are too many, and rows that lie in the future.
-  static func trim(_ db: Database, now: Int64, _ limits: Limits) throws {
+  /// Deletes rows that are too old, the oldest of those that are too many, and rows that lie in the future. Without
+  /// `now`, nobody knows which are too old or lie in the future.
+  static func trim(_ db: Database, now: Int64?, _ limits: Limits) throws {
+    if let now { try trimByAge(db, now, limits) }
+    if try usedBytes(db) > limits.bytes { try delete(db, where: "id > ?", -1) }
+  }
+
+  private static func trimByAge(_ db: Database, _ now: Int64, _ limits: Limits) throws {
     let oldest = now - limits.minutes
     let future = now + ahead
     try db.cachedStatement(sql: "DELETE FROM recent WHERE minute < ? OR minute > ?")
       .execute(arguments: [oldest, future])
     try delete(db, where: "id < ?", id(hour: oldest / 60, pod: 0))
     try delete(db, where: "id > ?", id(hour: future / 60 + 1, pod: 0))
-    if try usedBytes(db) > limits.bytes { try delete(db, where: "id > ?", -1) }
   }
 
   private static func delete(_ db: Database, where condition: String, _ bound: Int64) throws {

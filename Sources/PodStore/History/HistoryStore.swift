@@ -50,13 +50,17 @@ public final class HistoryStore: WorkerStore {
 
   /// Adds minutes in one transaction; a minute that is there already is added up. The same call packs hours
   /// that are over and deletes rows that are too old, a few at a time.
-  /// - Parameter now: minutes since the epoch.
-  public func add(_ records: [HistoryRecord], now: Int64) throws(StoreError) {
+  /// - Parameters:
+  ///   - now: minutes since the epoch.
+  ///   - deletesByAge: whether `now` can be believed. Without, only rows that are too many are deleted.
+  public func add(
+    _ records: [HistoryRecord], now: Int64, deletesByAge: Bool = true
+  ) throws(StoreError) {
     try StoreFile.require(StoreFile.Room(bytes: limits.keepFree, countsReserved: false), for: file)
     try perform { db in
       for record in records { try Self.insert(record, db) }
       try Self.pack(before: now / 60, db)
-      try Self.trim(db, now: now, limits)
+      try Self.trim(db, now: deletesByAge ? now : nil, limits)
     }
   }
 

@@ -25,6 +25,7 @@ final class MemoryHistory {
   private var totals: [PodName: Totals] = [:]
   private var timer: EventSource?
   private var complaint: String?
+  private var clock = SteadyClock()
 
   /// The kernel's counters for a generation at the end of the last minute.
   private struct Totals {
@@ -94,10 +95,14 @@ final class MemoryHistory {
       records.append(HistoryRecord(pod: name, minute: counted(minute, of: name)))
     }
     totals = totals.filter { host.pods[$0.key]?.scope != nil }
-    let now = MemoryMinute.number(at: Clock.wall)
+    let clocks = Clock.now
+    let now = MemoryMinute.number(at: clocks.wall)
+    let isSteady = clock.isSteady(clocks)
     let written = records
     do throws(StoreError) {
-      try await worker.run { store throws(StoreError) in try store.add(written, now: now) }
+      try await worker.run { store throws(StoreError) in
+        try store.add(written, now: now, deletesByAge: isSteady)
+      }
       if complaint != nil { Log.notice("Memory history is recorded again.") }
       complaint = nil
     } catch {
