@@ -121,7 +121,8 @@ let package = Package(
     .testTarget(name: "TimeTests", dependencies: ["Time"], swiftSettings: strict),
     .testTarget(name: "LinuxTests", dependencies: ["Linux", "Time"], swiftSettings: strict),
     .testTarget(
-      name: "CgroupTests", dependencies: ["Cgroup", "Time", "TimeLiterals"], swiftSettings: strict),
+      name: "CgroupTests", dependencies: ["Cgroup", "CLinux", "Linux", "Time", "TimeLiterals"],
+      swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(
       name: "PodModelTests", dependencies: ["PodModel", "Linux", "Time", "TimeLiterals"],

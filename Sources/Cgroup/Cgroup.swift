@@ -9,6 +9,8 @@ public struct Cgroup: ~Copyable {
   private let directory: FileDescriptor
   /// The cgroup's path below the root, e.g. `/pods.slice/pods-free.slice/pod-001-1.scope`.
   public let path: String
+  /// The descriptor of its directory.
+  var descriptor: CInt { borrowing get { directory.raw } }
 
   /// Opens `root + path`. Throws `.gone` when there is no such cgroup.
   public init(path: String, root: String = "/sys/fs/cgroup") throws(CgroupError) {

@@ -5,6 +5,7 @@
  * which module a struct is said to come from depends on which was loaded first. Hence int for pid_t, unsigned for
  * uid_t and mode_t, and long for ssize_t. */
 #pragma once
+#include "linux_bpf.h"
 #include "linux_clock.h"
 #include "linux_file.h"
 #include "linux_heap.h"
