@@ -8,6 +8,8 @@ public struct Health: Sendable, Equatable {
     case slow
     /// No answer; the clause says what happened instead.
     case silent(String)
+    /// podd could not ask, because the host lacks something, such as a free source port: this says nothing about the pod.
+    case unasked(String)
   }
 
   /// The number of consecutive probes without an answer.
@@ -29,6 +31,9 @@ public struct Health: Sendable, Equatable {
     case .silent(let error):
       failures += 1
       lastError = error
+    case .unasked(let error):
+      lastError = error
+      return false
     }
     return failures >= max(1, limit)
   }

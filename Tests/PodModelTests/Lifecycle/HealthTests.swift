@@ -24,6 +24,15 @@ import Time
     #expect(health.lastError == "c")
   }
 
+  @Test func whatCouldNotBeAskedSaysNothing() {
+    var health = Health()
+    #expect(!note(&health, .silent("refused"), limit: 2))
+    for _ in 0..<100 { #expect(!note(&health, .unasked("no source port"), limit: 2)) }
+    #expect(health.failures == 1 && health.lastError == "no source port")
+    #expect(note(&health, .silent("refused"), limit: 2))
+    #expect(!note(&health, .unasked("no source port"), limit: 2))
+  }
+
   @Test func slownessIsNoFailure() {
     var health = Health()
     for _ in 0..<100 { #expect(!note(&health, .slow, limit: 1)) }

@@ -11,6 +11,8 @@ final class Liveness {
   /// When it was probed last; nil before the first time.
   private(set) var askedAt: WallTime?
 
+  /// Whether podd could not ask the last time, and has logged that.
+  private var isUnasked = false
   private unowned let generation: Generation
   private var timer: EventSource?
 
@@ -60,6 +62,15 @@ final class Liveness {
     askedAt = Clock.wall
     // Somebody else may have that port from now on.
     if answer == .alive { pod.probePort = nil }
+    if case .unasked(let error) = answer {
+      if !isUnasked {
+        Log.warning("\(pod.name) is not probed for now, which is no fault of its own: \(error)")
+      }
+      isUnasked = true
+      _ = health.note(answer, limit: 1)
+      return arm()
+    }
+    isUnasked = false
     let failuresBefore = health.failures
     let limit = generation.workload?.probeFailures ?? 1
     let isHung = health.note(answer, limit: limit)

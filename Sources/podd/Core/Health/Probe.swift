@@ -21,7 +21,8 @@ enum Prober {
     do throws(Errno) {
       socket = try connecting(to: pod)
     } catch {
-      return .silent("cannot connect: \(error)")
+      // No packet was sent.
+      return .unasked("podd cannot ask: \(error)")
     }
     let mine = localPort(socket.raw)
     asks(mine)
