@@ -11,8 +11,6 @@ import Time
 final class HeldConnections {
   /// How many SYNs may wait; the kernel keeps about a kilobyte for each.
   private static let capacity: UInt32 = 4096
-  /// A flood to one pod must leave room for others.
-  private static let capacityPerPod = 1024
   /// How long the queue stays open after the last release, so that the next hold of a rollout finds it open.
   /// By then nft has removed the pod from its set.
   private static let linger: Microseconds = .seconds(15)
@@ -25,7 +23,7 @@ final class HeldConnections {
 
   /// The SYNs to one pod, by client.
   private final class Waiting {
-    var packets: [Endpoint: UInt32] = [:]
+    var packets: [Endpoint: HeldPacket] = [:]
     /// Fires when the kernel ends the hold by itself.
     var expiry: EventSource?
     /// For a sleeping pod, whose hold does not expire: called at each connection.
@@ -36,6 +34,15 @@ final class HeldConnections {
   private var queue: PacketQueue?
   private var closing: EventSource?
   private var hasReported = false
+  /// How many SYNs wait, of all pods.
+  private var count = 0
+
+  /// Whether SYNs can be held: where the kernel has no queue, or another program has it, they are dropped.
+  var isAvailable: Bool {
+    guard isOpen() else { return false }
+    if held.isEmpty { closeLater() }
+    return true
+  }
 
   /// To be called before the kernel has the rule, so that no SYN reaches a queue without a reader. SYNs that
   /// already wait for the pod stay.
@@ -69,10 +76,13 @@ final class HeldConnections {
 
   private func release(_ place: Endpoint) {
     guard let waiting = held.removeValue(forKey: place) else { return }
-    for id in waiting.packets.values.sorted() { queue?.accept(id) }
-    if held.isEmpty {
-      closing = Self.timer(after: Self.linger) { [weak self] in self?.close() }
-    }
+    for id in waiting.packets.values.map(\.id).sorted() { queue?.accept(id) }
+    count -= waiting.packets.count
+    if held.isEmpty { closeLater() }
+  }
+
+  private func closeLater() {
+    closing = Self.timer(after: Self.linger) { [weak self] in self?.close() }
   }
 
   // MARK: The queue
@@ -106,16 +116,37 @@ final class HeldConnections {
       return
     }
     let client = Endpoint(address: packet.source, port: packet.source_port)
+    let now = EventLoop.main.now()
     defer { waiting.knock?() }
     if let older = waiting.packets[client] {
       // The client sent its SYN again. The newer SYN has the newer time stamp, and may belong to another
       // connection from the same port.
-      queue?.drop(older)
-    } else if waiting.packets.count >= Self.capacityPerPod {
+      queue?.drop(older.id)
+      waiting.packets[client] = older.sentAgain(as: packet.id, at: now)
+      return
+    }
+    if !hasRoom(waiting) { dropAbandoned(at: now) }
+    guard hasRoom(waiting) else {
       queue?.drop(packet.id)
       return
     }
-    waiting.packets[client] = packet.id
+    waiting.packets[client] = HeldPacket(id: packet.id, at: now)
+    count += 1
+  }
+
+  private func hasRoom(_ waiting: Waiting) -> Bool {
+    HeldPacket.hasRoom(ofPod: waiting.packets.count, all: count, capacity: Int(Self.capacity))
+  }
+
+  /// Drops the SYNs of clients that have given up.
+  private func dropAbandoned(at now: LoopTime) {
+    for waiting in held.values {
+      for (client, packet) in waiting.packets where packet.isAbandoned(at: now) {
+        queue?.drop(packet.id)
+        waiting.packets[client] = nil
+        count -= 1
+      }
+    }
   }
 
   // MARK: Helpers
