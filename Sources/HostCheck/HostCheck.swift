@@ -10,6 +10,8 @@ public struct HostCheck: Sendable {
   public static let oldestSystemd = 252
   /// The nftables table that keeps pods from opening connections, as `nft list table` takes it.
   public static let firewallTable = "inet podctl"
+  /// The id of the finding that nft is missing.
+  public static let firewallID = "nftables"
 
   public init(root: String = "/", systemdVersion: String? = nil) {
     self.root = root
@@ -24,7 +26,7 @@ public struct HostCheck: Sendable {
     // Without the unified hierarchy there are no controllers to check.
     if unified.finding == nil { checks += checkControllers(tree) }
     checks += [checkPressure(tree), checkBus(tree), checkPolkit(tree)]
-    checks += [checkFirewall(tree), checkNames(tree)]
+    checks += [checkFirewall(tree), checkBPF(tree), checkPorts(tree), checkNames(tree)]
     return checks
   }
 

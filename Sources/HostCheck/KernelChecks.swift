@@ -71,16 +71,30 @@ extension HostCheck {
   }
 
   func checkFirewall(_ tree: Tree) -> Check {
-    let id = "nftables"
+    let id = Self.firewallID
     var finding: Finding?
     if !tree.exists("usr/sbin/nft") && !tree.exists("sbin/nft") {
       finding = Finding(
-        id: id, severity: .advice,
-        what: "nft is not installed, so nothing keeps pods from reaching services of this host"
-          + " that listen on 0.0.0.0.",
+        id: id, severity: .fatal,
+        what: "nft is not installed, so no pod is launched: nothing would keep it from reaching services of"
+          + " this host that listen on 0.0.0.0.",
         fix: "Install it: apt install nftables.")
     }
     return Check(id: id, title: "nftables", finding: finding)
+  }
+
+  /// Programs of a cgroup decide which ports a pod may bind.
+  func checkBPF(_ tree: Tree) -> Check {
+    let id = "bpf"
+    var finding: Finding?
+    // The kernel has this setting if it has the system call.
+    if !tree.exists("proc/sys/kernel/unprivileged_bpf_disabled") {
+      finding = Finding(
+        id: id, severity: .fatal,
+        what: "The kernel has no bpf(2), so a pod could take the ports of other pods.",
+        fix: "Boot one of Debian's own kernels: apt install linux-image-\(Self.architecture).")
+    }
+    return Check(id: id, title: "BPF programs for cgroups", finding: finding)
   }
 
   /// How to add a kernel parameter, or to replace the opposite one that is in force.

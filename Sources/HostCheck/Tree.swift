@@ -47,6 +47,14 @@ struct Tree {
     read(path)?.split(whereSeparator: { $0.isWhitespace })
   }
 
+  /// What a symbolic link says; nil when there is none.
+  func link(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink(absolute(path), &buffer, buffer.count)
+    guard count >= 0 else { return nil }
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// The names in a directory; empty when there is none.
   func list(_ path: String) -> [String] {
     guard let directory = opendir(absolute(path)) else { return [] }

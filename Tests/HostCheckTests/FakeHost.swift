@@ -34,6 +34,9 @@ final class FakeHost {
     host.write("sys/fs/cgroup/cgroup.subtree_control", "memory pids\n")
     host.write("usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service", "")
     host.write("usr/sbin/nft", "")
+    host.write("proc/sys/kernel/unprivileged_bpf_disabled", "2\n")
+    host.write("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
+    host.write("proc/sys/net/ipv4/ip_local_reserved_ports", "\n")
     return host
   }
 

@@ -127,7 +127,7 @@ import Testing
     host.remove("usr/sbin/nft")
     host.write("sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n")
     host.remove("run/dbus/system_bus_socket")
-    #expect(findings(host).map(\.id) == ["dbus", "cgroup-io", "nftables"])
+    #expect(findings(host).map(\.id) == ["dbus", "nftables", "cgroup-io"])
   }
 
   @Test func everySentenceEndsAndSaysWhatToDo() {
@@ -135,5 +135,44 @@ import Testing
       #expect(finding.what.hasSuffix(".") && finding.fix.hasSuffix("."))
       #expect(!finding.description.contains("\n"))
     }
+  }
+
+  @Test func aKernelWithoutBPFKeepsNoPodFromOthersPorts() {
+    let host = FakeHost.debian12()
+    host.remove("proc/sys/kernel/unprivileged_bpf_disabled")
+    let found = findings(host)
+    #expect(found.map(\.id) == ["bpf"] && found.first?.severity == .fatal)
+  }
+
+  @Test func aProgramAtAPodsPortIsNamed() {
+    let host = FakeHost.debian12()
+    let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid ...\n"
+    func line(_ address: String, _ state: String, uid: Int) -> String {
+      "   0: \(address) 00000000:0000 \(state) 00000000:00000000 00:00000000 00000000 \(uid) 0 4711 1 0 100 0\n"
+    }
+    // podd for a pod, a pod, a connection, another port.
+    let harmless =
+      line("01004D7F:2711", "0A", uid: 0)
+      + line("00000000:2712", "0A", uid: 1_900_000_002)
+      + line("0100007F:2713", "01", uid: 1000) + line("00000000:1F90", "0A", uid: 1000)
+    host.write("proc/net/tcp", head + harmless)
+    #expect(findings(host) == [])
+    host.write("proc/net/tcp", head + harmless + line("00000000:2742", "0A", uid: 110))
+    let found = findings(host)
+    #expect(found.map(\.id) == ["ports"] && found.first?.severity == .advice)
+    #expect(found.first?.what.contains("port 10050") == true)
+    // Another range of ports is not concerned.
+    host.write("etc/podctl/podd.conf", "[Podd]\nPortRange=11000-12000\n")
+    #expect(findings(host) == [])
+  }
+
+  @Test func portsThatTheKernelGivesAwayAreNotForPods() {
+    let host = FakeHost.debian12()
+    host.write("proc/sys/net/ipv4/ip_local_port_range", "15000\t60999\n")
+    let found = findings(host)
+    #expect(found.map(\.id) == ["ports"])
+    #expect(found.first?.fix.contains("ip_local_reserved_ports=10001-19999") == true)
+    host.write("proc/sys/net/ipv4/ip_local_reserved_ports", "8080,14000-17000,17001-19999\n")
+    #expect(findings(host) == [])
   }
 }

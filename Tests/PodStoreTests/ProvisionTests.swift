@@ -56,6 +56,26 @@ import TimeLiterals
     #expect(throws: StoreError.addressesExhausted) { try place("carol") }
   }
 
+  @Test func `a port that another program has is skipped`() throws {
+    func place(_ user: UserName, taken: Set<Int>, in ports: ClosedRange<Int> = 10001...10005) throws -> Int {
+      try store.provision(
+        user: user, tier: "pro", usersPerPod: 1, portRange: ports, token: "t-\(user)", wantRunning: false,
+        isFree: { !taken.contains($0) }, now: 1
+      ).pod.port
+    }
+    #expect(try place("a", taken: [10001, 10002]) == 10003)
+    #expect(try place("b", taken: [10001]) == 10002)
+    #expect(try place("c", taken: [10004]) == 10001)
+    #expect(try place("d", taken: [10004]) == 10005)
+    #expect(throws: StoreError.portRangeExhausted(first: 10001, last: 10005)) {
+      try place("e", taken: [10004])
+    }
+    // It is the next one's once it is free.
+    #expect(try place("e", taken: []) == 10004)
+    // A user who has a pod keeps it.
+    #expect(try place("a", taken: Set(10001...10005)) == 10003)
+  }
+
   @Test func `a second provision changes nothing`() throws {
     let first = try store.place("alice", now: 1)
     let second = try store.place("alice", tier: "pro", usersPerPod: 5, now: 2)

@@ -60,6 +60,26 @@ public enum PacketFilter {
   /// The `SO_MARK` of a socket whose connections are not held. Other programs use higher bits.
   public static let probeMark: UInt32 = 77
 
+  /// The `SO_MARK` of the listening sockets that podd makes for pods; connections that are accepted on them have it too.
+  public static let listenMark: UInt32 = 78
+
+  // MARK: Who may connect
+
+  /// The part of a transaction after which root and these users may connect to pods; nil: all users may.
+  public static func visitors(_ uids: [UInt32]?) -> String {
+    let elements = uids.map { Set($0).union([0]).sorted().map(String.init).joined(separator: ", ") }
+    return """
+      flush set inet \(table) visitors
+      add element inet \(table) visitors { \(elements ?? everybody) }
+
+      """
+  }
+
+  /// The highest uid means "no user" (setuid(2)).
+  private static let everybody = "0-4294967294"
+
+  // MARK: The set of held addresses
+
   /// The part of a transaction after which the set of held addresses contains exactly `held`. Each keeps its
   /// deadline, rounded up to seconds; a hold whose deadline has passed is left out. The set is emptied and
   /// filled again, because before Linux 6.12 an existing element keeps its old timeout, and deleting a

@@ -6,6 +6,8 @@ public struct PoddSettings: Sendable, Equatable {
   public var defaultTier = "free"
   /// The range of pods' ports. A pod keeps its port when the range changes.
   public var portRange: ClosedRange<Int> = 10001...19999
+  /// The users besides root who may connect to pods, by name or uid; nil: all users of the host.
+  public var frontUsers: [String]?
   /// How many launches may be under way at once, 1–64: dbus-daemon allows 128 pending replies (facts 4).
   public var launchesMax = 8
   /// The pause before the first restart of a pod that ended by itself; it doubles with each further one.
@@ -58,6 +60,7 @@ private struct PoddFile: SettingsFile {
   enum Key: String, CaseIterable {
     case DefaultTier
     case PortRange
+    case FrontUsers
     case LaunchesMax
     case RestartSec
     case RestartMaxDelaySec
@@ -84,6 +87,8 @@ private struct PoddFile: SettingsFile {
       settings.defaultTier = try parsed(value, else: defaults.defaultTier, SettingsValue.tierName)
     case .PortRange:
       settings.portRange = try parsed(value, else: defaults.portRange, SettingsValue.portRange)
+    case .FrontUsers:
+      settings.frontUsers = try parsed(value, else: defaults.frontUsers, SettingsValue.users)
     case .LaunchesMax:
       settings.launchesMax = try parsed(value, else: defaults.launchesMax) { text throws(ValueError) in
         try SettingsValue.integer(text, in: 1...64)

@@ -26,6 +26,7 @@ extension PlacementStore {
   /// - Parameters:
   ///   - usersPerPod: the tier's limit, at least 1.
   ///   - portRange: a new pod gets the lowest free port of it.
+  ///   - isFree: whether no program of the host has a port. It is called within the transaction, so it must not wait.
   ///   - token: a fresh secret; unused when the user has a placement.
   ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
   ///   - insistOnTier: refuses a user who is placed in another tier.
@@ -34,7 +35,8 @@ extension PlacementStore {
   ///   file; `.full` is thrown while there is still room to undo the placement.
   public func provision(
     user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
-    wantRunning: Bool, insistOnTier: Bool = false, uids: VettedUIDs = .all, now: WallTime
+    wantRunning: Bool, insistOnTier: Bool = false, isFree: (Int) -> Bool = { _ in true }, uids: VettedUIDs = .all,
+    now: WallTime
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
       throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
@@ -57,7 +59,8 @@ extension PlacementStore {
           number = roomy
         } else {
           createdPod = true
-          number = try Self.createPod(db, tier: tier, portRange: portRange, uids: uids, now: now)
+          number = try Self.createPod(
+            db, tier: tier, portRange: portRange, isFree: isFree, uids: uids, now: now)
         }
         try Self.place(db, user: name, replacing: before, on: number, tier: tier, token: token, now: now)
       }

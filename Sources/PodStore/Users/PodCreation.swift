@@ -3,14 +3,15 @@ import PodModel
 internal import Time
 
 extension PlacementStore {
-  /// A new, cold pod with the lowest free number and the lowest free port. Address, front address and uid
-  /// follow from the number.
+  /// A new, cold pod with the lowest free number and the lowest port that no pod and no other program has. Address, front
+  /// address and uid follow from the number.
   static func createPod(
-    _ db: Database, tier: String, portRange: ClosedRange<Int>, uids vetted: VettedUIDs, now: WallTime
+    _ db: Database, tier: String, portRange: ClosedRange<Int>, isFree: (Int) -> Bool, uids vetted: VettedUIDs,
+    now: WallTime
   ) throws -> Int {
     let uid = try freeUID(db, vetted)
     let number = uid - PodRecord.firstUID
-    guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: portRange) else {
+    guard let port = try lowestFreePort(db, in: portRange, isFree: isFree) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
     }
     // A reused number continues to count its generations, so that no unit name is used twice (facts 1).
@@ -39,6 +40,19 @@ extension PlacementStore {
       uids = uid + 1...uids.upperBound
     }
     throw StoreError.addressesExhausted
+  }
+
+  private static func lowestFreePort(
+    _ db: Database, in range: ClosedRange<Int>, isFree: (Int) -> Bool
+  ) throws -> Int? {
+    var first = range.lowerBound
+    while first <= range.upperBound {
+      let left = first...range.upperBound
+      guard let port = try lowestFree(db, "port", among: "host = \(host) AND", in: left) else { return nil }
+      if isFree(port) { return port }
+      first = port + 1
+    }
+    return nil
   }
 
   /// The lowest value of `range` that no pod has in `column`. There are nearly always no gaps, and one count

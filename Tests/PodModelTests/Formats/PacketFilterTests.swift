@@ -110,4 +110,22 @@ import TimeLiterals
     tooShort[0] = 3
     #expect(PacketFilter.events(in: tooShort) == [])
   }
+
+  // MARK: Who may connect
+
+  @Test func everybodyMayConnectUnlessUsersAreNamed() {
+    #expect(
+      PacketFilter.visitors(nil) == """
+        flush set inet podctl visitors
+        add element inet podctl visitors { 0-4294967294 }
+
+        """)
+    #expect(
+      PacketFilter.visitors([33, 1000, 33]) == """
+        flush set inet podctl visitors
+        add element inet podctl visitors { 0, 33, 1000 }
+
+        """)
+    #expect(PacketFilter.visitors([]).contains("{ 0 }"))
+  }
 }

@@ -18,6 +18,7 @@ import Time
       [Podd]
       DefaultTier=pro
       PortRange=11000-12000
+      FrontUsers=www-data 1000
       LaunchesMax=4
       RestartSec=1s
       RestartMaxDelaySec=5min
@@ -35,6 +36,7 @@ import Time
     var expected = PoddSettings()
     expected.defaultTier = "pro"
     expected.portRange = 11000...12000
+    expected.frontUsers = ["www-data", "1000"]
     expected.launchesMax = 4
     expected.restartDelay = .seconds(1)
     expected.restartMaxDelay = .minutes(5)
@@ -54,6 +56,8 @@ import Time
   @Test(arguments: [
     ("[Podd]\nLaunchesMax=65", "podd.conf:2: LaunchesMax=: \"65\" is not a whole number from 1 to 64"),
     ("[Podd]\nPortRange=19999-10001", "podd.conf:2: PortRange="),
+    ("[Podd]\nFrontUsers=www-data a/b", "podd.conf:2: FrontUsers="),
+    ("[Podd]\nFrontUsers=4294967295", "podd.conf:2: FrontUsers="),
     ("[Podd]\nDefaultTier=a-b", "podd.conf:2: DefaultTier="),
     ("[Podd]\nRestartSec=1us", "podd.conf:2: RestartSec="),
     ("[Podd]\nRestartSec=2min", "podd.conf:2: RestartSec=: RestartSec= is longer than RestartMaxDelaySec="),

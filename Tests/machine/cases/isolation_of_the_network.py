@@ -68,8 +68,9 @@ def rules_stand(machine):
 
 
 def without_rules(machine):
-    """Removes the rules. podd is stopped, because it would load them again at once; pods keep running."""
-    machine.succeed("systemctl stop podd.service && systemctl stop podctl-firewall.service")
+    """Removes the rules. podd is stopped, because it would load them again at once; pods keep running. Their unit stays
+    active, because pods.slice would start it again."""
+    machine.succeed("systemctl stop podd.service && nft delete table inet podctl")
     assert not rules_stand(machine)
 
 
@@ -248,9 +249,9 @@ def a_pod_answers_its_front_address_alone(machine):
             expect(on_host(machine, f"{CONNECT}\nanswer(tries([('127.0.0.1', 7001, {source!r})]))", "visitor"),
                    {f"127.0.0.1 7001 {source}": "done"})
         # Datagrams do not reach a pod, either.
-        waiting = bob.start("""
+        waiting = bob.start(f"""
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
-    each.bind(("0.0.0.0", 7100))
+    each.bind(("0.0.0.0", {bob.port}))
     open("bob/bound", "w").close()
     each.settimeout(10)
     answer(outcome(each.recv, 100))
@@ -261,7 +262,7 @@ for source in ("127.0.0.1", "10.9.9.1", {bob.address!r}):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
         each.bind((source, 0))
         for address in ("127.0.0.1", {bob.address!r}, "10.9.9.1"):
-            outcome(each.sendto, b"hello", (address, 7100))
+            outcome(each.sendto, b"hello", (address, {bob.port}))
 answer(0)
 """)
         expect(waiting.wait(60).stdout.strip(), '"timeout"', "a datagram to a pod")

@@ -35,17 +35,19 @@ end_filling() {  # otherwise the next generation has the silent connections in i
     kill "$(cat /run/filling)"
     rm /run/filling
 }
-take_port() {  # another program listens on the pod's port
+take_port() {  # another program listens on the pod's port, which podd keeps while it runs
+    systemctl stop podd.service
     setsid python3 -c '
 import os, socket, time
 while True:
-    # podd and systemd may still have the old listening socket open for a moment.
+    # systemd may still have the old listening socket open for a moment.
     try: taken = socket.create_server((os.environ["ADDRESS"], int(os.environ["PORT"])))
     except OSError: time.sleep(0.1)
     else: break
 open("/run/taken", "w").write(str(os.getpid()))
 time.sleep(300)' > /dev/null 2>&1 &
     until [[ -s /run/taken ]]; do sleep 0.1; done
+    systemctl start podd.service
 }
 give_port_back() {
     kill "$(cat /run/taken)"

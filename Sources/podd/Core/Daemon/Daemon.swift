@@ -73,7 +73,8 @@ final class Daemon {
 
   /// podd does not run where pods could not be kept apart; the reasons are doctor's findings.
   private func checkHost() throws(Unfit) {
-    let fatal = HostCheck().findings().filter { $0.severity == .fatal }
+    // Without nft no pod is launched; those that run need podd all the same.
+    let fatal = HostCheck().findings().filter { $0.severity == .fatal && $0.id != HostCheck.firewallID }
     guard let first = fatal.first else { return }
     for finding in fatal {
       PodEvent.hostUnfit(check: finding.id, finding.description).log()
@@ -134,6 +135,7 @@ final class Daemon {
       reconciler.resumeStops()
       host.startWakingOnConnect()
       host.alerts.start()
+      await host.admitFrontUsers()
       await host.firewall.start()
       await finishMoves(host)
       host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", took: took))

@@ -88,6 +88,9 @@ struct InvariantCheck {
       if !scope.adopted, let tier = generation.tier {
         broken += scope.limitMismatches(tier).map { "\(scope.unit): \($0), not what its tier says" }
       }
+      if BindGuard.covers(scope) == false {
+        broken.append("\(scope.unit) may bind ports that are not its own")
+      }
       if generation.workload?.listen == .socket, !host.sockets.holds(pod.name) {
         broken.append("podd does not hold the listening socket of \(pod.name)")
       }

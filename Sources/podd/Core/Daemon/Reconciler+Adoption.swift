@@ -19,6 +19,12 @@ extension Reconciler {
     // The workload as it was launched, whatever the files say by now; where that is not on record, they have to do.
     let source =
       launched.flatMap(self.source) ?? tier.flatMap { try? host.configuration.workloadSource(of: $0) }
+    do throws(Errno) {
+      // A podd that did not limit this may have launched it.
+      try BindGuard.cover(scope, of: pod.record)
+    } catch {
+      Log.warning("\(scope.unit): the kernel does not limit what the pod binds: \(error)")
+    }
     guard pod.adopt(scope, record, as: position, tier: tier, source: source) else { return false }
     if position == .current { resumeService(of: pod, scope, source) }
     return true

@@ -20,10 +20,13 @@ extension PodEvent {
     PodEvent(.podReady, "\(pod.pod) is ready.", pod.fields + [(.unit, unit?.description ?? "")])
   }
 
-  static func launchFailed(_ pod: Subject, unit: UnitName?, reason: EndReason, stage: LaunchStage) -> PodEvent
-  {
+  /// - Parameter cause: what the reason alone does not say, as a clause.
+  static func launchFailed(
+    _ pod: Subject, unit: UnitName?, reason: EndReason, stage: LaunchStage, cause: String? = nil
+  ) -> PodEvent {
     PodEvent(
-      .podLaunchFailed, "\(pod.pod) could not be launched: \(reason)", priority: .error,
+      .podLaunchFailed, "\(pod.pod) could not be launched: \(reason)\(cause.map { " (\($0))" } ?? "")",
+      priority: .error,
       alert: stage == .limits ? .limitsMismatch : .launchFailed,
       pod.fields + [(.reason, reason.description)] + (unit.map { [(.unit, $0.description)] } ?? []))
   }

@@ -44,6 +44,14 @@ extension PodEvent {
     PodEvent(.hostUnfit, sentence, priority: .error, [(.check, check)])
   }
 
+  static func portTaken(_ pod: Subject, port: Int, holder: PortHolder) -> PodEvent {
+    PodEvent(
+      .hostUnfit,
+      "\(pod.pod) cannot be launched while \(holder) listens at its port \(port): stop that program, or let it"
+        + " listen elsewhere.",
+      priority: .error, alert: .launchFailed, pod.fields + [(.check, "port-taken")])
+  }
+
   static func accessDenied(
     method: String, action: String, uid: UInt32, sender: String, subject: String, why: String,
     omitted: Int = 0

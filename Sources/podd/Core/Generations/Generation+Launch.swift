@@ -85,7 +85,8 @@ extension Generation {
     self.request = request
     loopTask {
       do throws(LaunchFailure) {
-        self.parked = try self.host.launcher.park(request)
+        let isAlone = self.pod.machine.generations.count == 1
+        self.parked = try self.host.launcher.park(request, isAlone: isAlone)
         self.report(.parked)
       } catch {
         self.report(.failed(error))
@@ -147,6 +148,7 @@ extension Generation {
     step { request, _ throws(LaunchFailure) in
       guard let scope = self.preparedScope else { throw LaunchFailure(stage: .scope, error: "ENOENT") }
       try self.host.launcher.verifyLimits(of: scope, request)
+      try self.host.launcher.limitBinds(of: scope, request)
       return .limitsVerified
     }
   }
@@ -221,8 +223,12 @@ extension Generation {
   }
 
   func reportLaunchFailure(_ failure: LaunchFailure) {
-    host.report(
-      .launchFailed(pod.subject, unit: unit, reason: failure.reason, stage: failure.stage))
+    let (subject, unit) = (pod.subject, unit)
+    loopTask { [host, pod] in
+      let cause = await pod.cause(of: failure.reason)
+      host.report(
+        .launchFailed(subject, unit: unit, reason: failure.reason, stage: failure.stage, cause: cause))
+    }
   }
 
   // MARK: Adoption

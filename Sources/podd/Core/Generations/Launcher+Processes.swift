@@ -17,9 +17,7 @@ extension Launcher {
 
   /// Another process of the same program, parked until it may ``enter(_:_:patience:)`` the scope.
   func spawnWorker(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
-    let record = request.record
-    let listening = try sockets.socket(
-      for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
+    let listening = try sockets.socket(for: request.record)
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
 

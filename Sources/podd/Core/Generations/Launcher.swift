@@ -38,7 +38,9 @@ struct Launcher {
 
   /// Spawns pod-launch, which prepares itself and parks until its scope is up. It is done while the store writes the
   /// generation down; nothing of it outlives podd.
-  func park(_ request: Request) throws(LaunchFailure) -> LaunchProcess {
+  ///
+  /// - Parameter isAlone: no other generation of the pod uses its socket.
+  func park(_ request: Request, isAlone: Bool) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     do throws(Errno) {
       try UserFiles.ensureDirectory(of: request.unit.pod, uid: record.uid)
@@ -49,11 +51,12 @@ struct Launcher {
     }
     var listening: CInt?
     if request.workload.listen == .port {
-      // The socket is of an earlier form of the workload: the program could not bind while it exists.
-      sockets.drop(request.unit.pod)
+      // podd has the port until the program binds it. A socket that listens is of an earlier form of the workload.
+      sockets.refuse(request.unit.pod)
+      try sockets.reserve(record)
     } else {
-      listening = try sockets.socket(
-        for: request.unit.pod, address: record.address, front: record.frontAddress, port: record.port)
+      listening = try sockets.socket(for: record)
+      if isAlone { sockets.renew(request.unit.pod) }
     }
     return try LaunchProcess.spawn(launchProgram, plan: plan(request), listening: listening)
   }
@@ -115,8 +118,20 @@ struct Launcher {
     throw LaunchFailure(stage: .limits, error: "ERANGE")
   }
 
+  /// From here on the pod's processes can bind the pod's own address and port alone.
+  func limitBinds(of scope: RunningScope, _ request: Request) throws(LaunchFailure) {
+    do throws(Errno) {
+      try BindGuard.cover(scope, of: request.record)
+    } catch {
+      Log.warning(
+        "\(scope.unit): the kernel does not limit what the pod binds, so it is not launched: \(error)")
+      throw LaunchFailure(stage: .firewall, error)
+    }
+  }
+
   /// Lets the program begin. Returns when it runs.
   func release(_ request: Request, _ process: LaunchProcess) async throws(LaunchFailure) {
+    if request.workload.listen == .port { sockets.drop(request.unit.pod) }
     // Bounded by the workload's own patience: the program must at least have begun by then.
     try await begin(process, patience: request.workload.timeoutStart)
     sockets.keep(request.unit.pod)

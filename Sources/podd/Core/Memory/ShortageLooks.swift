@@ -107,7 +107,8 @@ final class ShortageLooks {
     guard lookForEnded(maxAge: Self.endedAge) else { return [] }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.other == nil, let scope = pod.scope,
-        let tier = pod.current?.tier, let current = scope.number(InterfaceFile.memoryCurrent)
+        pod.state == .frozen || pod.canBeWoken, let tier = pod.current?.tier,
+        let current = scope.number(InterfaceFile.memoryCurrent)
       else { return nil }
       pod.noteActivity(
         cpu: scope.cpuUsage, connections: connections[UInt16(clamping: pod.record.port)] ?? [])

@@ -34,6 +34,10 @@ final class Firewall {
   private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
   private var isReloading = false
+  /// Whether the kernel has the rules, with the sets as podd filled them.
+  private var isStanding = false
+  /// The users besides root who may connect to pods; nil: all.
+  private var visitors: [UInt32]?
   /// Callers that come while a transaction is under way share the next one.
   private lazy var filling = Coalesced { [unowned self] in
     // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no
@@ -53,7 +57,9 @@ final class Firewall {
       events = try FirewallEvents { [weak self] event in
         switch event {
         case .appeared: self?.refill()
-        case .vanished: self?.reloadRules()
+        case .vanished:
+          self?.isStanding = false
+          self?.reloadRules()
         }
       }
     } catch {
@@ -69,13 +75,21 @@ final class Firewall {
     opened[pod] = words.isEmpty ? nil : (uid, words)
   }
 
-  /// Opens the addresses of a pod that is about to be launched. Returns when the kernel has them.
+  /// Opens the addresses of a pod that is about to be launched. Returns when the kernel has them, and throws while it has
+  /// no rules: no pod runs without them.
   func open(_ pod: PodName, uid: UInt32, words: [String]) async throws(LaunchFailure) {
-    guard !words.isEmpty else { return close(pod) }
-    opened[pod] = (uid, words)
+    if words.isEmpty {
+      close(pod)
+      // Without the kernel's events podd does not know what has become of the rules.
+      if isStanding && events != nil { return }
+    } else {
+      opened[pod] = (uid, words)
+    }
     if await filling.run() { return }
     reloadRules()
-    throw LaunchFailure(stage: .firewall, error: "EAGAIN")
+    // The same once more, for an error at once: a caller waits for this launch.
+    _ = try? await systemd.manager.reloadOrRestartUnit(Self.unit)
+    if !(await filling.run()) { throw LaunchFailure(stage: .firewall, error: "EAGAIN") }
   }
 
   /// Closes the addresses of a pod that has ended.
@@ -83,7 +97,19 @@ final class Firewall {
     if opened.removeValue(forKey: pod) != nil { refill() }
   }
 
+  // MARK: Who may connect
+
+  /// `FrontUsers=` of podd.conf; ``start()`` applies it too. Nil: all users.
+  func admit(_ users: [UInt32]?) {
+    guard users != visitors else { return }
+    visitors = users
+    if events != nil { refill() }
+  }
+
   // MARK: Held connections
+
+  /// Whether connections to sleeping pods can be held, and wake them.
+  var canHold: Bool { heldConnections.isAvailable }
 
   /// Holds new connections to the pod in ``HeldConnections``; open connections continue. Returns true when
   /// the kernel has the rule, and false when it has not and nothing is held. The hold ends at
@@ -143,12 +169,14 @@ final class Firewall {
         + PacketFilter.holds(
           held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
           now: EventLoop.main.now())
+        + PacketFilter.visitors(visitors)
       try Files.replace(Self.script, with: text, mode: 0o600)
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
       return false
     }
-    return await Self.run(["-f", Self.script])
+    isStanding = await Self.run(["-f", Self.script])
+    return isStanding
   }
 
   // MARK: When the rules go

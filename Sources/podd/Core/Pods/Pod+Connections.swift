@@ -19,6 +19,12 @@ extension Pod {
     handle(.replace(cause, next: nextWorkload?.handover))
   }
 
+  /// Whether a connection wakes it once it sleeps: not where its program binds by itself and the packet filter cannot
+  /// hand over connections.
+  var canBeWoken: Bool {
+    (workload ?? nextWorkload)?.listen != .port || host.firewall.canHold
+  }
+
   // MARK: Holding
 
   /// From here on the front doors hold new requests; ``Firewall/hold(_:address:port:timeout:)`` holds the rest.

@@ -278,6 +278,13 @@ final class Pod {
   /// Whether processes of the pod are left that were asked to end.
   var isLeaving: Bool { state == .stopping || state == .draining }
 
+  /// What the reason alone does not say of a failed launch, as a clause: which program has its port.
+  func cause(of reason: EndReason) async -> String? {
+    guard case .launchFailed(.socket, "EADDRINUSE") = reason else { return nil }
+    let holder = await PortHolder.find(port: record.port)
+    return "port \(record.port) is in use" + (holder.map { " by \($0)" } ?? "")
+  }
+
   private func resolve(_ reason: EndReason?) {
     let waiting = waiters
     waiters = []

@@ -57,7 +57,8 @@ extension PodHost {
         return try await store.run { store throws(StoreError) in
           try store.provision(
             user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
-            wantRunning: !cold, insistOnTier: !wanted.isEmpty, uids: known, now: now)
+            wantRunning: !cold, insistOnTier: !wanted.isEmpty, isFree: { PodSocket.isFree(port: $0) },
+            uids: known, now: now)
         }
       } catch .unvettedUID(let uid) {
         try await vet(uid, &uids)
@@ -106,11 +107,7 @@ extension PodHost {
     } else if pod.state == .ready, refresh || pod.usersAreStale {
       try await refreshUsers(pod)
     }
-    if let reason = await pod.waitUntilReady() {
-      throw Refusal(
-        .launchFailed,
-        "\(pod.name) could not be started: \(reason); 'podctl logs \(pod.name)' shows what it said")
-    }
+    if let reason = await pod.waitUntilReady() { try await refuseStart(of: pod, reason) }
     // The program may have read its users file before this user was placed.
     if refresh && wasStarting { try await refreshUsers(pod) }
   }

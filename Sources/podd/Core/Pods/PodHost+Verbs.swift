@@ -98,7 +98,7 @@ extension PodHost {
     }
     pod.replace(.operator)
     guard let reason = await pod.waitUntilReplaced() else { return }
-    try refuseStart(of: pod, reason)
+    try await refuseStart(of: pod, reason)
   }
 
   // MARK: Making room, and coming back
@@ -114,10 +114,11 @@ extension PodHost {
   }
 
   /// Stops what runs, to give its memory to others; its users wake it.
-  func evict(_ pod: Pod, dryRun: Bool) async -> String {
+  func evict(_ pod: Pod, dryRun: Bool) async throws(Refusal) -> String {
     guard Admission(.evict, in: pod.state) == .act else {
       return "\(pod.name) is \(pod.state.rawValue): there is nothing to stop"
     }
+    try refuseSleep(of: pod, "stop")
     let plan = Self.plan(of: pod, replacing: false)
     if !dryRun {
       pod.handle(.stopGracefully(.operator, then: .cold))
@@ -145,11 +146,22 @@ extension PodHost {
 
   func freeze(_ pod: Pod) async throws(Refusal) {
     guard try admit(.freeze, pod) else { return }
+    try refuseSleep(of: pod, "freeze")
     pod.handle(.freeze)
     await pod.freezing?.value
     guard pod.state == .frozen else {
       throw Refusal(.launchFailed, "\(pod.name) cannot be frozen now: 'podctl status \(pod.name)' shows why")
     }
+  }
+
+  /// Nobody would wake it.
+  private func refuseSleep(of pod: Pod, _ what: String) throws(Refusal) {
+    if pod.canBeWoken { return }
+    throw Refusal(
+      .busy,
+      "\(pod.name) binds its port by itself, and the packet filter's queue, by which a connection would wake it,"
+        + " cannot be opened (is the kernel module nfnetlink_queue there?), so podd does not \(what) it;"
+        + " 'podctl stop \(pod.name)' stops it until it is started again")
   }
 
   func thaw(_ pod: Pod) async throws(Refusal) {
@@ -200,13 +212,15 @@ extension PodHost {
 
   private func ready(_ pod: Pod) async throws(Refusal) {
     guard let reason = await pod.waitUntilReady() else { return }
-    try refuseStart(of: pod, reason)
+    try await refuseStart(of: pod, reason)
   }
 
-  private func refuseStart(of pod: Pod, _ reason: EndReason) throws(Refusal) {
+  func refuseStart(of pod: Pod, _ reason: EndReason) async throws(Refusal) {
     let goesOn = pod.state == .ready ? "; its last generation serves on" : ""
+    let cause = await pod.cause(of: reason)
     throw Refusal(
       .launchFailed,
-      "\(pod.name) could not be started: \(reason)\(goesOn); 'podctl logs \(pod.name)' shows what it said")
+      "\(pod.name) could not be started: \(reason)\(cause.map { " (\($0))" } ?? "")\(goesOn);"
+        + " 'podctl logs \(pod.name)' shows what it said")
   }
 }

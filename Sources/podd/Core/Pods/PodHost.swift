@@ -71,8 +71,14 @@ final class PodHost {
     settings = try own.get()
     launchSlots.count = settings.launchesMax
     memory.settingsChanged()
+    loopTask { await self.admitFrontUsers() }
     // A file may have been corrected, or a workload may listen in another way.
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }
+  }
+
+  /// Applies `FrontUsers=`.
+  func admitFrontUsers() async {
+    firewall.admit(await FrontUsers.uids(settings.frontUsers))
   }
 
   // MARK: Pods

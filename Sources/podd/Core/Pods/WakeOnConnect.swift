@@ -17,6 +17,8 @@ final class WakeOnConnect {
   private var isWaking = false
   /// The timer of the next attempt to open it.
   private var retry: EventSource?
+  /// Whether it was reported that another program has the pod's port.
+  private var hasReportedPort = false
   /// Whether a failed attempt was logged.
   private var hasComplained = false
   private static let retryPause: Microseconds = .seconds(5)
@@ -36,7 +38,7 @@ final class WakeOnConnect {
     isWaking = false
     watch = nil
     retry = nil
-    if !wakePolicy.needsSocket(pod.state) { host.sockets.drop(pod.name) }
+    if !wakePolicy.needsSocket(pod.state) { host.sockets.refuse(pod.name) }
     switch wakePolicy {
     case .closed: close(before)
     case .wakes: open()
@@ -44,6 +46,23 @@ final class WakeOnConnect {
     }
     if WakePolicy.refusesWaiting(pod.state, lastEnd: pod.lifecycle.lastEnd, pause: pod.lifecycle.pause) {
       host.sockets.turnAway(pod.name)
+    }
+    if !pod.state.hasScope { keepPort() }
+  }
+
+  /// No other program may listen where the pod's listened.
+  private func keepPort() {
+    do throws(LaunchFailure) {
+      try host.sockets.reserve(pod.record)
+      hasReportedPort = false
+    } catch {
+      guard error.isPortTaken, !hasReportedPort else { return }
+      hasReportedPort = true
+      loopTask { [pod] in
+        // Connections of the pod's last program also have the port for a moment.
+        guard let holder = await PortHolder.find(port: pod.record.port) else { return }
+        pod.host.report(.portTaken(pod.subject, port: pod.record.port, holder: holder))
+      }
     }
   }
 
@@ -83,7 +102,7 @@ final class WakeOnConnect {
     switch listen {
     case .socket: watchSocket()
     case .port: holdPackets()
-    case nil: if !pod.state.hasScope { host.sockets.drop(pod.name) }
+    case nil: if !pod.state.hasScope { host.sockets.refuse(pod.name) }
     }
   }
 
@@ -96,8 +115,7 @@ final class WakeOnConnect {
 
   private func watchSocket() {
     do throws(LaunchFailure) {
-      let raw = try host.sockets.socket(
-        for: pod.name, address: pod.record.address, front: pod.record.frontAddress, port: pod.record.port)
+      let raw = try host.sockets.socket(for: pod.record)
       host.sockets.keep(pod.name)
       watch = try watching(raw)
       hasComplained = false

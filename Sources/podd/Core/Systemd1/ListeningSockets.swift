@@ -1,24 +1,26 @@
 import CLinux
 import Glibc
 import PodModel
+import PodStore
 import Systemd
 
-/// The listening sockets that podd holds for pods, so that no connection is refused while a pod is
-/// replaced. They live in systemd's descriptor store across podd's own restarts.
+/// The sockets that podd holds at the pods' addresses: listening ones, so that no connection is refused while a pod is
+/// replaced, and ones that are only bound, so that nobody else takes the port of a pod that does not run. Listening ones
+/// live in systemd's descriptor store across podd's own restarts.
 @LoopActor
 final class ListeningSockets {
-  /// How many connections may wait in one socket's accept queue.
-  private static let backlog: CInt = 4096
-
   private var sockets: [PodName: CInt] = [:]
-  /// The pods whose socket is bound and not yet in systemd's store.
+  /// The pods whose socket is bound and not in systemd's store.
   private var unkept: Set<PodName> = []
+  /// The pods whose socket was made by a podd that did not limit what pods do with it: the next launch has a new one.
+  private var unguarded: Set<PodName> = []
+  private var hasReportedGuard = false
 
   /// Takes over the sockets that systemd kept. Sockets of unknown pods are closed and removed from the store.
   func restore(_ passed: [(name: String, descriptor: CInt)], known: (PodName) -> Bool) {
     for (name, descriptor) in passed {
       if let pod = PodName(name), known(pod), sockets[pod] == nil {
-        sockets[pod] = descriptor
+        takeOver(descriptor, of: pod)
       } else {
         close(descriptor)
         Notify.unstore(name: name)
@@ -26,22 +28,62 @@ final class ListeningSockets {
     }
   }
 
-  /// Whether podd has the pod's socket.
-  func holds(_ pod: PodName) -> Bool { sockets[pod] != nil }
+  private func takeOver(_ raw: CInt, of pod: PodName) {
+    sockets[pod] = raw
+    do throws(Errno) {
+      if !(try PodSocket.mark(raw)) { unguarded.insert(pod) }
+    } catch {
+      Log.warning("\(pod): its listening socket cannot be marked: \(error)")
+    }
+  }
 
-  /// The pod's socket, bound now if podd does not have it yet. It stays podd's; ``keep(_:)`` follows the
+  /// Whether podd has the pod's listening socket.
+  func holds(_ pod: PodName) -> Bool { sockets[pod].map(PodSocket.isListening) ?? false }
+
+  /// The pod's listening socket, bound now if podd does not have it yet. It stays podd's; ``keep(_:)`` follows the
   /// launch.
-  func socket(for pod: PodName, address: String, front: String, port: Int) throws(LaunchFailure) -> CInt {
-    if let held = sockets[pod] {
-      if linux_is_listener(held) == 1 { return held }
-      // The program has shut the socket down, which concerns every copy: the next generation needs a new one.
-      drop(pod)
+  func socket(for pod: PodRecord) throws(LaunchFailure) -> CInt {
+    if let held = sockets[pod.name] {
+      if !unguarded.contains(pod.name) {
+        if PodSocket.isListening(held) { return held }
+        do throws(Errno) {
+          try PodSocket.listen(held)
+          return held
+        } catch {
+          Log.debug("\(pod.name): \(error), so it gets a new socket")
+        }
+      }
+      drop(pod.name)
+    }
+    let raw = try bind(pod)
+    do throws(Errno) {
+      try PodSocket.listen(raw)
+      return raw
+    } catch {
+      drop(pod.name)
+      throw LaunchFailure(stage: .socket, error)
+    }
+  }
+
+  /// Keeps the port of a pod whose program does not run. Does nothing where podd has a socket of the pod.
+  func reserve(_ pod: PodRecord) throws(LaunchFailure) {
+    if sockets[pod.name] == nil { _ = try bind(pod) }
+  }
+
+  private func bind(_ pod: PodRecord) throws(LaunchFailure) -> CInt {
+    do throws(Errno) {
+      try BindGuard.coverOwnSockets()
+    } catch {
+      if !hasReportedGuard {
+        Log.error("The kernel does not let podd limit what pods bind, so none is launched: \(error)")
+      }
+      hasReportedGuard = true
+      throw LaunchFailure(stage: .firewall, error)
     }
     do throws(Errno) {
-      let bound = try Self.listen(address: address, front: front, port: port)
-      let raw = bound.release()
-      sockets[pod] = raw
-      unkept.insert(pod)
+      let raw = try PodSocket.bind(pod).release()
+      sockets[pod.name] = raw
+      unkept.insert(pod.name)
       return raw
     } catch {
       throw LaunchFailure(stage: .socket, error)
@@ -51,8 +93,20 @@ final class ListeningSockets {
   /// Puts the pod's socket into systemd's store. To be called after the launch: PID 1 is busy with the scope
   /// before, and an unfinished launch does not survive podd anyway.
   func keep(_ pod: PodName) {
-    guard unkept.remove(pod) != nil, let raw = sockets[pod] else { return }
+    guard let raw = sockets[pod], PodSocket.isListening(raw), unkept.remove(pod) != nil else { return }
     store(pod, raw)
+  }
+
+  /// For the first process of a generation: undoes what an earlier program has done to the pod's socket. Not to be
+  /// called while another program uses it.
+  func renew(_ pod: PodName) {
+    if let raw = sockets[pod] { PodSocket.renew(raw) }
+  }
+
+  /// From now on connections are refused, and podd keeps the port. Not to be called while the pod runs, because its
+  /// program's copy is shut down, too.
+  func refuse(_ pod: PodName) {
+    if let raw = sockets[pod], PodSocket.isListening(raw) { PodSocket.refuse(raw) }
   }
 
   /// Takes a copy of a running pod's socket from the pod, when the store has lost it: systemd before 254
@@ -65,19 +119,18 @@ final class ListeningSockets {
         let socket = try? PIDFD.descriptor(number, of: pidfd)
       else { continue }
       let copy = socket.release()
-      sockets[pod] = copy
+      takeOver(copy, of: pod)
       store(pod, copy)
       return
     }
   }
 
-  /// Closes the socket. From now on connections are refused, and the port can be bound again even before
-  /// systemd has closed its copy. Not to be called while the pod runs, because its program's copy is shut
-  /// down, too.
+  /// Gives the port up: for the pod's program, which binds it by itself, or because the pod is gone. Not to be called
+  /// while the pod runs, because its program's copy is shut down, too.
   func drop(_ pod: PodName) {
     guard let raw = sockets.removeValue(forKey: pod) else { return }
-    shutdown(raw, CInt(SHUT_RDWR))
-    close(raw)
+    unguarded.remove(pod)
+    PodSocket.close(raw)
     if unkept.remove(pod) == nil { Notify.unstore(name: pod.description) }
   }
 
@@ -92,7 +145,7 @@ final class ListeningSockets {
   /// Resets all connections of the pod's accept queue. Later ones queue again.
   func turnAway(_ pod: PodName) {
     guard let raw = sockets[pod] else { return }
-    for _ in 0..<Self.backlog where FileDescriptor.isReadable(raw) {
+    for _ in 0..<PodSocket.backlog where FileDescriptor.isReadable(raw) {
       let connection = linux_accept(raw)
       guard connection >= 0 else { return }
       close(connection)
@@ -105,34 +158,6 @@ final class ListeningSockets {
     } catch {
       Log.warning("Cannot keep the listening socket of \(pod) across a restart of podd, ignoring: \(error)")
     }
-  }
-
-  // MARK: Binding
-
-  private static func listen(address: String, front: String, port: Int) throws(Errno) -> FileDescriptor {
-    let raw = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-    guard raw >= 0 else { throw Errno.last("socket") }
-    let socket = FileDescriptor(owning: raw)
-    var one: CInt = 1
-    guard setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size)) == 0 else {
-      throw Errno.last("SO_REUSEADDR")
-    }
-    // podd creates the socket, so it belongs to podd's cgroup, and the scope's IPAddressDeny= does not apply
-    // to it. Its own filter admits the front address only, and the pod cannot remove it.
-    guard let source = ipv4(front), let local = ipv4(address) else { throw Errno(EINVAL, "address") }
-    let filtered = linux_accept_only_from(raw, source)
-    if filtered < 0 { throw Errno(filtered, "attach filter") }
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = in_port_t(port).bigEndian
-    name.sin_addr.s_addr = local
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let bound = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, size) }
-    }
-    guard bound == 0 else { throw Errno.last("bind \(address):\(port)") }
-    guard Glibc.listen(raw, backlog) == 0 else { throw Errno.last("listen") }
-    return socket
   }
 
   // MARK: Finding a socket again

@@ -70,7 +70,7 @@ extension ManagerMethods {
 
   func evictPod(_ call: PlanCall) async throws(Refusal) -> PlanReply {
     let pod = try host.pod(named: call.pod)
-    let plan = await host.evict(pod, dryRun: call.dryRun)
+    let plan = try await host.evict(pod, dryRun: call.dryRun)
     return PlanReply(state: pod.state.rawValue, plan: plan)
   }
 }
