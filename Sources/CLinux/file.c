@@ -88,3 +88,7 @@ ssize_t linux_send_file(int socket, int fd, uint64_t offset, size_t count) {
         off_t from = (off_t)offset;
         return sendfile(socket, fd, &from, count);
 }
+
+int linux_rename_new(int directory, const char *name, int target_directory, const char *target) {
+        return renameat2(directory, name, target_directory, target, RENAME_NOREPLACE);
+}

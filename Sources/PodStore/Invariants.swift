@@ -65,6 +65,26 @@ extension PlacementStore {
       """, "has no record of its latest generation"
     ),
     (
+      "SELECT 'pod ' || number FROM pod WHERE users > 0 AND cleaning IS NOT NULL",
+      "has users before its directory was cleaned"
+    ),
+    (
+      "SELECT 'pod ' || number FROM pod WHERE users > 0 AND served IS NULL",
+      "has users and has served nobody"
+    ),
+    (
+      """
+      SELECT name FROM user JOIN pod ON pod.number = user.pod
+      WHERE pod.served <> '*' AND pod.served <> user.name
+      """, "is placed on a pod that has served another user alone"
+    ),
+    ("SELECT name FROM user WHERE arriving = 1 AND pod IS NULL", "is deleted and arriving"),
+    ("SELECT name FROM user WHERE purging = 1 AND pod IS NOT NULL", "is placed and to be removed"),
+    (
+      "SELECT name FROM user WHERE pod IS NOT NULL AND kept_from IS NOT NULL AND arriving = 0",
+      "is placed, and its data lies elsewhere"
+    ),
+    (
       "SELECT \"table\" || ' row ' || coalesce(rowid, '?') FROM pragma_foreign_key_check",
       "refers to a row that is not there"
     ),

@@ -13,6 +13,7 @@ public final class PlacementStore: WorkerStore {
   public let file: String
   let queue: DatabaseQueue
   let auditLimit: Int
+  let podDirectories: String?
   private let grouping = Atomic(false)
 
   /// The only host so far; every pod names it, so that others can join.
@@ -24,11 +25,15 @@ public final class PlacementStore: WorkerStore {
   ///   - file: absolute path; the file gets mode 0600, its directory must exist.
   ///   - host: this host's name, recorded with its pods.
   ///   - auditLimit: how many audit entries are kept.
+  ///   - podDirectories: a new pod gets no number whose directory exists here; nil: any number.
   /// - Throws: `.newerSchema`, `.corrupt`, `.system`, `.sqlite`, `.full` or `.busy`, before anything was
   ///   changed.
-  public init(file: String, host: String = "localhost", auditLimit: Int = 100_000) throws(StoreError) {
+  public init(
+    file: String, host: String = "localhost", auditLimit: Int = 100_000, podDirectories: String? = nil
+  ) throws(StoreError) {
     self.file = file
     self.auditLimit = auditLimit
+    self.podDirectories = podDirectories
     try StoreFile.prepare(file)
     do {
       queue = try DatabaseQueue(path: file, configuration: Self.configuration())

@@ -23,6 +23,49 @@ public struct PodRecord: Sendable, Equatable {
   public var restarts: Int
   public var lastExitReason: EndReason?
   public var createdAt: WallTime
+  /// Where the directories of its users lie.
+  public var layout = Layout.apart
+  public var served = Served.nobody
+  /// Nil, unless its last user has left and its directory has still to be put aside or removed. Until ``podCleaned``
+  /// it gets no users.
+  public var cleaning: Cleaning?
+
+  /// Where the directories of a pod's users lie, below the pod's directory.
+  public enum Layout: Int, Sendable {
+    /// Next to what the program stores, as podctl 0.1 had it.
+    case mixed = 1
+    /// In `users`, which holds nothing else.
+    case apart = 2
+  }
+
+  /// Whom a pod has served since its directory was made: what its program stored is theirs.
+  public enum Served: Sendable, Equatable {
+    case nobody
+    case only(UserName)
+    case several
+  }
+
+  /// What becomes of what the program of a pod without users stored.
+  public struct Cleaning: Sendable, Equatable {
+    public enum Kind: String, Sendable {
+      /// It is put aside with the last user.
+      case keep
+      /// It is removed with the last user.
+      case remove
+    }
+
+    public var kind: Kind
+    /// The last user; nil: nobody knows.
+    public var user: UserName?
+    /// No two cleanings of a pod have the same one.
+    public var id: Int64
+
+    public init(kind: Kind, user: UserName?, id: Int64) {
+      self.kind = kind
+      self.user = user
+      self.id = id
+    }
+  }
 
   /// The first of the pods' uids.
   public static let firstUID = PodName.firstUID
@@ -31,7 +74,7 @@ public struct PodRecord: Sendable, Equatable {
 extension PodRecord {
   static let columns = """
     number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
-    last_exit_reason, created_at
+    last_exit_reason, created_at, layout, served, cleaning, last_user, cleaning_id
     """
 
   init(_ row: Row) throws {
@@ -48,6 +91,31 @@ extension PodRecord {
     restarts = row["restarts"]
     lastExitReason = try decodeOptional(row, "last_exit_reason", EndReason.init(_:))
     createdAt = row["created_at"]
+    guard let layout = Layout(rawValue: row["layout"]) else {
+      throw UnknownValue(description: "layout is \(row["layout"] as Int)")
+    }
+    self.layout = layout
+    served = try decodeOptional(row, "served", Served.init(stored:)) ?? .nobody
+    if let kind = try decodeOptional(row, "cleaning", Cleaning.Kind.init(rawValue:)) {
+      cleaning = Cleaning(
+        kind: kind, user: try decodeOptional(row, "last_user", UserName.init(stored:)), id: row["cleaning_id"]
+      )
+    }
+  }
+}
+
+extension PodRecord.Served {
+  /// No user has this name.
+  static let severalStored = "*"
+
+  init?(stored text: String) {
+    if text == Self.severalStored {
+      self = .several
+    } else if let user = UserName(stored: text) {
+      self = .only(user)
+    } else {
+      return nil
+    }
   }
 }
 
@@ -64,15 +132,24 @@ public struct UserRecord: Sendable, Equatable {
   public var status: Status
   /// Rises whenever pod, address or token changes, also when a purged user is placed again.
   public var epoch: Int64
-  /// The pod in whose directory this user's data still lies although the user is not, or no longer, placed
-  /// there: podd has to move it and then call `dataSettled`.
+  /// The pod in whose directory this user's data may still lie although the user is not, or no longer, placed
+  /// there: podd has to put it aside and then call `dataPutAside`.
   public var keptFrom: PodName?
   public var createdAt: WallTime
   public var changedAt: WallTime
+  /// The user is placed, and the data has still to be brought into the pod; then podd calls `dataArrived`. Until then
+  /// the pod's program does not know the user.
+  public var isArriving = false
+  /// The data of this deleted user is to be removed for good; then podd calls `forget`.
+  public var isPurging = false
+  /// The name under which is kept what a program stored while it served this user alone.
+  public var programKept: String?
 }
 
 extension UserRecord {
-  static let columns = "name, pod, tier, token, status, epoch, kept_from, created_at, changed_at"
+  static let columns = """
+    name, pod, tier, token, status, epoch, kept_from, created_at, changed_at, arriving, purging, program_kept
+    """
 
   init(_ row: Row) throws {
     name = try decode(row, "name", UserName.init(stored:))
@@ -84,6 +161,9 @@ extension UserRecord {
     keptFrom = (row["kept_from"] as Int?).map(PodName.init(number:))
     createdAt = row["created_at"]
     changedAt = row["changed_at"]
+    isArriving = row["arriving"]
+    isPurging = row["purging"]
+    programKept = row["program_kept"]
   }
 }
 

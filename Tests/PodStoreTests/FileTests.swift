@@ -55,8 +55,8 @@ import Testing
     store = nil
     let bytes = try readBytes(scratch.database)
     let error = try failure()
-    #expect(error == .newerSchema(file: scratch.database, unknown: ["v9"], newestKnown: "v3"))
-    #expect(error.description.contains("v9") && error.description.contains("v3"))
+    #expect(error == .newerSchema(file: scratch.database, unknown: ["v9"], newestKnown: "v4"))
+    #expect(error.description.contains("v9") && error.description.contains("v4"))
     #expect(try readBytes(scratch.database) == bytes)
   }
 

@@ -134,7 +134,9 @@ import TimeLiterals
     let scratch = try Scratch()
     let store = try scratch.open()
     let first = try store.place("a", run: true, now: 1)
-    #expect(try store.undoProvision(first))
+    try store.undoProvision(first)
+    try store.forget(user: "a")
+    #expect(try store.podCleaned(first.pod.name, remove: true))
     let second = try store.place("b", run: true, now: 2)
     #expect(second.pod.name == first.pod.name)
     #expect(throws: StoreError.noSuchPod(first.pod.name)) {

@@ -25,11 +25,28 @@ import TimeLiterals
     #expect(try store.user("alice@example.com").token == "token-alice@example.com-1700000000000001")
     #expect(try store.user("carol").status == .suspended)
     #expect(try store.unsettled().map(\.name) == ["bob"])
+    #expect(try store.pods().map(\.layout) == [.mixed, .mixed])
+    #expect(try store.pods().map(\.served) == [.several, .several], "nobody knows whom it has served")
     #expect(try store.openGenerations().map(\.unit.description) == ["pod-001-2.scope"])
     #expect(try store.generations(ofPod: pod(1), limit: 9).last?.evidence == #"{"oom":1}"#)
     #expect(try store.auditTail(9).map(\.sender) == [":1.7"])
     #expect(try store.place("dave").user.epoch == 5)
     #expect(try store.beginGeneration(pod: pod(1), now: 10) == 3)
+  }
+
+  @Test func `an emptied pod of an earlier version is cleaned before it gets a user`() throws {
+    let raw = try DatabaseQueue(path: scratch.database)
+    try raw.write { try $0.execute(sql: "DELETE FROM user WHERE name = 'alice@example.com'") }
+    try raw.close()
+    let store = try scratch.open()
+    let cleaning = try #require(store.pod(pod(1)).cleaning)
+    #expect(cleaning.kind == .keep && cleaning.user == nil)
+    #expect(try store.place("dave").pod.name == pod(3))
+    try store.dataPutAside(user: "bob")
+    #expect(try !store.podCleaned(pod(1), keptAs: "pod-001-0"))
+    #expect(try store.pod(pod(1)).layout == .apart)
+    #expect(try store.place("erin", usersPerPod: 1).pod.name == pod(1))
+    #expect(try store.verifyInvariants().isEmpty)
   }
 
   @Test func `a migrated database has the schema of a new one`() throws {

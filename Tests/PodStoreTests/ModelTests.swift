@@ -16,12 +16,18 @@ private struct Naive {
     var held = false
     var generation = 0
     var open: Set<Int> = []
+    /// Whom it has served since it was made or cleaned.
+    var served: Set<UserName> = []
+    var cleaning: PodRecord.Cleaning.Kind?
+    var lastUser: UserName?
   }
   struct User: Equatable {
     var pod: Int?
     var tier: String
     var token: String?
     var keptFrom: Int?
+    var isArriving = false
+    var isPurging = false
   }
 
   var pods: [Pod] = []
@@ -30,6 +36,15 @@ private struct Naive {
 
   func count(_ pod: Int) -> Int { users.values.count { $0.pod == pod } }
 
+  /// Somebody has left a pod.
+  mutating func left(_ pod: Int?, _ user: UserName, purged: Bool) {
+    guard let index = pods.firstIndex(where: { $0.number == pod }), count(pods[index].number) == 0 else {
+      return
+    }
+    pods[index].cleaning = purged ? .remove : .keep
+    pods[index].lastUser = user
+  }
+
   mutating func provision(
     _ name: UserName, _ tier: String, _ limit: Int, _ ports: ClosedRange<Int>, _ token: String
   )
@@ -37,7 +52,7 @@ private struct Naive {
   {
     if users[name]?.pod != nil { return true }
     let roomy = pods.filter {
-      $0.tier == tier && $0.wanted != .stopped && !$0.held && count($0.number) < limit
+      $0.tier == tier && $0.wanted != .stopped && !$0.held && $0.cleaning == nil && count($0.number) < limit
     }
     var number = roomy.max { (count($0.number), -$0.number) < (count($1.number), -$1.number) }?.number
     if number == nil {
@@ -51,7 +66,9 @@ private struct Naive {
       pods.sort { $0.number < $1.number }
       number = free
     }
-    users[name] = User(pod: number, tier: tier, token: token, keptFrom: users[name]?.keptFrom)
+    users[name] = User(
+      pod: number, tier: tier, token: token, keptFrom: users[name]?.keptFrom, isArriving: users[name] != nil)
+    if let index = pods.firstIndex(where: { $0.number == number }) { pods[index].served.insert(name) }
     return true
   }
 }
@@ -82,6 +99,12 @@ private struct Naive {
       case 0..<9:
         let limit = limits[tier] ?? 1
         let token = "t\(step)"
+        if naive.users[name]?.isPurging == true {
+          #expect(throws: StoreError.self) {
+            try store.place(name, tier: tier, usersPerPod: limit, ports: ports)
+          }
+          continue
+        }
         if naive.provision(name, tier, limit, ports, token) {
           let done = try store.provision(
             user: name, tier: tier, usersPerPod: limit, portRange: ports, token: token, wantRunning: false,
@@ -98,19 +121,16 @@ private struct Naive {
       case 9..<11:
         guard let undo = last else { continue }
         last = nil
-        let number = undo.done.pod.name.number
-        guard naive.users[undo.done.user.name]?.token == undo.done.user.token else {
-          #expect(throws: StoreError.self) { try store.undoProvision(undo.done, dataPutAside: true) }
+        let name = undo.done.user.name
+        guard let user = naive.users[name], user.token == undo.done.user.token else {
+          #expect(throws: StoreError.self) { try store.undoProvision(undo.done) }
           continue
         }
-        naive.users[undo.done.user.name] = undo.before.users[undo.done.user.name].map {
-          Naive.User(pod: nil, tier: $0.tier, token: nil, keptFrom: nil)
-        }
-        let busy = naive.pods.first { $0.number == number }?.open.isEmpty == false
-        let needed = naive.count(number) > 0 || naive.users.values.contains { $0.keptFrom == number }
-        let removed = undo.done.createdPod && !busy && !needed
-        if removed { naive.pods.removeAll { $0.number == number } }
-        #expect(try store.undoProvision(undo.done, dataPutAside: true) == removed)
+        let former = undo.before.users[name]
+        naive.users[name] = Naive.User(
+          tier: former?.tier ?? user.tier, keptFrom: user.keptFrom ?? user.pod, isPurging: former == nil)
+        naive.left(user.pod, name, purged: former == nil)
+        #expect(try store.undoProvision(undo.done)?.isPurging == (former == nil))
       case 11..<14:
         let purge = Int.random(in: 0..<3, using: &random) == 0
         guard let user = naive.users[name] else {
@@ -119,19 +139,46 @@ private struct Naive {
           }
           continue
         }
+        naive.users[name] = Naive.User(
+          tier: user.tier, keptFrom: user.keptFrom ?? user.pod, isPurging: user.isPurging || purge)
+        if user.pod != nil { naive.left(user.pod, name, purged: purge) }
         if purge {
-          naive.users[name] = nil
-        } else if user.pod != nil, user.keptFrom != nil {
-          #expect(throws: StoreError.self) { try store.deprovision(user: name, purge: false, now: now) }
-          continue
-        } else if let pod = user.pod {
-          naive.users[name] = Naive.User(pod: nil, tier: user.tier, token: nil, keptFrom: pod)
+          for index in naive.pods.indices where naive.pods[index].lastUser == name {
+            naive.pods[index].cleaning = .remove
+          }
         }
         #expect(try store.deprovision(user: name, purge: purge, now: now).pod?.name.number == user.pod)
       case 14:
-        for user in try store.unsettled() {
-          naive.users[user.name]?.keptFrom = nil
-          try store.dataSettled(user: user.name)
+        for user in try store.unsettled() where Bool.random(using: &random) {
+          if user.isPurging {
+            naive.users[user.name] = nil
+            try store.forget(user: user.name)
+          } else if user.isArriving {
+            naive.users[user.name]?.keptFrom = nil
+            naive.users[user.name]?.isArriving = false
+            try store.dataArrived(user: user.name)
+          } else {
+            naive.users[user.name]?.keptFrom = nil
+            try store.dataPutAside(user: user.name)
+          }
+        }
+        for pod in try store.podsDueForCleaning() where Bool.random(using: &random) {
+          let index = try #require(naive.pods.firstIndex { $0.number == pod.name.number })
+          let number = pod.name.number
+          let remove = Bool.random(using: &random)
+          if naive.users.values.contains(where: { $0.keptFrom == number }) {
+            #expect(throws: StoreError.self) { try store.podCleaned(pod.name, remove: remove) }
+            continue
+          }
+          let isGone = remove && naive.pods[index].open.isEmpty
+          #expect(try store.podCleaned(pod.name, remove: remove) == isGone)
+          if isGone {
+            naive.pods.remove(at: index)
+          } else {
+            naive.pods[index].served = []
+            naive.pods[index].cleaning = nil
+            naive.pods[index].lastUser = nil
+          }
         }
       case 15:
         guard let index else { continue }
@@ -167,17 +214,27 @@ private struct Naive {
         uniqueKeysWithValues: users.map {
           (
             $0.name,
-            Naive.User(pod: $0.pod?.number, tier: $0.tier, token: $0.token, keptFrom: $0.keptFrom?.number)
+            Naive.User(
+              pod: $0.pod?.number, tier: $0.tier, token: $0.token, keptFrom: $0.keptFrom?.number,
+              isArriving: $0.isArriving, isPurging: $0.isPurging)
           )
         })
       try #require(found == naive.users, "step \(step)")
       let open = try store.openGenerations()
-      let pods = try store.pods().map { pod in
+      let records = try store.pods()
+      for (record, pod) in zip(records, naive.pods) {
+        let served =
+          pod.served.count > 1 ? .several : pod.served.first.map { PodRecord.Served.only($0) } ?? .nobody
+        try #require(record.served == served, "step \(step)")
+      }
+      let pods = records.map { pod in
         Naive.Pod(
           number: pod.name.number, tier: pod.tier, port: pod.port, wanted: pod.wanted,
           held: pod.crashLoopHold,
           generation: pod.generation,
-          open: Set(open.filter { $0.unit.pod == pod.name }.map(\.unit.generation)))
+          open: Set(open.filter { $0.unit.pod == pod.name }.map(\.unit.generation)),
+          served: naive.pods.first { $0.number == pod.name.number }?.served ?? [],
+          cleaning: pod.cleaning?.kind, lastUser: pod.cleaning?.user)
       }
       try #require(pods == naive.pods, "step \(step)")
       for user in users where user.status == .active {

@@ -101,6 +101,8 @@ import TimeLiterals
     #expect(try store.pods().map(\.users) == [0, 1, 1])
     #expect(try store.place("a", usersPerPod: 2).pod.name == pod(2))
     #expect(try store.place("b", usersPerPod: 2).pod.name == pod(3))
+    for user in ["user1", "user2"] as [UserName] { try store.forget(user: user) }
+    _ = try store.podCleaned(pod(1))
     #expect(try store.place("c", usersPerPod: 2).pod.name == pod(1))
   }
 

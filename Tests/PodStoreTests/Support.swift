@@ -68,12 +68,27 @@ extension PlacementStore {
       wantRunning: run, now: now)
   }
 
+  /// Deletes a user whose data was put aside.
+  func deprovisionAndCarry(_ user: UserName) throws(StoreError) {
+    _ = try deprovision(user: user, purge: false, now: 9)
+    try dataPutAside(user: user)
+  }
+
   func execute(_ sql: String) throws(StoreError) {
     try write { db in try db.execute(sql: sql) }
   }
 
   func allUsers() throws(StoreError) -> [UserRecord] {
     try users(limit: .max)
+  }
+}
+
+func makeDirectory(_ path: String) throws {
+  var made = ""
+  for part in path.split(separator: "/") {
+    made += "/" + part
+    let isThere = mkdir(made, 0o700) == 0 || errno == EEXIST
+    try #require(isThere)
   }
 }
 

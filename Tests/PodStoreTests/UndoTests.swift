@@ -14,9 +14,18 @@ import TimeLiterals
     store = try scratch.open()
   }
 
+  /// As podd does it: the data first, then the pod's directory.
+  private func finish(_ name: PodName) throws -> Bool {
+    for user in try store.unsettled() where user.keptFrom == name {
+      if user.isPurging { try store.forget(user: user.name) } else { try store.dataPutAside(user: user.name) }
+    }
+    return try store.podCleaned(name, remove: true)
+  }
+
   @Test func `a new user on a new pod leaves nothing behind`() throws {
     let done = try store.place("alice", run: true)
-    #expect(try store.undoProvision(done))
+    #expect(try store.undoProvision(done)?.isPurging == true)
+    #expect(try finish(pod(1)))
     #expect(try store.allUsers().isEmpty && store.pods().isEmpty)
   }
 
@@ -24,7 +33,8 @@ import TimeLiterals
     let done = try store.place("alice", run: true)
     let unit = UnitName(pod: pod(1), generation: try store.beginGeneration(pod: pod(1), now: 2))
     try store.endGeneration(unit, reason: .launchFailed(stage: .exec, error: "ENOENT"), now: 3)
-    #expect(try store.undoProvision(done))
+    try store.undoProvision(done)
+    #expect(try finish(pod(1)))
     #expect(try store.place("bob").pod.name == pod(1))
     #expect(try store.beginGeneration(pod: pod(1), now: 4) == 2)
     #expect(try store.verifyInvariants().isEmpty)
@@ -33,7 +43,7 @@ import TimeLiterals
   @Test func `others' users, pods and wishes stay`() throws {
     try store.place("alice", run: true)
     let bob = try store.place("bob", run: true)
-    #expect(try !store.undoProvision(bob))
+    try store.undoProvision(bob)
     #expect(try store.users(ofPod: pod(1)).map(\.name) == ["alice"])
     #expect(try store.pod(pod(1)).wanted == .run)
   }
@@ -41,7 +51,8 @@ import TimeLiterals
   @Test func `a pod that somebody else came to in the meantime stays`() throws {
     let alice = try store.place("alice", run: true)
     try store.place("bob")
-    #expect(try !store.undoProvision(alice))
+    try store.undoProvision(alice)
+    #expect(throws: StoreError.self) { try finish(pod(1)) }
     #expect(try store.pods().map(\.users) == [1])
     #expect(try store.pod(pod(1)).wanted == .cold)
   }
@@ -49,7 +60,8 @@ import TimeLiterals
   @Test func `a pod with a generation that has not ended stays`() throws {
     let alice = try store.place("alice", run: true)
     _ = try store.beginGeneration(pod: pod(1), now: 2)
-    #expect(try !store.undoProvision(alice))
+    try store.undoProvision(alice)
+    #expect(try !finish(pod(1)))
     #expect(try store.pods().map(\.wanted) == [.run])
     #expect(try store.allUsers().isEmpty)
   }
@@ -62,26 +74,15 @@ import TimeLiterals
     #expect(try store.pod(pod(1)).wanted == .cold)
   }
 
-  @Test func `a revived user is deleted again, and where the data lies is known`() throws {
+  @Test func `a revived user is deleted again, and where the data may lie is known`() throws {
     try store.place("alice", now: 1)
-    _ = try store.deprovision(user: "alice", purge: false, now: 2)
-    try store.dataSettled(user: "alice")
-    let before = try store.user("alice")
+    try store.deprovisionAndCarry("alice")
+    _ = try store.podCleaned(pod(1))
+    let (before, pods) = (try store.user("alice"), try store.pods())
     let done = try store.place("alice", tier: "pro", usersPerPod: 5, now: 3)
-    #expect(try !store.undoProvision(done), "the data may lie in the new pod's directory")
-    #expect(try store.user("alice").keptFrom == pod(2))
-    try store.dataSettled(user: "alice")
+    #expect(try store.undoProvision(done)?.keptFrom == pod(2))
+    #expect(try finish(pod(2)))
     #expect(try store.user("alice") == before)
-  }
-
-  @Test func `once the data was put aside, a revived user's new pod goes too`() throws {
-    try store.place("alice", now: 1)
-    _ = try store.deprovision(user: "alice", purge: false, now: 2)
-    try store.dataSettled(user: "alice")
-    let (user, pods) = (try store.user("alice"), try store.pods())
-    let done = try store.place("alice", tier: "pro", usersPerPod: 5, now: 3)
-    #expect(try store.undoProvision(done, dataPutAside: true))
-    #expect(try store.user("alice") == user)
     #expect(try store.pods() == pods)
   }
 
@@ -89,6 +90,7 @@ import TimeLiterals
     let done = try store.place("alice", now: 1)
     _ = try store.deprovision(user: "alice", purge: true, now: 2)
     #expect(throws: StoreError.self) { try store.undoProvision(done) }
+    try store.forget(user: "alice")
     let again = try store.place("alice", now: 3)
     #expect(throws: StoreError.self) { try store.undoProvision(done) }
     #expect(try store.user("alice") == again.user)

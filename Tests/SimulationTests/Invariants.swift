@@ -83,6 +83,13 @@ extension Simulation {
     }
   }
 
+  /// A customer inherits nothing: the first user of a pod finds nothing that its program stored for others.
+  func checkWelcome(_ placed: Provisioned) throws {
+    guard placed.createdUser, placed.pod.users == 1 else { return }
+    let others = (world.stored[placed.pod.name] ?? []).subtracting([placed.user.name])
+    try check(others.isEmpty, "\(placed.user.name) gets \(placed.pod.name) with what it stored for \(others)")
+  }
+
   /// podd dies. A stop that it asked for and had time to write down is the reason for the end, whoever records that.
   func keepPromises() {
     guard let podd else { return }
@@ -121,6 +128,8 @@ extension Simulation {
     guard let podd else { return try check(false, "no podd") }
     try checkStore()
     try check(podd.calls.isEmpty && podd.turns.isEmpty, "\(podd.calls.count) calls are not answered")
+    try check(try store.unsettled().isEmpty, "data has still to be moved")
+    try check(try store.podsDueForCleaning().isEmpty, "pods have still to be cleaned")
     try check(podd.launchSlots == Performer.launchesMax, "\(podd.launchSlots) launch slots are left")
     var expected: Set<UnitName> = []
     for pod in podd.pods.values.sorted(by: { $0.name < $1.name }) {

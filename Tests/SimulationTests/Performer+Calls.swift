@@ -116,6 +116,7 @@ extension Performer {
   private func confirm(_ user: UserName, _ placed: Provisioned) {
     simulation.note("confirmed: \(user) on \(placed.pod.name)")
     simulation.confirmed[user] = placed.pod.name
+    pods[placed.pod.name]?.wasMadeInVain = false
     endTurn(of: user)
   }
 
@@ -149,10 +150,11 @@ extension Performer {
     return pod
   }
 
-  func placed(_ call: Int, _ user: UserName, _ placed: Provisioned, cold: Bool) {
+  func placed(_ call: Int, _ user: UserName, _ placed: Provisioned, cold: Bool) throws {
     let pod = add(placed.pod)
+    try simulation.checkWelcome(placed)
     calls[call]?.placed = placed
-    if placed.createdUser && placed.user.keptFrom != nil { jobs.append(.settled(user: user)) }
+    if placed.user.isArriving { jobs.append(.settled(user: user)) }
     if cold {
       calls[call] = nil
       confirm(user, placed)
@@ -190,14 +192,49 @@ extension Performer {
     if pod.state == .cold { updateDoor(pod) }
   }
 
-  func undone(_ placed: Provisioned, isGone: Bool) throws {
+  func undone(_ placed: Provisioned) throws {
+    if placed.createdUser { jobs.append(.settled(user: placed.user.name)) }
     endTurn(of: placed.user.name)
     guard let pod = pods[placed.pod.name] else { return }
-    if isGone { return try forget(pod) }
+    if placed.createdPod { pod.wasMadeInVain = true }
     pod.record = try simulation.store.pod(pod.name)
     undoEnded(placed)
     doubtfulWishes.insert(pod.name)
-    if pod.record.wanted == .cold { try handle(.wishTakenBack, pod) }
+    guard pod.record.wanted == .cold else { return try stopUnused(pod) }
+    try handle(.wishTakenBack, pod, andThen: .call(nil) { [unowned self] in try stopUnused(pod) })
+  }
+
+  // MARK: Cleaning
+
+  /// PodHost.clean: its last user has left, so that nobody needs what runs.
+  func stopUnused(_ pod: SimulatedPod) throws {
+    guard pod.record.cleaning != nil, Admission(.idle, in: pod.state) == .act else { return }
+    try handle(.stopGracefully(.idle, then: .cold), pod)
+  }
+
+  /// No generation lives, and nothing of its users lies there any more.
+  func canClean(_ pod: SimulatedPod) -> Bool {
+    guard pod.record.cleaning != nil, pods[pod.name] === pod, !cleaning.contains(pod.name) else {
+      return false
+    }
+    let isOccupied = pod.machine.generations.contains { if case .waiting = $0.phase { false } else { true } }
+    let leaving = (try? simulation.store.unsettled()) ?? []
+    return !isOccupied && !leaving.contains { $0.keptFrom == pod.name }
+  }
+
+  func clean(_ pod: SimulatedPod) throws {
+    let live = simulation.world.populated.filter { $0.pod == pod.name }
+    try simulation.check(live.isEmpty, "the directory of \(pod.name) is emptied while it runs")
+    simulation.note("the directory of \(pod.name) is emptied")
+    simulation.world.stored[pod.name] = nil
+    cleaning.insert(pod.name)
+    jobs.append(.cleaned(pod, keptAs: nil))
+  }
+
+  func cleaned(_ pod: SimulatedPod, isGone: Bool) throws {
+    cleaning.remove(pod.name)
+    if isGone { return try forget(pod) }
+    pod.record = try simulation.store.pod(pod.name)
   }
 
   private func forget(_ pod: SimulatedPod) throws {
@@ -213,9 +250,7 @@ extension Performer {
     if let record = gone.pod {
       let pod = add(record)
       if record.users == 0 && pod.state == .cold { updateDoor(pod) }
-      if record.users == 0 && Admission(.idle, in: pod.state) == .act {
-        try handle(.stopGracefully(.idle, then: .cold), pod)
-      }
+      try stopUnused(pod)
     }
     if gone.user.pod != nil { jobs.append(.settled(user: gone.user.name)) }
     endTurn(of: gone.user.name)

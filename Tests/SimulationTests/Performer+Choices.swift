@@ -1,4 +1,5 @@
 import PodModel
+import PodStore
 import Time
 
 /// What podd could attend to next; the generator picks.
@@ -6,7 +7,7 @@ extension Performer {
   struct Choice {
     enum What {
       case takeBack, undo, job, lateTurn
-      case backoff, wake
+      case backoff, wake, clean
       case operation(SimulatedGeneration, SimulatedGeneration.Operation)
       case startTimeout(SimulatedGeneration)
       case drained(SimulatedGeneration)
@@ -35,12 +36,13 @@ extension Performer {
     func offer(_ what: Choice.What) { choices.append(Choice(what: what, pod: pod)) }
     let now = simulation.world.now
     if let at = pod.backoffAt, at <= now { offer(.backoff) }
+    if canClean(pod) { offer(.clean) }
     if pod.wakePolicy == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
       offer(.wake)
     }
     for life in pod.machine.generations {
       guard let generation = pod.generations[life.id] else { continue }
-      for operation in generation.operations where canEnd(operation, generation) {
+      for operation in generation.operations where canEnd(operation, generation, pod) {
         offer(.operation(generation, operation))
       }
       if let at = generation.startDeadline, at <= now { offer(.startTimeout(generation)) }
@@ -63,9 +65,12 @@ extension Performer {
     }
   }
 
-  private func canEnd(_ operation: SimulatedGeneration.Operation, _ generation: SimulatedGeneration) -> Bool {
+  private func canEnd(
+    _ operation: SimulatedGeneration.Operation, _ generation: SimulatedGeneration, _ pod: SimulatedPod
+  ) -> Bool {
     switch operation {
-    case .turn: launchSlots > 0
+    // A launch waits until nothing of former users is left.
+    case .turn: launchSlots > 0 && pod.record.cleaning == nil
     case .emptyScope: generation.unit.map { !simulation.world.isPopulated($0) } ?? true
     default: true
     }
@@ -106,6 +111,7 @@ extension Performer {
     case .wake:
       simulation.note("somebody wakes \(pod.name)")
       try handle(.pod(.start), pod)
+    case .clean: try clean(pod)
     case .operation(let generation, let operation): try end(operation, of: generation, pod)
     case .startTimeout(let generation):
       generation.startDeadline = nil

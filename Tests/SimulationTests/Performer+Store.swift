@@ -32,16 +32,26 @@ extension Performer {
       let placed = try store.provision(
         user: user, tier: tier, usersPerPod: Simulation.usersPerPod[tier] ?? 1, portRange: 10_001...10_999,
         token: "\(user)-\(now.sinceEpoch.count)-\(call)", wantRunning: !cold, now: now)
-      return { self.placed(call, user, placed, cold: cold) }
+      return { try self.placed(call, user, placed, cold: cold) }
     case .undo(let placed):
-      let isGone = try store.undoProvision(placed, dataPutAside: placed.revived != nil)
-      return { try self.undone(placed, isGone: isGone) }
+      try store.undoProvision(placed)
+      return { try self.undone(placed) }
     case .deprovision(let user):
       let gone = try store.deprovision(user: user, purge: false, now: now)
       return { try self.deprovisioned(gone) }
     case .settled(let user):
-      try store.dataSettled(user: user)
+      guard let record = try? store.user(user) else { return {} }
+      if record.isPurging {
+        try store.forget(user: user)
+      } else if record.isArriving {
+        try store.dataArrived(user: user)
+      } else {
+        try store.dataPutAside(user: user)
+      }
       return {}
+    case .cleaned(let pod, let keptAs):
+      let isGone = try store.podCleaned(pod.name, keptAs: keptAs, remove: pod.wasMadeInVain)
+      return { try self.cleaned(pod, isGone: isGone) }
     case .begin(let pod, let id, let isRestart):
       let generation = try store.beginGeneration(
         pod: pod.name, createdAt: pod.record.createdAt, restart: isRestart, now: now)
@@ -107,7 +117,10 @@ extension Performer {
     // podd logs that it could not write it down.
     case .wanted(let name, _), .startLimitHit(let name, _): simulation.lostWishes.insert(name)
     case .stop(let unit, _): stops[unit] = nil
-    case .settled, .started, .ready: break
+    // podd tries again.
+    case .settled: jobs.append(job)
+    case .cleaned(let pod, _): cleaning.remove(pod.name)
+    case .started, .ready: break
     }
   }
 

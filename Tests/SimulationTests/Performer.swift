@@ -29,6 +29,8 @@ final class Performer {
   var launchSlots = Performer.launchesMax
   /// Generations that ended while they waited for a slot: each gets it nevertheless, later.
   var lateTurns: [(pod: SimulatedPod, id: PodMachine.ID)] = []
+  /// Pods whose directory is clean, which is on its way to the disk.
+  var cleaning: Set<PodName> = []
   /// Pods whose wish the store may have taken back.
   var doubtfulWishes: Set<PodName> = []
   /// Why it asked PID 1 to stop a generation.
@@ -217,6 +219,7 @@ final class Performer {
           simulation.world.doors[pod.name]?.isAsleep = false
           updateDoor(pod)
         }
+        for pod in known { try stopUnused(pod) }
         work += known.filter(\.lifecycle.isDueForLaunch).map { .event($0, .pod(.start)) }
       })
   }

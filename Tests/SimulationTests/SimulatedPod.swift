@@ -17,6 +17,8 @@ final class SimulatedPod {
   var wakePolicy = WakePolicy.closed
   /// Provisions that failed and are about to be undone.
   var takenBack = 0
+  /// A failed provision made it.
+  var wasMadeInVain = false
   /// Calls that wait for this pod, by number.
   var waiters: [Int] = []
   var diedAt = LoopTime.zero
@@ -90,6 +92,7 @@ enum StoreJob {
   case undo(Provisioned)
   case deprovision(user: UserName)
   case settled(user: UserName)
+  case cleaned(SimulatedPod, keptAs: String?)
   case begin(SimulatedPod, PodMachine.ID, isRestart: Bool)
   case started(UnitName, pid: Int32, ticks: UInt64)
   case ready(UnitName)
@@ -108,6 +111,7 @@ extension StoreJob {
     case .undo(let placed): "undo \(placed.user.name) on \(placed.pod.name)"
     case .deprovision(let user): "deprovision \(user)"
     case .settled(let user): "data of \(user) settled"
+    case .cleaned(let pod, _): "\(pod.name) is clean"
     case .begin(let pod, let id, _): "\(pod.name) begins \(id)"
     case .started(let unit, let pid, _): "\(unit) started as \(pid)"
     case .ready(let unit), .awaitedReady(_, _, let unit): "\(unit) ready"

@@ -259,7 +259,11 @@ final class Simulation {
       finish(pid, unit, .signal("KILL"), oomKills: 1, ownLimit: own ? 1 : 0)
     case ..<60 where isBroken: break
     default:
-      if !process.isReady { note("\(unit) says that it is ready") }
+      if !process.isReady {
+        note("\(unit) says that it is ready")
+        let users = (try? store.users(ofPod: unit.pod)) ?? []
+        world.stored[unit.pod, default: []].formUnion(users.map(\.name))
+      }
       world.becomeReady(pid)
     }
   }

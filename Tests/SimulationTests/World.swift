@@ -43,6 +43,8 @@ struct World {
   /// PID 1 stops these; when its patience ends, SIGKILL.
   private(set) var killTimes: [UnitName: LoopTime] = [:]
   var doors: [PodName: Door] = [:]
+  /// Whose secrets lie in each pod's directory: a program stores what it likes, of all users that it serves.
+  var stored: [PodName: Set<UserName>] = [:]
   /// How each generation's program listens and overlaps.
   private(set) var handovers: [UnitName: Lifecycle.Handover] = [:]
   /// How each generation's main process ended, for whoever can tell.

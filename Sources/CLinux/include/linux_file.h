@@ -23,6 +23,9 @@ struct linux_file_stamp {
 /* stat(2) without its struct; 0 or -errno. */
 int linux_stamp(const char *path, struct linux_file_stamp *stamp);
 
+/* renameat2(2) with RENAME_NOREPLACE: never replaces anything, and does not follow `name` or `target`. 0 or -1. */
+int linux_rename_new(int directory, const char *name, int target_directory, const char *target);
+
 /* fgetxattr(2): the attribute's size, or -errno. */
 long linux_fgetxattr(int fd, const char *name, void *value, size_t size);
 

@@ -13,6 +13,9 @@ enum Schema {
     migrator.registerMigration("v3") { db in
       try db.execute(sql: v3)
     }
+    migrator.registerMigration("v4") { db in
+      try db.execute(sql: v4)
+    }
     return migrator
   }()
 
@@ -27,6 +30,59 @@ enum Schema {
         file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
     }
   }
+
+  /// What is known of pods that 0.1 made: they may have served anybody (decision 0021).
+  private static let v4 = """
+    -- Where its users' directories lie: 1: pods/POD/USER, as podctl 0.1 had it; 2: pods/POD/users/USER.
+    ALTER TABLE pod ADD COLUMN layout INTEGER NOT NULL DEFAULT 1 CHECK (layout IN (1, 2));
+    -- Whom it has served since its directory was made: NULL: nobody; '*': several; else this user alone.
+    ALTER TABLE pod ADD COLUMN served TEXT;
+    -- Its last user has left, and its directory has still to be put aside or removed. Until then it gets no user.
+    ALTER TABLE pod ADD COLUMN cleaning TEXT CHECK (cleaning IN ('keep', 'remove'));
+    -- The user with whose data that is put aside.
+    ALTER TABLE pod ADD COLUMN last_user TEXT;
+    -- No two cleanings of a pod have the same one: whoever leaves was placed, with an epoch of the host's.
+    ALTER TABLE pod ADD COLUMN cleaning_id INTEGER NOT NULL DEFAULT 0;
+    UPDATE pod SET served = '*';
+    UPDATE pod SET cleaning = 'keep' WHERE users = 0;
+    CREATE INDEX pod_due_for_cleaning ON pod (last_user) WHERE cleaning IS NOT NULL;
+    DROP INDEX pod_with_room;
+    CREATE INDEX pod_with_room ON pod (host, tier, users DESC, number)
+      WHERE wanted <> 'stopped' AND state_hold = 0 AND cleaning IS NULL;
+
+    -- 1: the data has still to be brought into the pod on which the user is placed.
+    ALTER TABLE user ADD COLUMN arriving INTEGER NOT NULL DEFAULT 0 CHECK (arriving IN (0, 1));
+    -- 1: the data of this deleted user is to be removed for good, and then this row.
+    ALTER TABLE user ADD COLUMN purging INTEGER NOT NULL DEFAULT 0 CHECK (purging IN (0, 1));
+    -- The name under which is kept what a program stored while it served this user alone.
+    ALTER TABLE user ADD COLUMN program_kept TEXT;
+    UPDATE user SET arriving = 1 WHERE kept_from IS NOT NULL AND pod IS NOT NULL;
+    DROP INDEX user_unsettled;
+    CREATE INDEX user_unsettled ON user (name)
+      WHERE kept_from IS NOT NULL OR arriving = 1 OR purging = 1;
+
+    -- A pod counts its users, knows whom it served, and is due for cleaning when the last one has left.
+    DROP TRIGGER user_placed;
+    DROP TRIGGER user_removed;
+    DROP TRIGGER user_moved;
+    CREATE TRIGGER user_placed AFTER INSERT ON user WHEN NEW.pod IS NOT NULL BEGIN
+      UPDATE pod SET users = users + 1, served = iif(coalesce(served, NEW.name) = NEW.name, NEW.name, '*')
+        WHERE number = NEW.pod;
+    END;
+    CREATE TRIGGER user_removed AFTER DELETE ON user WHEN OLD.pod IS NOT NULL BEGIN
+      UPDATE pod SET users = users - 1 WHERE number = OLD.pod;
+      UPDATE pod SET cleaning = 'remove', last_user = OLD.name, cleaning_id = (SELECT epoch FROM host WHERE id = pod.host)
+        WHERE number = OLD.pod AND users = 0;
+    END;
+    CREATE TRIGGER user_moved AFTER UPDATE OF pod ON user WHEN NEW.pod IS NOT OLD.pod BEGIN
+      UPDATE pod SET users = users - 1 WHERE number = OLD.pod;
+      UPDATE pod SET cleaning = iif(NEW.purging, 'remove', 'keep'), last_user = OLD.name,
+        cleaning_id = (SELECT epoch FROM host WHERE id = pod.host)
+        WHERE number = OLD.pod AND users = 0;
+      UPDATE pod SET users = users + 1, served = iif(coalesce(served, NEW.name) = NEW.name, NEW.name, '*')
+        WHERE number = NEW.pod;
+    END;
+    """
 
   private static let v3 = """
     -- Why podd began to stop it: what podd's own death in the middle of that must not change.

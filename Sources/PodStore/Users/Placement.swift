@@ -13,15 +13,13 @@ public struct Provisioned: Sendable, Equatable {
   public var wokePod: Bool
   /// The deleted user that this call revived, as it was.
   public var revived: UserRecord?
-
-  /// The pod in whose directory the revived user's data still lies. Nil: there is none, or it was put aside.
-  public var previousData: PodName? { revived?.keptFrom }
 }
 
 extension PlacementStore {
   /// Places a user: on the fullest pod of the tier with room (ties: the lowest number), else on a new pod.
-  /// Pods that an operator stopped and pods that hit their start limit are not chosen. A user who has a
-  /// placement keeps it, whatever `tier` says; a deleted user is placed again, with this token.
+  /// Pods that an operator stopped, pods that hit their start limit, and pods due for cleaning are not chosen. A
+  /// user who has a placement keeps it, whatever `tier` says; a deleted user is placed again, with this token, and
+  /// is recorded as arriving: the data has still to be brought.
   ///
   /// - Parameters:
   ///   - usersPerPod: the tier's limit, at least 1.
@@ -30,9 +28,11 @@ extension PlacementStore {
   ///   - token: a fresh secret; unused when the user has a placement.
   ///   - wantRunning: turns the pod from `cold` to `run`, in the same transaction.
   ///   - insistOnTier: refuses a user who is placed in another tier.
+  ///   - isFree: whether no other program of the host has a port.
   ///   - uids: which user ids a new pod may have.
-  /// - Throws: `.unvettedUID`, `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict`, or an error of the
-  ///   file; `.full` is thrown while there is still room to undo the placement.
+  /// - Throws: `.unvettedUID`, `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict` (also for a user
+  ///   whose data is being removed), or an error of the file; `.full` is thrown while there is still room to undo the
+  ///   placement.
   public func provision(
     user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
     wantRunning: Bool, insistOnTier: Bool = false, isFree: (Int) -> Bool = { _ in true }, uids: VettedUIDs = .all,
@@ -43,6 +43,9 @@ extension PlacementStore {
     }
     return try write { db in
       let before = try Self.user(db, name)
+      if before?.isPurging == true {
+        throw StoreError.conflict("The data of \(name) is still being removed: try again.")
+      }
       let number: Int
       var createdPod = false
       let createdUser: Bool
@@ -59,7 +62,7 @@ extension PlacementStore {
           number = roomy
         } else {
           createdPod = true
-          number = try Self.createPod(
+          number = try createPod(
             db, tier: tier, portRange: portRange, isFree: isFree, uids: uids, now: now)
         }
         try Self.place(db, user: name, replacing: before, on: number, tier: tier, token: token, now: now)
@@ -79,17 +82,17 @@ extension PlacementStore {
     }
   }
 
-  /// Removes what a provision created, because its pod could not be launched: the user, the pod if that call
-  /// created it, and the wish that the pod run. A pod with an open generation, with users, or with data that
-  /// waits to be moved stays.
+  /// Takes back what a provision recorded, because its pod could not be launched: the placement, and the wish that
+  /// the pod run.
   ///
-  /// A revived user is deleted again. With `dataPutAside`, podd has moved the data back; otherwise its last
-  /// place is recorded, and `unsettled` lists the user.
+  /// A revived user is deleted again, and a new one is deleted with all data; `unsettled` lists both until podd has
+  /// done that. A pod without users is due for cleaning, after which ``podCleaned(_:keptAs:remove:)`` removes the row
+  /// of a pod that this provision created.
   ///
-  /// - Returns: whether the pod's row is gone.
+  /// - Returns: the user as it is now; nil when the provision had not placed the user.
   /// - Throws: `.conflict` when the user's placement has changed since.
   @discardableResult
-  public func undoProvision(_ done: Provisioned, dataPutAside: Bool = false) throws(StoreError) -> Bool {
+  public func undoProvision(_ done: Provisioned) throws(StoreError) -> UserRecord? {
     let number = done.pod.name.number
     return try write { db in
       if done.createdUser {
@@ -97,33 +100,23 @@ extension PlacementStore {
           throw StoreError.conflict(
             "The placement of \(done.user.name) has changed since it was made: it is not taken back.")
         }
-        if let revived = done.revived {
-          let keptFrom = dataPutAside ? nil : (current.keptFrom ?? done.pod.name)
-          try db.cachedStatement(
-            sql: """
-              UPDATE user SET pod = NULL, token = NULL, status = 'deleted', tier = ?, epoch = ?, kept_from = ?,
-                changed_at = ? WHERE name = ?
-              """
-          ).execute(
-            arguments: [revived.tier, revived.epoch, keptFrom?.number, revived.changedAt, revived.name.text])
-        } else {
-          try db.cachedStatement(sql: "DELETE FROM user WHERE name = ?")
-            .execute(arguments: [done.user.name.text])
-        }
+        let before = done.revived
+        try db.cachedStatement(
+          sql: """
+            UPDATE user SET pod = NULL, token = NULL, status = 'deleted', tier = ?, epoch = ?,
+              kept_from = coalesce(kept_from, pod), arriving = 0, purging = ?, changed_at = ? WHERE name = ?
+            """
+        ).execute(
+          arguments: [
+            before?.tier ?? current.tier, before?.epoch ?? current.epoch, before == nil,
+            before?.changedAt ?? current.changedAt, current.name.text,
+          ])
       }
-      guard try !Self.hasOpenGeneration(db, number) else { return false }
-      if done.wokePod {
+      if done.wokePod, try !Self.hasOpenGeneration(db, number) {
         try db.cachedStatement(sql: "UPDATE pod SET wanted = 'cold' WHERE number = ? AND wanted = 'run'")
           .execute(arguments: [number])
       }
-      guard done.createdPod else { return false }
-      try db.cachedStatement(
-        sql: """
-          DELETE FROM pod WHERE number = ?1 AND users = 0
-            AND NOT EXISTS (SELECT 1 FROM user WHERE kept_from = ?1)
-          """
-      ).execute(arguments: [number])
-      return db.changesCount == 1
+      return done.createdUser ? try Self.user(db, done.user.name) : nil
     }
   }
 
@@ -132,13 +125,13 @@ extension PlacementStore {
     now: WallTime
   ) throws {
     let epoch = try nextEpoch(db, after: before)
-    // kept_from stays as it is: the data of a revived user has still to be moved to the new pod.
+    // kept_from stays as it is: the data of a revived user may still lie in the directory of the former pod.
     try db.cachedStatement(
       sql: """
         INSERT INTO user (name, pod, tier, token, status, epoch, created_at, changed_at)
         VALUES (:name, :pod, :tier, :token, 'active', :epoch, :now, :now)
         ON CONFLICT (name) DO UPDATE SET pod = excluded.pod, tier = excluded.tier, token = excluded.token,
-          status = 'active', epoch = excluded.epoch, changed_at = excluded.changed_at
+          status = 'active', epoch = excluded.epoch, changed_at = excluded.changed_at, arriving = 1
         """
     ).execute(arguments: [
       "name": user.text, "pod": pod, "tier": tier, "token": token, "epoch": epoch, "now": now,

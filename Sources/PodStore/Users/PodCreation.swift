@@ -1,41 +1,46 @@
 import GRDB
+import Glibc
 import PodModel
 internal import Time
 
 extension PlacementStore {
   /// A new, cold pod with the lowest free number and the lowest port that no pod and no other program has. Address, front
   /// address and uid follow from the number.
-  static func createPod(
+  func createPod(
     _ db: Database, tier: String, portRange: ClosedRange<Int>, isFree: (Int) -> Bool, uids vetted: VettedUIDs,
     now: WallTime
   ) throws -> Int {
     let uid = try freeUID(db, vetted)
     let number = uid - PodRecord.firstUID
-    guard let port = try lowestFreePort(db, in: portRange, isFree: isFree) else {
+    guard let port = try Self.lowestFreePort(db, in: portRange, isFree: isFree) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
     }
     // A reused number continues to count its generations, so that no unit name is used twice (facts 1).
     try db.cachedStatement(
       sql: """
-        INSERT INTO pod (number, host, tier, port, address, front_address, uid, generation, created_at)
+        INSERT INTO pod (number, host, tier, port, address, front_address, uid, generation, created_at, layout)
         VALUES (:number, :host, :tier, :port, :address, :front, :uid,
-          (SELECT coalesce(max(generation), 0) FROM generation WHERE pod = :number), :now)
+          (SELECT coalesce(max(generation), 0) FROM generation WHERE pod = :number), :now, :layout)
         """
     ).execute(arguments: [
-      "number": number, "host": host, "tier": tier, "port": port,
+      "number": number, "host": Self.host, "tier": tier, "port": port,
       "address": PodAddress.listening(number: number), "front": PodAddress.front(number: number),
-      "uid": uid, "now": now,
+      "uid": PodRecord.firstUID + number, "now": now,
+      "layout": PodRecord.Layout.apart.rawValue,
     ])
     return number
   }
 
-  /// The lowest user id that neither a pod nor an account of the host has.
-  private static func freeUID(_ db: Database, _ vetted: VettedUIDs) throws -> Int {
+  /// The lowest user id that neither a pod nor an account of the host has. One of a number whose directory exists is not
+  /// free, although no row has it: a customer inherits nothing.
+  private func freeUID(_ db: Database, _ vetted: VettedUIDs) throws -> Int {
     // By uid, because that index is narrower than the table.
     var uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
-    while let uid = try lowestFree(db, "uid", among: "", in: uids) {
-      if vetted.allows(uid) { return uid }
-      if !vetted.taken.contains(uid) { throw StoreError.unvettedUID(UInt32(uid)) }
+    while let uid = try Self.lowestFree(db, "uid", among: "", in: uids) {
+      if !hasDirectory(PodName(number: uid - PodRecord.firstUID)) {
+        if vetted.allows(uid) { return uid }
+        if !vetted.taken.contains(uid) { throw StoreError.unvettedUID(UInt32(uid)) }
+      }
       guard uid < uids.upperBound else { break }
       uids = uid + 1...uids.upperBound
     }
@@ -53,6 +58,16 @@ extension PlacementStore {
       first = port + 1
     }
     return nil
+  }
+
+  /// Empty directories are nobody's, and are removed.
+  private func hasDirectory(_ pod: PodName) -> Bool {
+    guard let podDirectories else { return false }
+    let path = "\(podDirectories)/\(pod)"
+    rmdir(path + "/users")
+    rmdir(path)
+    var status = stat()
+    return lstat(path, &status) == 0
   }
 
   /// The lowest value of `range` that no pod has in `column`. There are nearly always no gaps, and one count

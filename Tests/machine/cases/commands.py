@@ -263,7 +263,8 @@ def deprovision_keeps_the_data_for_a_later_provision_and_purge_does_not(machine)
 def podd_answers_others_while_it_removes_a_large_tree(machine):
     place = podctl(machine, f"provision {ALICE}")
     podctl(machine, f"provision {BOB}")
-    tree = f"/var/lib/podctl/pods/{place['pod']}/{ALICE}"
+    tree = f"/var/lib/podctl/pods/{place['pod']}/users/{ALICE}"
+    taken = f"/var/lib/podctl/pods/.leaving/{ALICE}"
     machine.succeed(f"""python3 -c '
 import os
 for outer in range(120):
@@ -272,9 +273,9 @@ for outer in range(120):
         os.mknod(f"{tree}/{{outer}}/{{inner}}")
 '""", timeout=300)
     removal = machine.start(f"podctl deprovision --purge {ALICE}")
-    wait_until(lambda: int(machine.succeed(f"ls {tree} | wc -l")) < 120, 60, 0.02, what="the first files are gone")
+    wait_until(lambda: machine.run(f"test -e {tree}").status != 0, 60, 0.02, what="the tree is taken out of the pod")
     answered = machine.succeed(
-        f"while test -e {tree}; do podctl --json pods > /dev/null && test -e {tree} && echo answered; done; true", timeout=120)
+        f"while test -e {taken}; do podctl --json pods > /dev/null && test -e {taken} && echo answered; done; true", timeout=120)
     assert answered, "podd answered nobody as long as the tree was there"
     expect(pods(machine)[place["pod"]]["state"], "ready")
     expect(removal.wait(120).status, 0)

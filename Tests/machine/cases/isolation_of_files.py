@@ -15,7 +15,7 @@ SECRETS = ("/home/visitor/secret", "/root/secret", "/tmp/secret", "/var/tmp/secr
 def two_pods(machine):
     pods = attackers(machine, "mallory", "victim")
     victim = pods["victim"]
-    victim.run("open('victim/secret', 'w').write('mine'); os.chmod('victim/secret', 0o666); answer(0)")
+    victim.run("open('users/victim/secret', 'w').write('mine'); os.chmod('users/victim/secret', 0o666); answer(0)")
     return pods["mallory"], victim
 
 
@@ -29,7 +29,7 @@ def a_pod_reads_no_file_of_another_pod_of_podd_or_of_another_user(machine):
     machine.succeed(f"for f in {' '.join(SECRETS)}; do echo secret > $f; chmod 644 $f; done; chmod 755 /home/visitor")
     main, podd = victim.main_pid(), podd_pid(machine)
     paths = [
-        *SECRETS, f"/var/lib/podctl/pods/{victim.pod}/victim/secret", f"/run/podctl/pods/{victim.pod}/users",
+        *SECRETS, f"/var/lib/podctl/pods/{victim.pod}/users/victim/secret", f"/run/podctl/pods/{victim.pod}/users",
         "/var/lib/podctl/podctl.db", "/var/lib/podctl/podctl.db-wal", "/run/log/journal", "/dev/mem", "/dev/vda",
         "/dev/kmsg", "/etc/shadow", "/proc/kcore", "/run/systemd/units",
         *(f"/proc/{pid}/{name}" for pid in (main, podd, 1)
@@ -90,7 +90,7 @@ for directory, names, files in os.walk("/"):
 answer([sorted(made), sorted(opened)])
 """, seconds=300)
     home = f"/var/lib/podctl/pods/{mallory.pod}"
-    expect(found[0], sorted(["/dev/shm", "/tmp", "/var/tmp", home, f"{home}/mallory"]), "directories it can write")
+    expect(found[0], sorted(["/dev/shm", "/tmp", "/var/tmp", home, f"{home}/users/mallory"]), "directories it can write")
     # Devices that store nothing, and the sockets that every pod uses.
     expect([path for path in found[1] if not path.startswith(home)],
            ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero", "/run/podctl/notify/socket"],
@@ -98,8 +98,8 @@ answer([sorted(made), sorted(opened)])
     # The pod has its own /tmp: its files are not on the host's disk and cannot be executed.
     expect(mallory.run("""
 open("/tmp/mine", "w").write("#!/bin/sh\\n"); os.chmod("/tmp/mine", 0o755)
-open("mallory/mine", "w").write("#!/bin/sh\\n"); os.chmod("mallory/mine", 0o755)
-answer([outcome(os.execv, "/tmp/mine", ["x"]), outcome(os.execv, "mallory/mine", ["x"])])
+open("users/mallory/mine", "w").write("#!/bin/sh\\n"); os.chmod("users/mallory/mine", 0o755)
+answer([outcome(os.execv, "/tmp/mine", ["x"]), outcome(os.execv, "users/mallory/mine", ["x"])])
 """), ["EACCES", "EACCES"])
     assert machine.run("test -e /tmp/mine").status != 0
     # No setting of the kernel can be written.

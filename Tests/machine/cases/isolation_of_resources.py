@@ -162,17 +162,17 @@ def a_pod_that_fills_the_disk_leaves_room_for_podd(machine):
     try:
         # ext4 reserves blocks for root, so podd can still write its database.
         expect(mallory.run("""
-with open("mallory/fill", "wb") as file:
+with open("users/mallory/fill", "wb") as file:
     size, step = 0, 1 << 28
     while step >= 1 << 12:
         try: os.posix_fallocate(file.fileno(), size, step); size += step
         except OSError as error:
             assert error.errno == errno.ENOSPC, error
             step //= 2
-answer(outcome(lambda: open("mallory/more", "wb").write(bytes(1 << 20))))
+answer(outcome(lambda: open("users/mallory/more", "wb").write(bytes(1 << 20))))
 """, 300), "ENOSPC")
         placed = podctl(machine, "provision bob --tier attacksocket", timeout=120)
         expect(placed["state"], "ready")
         assert pods["alice"].alive()
     finally:
-        machine.run(f"rm -f /var/lib/podctl/pods/{mallory.pod}/mallory/fill")
+        machine.run(f"rm -f /var/lib/podctl/pods/{mallory.pod}/users/mallory/fill")

@@ -201,10 +201,10 @@ def again(each, address, port, source):
 sockets = {{"listening": socket.socket(fileno=os.dup(3)), "accepted": connection}}
 found = {{f"{{name}} {{goal[0]}} {{goal[1]}} {{source}}": outcome(again, each, *goal, source)
          for name, each in sockets.items() for goal in {goals!r} for source in (None, {mallory.front!r})}}
-with open("mallory/found.new", "w") as file: json.dump(found, file)
-os.rename("mallory/found.new", "mallory/found")
+with open("users/mallory/found.new", "w") as file: json.dump(found, file)
+os.rename("users/mallory/found.new", "users/mallory/found")
 """
-    path = f"/var/lib/podctl/pods/{mallory.pod}/mallory/found"
+    path = f"/var/lib/podctl/pods/{mallory.pod}/users/mallory/found"
 
     def found():
         machine.succeed(f"rm -f {path}")
@@ -252,11 +252,11 @@ def a_pod_answers_its_front_address_alone(machine):
         waiting = bob.start(f"""
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
     each.bind(("0.0.0.0", {bob.port}))
-    open("bob/bound", "w").close()
+    open("users/bob/bound", "w").close()
     each.settimeout(10)
     answer(outcome(each.recv, 100))
 """)
-        wait_until(lambda: machine.run(f"test -e /var/lib/podctl/pods/{bob.pod}/bob/bound").status == 0, 60)
+        wait_until(lambda: machine.run(f"test -e /var/lib/podctl/pods/{bob.pod}/users/bob/bound").status == 0, 60)
         on_host(machine, f"""
 for source in ("127.0.0.1", "10.9.9.1", {bob.address!r}):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
@@ -343,10 +343,10 @@ answer({name: outcome(reach, name) for name in NAMES})
 with socket.socket(socket.AF_UNIX) as each:
     each.bind("\\0alice")
     each.listen()
-    open("alice/bound", "w").close()
-    while os.path.exists("alice/bound"): time.sleep(0.1)
+    open("users/alice/bound", "w").close()
+    while os.path.exists("users/alice/bound"): time.sleep(0.1)
 """)
-    bound = f"/var/lib/podctl/pods/{pods['alice'].pod}/alice/bound"
+    bound = f"/var/lib/podctl/pods/{pods['alice'].pod}/users/alice/bound"
     wait_until(lambda: machine.run(f"test -e {bound}").status == 0, 60)
     with Host(machine):
         code = reach.replace("NAMES", "['podctl-test', 'alice']")

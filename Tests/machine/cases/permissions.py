@@ -107,6 +107,6 @@ def an_ordinary_user_may_neither_stop_podd_nor_read_what_is_secret(machine):
     took = machine.run("systemctl stop podd.service", user="visitor")
     assert took.status != 0, took
     for path in ("/var/lib/podctl/podctl.db", "/run/podctl/pods/pod-001/users",
-                 f"/var/lib/podctl/pods/pod-001/{ALICE}"):
+                 f"/var/lib/podctl/pods/pod-001/users/{ALICE}"):
         assert machine.run(f"test -r {path}", user="visitor").status != 0, path
     expect(machine.succeed("stat -c '%U %a' /var/lib/podctl/podctl.db").split(), ["root", "600"])

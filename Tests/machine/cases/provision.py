@@ -41,7 +41,7 @@ def a_pod_is_one_process_of_a_user_that_is_called_like_the_pod(machine):
     expect(cgroup(machine, placed["unit"], "cgroup.procs").split(), [pid])
     expect(machine.succeed(f"ps -o user:20=,uid=,gid=,comm= -p {pid}").split(),
            ["pod-001", "1900000001", "1900000001", "podserve"])
-    expect(machine.succeed("stat -c '%U %a' /var/lib/podctl/pods/pod-001/alice@example.com").split(),
+    expect(machine.succeed("stat -c '%U %a' /var/lib/podctl/pods/pod-001/users/alice@example.com").split(),
            ["pod-001", "700"])
 
 

@@ -129,7 +129,7 @@ http.server.HTTPServer(("0.0.0.0", int(sys.argv[2])), Handler).serve_forever()
             told = json.loads(body)
             tokens = {row["name"]: row["token"] for row in recorded(machine, "SELECT name, token FROM user")}
             expect(told, {"tenants": {
-                tokens[name]: {"name": name, "data_dir": f"/var/lib/podctl/pods/pod-001/{name}"}
+                tokens[name]: {"name": name, "data_dir": f"/var/lib/podctl/pods/pod-001/users/{name}"}
                 for name in names}})
         expect(machine.succeed("stat -c '%U %a' /run/podctl/pods/pod-001/users").split(), ["pod-001", "600"])
         answers_only_its_front_address(machine, pod)

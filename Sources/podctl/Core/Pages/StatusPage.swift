@@ -28,6 +28,7 @@ enum StatusPage {
         properties.uint("CPUUsageNSec").map { Units.duration(Microseconds($0 / 1000)) },
         [("quota", properties.span("CPUQuotaPerSecUSec").map { Units.percent(perSec: $0) })]))
     page.field("Users", users(row, properties))
+    for error in properties.strings("UserErrors") { page.field("Trouble", style.paint(error, .red)) }
     page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
     page.field("CGroup", properties.string("ControlGroup"))
     page.field("Restarts", String(row.restarts))
@@ -49,6 +50,7 @@ enum StatusPage {
         row.dataBytes.map { Units.size($0) },
         [("limit", properties.uint("DataMax").map { Units.size($0) })]))
     page.field("Directory", properties.string("DataDirectory"))
+    page.field("Trouble", properties.string("DataError").map { style.paint($0, .red) })
     if let address = properties.string("Address"), let port = properties.uint("Port") {
       let front = properties.string("FrontAddress").map { " (answers \($0))" } ?? ""
       page.field("Address", "\(address):\(port)\(front)")

@@ -39,7 +39,7 @@ final class Daemon {
   func start() throws(Unfit) {
     try checkHost()
     do throws(Errno) {
-      try UserFiles.ensureBase()
+      try UserFiles().ensureBase()
     } catch {
       // Until somebody has corrected it, another start would fail in the same way.
       throw Unfit(message: error.description, status: Self.notConfigured)
@@ -112,7 +112,9 @@ final class Daemon {
       let configuration = Configuration()
       let settings = try configuration.podd()
       try DatabaseDoubt.checkFile(Self.database, DatabaseDoubt.signs())
-      let store = StoreWorker(try PlacementStore(file: Self.database, host: Host.name))
+      let store = StoreWorker(
+        try PlacementStore(
+          file: Self.database, host: Host.name, podDirectories: DataPlaces.host.pods))
       let host = PodHost(configuration: configuration, settings: settings, store: store, systemd: systemd)
       self.host = host
       try await host.workloadVersions.load()
@@ -137,9 +139,10 @@ final class Daemon {
       host.alerts.start()
       await host.admitFrontUsers()
       await host.firewall.start()
-      await finishMoves(host)
+      try await host.loadDataWork()
       host.report(.reconciled(pods: host.pods.count, outcome: "\(outcome)", took: took))
       reconciler.launchWanted()
+      loopTask { await host.finishDataWork() }
       host.shortage.start()
     } catch let error as Configuration.Failure {
       PodEvent.settingsError(error.description, error.journalFields).log()
@@ -167,25 +170,6 @@ final class Daemon {
       reconciler.launchWanted()
     } catch {
       Log.error("The system bus is back, but podd cannot compare its records with what runs: \(error)")
-    }
-  }
-
-  /// Moves the data of users whose placement had changed when podd or the host crashed.
-  private func finishMoves(_ host: PodHost) async {
-    guard let unsettled = try? await host.store.run({ store throws(StoreError) in try store.unsettled() })
-    else { return }
-    for user in unsettled {
-      do throws(Errno) {
-        if let pod = user.pod.flatMap({ host.pods[$0] }) {
-          try await host.userFiles.ensure([user], in: pod.name, uid: pod.record.uid)
-        } else if let from = user.keptFrom {
-          try await host.userFiles.putAside(user.name, from: from)
-        }
-        let name = user.name
-        host.write("the data of \(name)") { store throws(StoreError) in try store.dataSettled(user: name) }
-      } catch {
-        Log.error("The data of \(user.name) cannot be moved yet: \(error)")
-      }
     }
   }
 

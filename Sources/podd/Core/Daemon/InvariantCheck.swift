@@ -36,7 +36,7 @@ struct InvariantCheck {
     let alive = Set(LiveScopes.populated().keys).subtracting(strayScopes)
     broken += ofRows(Set(found.open.map(\.unit)).subtracting(strayScopes), alive)
     for pod in host.pods.values.sorted(by: { $0.name < $1.name }) { broken += ofPod(pod, alive) }
-    return broken + ofProcesses()
+    return broken + ofProcesses() + ofDirectories()
   }
 
   private var usersPerPod: [String: Int] {
@@ -118,6 +118,14 @@ struct InvariantCheck {
       broken.append("process \(pid) of \(pod.name) runs in \(path), outside its scope")
     }
     return broken
+  }
+
+  /// A pod's number is not given out again while a directory of that name has something in it.
+  private func ofDirectories() -> [String] {
+    let names = (try? Files.names(in: host.userFiles.places.pods)) ?? []
+    return names.compactMap { PodName($0) }.filter { host.pods[$0] == nil }.sorted().map {
+      "\(host.userFiles.places.directory(of: $0)) belongs to no pod: look what it is, and move it away"
+    }
   }
 
   private static func owner(of pid: pid_t) -> uid_t? {

@@ -5,6 +5,8 @@ enum MessageID: String, CaseIterable {
   case userProvisioned = "1f98b129e8e34f86a231610506c8caaa"
   /// A user was removed.
   case userDeprovisioned = "dc092bae62564fe1a282a6a8193a4325"
+  /// A user's directory cannot be used; the pod's other users are served.
+  case userDataTrouble = "3aaff704669542b9904841d13fdc2c26"
   /// A generation's program started.
   case podStarted = "3e09e983e23e4236870208f8e15f8e48"
   /// A generation is ready to serve.

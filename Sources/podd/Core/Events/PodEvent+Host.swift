@@ -1,4 +1,5 @@
 import PodModel
+import PodStore
 import Systemd
 import Time
 
@@ -8,11 +9,22 @@ extension PodEvent {
     PodEvent(.userProvisioned, "\(user) is placed on \(pod.pod).", pod.fields + [(.user, user.text)])
   }
 
-  static func userDeprovisioned(_ user: UserName, from pod: PodName?, purged: Bool) -> PodEvent {
+  /// - Parameter pod: the pod that the user was placed on, as it is now.
+  static func userDeprovisioned(_ user: UserName, from pod: PodRecord?, purged: Bool) -> PodEvent {
+    var sentence = "\(user) is no longer placed\(purged ? "; the data is removed" : "; the data is kept")."
+    if purged, let pod, pod.users > 0 {
+      sentence +=
+        " What the program of \(pod.name) stored for all of its users stays until the last of them is removed."
+    }
+    return PodEvent(
+      .userDeprovisioned, sentence, [(.user, user.text), (.pod, pod?.name.description ?? "")])
+  }
+
+  /// - Parameter why: what the kernel said, and about which path.
+  static func userDataTrouble(_ user: UserName, _ pod: Subject, _ why: String) -> PodEvent {
     PodEvent(
-      .userDeprovisioned,
-      "\(user) is no longer placed\(purged ? "; the data is removed" : "; the data is kept").",
-      [(.user, user.text), (.pod, pod?.description ?? "")])
+      .userDataTrouble, "\(user) cannot use \(pod.pod), which serves its other users: \(why).",
+      priority: .error, pod.fields + [(.user, user.text)])
   }
 
   static func rolloutDone(_ rollout: Rollout) -> PodEvent {

@@ -28,18 +28,19 @@ enum UsersFile {
   }
 
   /// Replaces the file. Only the pod and root can read it.
+  ///
+  /// - Parameter directory: where the data of each of the users lies.
   static func write(
-    _ users: [UserRecord], pod: PodName, uid: UInt32, dataMax: UInt64?, template: String?
+    _ users: [UserRecord], of pod: PodRecord, dataMax: UInt64?, template: String?,
+    directory: (UserName) -> String
   ) throws(Failure) {
     let entries = users.filter { $0.status == .active }.compactMap { user in
-      user.token.map {
-        Entry(user: user.name, token: $0, directory: UserFiles.directory(of: user.name, in: pod))
-      }
+      user.token.map { Entry(user: user.name, token: $0, directory: directory(user.name)) }
     }
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }
     do throws(Errno) {
-      try ensureDirectory(of: pod)
-      try Files.replace(path(of: pod), with: content, mode: 0o600, owner: uid)
+      try ensureDirectory(of: pod.name)
+      try Files.replace(path(of: pod.name), with: content, mode: 0o600, owner: pod.uid)
     } catch {
       throw .io(error)
     }

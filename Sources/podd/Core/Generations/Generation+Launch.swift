@@ -14,13 +14,19 @@ extension Generation {
     loopTask {
       await self.host.strayScopes.waitUntilGone(self.name)
       // Only a launch that has to make room needs to know how the next generation may take over.
-      let next = self.pod.machine.other == nil ? nil : self.pod.nextWorkload?.handover
+      let next = self.pod.machine.other == nil ? nil : self.pod.nextHandover
       self.report(.strayScopesGone(next: next))
     }
   }
 
   func awaitTurn() {
     loopTask {
+      // Before the slot: it may take long, and other pods need not wait.
+      do throws(Errno) {
+        try await self.host.prepareDirectory(of: self.pod)
+      } catch {
+        self.directoryFailure = LaunchFailure(stage: .files, error)
+      }
       await self.host.launchSlots.acquire()
       // Nothing can be launched while the bus is away, and that is no fault of the pod's.
       await self.host.systemdConnection.available()
@@ -43,7 +49,9 @@ extension Generation {
     self.source = source
     // The program reads its users file as it starts; it is notified of users who come from here on.
     usersAreStale = false
-    return Self.traits(of: source.workload, tier)
+    var traits = Self.traits(of: source.workload, tier)
+    traits.handover = pod.handover(of: source.workload)
+    return traits
   }
 
   static func traits(of workload: Workload, _ tier: Tier?) -> GenerationLife.Traits {
@@ -83,6 +91,7 @@ extension Generation {
       return report(.failed(LaunchFailure(stage: .settings, error: "EINVAL")))
     }
     self.request = request
+    if let directoryFailure { return report(.failed(directoryFailure)) }
     loopTask {
       do throws(LaunchFailure) {
         let isAlone = self.pod.machine.generations.count == 1
@@ -94,7 +103,7 @@ extension Generation {
     }
   }
 
-  /// Writes the generation down, before systemd hears of it, and asks who is placed here.
+  /// Writes the generation down, before systemd hears of it.
   func write(_ unit: UnitName, isRestart: Bool) {
     let name = name
     let now = Clock.wall
@@ -102,16 +111,12 @@ extension Generation {
     let workload = source?.record
     loopTask {
       do throws(StoreError) {
-        let begun = try await self.host.store.run { store throws(StoreError) in
-          (
-            generation: try store.beginGeneration(
-              pod: name, createdAt: createdAt, restart: isRestart, workload: workload, now: now),
-            users: try store.users(ofPod: name)
-          )
+        let generation = try await self.host.store.run { store throws(StoreError) in
+          try store.beginGeneration(
+            pod: name, createdAt: createdAt, restart: isRestart, workload: workload, now: now)
         }
-        let written = UnitName(pod: name, generation: begun.generation)
+        let written = UnitName(pod: name, generation: generation)
         self.unit = written
-        self.users = begun.users
         if written != unit { Log.error("\(written) is on record where \(unit) comes next") }
         self.report(.written(written))
       } catch {
@@ -181,11 +186,7 @@ extension Generation {
 
   private func writeUsersFile() async throws(LaunchFailure) {
     do throws(UsersFile.Failure) {
-      if usersAreStale {
-        try await pod.writeUsersFile(for: self)
-      } else {
-        try await pod.writeUsersFile(users, for: self)
-      }
+      users = try await pod.writeUsersFile(for: self)
     } catch {
       Log.error("\(name): \(error)")
       if case .io(let errno) = error { throw LaunchFailure(stage: .users, errno) }

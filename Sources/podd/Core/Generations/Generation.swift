@@ -20,8 +20,10 @@ final class Generation {
   var source: WorkloadSource?
   /// What it is launched with; nil before its turn, and once its program runs.
   var request: Launcher.Request?
-  /// Its pod's users when it was written down; empty once its program runs: the store has them.
+  /// Whom the users file named when the launch wrote it; empty once its program runs.
   var users: [UserRecord] = []
+  /// Why it cannot have its pod's directory.
+  var directoryFailure: LaunchFailure?
   /// pod-launch, until the program runs.
   var parked: LaunchProcess?
   /// Its scope, before the program runs.

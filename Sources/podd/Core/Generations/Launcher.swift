@@ -43,7 +43,7 @@ struct Launcher {
   func park(_ request: Request, isAlone: Bool) throws(LaunchFailure) -> LaunchProcess {
     let record = request.record
     do throws(Errno) {
-      try UserFiles.ensureDirectory(of: request.unit.pod, uid: record.uid)
+      try PodDirectory(places: .host, pod: record.name, uid: record.uid, layout: record.layout).ensure()
       try NSSRecords.publish(UserDatabaseRecord(pod: request.unit.pod, uid: record.uid))
       try UsersFile.ensureDirectory(of: request.unit.pod)
     } catch {

@@ -57,11 +57,16 @@ struct HostViews {
   }
 
   private func sizes(of users: [UserRecord]) async -> [UserName: UInt64] {
-    let placed = users.compactMap { user in user.pod.map { (user: user.name, pod: $0) } }
-    let sizes = await host.userFiles.sizes(of: placed, within: .milliseconds(200))
+    let placed = users.compactMap { user in directory(of: user).map { (user: user.name, path: $0) } }
+    let sizes = await host.userFiles.sizes(of: placed.map(\.path), within: .milliseconds(200))
     var found: [UserName: UInt64] = [:]
     for (user, size) in zip(placed, sizes) { found[user.user] = size }
     return found
+  }
+
+  /// Nil for a user who is not placed.
+  private func directory(of user: UserRecord) -> String? {
+    user.pod.flatMap { host.pods[$0] }.map { host.userFiles.directory(of: user.name, in: $0.record) }
   }
 
   private func row(_ user: UserRecord, size: UInt64?) -> UserRow {
@@ -138,6 +143,11 @@ struct HostViews {
       ("CPUQuotaPerSecUSec", .span(tier?.cpuQuotaPerSec)),
       ("CreatedTimestamp", .time(pod.record.createdAt)),
       ("UserNames", .array(users.map { .string($0.name.text) })),
+      (
+        "UserErrors",
+        .array(
+          pod.userTroubles.sorted { $0.key.text < $1.key.text }.map { .string("\($0.key): \($0.value)") })
+      ),
       ("Generations", .array(generations.map { .dictionary(history($0)) })),
       ("Transitions", .array(pod.transitions.map { .dictionary(properties(of: $0)) })),
       ("ShortageAct", .string(pod.givenUp?.sentence ?? "")),
@@ -191,11 +201,14 @@ struct HostViews {
         ("Port", .uint(UInt64(pod?.record.port ?? 0))),
         ("Unit", .string(pod?.scope?.unit.description ?? "")),
         ("DataMax", .uint(tier?.dataMax ?? PodBus.noSize)),
-        ("DataDirectory", .string(user.pod.map { UserFiles.directory(of: name, in: $0) } ?? "")),
+        ("DataDirectory", .string(directory(of: user) ?? "")),
+        ("DataError", .string(pod?.userTroubles[name] ?? (user.isArriving ? Self.arriving : ""))),
         ("Epoch", .uint(UInt64(max(0, user.epoch)))),
         ("CreatedTimestamp", .time(user.createdAt)),
       ])
   }
+
+  private static let arriving = "the data is still being brought to the pod"
 
   func status(startedAt: WallTime) async throws(Refusal) -> Properties {
     let counts = try await host.ask { store throws(StoreError) in try store.counts() }

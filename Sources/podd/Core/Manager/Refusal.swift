@@ -7,10 +7,20 @@ import Systemd
 struct Refusal: Error {
   let error: APIError
   let message: String
+  /// The error of the system call that failed, if one did.
+  private(set) var errno: Int32?
 
   init(_ error: APIError, _ message: String) {
     self.error = error
     self.message = message
+  }
+
+  /// Something about data that the store remembers, and podd does when it is called again or started again.
+  static func data(_ failure: Errno, _ what: String) -> Refusal {
+    let full = failure.code == ENOSPC || failure.code == EDQUOT
+    var refusal = Refusal(full ? .storageFull : .storageFailed, "\(what): \(failure)")
+    refusal.errno = failure.code
+    return refusal
   }
 
   init(_ failure: StoreError) {

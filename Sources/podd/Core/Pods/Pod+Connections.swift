@@ -12,11 +12,20 @@ extension Pod {
   }
 
   /// How the running generation can be replaced.
-  var handover: Lifecycle.Handover { machine.handover(next: nextWorkload?.handover) }
+  var handover: Lifecycle.Handover { machine.handover(next: nextHandover) }
+
+  /// The handover that the current settings allow the next generation; nil when they do not parse.
+  var nextHandover: Lifecycle.Handover? { nextWorkload.map(handover(of:)) }
+
+  /// A generation with the layout of 0.1 has no successor next to it: between the two, podd moves the directories of the
+  /// users (decision 0021).
+  func handover(of workload: Workload) -> Lifecycle.Handover {
+    record.layout == .mixed && workload.handover == .overlap ? .queue : workload.handover
+  }
 
   /// Replaces what runs, gracefully.
   func replace(_ cause: EndReason) {
-    handle(.replace(cause, next: nextWorkload?.handover))
+    handle(.replace(cause, next: nextHandover))
   }
 
   /// Whether a connection wakes it once it sleeps: not where its program binds by itself and the packet filter cannot

@@ -151,30 +151,41 @@ extension Pod {
     return usersAreStale ? .notDelivered("\(name) is restarted again and again meanwhile") : nil
   }
 
-  /// The placed users are read from the store each time: it alone knows them. Returns the users that were written.
+  /// Writes the users file: the users whose data is in the pod and whose directories are as they should be. Trouble with
+  /// one user's directory is reported, and the pod goes on without this user. Returns the users that were written.
+  ///
+  /// The store alone knows the placed users. It is asked when it is this writer's turn, and nothing is waited for after
+  /// that: no list of users that is older than another writer's is ever acted on.
   @discardableResult
   func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) -> [UserRecord] {
+    await host.userFiles.writers.take(name)
+    defer { host.userFiles.writers.end(name) }
     let name = name
-    let users: [UserRecord]
+    let placed: [UserRecord]
     do throws(StoreError) {
-      users = try await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
+      placed = try await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
     } catch {
       throw .io(Errno(EIO, error.description))
     }
-    try await writeUsersFile(users, for: generation)
-    return users
-  }
-
-  func writeUsersFile(_ users: [UserRecord], for generation: Generation?) async throws(UsersFile.Failure) {
-    await host.userFiles.writers.take(name)
-    defer { host.userFiles.writers.end(name) }
+    var users = placed.filter { !$0.isArriving || $0.keptFrom == name }
     do throws(Errno) {
-      try await host.userFiles.ensure(users, in: name, uid: record.uid)
+      let troubles = try host.userFiles.directory(of: record).ensure(users.map(\.name))
+      users.removeAll { troubles[$0.name] != nil }
+      note(troubles)
     } catch {
       throw .io(error)
     }
     try UsersFile.write(
-      users, pod: name, uid: record.uid, dataMax: generation?.tier?.dataMax,
-      template: generation?.workload?.usersTemplate)
+      users, of: record, dataMax: generation?.tier?.dataMax, template: generation?.workload?.usersTemplate,
+      directory: { self.host.userFiles.directory(of: $0, in: self.record) })
+    return users
+  }
+
+  private func note(_ troubles: [UserName: Errno]) {
+    let known = userTroubles
+    userTroubles = troubles.mapValues(\.description)
+    for (user, why) in userTroubles.sorted(by: { $0.key.text < $1.key.text }) where known[user] != why {
+      host.report(.userDataTrouble(user, subject, why))
+    }
   }
 }

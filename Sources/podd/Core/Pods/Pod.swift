@@ -19,6 +19,10 @@ final class Pod {
   private(set) var since = Clock.wall
   private(set) var transitions: [Transition] = []
 
+  /// Who cannot be served, and why: something is wrong with the user's directory. Pod+Users alone writes it.
+  var userTroubles: [UserName: String] = [:]
+  /// What a program had stored for the pod's only user, to be brought before the next launch. PodHost+Data alone writes it.
+  var arrivingProgram: (user: UserName, name: String)?
   lazy var users = Coalesced { [unowned self] in await self.refresh() }
   /// A reload under way.
   var reloadAnswer: BoundedWait<Void>?

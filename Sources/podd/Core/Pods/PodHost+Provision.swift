@@ -15,7 +15,7 @@ extension PodHost {
     let placed = try await place(user, tier, wanted: wanted, cold: cold)
     let pod = add(placed.pod)
     do throws(Refusal) {
-      if placed.createdUser { try await settle(placed) }
+      try await settle(placed, pod)
       if cold {
         if placed.createdUser && pod.state.hasScope { try await refreshUsers(pod) }
         if pod.state == .cold { pod.wakeOnConnect.update() }
@@ -51,20 +51,28 @@ extension PodHost {
     let ports = settings.portRange
     let now = Clock.wall
     var uids = VettedUIDs()
+    var hasRemoved = false
     while true {
       let known = uids
       do throws(StoreError) {
-        return try await store.run { store throws(StoreError) in
-          try store.provision(
+        let placed = try await store.run { store throws(StoreError) -> Provisioned? in
+          // An earlier call could not remove all data of a user of this name.
+          if let earlier = try? store.user(user), earlier.isPurging { return nil }
+          return try store.provision(
             user: user, tier: tier.name, usersPerPod: tier.usersPerPod, portRange: ports, token: token,
             wantRunning: !cold, insistOnTier: !wanted.isEmpty, isFree: { PodSocket.isFree(port: $0) },
             uids: known, now: now)
         }
+        if let placed { return placed }
       } catch .unvettedUID(let uid) {
         try await vet(uid, &uids)
+        continue
       } catch {
         throw Refusal(error)
       }
+      if hasRemoved { throw Refusal(.busy, "the data of \(user) is still being removed: try again") }
+      try await settleDeparture(of: user)
+      hasRemoved = true
     }
   }
 
@@ -89,15 +97,15 @@ extension PodHost {
   private static let mostTakenUIDs = 32
 
   /// The user's directory, with the data of an earlier life if there is some.
-  private func settle(_ placed: Provisioned) async throws(Refusal) {
+  private func settle(_ placed: Provisioned, _ pod: Pod) async throws(Refusal) {
+    let user = placed.user.name
+    if placed.user.isArriving { try await settleArrival(of: user) }
     do throws(Errno) {
-      try await userFiles.ensure([placed.user], in: placed.pod.name, uid: placed.pod.uid)
+      if let trouble = try userFiles.directory(of: pod.record).ensure([user])[user] { throw trouble }
     } catch {
-      throw Refusal(error)
+      throw Refusal.data(error, "\(user) cannot use \(pod.name)")
     }
-    guard placed.user.keptFrom != nil else { return }
-    let name = placed.user.name
-    try await ask { store throws(StoreError) in try store.dataSettled(user: name) }
+    if pod.userTroubles[user] != nil { try await refreshUsers(pod) }
   }
 
   func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
@@ -113,13 +121,10 @@ extension PodHost {
   }
 
   private func refreshUsers(_ pod: Pod) async throws(Refusal) {
-    do throws(UsersFile.Failure) {
-      try await pod.refreshUsers()
-    } catch {
-      throw Refusal(error)
-    }
+    try await pod.knowsUsers()
   }
 
+  /// On record first, as in `deprovision`: whatever happens then, the store knows what is still to be done with the data.
   private func takeBack(_ placed: Provisioned, _ pod: Pod) async {
     // A connection must not wake a pod that is about to be removed.
     pod.wakeOnConnect.lockCount += 1
@@ -129,60 +134,22 @@ extension PodHost {
       pod.handle(.stop(.operator, then: .cold))
       await pod.waitUntilGone()
     }
-    if placed.createdUser { await takeBackData(placed, pod) }
-    do throws(StoreError) {
-      try await undo(placed, pod)
-    } catch {
-      Log.error("The placement of \(placed.user.name) could not be taken back: \(error)")
-    }
-    if placed.createdUser {
-      // A launch that had read the users before that may have made the directory again. It writes no later than this: it
-      // reads the users once more when they are stale.
-      await userFiles.writers.take(pod.name)
-      rmdir(UserFiles.directory(of: placed.user.name, in: pod.name))
-      await takeBackData(placed, pod)
-      userFiles.writers.end(pod.name)
-      if pods[pod.name] == nil { rmdir(UserFiles.directory(of: pod.name)) }
-    }
-    // The other users keep their pod, without this user.
-    if pods[pod.name] != nil && pod.state == .ready { try? await pod.refreshUsers() }
-  }
-
-  private func takeBackData(_ placed: Provisioned, _ pod: Pod) async {
-    do throws(Errno) {
-      if placed.revived == nil {
-        try await userFiles.remove(placed.user.name, from: pod.name)
-      } else {
-        try await userFiles.putAside(placed.user.name, from: pod.name)
+    do throws(Refusal) {
+      let name = pod.name
+      let record = try await ask { store throws(StoreError) in
+        try store.undoProvision(placed)
+        return try store.pod(name)
       }
+      if placed.createdPod { pod.wasMadeInVain = true }
+      pod.markUsersStale()
+      pod.wishTakenBack(record)
+      // The other users keep their pod, without this user; whoever writes the users file has it read after that.
+      if record.users > 0 { try? await refreshUsers(pod) }
+      guard placed.createdUser else { return }
+      try await settleDeparture(of: placed.user.name)
+      if record.cleaning != nil { try await clean(pod, removing: pod.wasMadeInVain) }
     } catch {
-      Log.warning("\(placed.user.name): \(error)")
-    }
-  }
-
-  /// The last of several provisions that fail on one new pod removes the pod.
-  private func undo(_ placed: Provisioned, _ pod: Pod) async throws(StoreError) {
-    let name = pod.name
-    var undone = placed
-    undone.createdPod = placed.createdPod || pod.wasMadeInVain
-    let isGone = try await undo(undone)
-    pod.markUsersStale()
-    if isGone { return remove(pod) }
-    let record = try await store.run { store throws(StoreError) in try store.pod(name) }
-    pod.wishTakenBack(record)
-    guard undone.createdPod else { return }
-    pod.wasMadeInVain = true
-    guard record.users == 0 else { return }
-    pod.handle(.stop(.operator, then: .cold))
-    await pod.waitUntilGone()
-    undone.createdUser = false
-    if pods[name] === pod, try await undo(undone) { remove(pod) }
-  }
-
-  /// Returns whether the pod's row is gone.
-  private func undo(_ placed: Provisioned) async throws(StoreError) -> Bool {
-    try await store.run { store throws(StoreError) in
-      try store.undoProvision(placed, dataPutAside: placed.revived != nil)
+      Log.error("The placement of \(placed.user.name) could not be taken back: \(error.message)")
     }
   }
 

@@ -13,24 +13,23 @@ extension PodHost {
     return pod
   }
 
-  /// Ends a user's placement; the data is put aside, or removed with `purge`.
+  /// Ends a user's placement; the data is put aside, or removed with `purge`. With the pod's last user, what its program
+  /// stored is put aside or removed too.
   func deprovision(user: UserName, purge: Bool) async throws(Refusal) {
     await userTurns.take(user)
     defer { userTurns.end(user) }
     let now = Clock.wall
-    // Remembered as deleted first, also with purge: a crash before the data is gone must not leave it to the next
-    // user of that name.
+    // On record first: a crash before the data is gone must not leave it to the next user of that name.
     let gone = try await ask { store throws(StoreError) in
-      try store.deprovision(user: user, purge: false, now: now)
+      try store.deprovision(user: user, purge: purge, now: now)
     }
-    let source = gone.user.pod ?? gone.user.keptFrom
-    // A call that failed has withdrawn the user already, and may not have reached the program.
-    if let pod = gone.pod.map({ add($0) }) ?? gone.user.keptFrom.flatMap({ pods[$0] }) {
-      let record = pod.record
+    if let record = gone.pod { add(record) }
+    // Also the pod of an earlier attempt, whose program may not have been told.
+    if let pod = gone.deleted.keptFrom.flatMap({ pods[$0] }) {
       // No user is left for whom a connection would wake it.
-      if record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
+      if pod.record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
       // The program must have dropped the user before the files move; a pod without users is stopped.
-      if record.users == 0 && Admission(.idle, in: pod.state) == .act {
+      if pod.record.users == 0 && Admission(.idle, in: pod.state) == .act {
         pod.handle(.stopGracefully(.idle, then: .cold))
         await pod.waitUntilGone()
         try checkGone(pod)
@@ -42,23 +41,12 @@ extension PodHost {
         }
       }
     }
-    do throws(Errno) {
-      if purge {
-        try await userFiles.remove(user, from: source)
-      } else if let source {
-        try await userFiles.putAside(user, from: source)
-      }
-    } catch {
-      throw Refusal(error)
+    try await settleDeparture(of: user)
+    for record in try await ask({ store throws(StoreError) in try store.podsDueForCleaning(lastUser: user) })
+    {
+      if let pod = pods[record.name] { try await clean(pod) }
     }
-    try await ask { store throws(StoreError) in
-      if purge {
-        _ = try store.deprovision(user: user, purge: true, now: now)
-      } else {
-        try store.dataSettled(user: user)
-      }
-    }
-    report(.userDeprovisioned(user, from: gone.pod?.name, purged: purge))
+    report(.userDeprovisioned(user, from: gone.pod, purged: purge))
   }
 
   func start(_ pod: Pod) async throws(Refusal) {

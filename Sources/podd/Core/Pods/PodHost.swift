@@ -104,7 +104,8 @@ final class PodHost {
     unlink(UsersFile.path(of: pod.name))
     DeliveredUsers.forget(pod.name)
     rmdir(UsersFile.directory(of: pod.name))
-    rmdir(UserFiles.directory(of: pod.name))
+    // What a launch that was cancelled has made.
+    _ = try? userFiles.directory(of: pod.record).removeIfEmpty()
     onStatusChange()
   }
 
