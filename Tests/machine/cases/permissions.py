@@ -59,8 +59,12 @@ def an_ordinary_user_may_not_even_look_and_each_kind_of_try_is_in_the_journal(ma
         assert "denied" in called.stderr or "uthenti" in called.stderr, (method, called)
     # One entry for each action in ten seconds, which counts the others: nobody may fill the journal with them.
     actions = {f"org.podctl1.{action}" for action in (*VERBS.values(), *METHODS.values())}
-    tries = wait_until(lambda: {each["POD_ACTION"] for each in (seen := denials(machine, since))} >= actions and seen, 60,
-                       what=f"denials of {actions} in the journal")
+
+    def all_kinds():
+        seen = denials(machine, since)
+        return {each["POD_ACTION"] for each in seen} >= actions and seen
+
+    tries = wait_until(all_kinds, 60, what=f"denials of {actions} in the journal")
     assert len(tries) < len(VERBS) + len(METHODS), len(tries)
     expect({(each["POD_CALLER_UID"], each["PRIORITY"]) for each in tries}, {(uid, "4")})
     expect({each["POD_ACTION"] for each in tries}, actions)

@@ -77,8 +77,12 @@ one = socket.socket()
 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for _ in range(20):
-    watches = [call("inotify_init1", 0) for _ in range(50)]
-    outcome(manager.sendmsg, [b"X=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", watches))], 0,
+    watches = []
+    while len(watches) < 50:
+        # A user may have 128, until podd has closed what it was sent.
+        try: watches.append(call("inotify_init1", 0))
+        except OSError: break
+    if watches: outcome(manager.sendmsg, [b"X=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", watches))], 0,
             os.environ["NOTIFY_SOCKET"])
     for watch in watches: os.close(watch)
 answer(struct.unpack("ii", one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0])
@@ -129,7 +133,7 @@ answer([os.read(each, 1) == b"" for each in readers].count(True))
     wait_until(lambda: f"{alice.pod} is ready" in machine.succeed(
         f"journalctl -o cat --since=@{stopped} -t podd POD={alice.pod}"), 60, what="the entries that waited")
     expect(supervisor(machine), podd)
-    expect(complaints(machine, since, allowed=("was denied to uid", "cut")), [])
+    expect(complaints(machine, since, allowed=("was denied to uid", "cut", "create a timer")), [])
     # A pod that was launched by a podd of before has the directory that podd then had.
     machine.succeed("systemctl stop podd.service && mv /run/podctl/private/notify /run/podctl/notify && "
                     "systemctl start podd.service")

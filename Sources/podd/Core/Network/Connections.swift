@@ -126,7 +126,7 @@ private struct DescriptorWalk {
       if error.code == ENOENT || error.code == ESRCH { return true }
       throw error
     }
-    while let descriptor = directory.next() {
+    while let descriptor = try directory.next() {
       left -= 1
       guard left > 0, left % 64 != 0 || Clock.loop < deadline else { return false }
       guard let target = Files.linkTarget("\(path)/\(descriptor)"), target.hasPrefix("socket:["),

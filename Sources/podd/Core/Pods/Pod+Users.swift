@@ -44,7 +44,7 @@ extension Pod {
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
     current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
     // It is notified when it is thawed, and must then find the right file.
-    if usersAreStale && state == .frozen { try? await writeUsersFile(for: current) }
+    if usersAreStale && state == .frozen { _ = try? await writeUsersFile(for: current) }
     notifyOfStaleUsers()
   }
 

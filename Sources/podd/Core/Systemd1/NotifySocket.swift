@@ -113,7 +113,8 @@ final class NotifySocket {
   private nonisolated static func received(from raw: CInt, atMost limit: Int) throws(Errno) -> [Ready] {
     var timer: UnsafeMutableRawPointer?
     let begun = linux_interruption_begin(&timer)
-    guard begun == 0, let timer else { throw Errno(begun, "create a timer") }
+    // The kernel's first timer has the number 0, which is a null pointer here.
+    guard begun == 0 else { throw Errno(begun, "create a timer") }
     defer { linux_interruption_end(timer) }
     var senders: [Ready] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
