@@ -26,15 +26,15 @@ struct DatabaseDoubt: Error, CustomStringConvertible {
       }
       let first = directories.first?.description ?? "a pod"
       return directories.count == 1
-        ? "\(UserFiles.pods)/\(first) exists"
-        : "\(UserFiles.pods) has directories of \(directories.count) pods"
+        ? "\(DataPlaces.host.pods)/\(first) exists"
+        : "\(DataPlaces.host.pods) has directories of \(directories.count) pods"
     }
   }
 
   /// What this host shows now.
   @LoopActor
   static func signs() -> Signs {
-    let names = (try? Files.names(in: UserFiles.pods)) ?? []
+    let names = (try? Files.names(in: DataPlaces.host.pods)) ?? []
     return Signs(running: LiveScopes.launched(), directories: names.compactMap { PodName($0) }.sorted())
   }
 
@@ -72,6 +72,6 @@ struct DatabaseDoubt: Error, CustomStringConvertible {
       "\(file) \(what), but \(why). Nothing was changed, and the pods run on. Put the right database in its place, with "
       + "its -wal and -shm companions: systemctl mask --runtime podd.service first, so that no call over D-Bus starts "
       + "podd meanwhile, and unmask and start it afterwards. To begin again without data instead, stop pods.slice and move "
-      + "\(UserFiles.pods) and \(UserFiles.kept) away (podd(8))."
+      + "\(DataPlaces.host.pods) and \(DataPlaces.host.kept) away (podd(8))."
   }
 }
