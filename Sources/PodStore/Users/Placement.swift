@@ -35,8 +35,8 @@ extension PlacementStore {
   ///   placement.
   public func provision(
     user name: UserName, tier: String, usersPerPod: Int, portRange: ClosedRange<Int>, token: String,
-    wantRunning: Bool, insistOnTier: Bool = false, isFree: (Int) -> Bool = { _ in true }, uids: VettedUIDs = .all,
-    now: WallTime
+    wantRunning: Bool, insistOnTier: Bool = false, isFree: (Int) -> Bool = { _ in true },
+    uids: VettedUIDs = .all, now: WallTime
   ) throws(StoreError) -> Provisioned {
     guard usersPerPod > 0 else {
       throw .conflict("Tier \(tier) allows no users on a pod: set UsersPerPod= to at least 1.")
