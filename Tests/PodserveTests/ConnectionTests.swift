@@ -116,6 +116,60 @@ import Testing
     #expect(idle.isClosed)
   }
 
+  @Test func aByteFromTimeToTimeKeepsNoConnection() throws {
+    let harness = try Harness()
+    let body = harness.connect()
+    body.send(Self.insert + "Content-Length: 50\r\n\r\nh")
+    for _ in 0..<5 {
+      harness.clock.now += 11_000
+      body.send("h")
+      harness.settle()
+    }
+    #expect(harness.server.connectionCount == 1)
+    harness.clock.now += 6_000
+    #expect(body.response()?.status == 408)
+    #expect(harness.files(of: "alice") == [])
+    // A kibibyte a second is enough, for as long as it takes.
+    let steady = harness.connect()
+    steady.send(Self.insert + "Content-Length: 204800\r\n\r\n")
+    for _ in 0..<20 {
+      steady.send([UInt8](repeating: 0x61, count: 10_240))
+      harness.clock.now += 10_000
+      harness.settle()
+    }
+    #expect(steady.response()?.status == 200)
+  }
+
+  @Test func aUsersUploadsUnderWayAreCounted() throws {
+    let harness = try Harness(dataMax: 100_000)
+    let (first, second) = (harness.connect(), harness.connect())
+    let text = [UInt8](repeating: 0x61, count: 60_000)
+    first.send(Self.insert + "Content-Length: 60001\r\n\r\n")
+    first.send(text)
+    second.send(Self.insert + "Content-Length: 60001\r\n\r\n")
+    second.send(text)
+    #expect(second.response()?.status == 503)
+    #expect(try harness.post("insert?p=a", text, token: "B").status == 200)
+    // What is given up gives its room back.
+    first.finishSending()
+    first.pump()
+    #expect(harness.files(of: "alice") == [])
+    #expect(try harness.post("insert?p=a", text).status == 200)
+  }
+
+  @Test func aUserDoesNotGetAllConnections() throws {
+    var storage = StorageLimits()
+    storage.requests = 2
+    let harness = try Harness(storage: storage)
+    let slow = (0..<2).map { _ in harness.connect() }
+    for client in slow { client.send(Self.insert + "Content-Length: 5\r\n\r\nhe") }
+    #expect(try harness.get("version").status == 503)
+    #expect(try harness.get("version", token: "B").status == 200)
+    slow[0].send("llo")
+    #expect(slow[0].response()?.status == 200)
+    #expect(try harness.get("version").status == 200)
+  }
+
   @Test func connectionsBeyondTheLimitWaitAndIdleOnesMakeRoom() throws {
     var limits = ServerLimits()
     limits.connections = 2

@@ -6,6 +6,8 @@ public struct StorageLimits: Sendable {
   public var document = 16 << 20
   /// Number of a user's documents; beyond it is 507.
   public var documents = 10_000
+  /// Requests of a user that are under way; beyond it is 503. Less than the connections of the pod.
+  public var requests = 128
 
   public init() {}
 }

@@ -20,6 +20,11 @@ final class Connection {
   var input: [UInt8] = []
   /// When the connection times out; milliseconds of the monotonic clock.
   var deadline: UInt64
+  /// When the body, or the response, began, and how many of its bytes have passed since.
+  var began: UInt64 = 0
+  var passed = 0
+  /// The request's part of its user's load.
+  var share: RequestShare?
   /// What the poll set watches for.
   var interest: Int32 = 0
   /// What the response needs to know about the request.

@@ -9,6 +9,8 @@ final class Outgoing {
 
   private var bytes: [UInt8]
   private var sent = 0
+  /// Bytes that the socket has taken.
+  private(set) var passed = 0
   private var body: Reply.Body?
   private var position = 0
 
@@ -38,6 +40,7 @@ final class Outgoing {
         if count < 0 && errno == EINTR { continue }
         if count < 0 { return errno == EAGAIN ? .later : .broken }
         sent += count
+        passed += count
       }
       bytes = []
       sent = 0
@@ -55,6 +58,7 @@ final class Outgoing {
         // 0: the file became shorter than the length that was promised.
         guard count > 0 else { return .broken }
         position += count
+        passed += count
       case .contents(let contents, let length)?:
         guard let lines = try? contents.nextLines(), position + lines.count <= length else { return .broken }
         position += lines.count

@@ -11,6 +11,9 @@ public struct ServerLimits: Sendable {
   public var head: UInt64 = 30_000
   /// Without progress of a body or of a response.
   public var progress: UInt64 = 60_000
+  /// Bytes a second that a body or a response needs on the whole, after `progress`. A byte from time to time would
+  /// otherwise keep a connection, and what was uploaded, for weeks.
+  public var rate: UInt64 = 1024
   /// Longer than nginx keeps a connection to a backend (60 s), so that nginx closes it first.
   public var idle: UInt64 = 75_000
   /// For the client to close the connection after the last response.
@@ -155,6 +158,20 @@ public final class Server {
     nextDeadline = min(nextDeadline, connection.deadline)
   }
 
+  /// A body or a response begins.
+  private func beginTransfer(_ connection: Connection) {
+    connection.began = now()
+    connection.passed = 0
+    setDeadline(connection, limits.progress)
+  }
+
+  /// More of it has passed.
+  private func continueTransfer(_ connection: Connection) {
+    let latest = connection.began + limits.progress + UInt64(connection.passed) * 1000 / limits.rate
+    let current = now()
+    setDeadline(connection, min(limits.progress, latest > current ? latest - current : 0))
+  }
+
   private func closeOverdue() {
     let current = now()
     for connection in Array(connections.values) where connection.deadline <= current {
@@ -258,13 +275,13 @@ public final class Server {
   private func begin(_ connection: Connection, _ head: RequestHead) {
     connection.isHead = head.method == "HEAD"
     connection.closes = !head.keepsAlive
-    switch service.begin(head) {
+    switch service.begin(head, &connection.share) {
     case .reply(let answer):
       let hasBody = head.framing != .none && head.framing != .length(0)
       reply(connection, answer, last: hasBody)
     case .receive(let upload):
       connection.phase = .body(BodyDecoder(head.framing), upload)
-      setDeadline(connection, limits.progress)
+      beginTransfer(connection)
       guard head.expectsContinue, connection.input.isEmpty else { return }
       let text = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
       // An empty send buffer takes all of these 25 bytes; otherwise the next read or write fails.
@@ -283,6 +300,7 @@ public final class Server {
         try upload.append(input.span.extracting(run))
       }
       connection.consume(position)
+      connection.passed += position
       if decoder.isComplete {
         reply(connection, try upload.finish(), last: false)
         return true
@@ -299,7 +317,7 @@ public final class Server {
     }
     connection.phase = .body(decoder, upload)
     guard receiveMore(connection) else { return false }
-    setDeadline(connection, limits.progress)
+    continueTransfer(connection)
     return true
   }
 
@@ -316,13 +334,19 @@ public final class Server {
     head.fields = answer.fields
     connection.phase = .reply(
       Outgoing(head: head.serialized(), body: connection.isHead ? nil : answer.body))
-    setDeadline(connection, limits.progress)
+    beginTransfer(connection)
   }
 
   private func sendReply(_ connection: Connection, _ outgoing: Outgoing) -> Bool {
-    switch outgoing.send(to: connection.descriptor) {
+    let progress = outgoing.send(to: connection.descriptor)
+    if case .done = progress { connection.share = nil }
+    switch progress {
     case .later:
-      setDeadline(connection, limits.progress)
+      // Without progress the deadline stays.
+      if outgoing.passed > connection.passed {
+        connection.passed = outgoing.passed
+        continueTransfer(connection)
+      }
       wait(connection, LINUX_WRITABLE)
       return false
     case .broken:

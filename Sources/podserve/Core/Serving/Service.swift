@@ -29,15 +29,18 @@ public struct Service {
   /// began.
   public var users: UserTable
   private let limits: StorageLimits
+  private let loads: UserLoads
 
   public init(users: UserTable, limits: StorageLimits = StorageLimits()) {
     self.users = users
     self.limits = limits
+    loads = UserLoads(requestsMax: limits.requests)
   }
 
-  func begin(_ head: RequestHead) -> Decision {
+  /// - Parameter share: gets the request's part of its user's load, which lasts until the response is sent.
+  func begin(_ head: RequestHead, _ share: inout RequestShare?) -> Decision {
     do {
-      return try decide(head)
+      return try decide(head, &share)
     } catch let error as HTTPError {
       return .reply(Reply(error))
     } catch let error as StorageError {
@@ -47,13 +50,15 @@ public struct Service {
     }
   }
 
-  private func decide(_ head: RequestHead) throws -> Decision {
+  private func decide(_ head: RequestHead, _ taken: inout RequestShare?) throws -> Decision {
     guard let user = try authenticate(head) else {
       return .reply(
         Reply(
           "Authorization: Bearer TOKEN with a token of this pod is needed.\n", status: 401,
           fields: [("WWW-Authenticate", "Bearer")]))
     }
+    let share = try loads.begin(user)
+    taken = share
     let prefix = "/api/v2/"
     guard head.path.hasPrefix(prefix),
       let command = Command(rawValue: String(head.path.dropFirst(prefix.count)))
@@ -64,12 +69,12 @@ public struct Service {
           "\(head.method) is not a method of \(command.rawValue).\n", status: 405,
           fields: [("Allow", command.methods.joined(separator: ", "))]))
     }
-    if head.method == "POST" { return .receive(try upload(command, head, user)) }
+    if head.method == "POST" { return .receive(try upload(command, head, user, share)) }
     guard head.framing == .none || head.framing == .length(0) else {
       throw HTTPError(400, "\(head.method) takes no body; POST it.")
     }
     if command == .version { return .reply(Reply(podserveVersion)) }
-    return .reply(try perform(command, Query(head.query), user))
+    return .reply(try perform(command, Query(head.query), user, share))
   }
 
   private static let commandNames = "version,select,insert,update,delete,toc"
@@ -83,7 +88,9 @@ public struct Service {
     return users.user(token: value.dropFirst(scheme.utf8.count).drop { $0 == 0x20 })
   }
 
-  private func upload(_ command: Command, _ head: RequestHead, _ user: User) throws -> Upload {
+  private func upload(
+    _ command: Command, _ head: RequestHead, _ user: User, _ share: RequestShare
+  ) throws -> Upload {
     guard head.framing != .none else {
       throw HTTPError(411, "A POST needs Content-Length or chunked coding.")
     }
@@ -91,12 +98,14 @@ public struct Service {
     let upload = Upload(
       edit: command == .insert ? .append : .replace, name: try documentName(query),
       coordinate: try coordinate(query), text: query["s"], limit: limits.document,
-      store: try DocumentStore(user: user, limits: limits))
+      store: try DocumentStore(user: user, limits: limits), share: share)
     if case .length(let length) = head.framing { try upload.checkLength(length) }
     return upload
   }
 
-  private func perform(_ command: Command, _ query: Query, _ user: User) throws -> Reply {
+  private func perform(
+    _ command: Command, _ query: Query, _ user: User, _ share: RequestShare
+  ) throws -> Reply {
     let name = try documentName(query)
     let store = try DocumentStore(user: user, limits: limits)
     switch command {
@@ -120,7 +129,7 @@ public struct Service {
       }
       let upload = Upload(
         edit: command == .insert ? .append : .replace, name: name, coordinate: try coordinate(query),
-        text: text, limit: limits.document, store: store)
+        text: text, limit: limits.document, store: store, share: share)
       return try upload.finish()
     case .version:
       return Reply(podserveVersion)

@@ -10,10 +10,13 @@ final class Upload {
   /// The text of the query, which is used when the body is empty, as in SQ.
   private let queryText: [UInt8]?
   private let spool: TextSpool
+  private let share: RequestShare
 
   init(
-    edit: Edit, name: DocumentName, coordinate: Coordinate, text: [UInt8]?, limit: Int, store: DocumentStore
+    edit: Edit, name: DocumentName, coordinate: Coordinate, text: [UInt8]?, limit: Int, store: DocumentStore,
+    share: RequestShare
   ) {
+    self.share = share
     self.edit = edit
     self.name = name
     self.coordinate = coordinate
@@ -33,6 +36,7 @@ final class Upload {
 
   func append(_ bytes: Span<UInt8>) throws(StorageError) {
     try checkLength(spool.count + bytes.count)
+    try share.upload(bytes.count, dataMax: store.dataMax)
     try spool.append(bytes)
   }
 
