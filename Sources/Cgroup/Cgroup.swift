@@ -22,11 +22,13 @@ public struct Cgroup: ~Copyable {
     self.path = path
   }
 
-  /// A file's content, at most 64 kB.
-  public borrowing func read(_ name: String) throws(CgroupError) -> String {
+  /// A file's content, or the whole lines in its first `limit` bytes: half a line would be another number.
+  public borrowing func read(_ name: String, limit: Int = 65_536) throws(CgroupError) -> String {
     let file = try openFile(name, O_RDONLY)
     do throws(Errno) {
-      return String(decoding: try file.readAll(limit: 65_536), as: UTF8.self)
+      var bytes = try file.readAll(limit: limit)[...]
+      if bytes.count == limit { bytes = bytes.prefix((bytes.lastIndex(of: 0x0A) ?? -1) + 1) }
+      return String(decoding: bytes, as: UTF8.self)
     } catch {
       throw failure(name, error)
     }
@@ -101,7 +103,9 @@ public struct Cgroup: ~Copyable {
   /// Every process in this cgroup itself. The kernel prints 0 for a process of another PID namespace. Zeros
   /// are left out, because systemd takes PID 0 for the caller (facts 2).
   public borrowing func processes() throws(CgroupError) -> [Int32] {
-    try read(InterfaceFile.processes).split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
+    // A tier may have TasksMax=infinity; the kernel has at most 4 million processes.
+    try read(InterfaceFile.processes, limit: 32 << 20).split(separator: "\n").compactMap { Int32($0) }.filter
+    { $0 > 0 }
   }
 
   /// A number in an extended attribute of the cgroup, such as systemd-oomd sets; nil when there is none. It

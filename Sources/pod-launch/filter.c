@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -32,11 +33,19 @@
   SKIP_UNLESS_EQUAL(SYS_##call, 4), ARGUMENT(0), \
     BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1), REFUSE(EPERM), ALLOW
 /* IPAddressDeny= and nftables see IP only: vsock, Bluetooth, TIPC and the rest would bypass them.
- * NETLINK_ROUTE is the only netlink family allowed: getaddrinfo(3) reads the host's addresses from it. */
+ * NETLINK_ROUTE is the only netlink family allowed: getaddrinfo(3) reads the host's addresses from it.
+ * The protocols of IP that every program may need are allowed: the others (SCTP, DCCP, UDP-Lite, MPTCP, L2TP,
+ * SMC) are rarely used kernel code, whose modules a socket(2) loads. Protocol 0 chooses by type, so types are
+ * restricted too (SOCK_SEQPACKET would be SCTP). The kernel itself refuses SOCK_RAW to a pod. */
+#define SOCKET_TYPE_MASK 0xf /* of the kernel; above it are SOCK_CLOEXEC and SOCK_NONBLOCK. */
 #define DENY_FAMILIES(call) \
-  SKIP_UNLESS_EQUAL(SYS_##call, 9), ARGUMENT(0), SKIP_IF_EQUAL(AF_UNIX, 6), SKIP_IF_EQUAL(AF_INET, 5), \
+  SKIP_UNLESS_EQUAL(SYS_##call, 21), ARGUMENT(0), SKIP_IF_EQUAL(AF_UNIX, 18), SKIP_IF_EQUAL(AF_INET, 5), \
     SKIP_IF_EQUAL(AF_INET6, 4), SKIP_UNLESS_EQUAL(AF_NETLINK, 2), ARGUMENT(2), \
-    SKIP_IF_EQUAL(NETLINK_ROUTE, 1), REFUSE(EAFNOSUPPORT), ALLOW
+    SKIP_IF_EQUAL(NETLINK_ROUTE, 13), REFUSE(EAFNOSUPPORT), \
+    ARGUMENT(1), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE_MASK), SKIP_IF_EQUAL(SOCK_STREAM, 2), \
+    SKIP_IF_EQUAL(SOCK_DGRAM, 1), SKIP_UNLESS_EQUAL(SOCK_RAW, 6), ARGUMENT(2), SKIP_IF_EQUAL(0, 5), \
+    SKIP_IF_EQUAL(IPPROTO_TCP, 4), SKIP_IF_EQUAL(IPPROTO_UDP, 3), SKIP_IF_EQUAL(IPPROTO_ICMP, 2), \
+    SKIP_IF_EQUAL(IPPROTO_ICMPV6, 1), REFUSE(EPROTONOSUPPORT), ALLOW
 
 /* The last close of a socket with SO_LINGER waits for its peer, and whoever is sent the descriptor may be the one who
  * closes it: podd, journald. The call succeeds and does nothing, as programs do not expect it to fail. */

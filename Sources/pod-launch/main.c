@@ -47,8 +47,16 @@ static void close_others(unsigned first, int control) {
 
 static void set_limits(const struct plan *plan) {
   const struct rlimit nofile = {plan->nofile, plan->nofile};
+  struct rlimit core;
 
   if (plan->nofile && setrlimit(RLIMIT_NOFILE, &nofile) < 0)
+    fail(STAGE_PRIVILEGES, errno);
+  /* The kernel would write core dumps into the state directory, where core_pattern is a plain name. The program and
+   * prlimit(1) may raise the limit. */
+  if (getrlimit(RLIMIT_CORE, &core) < 0)
+    fail(STAGE_PRIVILEGES, errno);
+  core.rlim_cur = 0;
+  if (setrlimit(RLIMIT_CORE, &core) < 0)
     fail(STAGE_PRIVILEGES, errno);
   /* podd may have protected itself from the OOM killer; a pod is not protected. */
   int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

@@ -70,10 +70,13 @@ void mount_bind(int root, const char *flags, const char *source, const char *tar
 
   parse_bind_flags(flags, &bind);
   unsigned recursive = bind.recursive ? AT_RECURSIVE : 0;
-  int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
-  if (tree < 0 && bind.optional && (errno == ENOENT || errno == ENOTDIR))
+  int place = open_source(source);
+  if (place < 0 && bind.optional && (errno == ENOENT || errno == ENOTDIR))
     return;
+  must(place);
+  int tree = open_tree(place, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
   must(tree);
+  close(place);
   uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (bind.read_only)
     attributes |= MOUNT_ATTR_RDONLY;

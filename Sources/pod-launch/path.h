@@ -13,3 +13,8 @@ int open_parent(int root, const char *path, const char **leaf);
 
 /* As above, for the file at `path` itself: an empty file is created where there is none. */
 int open_file(int root, const char *path);
+
+/* An O_PATH descriptor of what `path` names on the host, or -1 and errno. Symbolic links are followed, but not those
+ * that a pod made (ELOOP): a directory above may be writable for pods, which could otherwise choose what the next
+ * launch shows them. */
+int open_source(const char *path);

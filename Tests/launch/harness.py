@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import resource
 import signal
 import socket
 import struct
@@ -100,6 +101,9 @@ class Launch:
             os.setgroups([4, 24])
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # Core dumps are allowed, as they are for podd.service.
+            hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
             # glibc's posix_spawn leaves its own two signals ignored in the child; its sigaction(2) refuses them.
             ignore = (ctypes.c_ulong * 4)(1)
             for number in (32, 33):

@@ -56,6 +56,19 @@ class SystemCalls(unittest.TestCase):
                    " one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))"),
             ["0 1"])
 
+    def test_protocols(self):
+        # With every type under which the kernel would take them: SCTP, DCCP, UDP-Lite, MPTCP, L2TP, SMC.
+        others = [(1, 132), (5, 132), (5, 0), (6, 33), (6, 0), (2, 136), (1, 262), (2, 115), (1, 256), (10, 0)]
+        self.assertEqual(
+            python("for name in 'AF_INET', 'AF_INET6':\n"
+                   "  for kind, protocol in (1, 0), (1 | socket.SOCK_CLOEXEC, 6), (2 | socket.SOCK_NONBLOCK, 17), (2, 0):\n"
+                   "    family(name, kind, protocol)\n"
+                   f"  for kind, protocol in {others}: family(name, kind, protocol)\n"
+                   "family('AF_UNIX', 5)\nfamily('AF_INET', 3, 1)"),
+            [line for name in ("AF_INET", "AF_INET6")
+             for line in [f"{name} ok"] * 4 + [f"{name} EPROTONOSUPPORT"] * len(others)]
+            + ["AF_UNIX ok", "AF_INET EPERM"])
+
     def test_names_resolve(self):
         self.assertEqual(python("print(socket.getaddrinfo('127.0.0.1', 80, type=socket.SOCK_STREAM)[0][4])"),
                          ["('127.0.0.1', 80)"])

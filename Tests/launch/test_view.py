@@ -5,7 +5,7 @@ import socket
 import tempfile
 import unittest
 
-from harness import UID, Journal, Launch, encode, output, own_cgroup, plan
+from harness import UID, Journal, Launch, encode, outcome, output, own_cgroup, plan
 
 
 def shell(script, **options):
@@ -74,6 +74,21 @@ class TheFilesystem(unittest.TestCase):
             self.assertEqual(text, "rw writable\nran\nfrom exec\n#!/bin/sh\necho ran\nexec\nro\nrw\n")
             self.assertTrue(os.path.exists(host + "/new-rw"))
 
+    def test_a_link_that_a_pod_made_is_not_followed_to_a_source(self):
+        with tempfile.TemporaryDirectory() as top:
+            os.makedirs(f"{top}/real/inside")
+            os.symlink("real", f"{top}/relative")
+            os.symlink(f"{top}/relative", f"{top}/absolute")
+            os.symlink("../absolute/inside", f"{top}/real/up")
+            for source in "real/inside", "relative/inside", "absolute/inside", "real/up":
+                extra = [("bind", "ro", f"{top}/{source}", "/x")]
+                self.assertEqual(output("/bin/ls", "-d", "/x", extra=extra), "/x\n", source)
+            for link in "relative", "real/up":
+                os.lchown(f"{top}/{link}", UID + 7, UID + 7)
+            for source in "relative/inside", "absolute/inside", "real/up":
+                extra = [("bind", "ro,optional", f"{top}/{source}", "/x")]
+                self.assertEqual(outcome(plan("/bin/true", extra=extra))[0], "mount ELOOP\n", source)
+
     def test_a_recursive_bind_is_read_only_all_the_way_down(self):
         with tempfile.TemporaryDirectory() as host:
             os.chmod(host, 0o755)
@@ -136,11 +151,12 @@ class TheProcess(unittest.TestCase):
 
     def test_signals_limits_and_umask_are_those_of_a_service(self):
         text = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n -H; ulimit -n -S; umask;"
+                     " ulimit -c -S;"
                      " cat /proc/self/oom_score_adj; cut -d' ' -f5,6 /proc/$$/stat; echo $$")
         lines = text.split("\n")
-        self.assertEqual(lines[:6], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000", "4096", "4096",
-                                     "0022", "0"])
-        self.assertEqual(lines[6].split(), [lines[7], lines[7]])
+        self.assertEqual(lines[:7], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000001000", "4096", "4096",
+                                     "0022", "0", "0"])
+        self.assertEqual(lines[7].split(), [lines[8], lines[8]])
 
     def test_the_environment_is_the_plans(self):
         text = output("/usr/bin/env")

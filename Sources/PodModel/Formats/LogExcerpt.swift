@@ -10,13 +10,14 @@ public enum LogExcerpt {
   }
 
   /// A line as valid UTF-8 of at most ``lineMax`` bytes; a longer line is cut and ends in `…`. Control
-  /// characters and bytes that are not UTF-8 become U+FFFD, a tab becomes a space.
+  /// characters, those that turn the direction of text or are invisible (category Cf), and bytes that are not UTF-8
+  /// become U+FFFD, a tab becomes a space.
   public static func clipped(_ line: some Collection<UInt8>) -> String {
     var text = ""
     for scalar in String(decoding: line.prefix(lineMax + 1), as: UTF8.self).unicodeScalars {
       switch scalar.properties.generalCategory {
       case _ where scalar == "\t": text.unicodeScalars.append(" ")
-      case .control: text.unicodeScalars.append("\u{FFFD}")
+      case .control, .format, .lineSeparator, .paragraphSeparator: text.unicodeScalars.append("\u{FFFD}")
       default: text.unicodeScalars.append(scalar)
       }
     }

@@ -10,11 +10,19 @@ public struct HostLayout: Sendable, Equatable {
   /// Where `/etc/resolv.conf` leads to, when it is a symbolic link: an absolute path without links. Programs such as
   /// systemd-resolved and NetworkManager keep it below /run and replace it.
   public var resolverFile: String?
+  /// Those of ``secret`` that exist.
+  public var hidden: [String]
 
-  public init(links: [String: String], directories: [String] = [], resolverFile: String? = nil) {
+  /// Directories that no pod sees: settings may hold what is another pod's, such as an `Environment=`.
+  public static let secret = ["/etc/podctl"]
+
+  public init(
+    links: [String: String], directories: [String] = [], resolverFile: String? = nil, hidden: [String] = []
+  ) {
     self.links = links
     self.directories = directories
     self.resolverFile = resolverFile
+    self.hidden = hidden
   }
 }
 
@@ -30,6 +38,10 @@ struct LaunchView {
     for path in ["/usr"] + host.directories { bind([.recursive, .exec], path) }
     // noexec, because /etc is not a place for programs; `show` mounts the workload's program if it lies there.
     bind([.recursive], "/etc")
+    // Empty; what a workload names in it is mounted there.
+    for path in host.hidden {
+      mounts[path] = .tmpfs(path: path, mode: 0o755, options: "size=16k,nr_inodes=64,noexec")
+    }
     for path in ["/opt", "/srv"] { bind([.optional, .recursive, .exec], path) }
     mounts["/dev"] = .dev("/dev")
     mounts["/proc"] = .proc("/proc")

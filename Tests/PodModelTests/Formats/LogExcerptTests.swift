@@ -22,6 +22,8 @@ import Testing
     #expect(
       LogExcerpt.clipped(Array("\u{1B}[2Jgone\tfor\u{9B}good\0".utf8))
         == "\u{FFFD}[2Jgone for\u{FFFD}good\u{FFFD}")
+    // The rest of the line would be read from right to left, and in another place.
+    #expect(LogExcerpt.clipped("ok\u{202E}\u{2066}\u{2028}x".utf8) == "ok\u{FFFD}\u{FFFD}\u{FFFD}x")
     #expect(LogExcerpt.clipped([0x61, 0xFF, 0xC3, 0x62]) == "a\u{FFFD}\u{FFFD}b")
     let noise = [UInt8](repeating: 0xFF, count: 1000)
     #expect(LogExcerpt.clipped(noise).utf8.count <= 300)

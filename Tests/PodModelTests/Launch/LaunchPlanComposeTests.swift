@@ -163,6 +163,22 @@ import Testing
     #expect(!plan.contains(.symlink(content: "usr/bin", path: "/bin")))
   }
 
+  @Test func thePodsSeeNoSettings() {
+    let plan = Self.operations(layout: HostLayout(links: [:], hidden: HostLayout.secret)) {
+      $0.readOnlyPaths = ["/etc/podctl/site.conf"]
+    }
+    let paths = plan.compactMap { operation -> String? in
+      switch operation {
+      case .bind(_, _, let target): target
+      case .tmpfs(let path, _, _): path
+      default: nil
+      }
+    }
+    #expect(
+      paths.filter { $0.hasPrefix("/etc") } == ["/etc", "/etc/podctl", "/etc/podctl/site.conf"])
+    #expect(Self.binds(plan)["/etc/podctl"] == nil)
+  }
+
   @Test func itsUserHasANameInside() {
     let plan = Self.operations()
     #expect(plan.contains(.symlink(content: "pod-001.user", path: "/run/userdb/1900000001.user")))

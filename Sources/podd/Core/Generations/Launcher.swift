@@ -190,6 +190,7 @@ struct Launcher {
     var layout = hostLayout
     let file = "/etc/resolv.conf"
     layout.resolverFile = Files.linkTarget(file) == nil ? nil : Files.resolved(file)
+    layout.hidden = HostLayout.secret.filter { Files.exists($0) }
     return layout
   }
 

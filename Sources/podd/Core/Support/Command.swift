@@ -64,7 +64,7 @@ enum Command {
     let now = EventLoop.main.now()
     let events = await EventLoop.main.wait(
       descriptor: child.pidfd.raw, events: PollEvents.input, timeout: deadline - now)
-    if events == 0 {
+    guard events != 0 else {
       child.send(SIGKILL)
       await Reaper.end(of: child.pid, pidfd: child.pidfd, patience: .seconds(1))
       return nil
