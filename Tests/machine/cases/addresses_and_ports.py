@@ -211,7 +211,7 @@ def asks(machine, pod, timeout=30):
                        timeout=timeout + 30).stdout
 
 
-@case()
+@case(once="13")
 def what_the_host_lacks_for_a_moment_ends_no_pod(machine):
     workload(machine, "echo", ECHO, "Listen=port\nProbeSec=1s\nProbeTimeoutSec=1s\nProbeFailures=2\n")
     workload(machine, "mode", MODE, "Listen=socket\n")
@@ -270,7 +270,7 @@ def what_the_host_lacks_for_a_moment_ends_no_pod(machine):
     expect(pods(machine)[pod["pod"]]["state"], "ready")
 
 
-@case()
+@case(once="12")
 def no_pod_runs_without_the_packet_filter(machine):
     stand = "nft list chain inet podctl pod"
     pod = podctl(machine, "provision alice", timeout=120)
