@@ -71,34 +71,32 @@ import Testing
     try await onLoop {
       let heard = Mailbox<NotifySocket.Ready>()
       let socket = try NotifySocket(at: scratch.place, refusesDescriptors: false) { heard.put($0) }
-      let pid = try await BackgroundThread.run { () throws(Errno) in
-        (try? Self.send(
-          """
-          listener = socket.create_server(("127.0.0.1", 0))
-          # Nobody reads what is sent, also after this process has ended: the other end stays in the message's queue.
-          reader = socket.create_connection(listener.getsockname())
-          writer = listener.accept()[0]
-          writer.setblocking(False)
-          writer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-          try:
-              while True: writer.send(b"x" * 65536)
-          except BlockingIOError: pass
-          if os.fork() == 0:
-              # Keeps the reading end open until the test is over.
-              writer.close()
-              os.setsid()
-              os.closerange(0, 3)
-              import time
-              while os.path.exists(path): time.sleep(0.1)
-              os._exit(0)
-          sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-          for _ in range(5):
-              sender.sendmsg([b"READY=0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer.fileno()]))],
-                             0, path)
-          writer.close()
+      // The loop waits for the sender's end. Otherwise the sender could be the last to close, and would wait itself.
+      let pid = try Self.send(
+        """
+        listener = socket.create_server(("127.0.0.1", 0))
+        # Nobody reads what is sent, also after this process has ended: the other end stays in the message's queue.
+        reader = socket.create_connection(listener.getsockname())
+        if os.fork() == 0:
+            # Keeps the reading end open until the test is over.
+            os.setsid()
+            os.closerange(0, 3)
+            import time
+            while os.path.exists(path): time.sleep(0.1)
+            os._exit(0)
+        writer = listener.accept()[0]
+        writer.setblocking(False)
+        writer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+        try:
+            while True: writer.send(b"x" * 65536)
+        except BlockingIOError: pass
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for _ in range(5):
+            sender.sendmsg([b"READY=0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer.fileno()]))],
+                           0, path)
+        writer.close()
 
-          """ + Self.ready, to: scratch)) ?? 0
-      }
+        """ + Self.ready, to: scratch)
       // While one thread closes, the loop goes on.
       #expect(await heard.next() == NotifySocket.Ready(uid: getuid(), pid: pid))
       withExtendedLifetime(socket) {}
