@@ -3,85 +3,87 @@ import Linux
 import Testing
 import Time
 
-/// Trees that a hostile user makes at random are counted, moved with interruptions, and removed. `TREE_SEED` is the first
-/// seed, `TREE_COUNT` how many: `TREE_COUNT=10000 swift test --filter RandomTreeTests` goes on for a while.
-@Suite(.timeLimit(.minutes(60))) struct RandomTreeTests {
-  private static func number(_ name: String, _ standard: UInt64) -> UInt64 {
-    getenv(name).flatMap { UInt64(String(cString: $0)) } ?? standard
-  }
-
-  private static let first = number("TREE_SEED", 1)
-
-  @Test(arguments: first..<(first + number("TREE_COUNT", 12)))
-  func `nothing outside is touched, and nothing is lost`(seed: UInt64) throws {
-    var random = SeededGenerator(seed)
-    let scratch = try Scratch(isInMemory: seed % 4 != 0)
-    let outside = scratch.directory("outside", of: neighbour)
-    try scratch.write("outside/precious", "content of a neighbour")
-    let before = try contents(outside)
-    let pod = scratch.directory("pod")
-    let tree = scratch.directory("pod/tree")
-    let mates = scratch.directory("pod/mate")
-    let held = try acting(as: tenant) {
-      try RandomTree(tree, mates: mates, outside: outside).make(&random)
+extension TreeTests {
+  /// Trees that a hostile user makes at random are counted, moved with interruptions, and removed. `TREE_SEED` is the first
+  /// seed, `TREE_COUNT` how many: `TREE_COUNT=10000 swift test --filter RandomTreeTests` goes on for a while.
+  @Suite(.timeLimit(.minutes(60))) struct RandomTreeTests {
+    private static func number(_ name: String, _ standard: UInt64) -> UInt64 {
+      getenv(name).flatMap { UInt64(String(cString: $0)) } ?? standard
     }
-    defer { for descriptor in held { close(descriptor) } }
 
-    let made = try contents(tree)
-    let size = try #require(FileTree.size(tree, entriesMax: 100_000, until: .never))
-    #expect(size.isComplete)
+    private static let first = number("TREE_SEED", 1)
 
-    // Taken out of the pod, as podd does; then moved, and interrupted again and again.
-    var place = "source-0"
-    #expect(rename(tree, "\(scratch.path)/\(place)") == 0)
-    for round in 1...2 {
-      let target = "target-\(round)"
-      while scratch.exists(place) {
-        let steps = Int.random(in: 1...60, using: &random)
+    @Test(arguments: first..<(first + number("TREE_COUNT", 12)))
+    func `nothing outside is touched, and nothing is lost`(seed: UInt64) throws {
+      var random = SeededGenerator(seed)
+      let scratch = try Scratch(isInMemory: seed % 12 != 0)
+      let outside = scratch.directory("outside", of: neighbour)
+      try scratch.write("outside/precious", "content of a neighbour")
+      let before = try contents(outside)
+      let pod = scratch.directory("pod")
+      let tree = scratch.directory("pod/tree")
+      let mates = scratch.directory("pod/mate")
+      let held = try acting(as: tenant) {
+        try RandomTree(tree, mates: mates, outside: outside).make(&random)
+      }
+      defer { for descriptor in held { close(descriptor) } }
+
+      let made = try contents(tree)
+      let size = try #require(FileTree.size(tree, entriesMax: 100_000, until: .never))
+      #expect(size.isComplete)
+
+      // Taken out of the pod, as podd does; then moved, and interrupted again and again.
+      var place = "source-0"
+      #expect(rename(tree, "\(scratch.path)/\(place)") == 0)
+      for round in 1...2 {
+        let target = "target-\(round)"
+        while scratch.exists(place) {
+          let steps = Int.random(in: 1...60, using: &random)
+          var done = 0
+          do throws(Errno) {
+            try FileTree.moveIntoNewInodes(
+              from: "\(scratch.path)/\(place)", to: "\(scratch.path)/\(target)",
+              owner: isRoot ? neighbour : geteuid()
+            ) {
+              done += 1
+              // What the tenant still has open: it tries to put something into the tree.
+              if done == steps { acting(as: tenant) { disturb(held, outside) } }
+              return done <= steps + scratch.steps
+            }
+          } catch {
+            #expect(error.code == ECANCELED)
+            scratch.steps += 20
+          }
+        }
+        try FileTree.moveIntoNewInodes(
+          from: "\(scratch.path)/\(place)", to: "\(scratch.path)/\(target)", owner: 0)
+        place = target
+        // The tenant may make names until its directory's turn comes; all that it had is there.
+        let moved = try contents("\(scratch.path)/\(target)")
+        for (name, line) in made { #expect(moved[name] == line, "\(name)") }
+        #expect(moved.keys.allSatisfy { made[$0] != nil || $0.hasSuffix("/planted") })
+      }
+      #expect(try contents(outside) == before)
+      let mateBefore = try contents(mates)
+
+      while true {
         var done = 0
         do throws(Errno) {
-          try FileTree.moveIntoNewInodes(
-            from: "\(scratch.path)/\(place)", to: "\(scratch.path)/\(target)",
-            owner: isRoot ? neighbour : geteuid()
-          ) {
+          try FileTree.remove("\(scratch.path)/\(place)") {
             done += 1
-            // What the tenant still has open: it tries to put something into the tree.
-            if done == steps { acting(as: tenant) { disturb(held, outside) } }
-            return done <= steps + scratch.steps
+            return done < 50 + scratch.steps
           }
+          break
         } catch {
           #expect(error.code == ECANCELED)
           scratch.steps += 20
         }
       }
-      try FileTree.moveIntoNewInodes(
-        from: "\(scratch.path)/\(place)", to: "\(scratch.path)/\(target)", owner: 0)
-      place = target
-      // The tenant may make names until its directory's turn comes; all that it had is there.
-      let moved = try contents("\(scratch.path)/\(target)")
-      for (name, line) in made { #expect(moved[name] == line, "\(name)") }
-      #expect(moved.keys.allSatisfy { made[$0] != nil || $0.hasSuffix("/planted") })
+      #expect(try contents(outside) == before)
+      #expect(try contents(mates) == mateBefore)
+      try FileTree.remove(pod)
+      #expect(try Files.names(in: scratch.path) == ["outside"])
     }
-    #expect(try contents(outside) == before)
-    let mateBefore = try contents(mates)
-
-    while true {
-      var done = 0
-      do throws(Errno) {
-        try FileTree.remove("\(scratch.path)/\(place)") {
-          done += 1
-          return done < 50 + scratch.steps
-        }
-        break
-      } catch {
-        #expect(error.code == ECANCELED)
-        scratch.steps += 20
-      }
-    }
-    #expect(try contents(outside) == before)
-    #expect(try contents(mates) == mateBefore)
-    try FileTree.remove(pod)
-    #expect(try Files.names(in: scratch.path) == ["outside"])
   }
 }
 

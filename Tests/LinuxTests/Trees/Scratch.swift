@@ -24,6 +24,10 @@ func acting<Value>(as user: UInt32, _ body: () throws -> Value) rethrows -> Valu
   return try body()
 }
 
+/// One after the other: they wait for the disk, each on a thread of Swift's pool, which has as many as the host has
+/// processors, and tests of other suites wait for these threads.
+@Suite(.serialized) enum TreeTests {}
+
 /// A directory for one test, which is removed with all that a failed test left in it.
 final class Scratch {
   let path: String
