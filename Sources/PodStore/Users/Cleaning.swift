@@ -21,7 +21,7 @@ extension PlacementStore {
   ///     nothing, or it was removed. It comes back to a user whom alone the pod had served.
   ///   - remove: removes the pod's row, unless a generation of it is open.
   /// - Returns: whether the pod's row is gone.
-  /// - Throws: `.noSuchPod`; `.conflict` for a pod that is not due for cleaning, or in whose directory data of users
+  /// - Throws: `.noSuchPod`; `.conflict` for a pod that is not due for cleaning (or, with `remove`, clean), or in whose directory data of users
   ///   lies.
   public func podCleaned(
     _ name: PodName, keptAs: String? = nil, remove: Bool = false
@@ -31,7 +31,8 @@ extension PlacementStore {
       let owner = try String.fetchOne(
         db.cachedStatement(sql: "SELECT name FROM user WHERE \(Self.isUnsettled) AND kept_from = ? LIMIT 1"),
         arguments: [name.number])
-      guard pod.cleaning != nil, pod.users == 0, owner == nil else {
+      let isClean = pod.cleaning == nil && pod.served == .nobody
+      guard pod.cleaning != nil || remove && isClean, pod.users == 0, owner == nil else {
         throw StoreError.conflict(
           "\(name) is not to be cleaned: it has \(owner.map { "data of \($0)" } ?? "\(pod.users) users").")
       }

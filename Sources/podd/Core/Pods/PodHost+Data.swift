@@ -154,7 +154,12 @@ extension PodHost {
   private func cleanInTurn(_ pod: Pod, removing: Bool) async throws(Refusal) -> Bool {
     let name = pod.name
     pod.update(try await ask { store throws(StoreError) in try store.pod(name) })
-    guard let cleaning = pod.record.cleaning, pod.record.users == 0 else { return false }
+    guard pod.record.users == 0 else { return false }
+    guard let cleaning = pod.record.cleaning else {
+      // A launch that was under way has cleaned it first.
+      guard removing else { return false }
+      return try await ask { store throws(StoreError) in try store.podCleaned(name, remove: true) }
+    }
     let directory = userFiles.directory(of: pod.record)
     let keptAs: String?
     do throws(Errno) {
