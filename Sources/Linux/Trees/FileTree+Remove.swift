@@ -1,11 +1,17 @@
 internal import Glibc
 
 extension FileTree {
-  /// Removes a tree, or whatever has that name; what does not exist counts as removed. A file system that is
+  /// Removes a tree, or whatever has that name, and what an interrupted removal or move left beside it; what does not
+  /// exist counts as removed, so this is called again without looking whether the path exists. A file system that is
   /// mounted in it is not entered and stays, and so does what is immutable: all else is removed, and the error
   /// says where these are now.
   /// - Parameter proceed: asked before each entry; false ends the call with ECANCELED.
   public static func remove(_ path: String, proceed: () -> Bool = { true }) throws(Errno) {
+    // A move to this path that was interrupted left a copy of a file, and second names of copies.
+    if let staging = try TreePlace.find(path)?.staging("arriving", key: path, create: false) {
+      try TreeMove.clean(staging.directory.raw)
+      try staging.discard()
+    }
     try remove(path, only: .everything, proceed: proceed)
   }
 

@@ -97,6 +97,22 @@ extension TreeTests {
       }
     }
 
+    @Test func `what is removed while it was being moved leaves nothing, also no second name`() throws {
+      try makeTree()
+      var steps = 0
+      let error = #expect(throws: Errno.self) {
+        try FileTree.moveIntoNewInodes(from: source, to: target, owner: geteuid()) {
+          steps += 1
+          return steps <= 12
+        }
+      }
+      #expect(error?.code == ECANCELED)
+      #expect(try scratch.leftovers().count == 1)
+      try FileTree.remove(source)
+      try FileTree.remove(target)
+      #expect(try Files.names(in: scratch.path) == [])
+    }
+
     @Test func `a large tree is moved in batches, and a deep one`() throws {
       try acting(as: tenant) {
         try makeDeepTree(source, depth: 2000)

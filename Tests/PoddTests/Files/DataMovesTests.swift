@@ -238,6 +238,22 @@ import Testing
     #expect(try Files.names(in: places.kept).filter { !$0.hasPrefix(".") }.isEmpty)
   }
 
+  @Test func `a purge that was interrupted is finished by the next one`() throws {
+    let kept = places.kept(try user("alice"))
+    try Files.makeDirectory(kept, mode: 0o700)
+    for number in 0..<9 { try write("secret", "\(kept)/\(number)") }
+    var entries = 0
+    #expect(throws: Errno.self) {
+      try FileTree.remove(kept) {
+        entries += 1
+        return entries < 5
+      }
+    }
+    #expect(!Files.exists(kept))
+    try moves.remove(try user("alice"))
+    #expect(try Files.names(in: places.kept) == [])
+  }
+
   @Test func `a pod that stored nothing leaves nothing to be kept`() throws {
     _ = try one.ensure([])
     #expect(try moves.clean(one, PodRecord.Cleaning(kind: .keep, user: nil, id: 3)) == nil)

@@ -26,7 +26,7 @@ struct DataMoves: Sendable {
 
   /// Removes what was taken out of a pod.
   func removeLeaving(_ user: UserName) throws(Errno) {
-    try removeTree(places.leaving(user))
+    try FileTree.remove(places.leaving(user))
   }
 
   /// Removes a user's data, wherever it lies but in a pod.
@@ -35,7 +35,8 @@ struct DataMoves: Sendable {
       places.leaving(user), places.arriving(user), places.arrivingPrograms(of: user),
       places.keeping("users-\(user)"), places.kept(user), places.keptPrograms(of: user),
     ] {
-      try removeTree(path)
+      // Also where nothing has this name: an interrupted removal left the rest beside it.
+      try FileTree.remove(path)
     }
   }
 
@@ -60,7 +61,7 @@ struct DataMoves: Sendable {
       guard !isGone else { return nil }
       let target = "\(places.removing)/\(name)"
       try makeParent(of: target)
-      try removeTree(target)
+      try FileTree.remove(target)
       try Files.move(source, to: target)
       return nil
     case .keep:
@@ -153,14 +154,6 @@ struct DataMoves: Sendable {
     let directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     guard fchown(directory.raw, owner, owner) == 0, fchmod(directory.raw, 0o700) == 0 else {
       throw Errno.last("change the owner of \(path)")
-    }
-  }
-
-  private func removeTree(_ path: String) throws(Errno) {
-    switch try Files.kind(of: path) {
-    case .directory: try FileTree.remove(path)
-    case .other: guard unlink(path) == 0 || errno == ENOENT else { throw Errno.last("remove \(path)") }
-    case nil: break
     }
   }
 
