@@ -193,35 +193,34 @@ static int attach(int cgroup, enum bpf_attach_type hook, const struct linux_bpf_
         return result;
 }
 
-int linux_limit_binds(int cgroup, uint32_t address, uint16_t port, uint32_t network, uint32_t mask) {
+/* Attaches a program for each hook where none is attached yet. */
+static int limit(int cgroup, struct linux_bpf_instruction code[HOOKS][LINUX_BIND_PROGRAM_MAX], const int counts[HOOKS]) {
         for (int i = 0; i < HOOKS; i++) {
-                struct linux_bpf_instruction code[LINUX_BIND_PROGRAM_MAX];
                 int result = has_program(cgroup, hooks[i].hook);
                 if (result > 0)
                         continue;
                 if (result == 0)
-                        result = attach(
-                                cgroup, hooks[i].hook, code,
-                                linux_bind_program(code, hooks[i].family, address, port, network, mask));
+                        result = attach(cgroup, hooks[i].hook, code[i], counts[i]);
                 if (result < 0)
                         return result;
         }
         return 0;
 }
 
+int linux_limit_binds(int cgroup, uint32_t address, uint16_t port, uint32_t network, uint32_t mask) {
+        struct linux_bpf_instruction code[HOOKS][LINUX_BIND_PROGRAM_MAX];
+        int counts[HOOKS];
+        for (int i = 0; i < HOOKS; i++)
+                counts[i] = linux_bind_program(code[i], hooks[i].family, address, port, network, mask);
+        return limit(cgroup, code, counts);
+}
+
 int linux_refuse_binds(int cgroup, uint32_t first, uint32_t count) {
-        for (int i = 0; i < HOOKS; i++) {
-                struct linux_bpf_instruction code[LINUX_BIND_PROGRAM_MAX];
-                int result = has_program(cgroup, hooks[i].hook);
-                if (result > 0)
-                        continue;
-                if (result == 0)
-                        result = attach(
-                                cgroup, hooks[i].hook, code, linux_bind_program_without(code, first, count));
-                if (result < 0)
-                        return result;
-        }
-        return 0;
+        struct linux_bpf_instruction code[HOOKS][LINUX_BIND_PROGRAM_MAX];
+        int counts[HOOKS];
+        for (int i = 0; i < HOOKS; i++)
+                counts[i] = linux_bind_program_without(code[i], first, count);
+        return limit(cgroup, code, counts);
 }
 
 int linux_has_bind_program(int cgroup) {
