@@ -98,18 +98,20 @@ let package = Package(
     .target(
       name: "TimeLiterals", dependencies: ["Time"], path: "Tests/Helpers/TimeLiterals",
       swiftSettings: simulated),
+    // Numbers from a seed, for the tests and measurements of several targets.
+    .target(name: "Seeded", path: "Tests/Helpers/Seeded", swiftSettings: simulated),
     // Timed by make bench.
     .executableTarget(
       name: "decisions-bench", dependencies: ["PodModel", "Time"], path: "Tests/Helpers/decisions-bench",
       swiftSettings: strict),
     .executableTarget(
-      name: "history-bench", dependencies: ["PodStore", "PodModel", "Time"],
+      name: "history-bench", dependencies: ["PodStore", "PodModel", "Time", "Seeded"],
       path: "Tests/Helpers/history-bench",
       swiftSettings: strict),
     // How well leaks are told from growth, on traces of many kinds and beside other rules
     // (docs/leak-benchmark.md).
     .target(
-      name: "LeakBench", dependencies: ["PodModel", "Time"], path: "Tests/Helpers/LeakBench",
+      name: "LeakBench", dependencies: ["PodModel", "Time", "Seeded"], path: "Tests/Helpers/LeakBench",
       swiftSettings: simulated
     ),
     .executableTarget(
@@ -119,22 +121,22 @@ let package = Package(
       name: "SystemdTests", dependencies: ["Systemd", "CLinux", "LoopThread", "Time", "systemd-probe"],
       swiftSettings: strict),
     .testTarget(name: "TimeTests", dependencies: ["Time"], swiftSettings: strict),
-    .testTarget(name: "LinuxTests", dependencies: ["Linux", "Time"], swiftSettings: strict),
+    .testTarget(name: "LinuxTests", dependencies: ["Linux", "Time", "Seeded"], swiftSettings: strict),
     .testTarget(
       name: "CgroupTests", dependencies: ["Cgroup", "CLinux", "Linux", "Time", "TimeLiterals"],
       swiftSettings: strict),
     .testTarget(name: "HostCheckTests", dependencies: ["HostCheck"], swiftSettings: strict),
     .testTarget(
-      name: "PodModelTests", dependencies: ["PodModel", "Linux", "Time", "TimeLiterals"],
+      name: "PodModelTests", dependencies: ["PodModel", "Linux", "Time", "TimeLiterals", "Seeded"],
       swiftSettings: strict),
     .testTarget(name: "LeakTests", dependencies: ["LeakBench", "PodModel", "Time"], swiftSettings: strict),
     .testTarget(
-      name: "PodStoreTests", dependencies: ["PodStore", "PodModel", "Time", "TimeLiterals"],
+      name: "PodStoreTests", dependencies: ["PodStore", "PodModel", "Time", "TimeLiterals", "Seeded"],
       swiftSettings: strict),
     .testTarget(
       name: "SimulationTests",
       dependencies: [
-        "PodModel", "PodStore", "Time", .product(name: "GRDB", package: "GRDB.swift"),
+        "PodModel", "PodStore", "Time", "Seeded", .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: simulated),
     .testTarget(
@@ -156,6 +158,6 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
     .testTarget(
-      name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire"], swiftSettings: strict),
+      name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire", "Seeded"], swiftSettings: strict),
   ]
 )

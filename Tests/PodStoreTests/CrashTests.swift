@@ -1,4 +1,5 @@
 import PodModel
+import Seeded
 import Testing
 import Time
 import TimeLiterals
@@ -11,7 +12,7 @@ import TimeLiterals
   @Test func `a crash at any instant of 200 provisions keeps all that was confirmed and no half`() throws {
     let scratch = try Scratch()
     let store = try scratch.open()
-    var generator = SeededGenerator(state: 41)
+    var generator = SeededGenerator(41)
     for n in 1...200 {
       try store.place("user\(n)", usersPerPod: 7, run: true)
       guard n % 8 == 0 else { continue }

@@ -1,5 +1,6 @@
 import GRDB
 import PodModel
+import Seeded
 import Testing
 import Time
 import TimeLiterals
@@ -82,7 +83,7 @@ private struct Naive {
     try store.queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = OFF") }
     let limits = ["free": 3, "pro": 2, "solo": 1]
     let ports = 10001...10014
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed)
     var naive = Naive()
     var before = naive
     var last: (done: Provisioned, before: Naive)?

@@ -1,4 +1,5 @@
 import PodModel
+import Seeded
 import Testing
 import Time
 import TimeLiterals
@@ -14,7 +15,7 @@ import TimeLiterals
   }
 
   @Test func `an hour comes back as it was`() {
-    var random = SeededGenerator(state: 1)
+    var random = SeededGenerator(1)
     for _ in 0..<200 {
       var minutes: [MemoryMinute] = []
       var at = Int64.random(in: 0...40_000_000, using: &random)
@@ -50,7 +51,7 @@ import TimeLiterals
   }
 
   @Test func `damaged bytes give fewer minutes and never a trap`() {
-    var random = SeededGenerator(state: 2)
+    var random = SeededGenerator(2)
     let whole = PackedMinutes.encode(
       (0..<60).map { Self.minute(29_000_000 + $0, pages: 10_000 + UInt64($0)) })
     for length in 0..<whole.count {

@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import PodserveCore
@@ -111,7 +112,7 @@ func at(_ text: String) throws -> Coordinate { try #require(Coordinate(text.utf8
   /// Thousands of random edits against a dictionary: every scroll is what the model says, after each.
   @Test(arguments: 1...20 as ClosedRange<UInt64>)
   func randomEditsMatchADictionary(seed: UInt64) throws {
-    var random = SplitMix(state: seed)
+    var random = SeededGenerator(seed)
     var document: [UInt8] = []
     var model: [Coordinate: String] = [:]
     let indices = [1, 1, 1, 2, 3, 99]
@@ -137,19 +138,6 @@ func at(_ text: String) throws -> Coordinate { try #require(Coordinate(text.utf8
       let found = try scrolls(document, bufferSize: [8, 13, 64, 65536].randomElement(using: &random) ?? 8)
       try #require(found == model, "step \(step)")
     }
-  }
-}
-
-/// A small generator with a seed (Steele, Lea, Flood: SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
   }
 }
 
@@ -198,7 +186,7 @@ struct SplitMix: RandomNumberGenerator {
   }
 
   @Test func agreesWithTheStandardLibraryWhereverTextIsCut() {
-    var random = SplitMix(state: 7)
+    var random = SeededGenerator(7)
     let interesting: [UInt8] = [
       0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0,
       0xF4, 0xF5,

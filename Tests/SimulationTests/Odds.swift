@@ -1,3 +1,5 @@
+import Seeded
+
 /// How often what happens in one world. Faults get in each other's way: where podd dies every few steps no handover is
 /// ever completed, and where it never dies nothing is taken over. So every world draws its own.
 struct Odds {

@@ -1,5 +1,6 @@
 import PodModel
 import PodStore
+import Seeded
 import Time
 
 /// What went wrong in a world, and where.
@@ -51,7 +52,7 @@ final class Simulation {
     self.seed = seed
     self.store = store
     self.isTracing = isTracing
-    random = SeededGenerator(state: seed)
+    random = SeededGenerator(seed)
     odds = Odds(&random)
     // With RestartSec=0 a pod is launched again in the same turn of podd's loop.
     if seed % 5 == 0 { policy.firstDelay = .zero }

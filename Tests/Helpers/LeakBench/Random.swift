@@ -1,24 +1,18 @@
 import Glibc
+import Seeded
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same numbers on every machine.
+/// What a trace draws.
 struct Random: RandomNumberGenerator {
-  private var state: UInt64
+  private var generator: SeededGenerator
 
   /// The independent stream of `seed` with this number.
   init(seed: UInt64, stream: UInt64) {
-    state = seed
-    let first = next()
-    state = first ^ (stream &* 0xD134_2543_DE82_EF95)
+    generator = SeededGenerator(seed)
+    generator = SeededGenerator(next() ^ (stream &* 0xD134_2543_DE82_EF95))
     _ = next()
   }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { generator.next() }
 
   /// In 0..<1.
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }

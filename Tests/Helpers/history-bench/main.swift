@@ -1,6 +1,7 @@
 import Glibc
 import PodModel
 import PodStore
+import Seeded
 import Time
 
 // The cost of the memory history. history-bench PODS MINUTES DIRECTORY writes MINUTES minutes of PODS pods, of which six
@@ -13,20 +14,9 @@ func now(_ clock: clockid_t) -> Double {
   return Double(time.tv_sec) * 1e3 + Double(time.tv_nsec) / 1e6
 }
 
-struct Generator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// Pods with realistic memory and CPU usage.
 struct World {
-  private var random = Generator(state: 1)
+  private var random = SeededGenerator(1)
   private var anon: [UInt64] = []
 
   init(pods: Int) {

@@ -1,5 +1,6 @@
 import Glibc
 import PodModel
+import Seeded
 import Testing
 
 @Suite struct IPPrefixTests {
@@ -47,7 +48,7 @@ import Testing
   /// Ours and inet_pton(3) agree on every text made of the pieces that addresses are made of.
   @Test func agreesWithTheCLibrary() {
     let pieces = ["", "0", "1", "ff", "10000", "01", "::", ":", ".", "1.2.3.4", "255", "256", "%"]
-    var random = SplitMix(state: 7)
+    var random = SeededGenerator(7)
     for _ in 0..<20_000 {
       let count = Int.random(in: 1...12, using: &random)
       let text = (0..<count).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
@@ -58,18 +59,5 @@ import Testing
       #expect((ours != nil) == isAddress, "\(text)")
       if let ours { #expect(ours.address == Array(buffer.prefix(ours.address.count)), "\(text)") }
     }
-  }
-}
-
-/// A seeded generator, so that a failure comes again.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
