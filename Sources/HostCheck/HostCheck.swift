@@ -19,20 +19,23 @@ public struct HostCheck: Sendable {
   }
 
   /// All checks of the host, without its settings files. Where one failure causes another, the cause comes first.
-  public func run() -> [Check] {
+  ///
+  /// - Parameter onlyVital: leaves out the checks that only advise, which may read the descriptors of all processes.
+  public func run(onlyVital: Bool = false) -> [Check] {
     let tree = Tree(root: root)
     let unified = checkUnified(tree)
     var checks = [checkManager(tree), checkVersion(tree), unified]
     // Without the unified hierarchy there are no controllers to check.
     if unified.finding == nil { checks += checkControllers(tree) }
     checks += [checkPressure(tree), checkBus(tree), checkPolkit(tree)]
-    checks += [checkFirewall(tree), checkBPF(tree), checkPorts(tree), checkNames(tree)]
+    checks += [checkFirewall(tree), checkBPF(tree)]
+    if !onlyVital { checks += [checkPorts(tree), checkNames(tree)] }
     return checks
   }
 
   /// What is missing, fatal findings first.
-  public func findings() -> [Finding] {
-    let all = run().compactMap(\.finding)
+  public func findings(onlyVital: Bool = false) -> [Finding] {
+    let all = run(onlyVital: onlyVital).compactMap(\.finding)
     return all.filter { $0.severity == .fatal } + all.filter { $0.severity != .fatal }
   }
 }

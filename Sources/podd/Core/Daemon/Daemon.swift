@@ -74,7 +74,9 @@ final class Daemon {
   /// podd does not run where pods could not be kept apart; the reasons are doctor's findings.
   private func checkHost() throws(Unfit) {
     // Without nft no pod is launched; those that run need podd all the same.
-    let fatal = HostCheck().findings().filter { $0.severity == .fatal && $0.id != HostCheck.firewallID }
+    let fatal = HostCheck().findings(onlyVital: true).filter {
+      $0.severity == .fatal && $0.id != HostCheck.firewallID
+    }
     guard let first = fatal.first else { return }
     for finding in fatal {
       PodEvent.hostUnfit(check: finding.id, finding.description).log()
