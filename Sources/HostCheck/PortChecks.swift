@@ -56,35 +56,22 @@ extension HostCheck {
 
   // MARK: Programs
 
-  private struct Listener {
-    let port: Int
-    let inode: Substring
-  }
-
   /// What listens there and is neither podd nor a pod, by port.
   private static func programs(in range: ClosedRange<Int>, _ tree: Tree) -> [(port: Int, program: String)] {
     let listeners = ["proc/net/tcp", "proc/net/tcp6"].flatMap { listening($0, range, tree) }
     guard !listeners.isEmpty else { return [] }
-    let holders = processes(with: Set(listeners.map { "socket:[\($0.inode)]" }), tree)
+    let holders = processes(with: Set(listeners.map(\.link)), tree)
     var programs: [Int: String] = [:]
-    for listener in listeners {
-      programs[listener.port] = holders["socket:[\(listener.inode)]"] ?? "Another program"
-    }
+    for listener in listeners { programs[listener.port] = holders[listener.link] ?? "Another program" }
     return programs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  private static func listening(_ path: String, _ range: ClosedRange<Int>, _ tree: Tree) -> [Listener] {
+  private static func listening(
+    _ path: String, _ range: ClosedRange<Int>, _ tree: Tree
+  ) -> [SocketTable.Listener] {
     guard case .bytes(let content) = tree.content(path, limit: 16 << 20) else { return [] }
-    return String(decoding: content, as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
-      // Column 2 is ADDRESS:PORT in hex, column 4 the state (0A is LISTEN), column 8 the uid, column 10 the inode.
-      let fields = line.split(separator: " ")
-      guard fields.count > 9, fields[3] == "0A", let colon = fields[1].lastIndex(of: ":"),
-        let port = Int(fields[1][fields[1].index(after: colon)...], radix: 16), range.contains(port),
-        let uid = UInt32(fields[7]), !(1_900_000_000..<1_900_065_536).contains(uid),
-        // 127.77.0.0/16, as the little-endian word that the kernel prints; podd listens there for pods.
-        !fields[1][..<colon].hasSuffix("4D7F")
-      else { return nil }
-      return Listener(port: port, inode: fields[9])
+    return SocketTable.listeners(in: String(decoding: content, as: UTF8.self)).filter {
+      range.contains($0.port) && !PodName.uids.contains($0.uid) && !$0.isOfPods
     }
   }
 

@@ -30,6 +30,9 @@ public struct PodName: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// (systemd, UIDS-GIDS).
   public static let firstUID = 1_900_000_000
 
+  /// The uids of all pods that there can be, as in units/podctl.nft.
+  public static let uids = UInt32(firstUID)..<UInt32(firstUID) + 65_536
+
   /// The uid and gid of the pod.
   public var uid: Int { Self.firstUID + number }
 }

@@ -23,7 +23,7 @@ extension PlacementStore {
           db, sql: "SELECT address || front_address || uid FROM pod WHERE number = ?", arguments: [number])
         let expected =
           PodAddress.listening(number: number) + PodAddress.front(number: number)
-          + String(PodRecord.firstUID + number)
+          + String(PodName.firstUID + number)
         if address != expected {
           broken.append("\(PodName(number: number)) has the address or uid of another")
         }

@@ -66,9 +66,6 @@ public struct PodRecord: Sendable, Equatable {
       self.id = id
     }
   }
-
-  /// The first of the pods' uids.
-  public static let firstUID = PodName.firstUID
 }
 
 extension PodRecord {

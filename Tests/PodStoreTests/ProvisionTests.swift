@@ -171,7 +171,7 @@ import TimeLiterals
       """
       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(PodAddress.highestNumber))
       INSERT INTO pod (number, host, tier, port, address, front_address, uid, created_at)
-      SELECT i, 1, 'pro', i, 'a' || i, 'f' || i, \(PodRecord.firstUID) + i, 0 FROM n
+      SELECT i, 1, 'pro', i, 'a' || i, 'f' || i, \(PodName.firstUID) + i, 0 FROM n
       """)
     #expect(throws: StoreError.addressesExhausted) { try store.place("alice", ports: 65100...65200) }
     #expect(try store.allUsers().isEmpty)

@@ -99,10 +99,8 @@ struct TreePlace: ~Copyable {
   /// renamed into it is out of its tenant's reach. What is in it is found again with the same key.
   /// - Parameter create: otherwise nil when there is none.
   borrowing func staging(_ purpose: String, key: String, create: Bool) throws(Errno) -> TreeStaging? {
-    // FNV-1a: a name of a fixed length. Two keys with one name would only share a directory.
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in key.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    let digits = String(hash, radix: 16)
+    // A name of a fixed length. Two keys with one name would only share a directory.
+    let digits = String(stableHash(of: key), radix: 16)
     let name = FileName(".\(purpose)-" + String(repeating: "0", count: 16 - digits.count) + digits)
     if create && mkdirat(anchor.raw, name.bytes, 0o700) != 0 && errno != EEXIST {
       throw Errno.last("create \(Self.path(of: anchor.raw))/\(name)")

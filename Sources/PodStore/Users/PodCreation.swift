@@ -11,7 +11,7 @@ extension PlacementStore {
     now: WallTime
   ) throws -> Int {
     let uid = try freeUID(db, vetted)
-    let number = uid - PodRecord.firstUID
+    let number = uid - PodName.firstUID
     guard let port = try Self.lowestFreePort(db, in: portRange, isFree: isFree) else {
       throw StoreError.portRangeExhausted(first: portRange.lowerBound, last: portRange.upperBound)
     }
@@ -25,7 +25,7 @@ extension PlacementStore {
     ).execute(arguments: [
       "number": number, "host": Self.host, "tier": tier, "port": port,
       "address": PodAddress.listening(number: number), "front": PodAddress.front(number: number),
-      "uid": PodRecord.firstUID + number, "now": now,
+      "uid": PodName.firstUID + number, "now": now,
       "layout": PodRecord.Layout.apart.rawValue,
     ])
     return number
@@ -35,9 +35,9 @@ extension PlacementStore {
   /// free, although no row has it: a customer inherits nothing.
   private func freeUID(_ db: Database, _ vetted: VettedUIDs) throws -> Int {
     // By uid, because that index is narrower than the table.
-    var uids = PodRecord.firstUID + 1...PodRecord.firstUID + PodAddress.highestNumber
+    var uids = PodName.firstUID + 1...PodName.firstUID + PodAddress.highestNumber
     while let uid = try Self.lowestFree(db, "uid", among: "", in: uids) {
-      if !hasDirectory(PodName(number: uid - PodRecord.firstUID)) {
+      if !hasDirectory(PodName(number: uid - PodName.firstUID)) {
         if vetted.allows(uid) { return uid }
         if !vetted.taken.contains(uid) { throw StoreError.unvettedUID(UInt32(uid)) }
       }

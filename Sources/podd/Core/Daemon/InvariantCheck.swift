@@ -110,7 +110,7 @@ struct InvariantCheck {
   private func ofProcesses() -> [String] {
     var broken: [String] = []
     for name in (try? Files.names(in: "/proc")) ?? [] {
-      guard let pid = pid_t(name), let uid = Self.owner(of: pid), let pod = host.pod(uid: uid),
+      guard let pid = pid_t(name), let uid = ProcessIdentity.owner(of: pid), let pod = host.pod(uid: uid),
         let path = ProcessIdentity.cgroup(of: pid)
       else { continue }
       // What has ended and waits for its parent is no process any more; its memory and its files are gone.
@@ -126,11 +126,5 @@ struct InvariantCheck {
     return names.compactMap { PodName($0) }.filter { host.pods[$0] == nil }.sorted().map {
       "\(host.userFiles.places.directory(of: $0)) belongs to no pod: look what it is, and move it away"
     }
-  }
-
-  private static func owner(of pid: pid_t) -> uid_t? {
-    var status = stat()
-    guard stat("/proc/\(pid)", &status) == 0 else { return nil }
-    return status.st_uid
   }
 }

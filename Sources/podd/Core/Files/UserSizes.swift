@@ -24,7 +24,7 @@ final class UserSizes {
   private let count: @Sendable (_ path: String) -> UInt64?
   private var known: [String: Known] = [:]
   private var isCounting = false
-  private var waiting: [Waiter] = []
+  private var waiting: [BoundedWait<Void>] = []
 
   /// - Parameter count: blocks for as long as it takes.
   init(
@@ -95,31 +95,15 @@ final class UserSizes {
 
   // MARK: - Waiting
 
-  private final class Waiter {
-    private var continuation: UnsafeContinuation<Void, Never>?
-    init(_ continuation: UnsafeContinuation<Void, Never>) { self.continuation = continuation }
-
-    func resume() {
-      continuation?.resume()
-      continuation = nil
-    }
-  }
-
   private func waitForCount(until deadline: LoopTime) async {
-    await withUnsafeContinuation { continuation in
-      let waiter = Waiter(continuation)
-      waiting.append(waiter)
-      loopTask {
-        await EventLoop.main.sleep(deadline - Clock.loop)
-        self.waiting.removeAll { $0 === waiter }
-        waiter.resume()
-      }
-    }
+    let wait = BoundedWait<Void>()
+    waiting.append(wait)
+    _ = await wait.report(within: deadline - Clock.loop)
+    waiting.removeAll { $0 === wait }
   }
 
   private func resumeAll() {
-    let waiters = waiting
+    for wait in waiting { wait.finish(()) }
     waiting = []
-    for waiter in waiters { waiter.resume() }
   }
 }

@@ -10,8 +10,6 @@ import Systemd
 enum BindGuard {
   /// All pods' addresses and front addresses, 127.76.0.0 to 127.77.255.255.
   private static let network = (address: "127.76.0.0", prefixLength: 15)
-  /// As in units/podctl.nft.
-  private static let uids = UInt32(PodRecord.firstUID)..<UInt32(PodRecord.firstUID) + 65_536
 
   private static var coversOwnSockets = false
 
@@ -21,7 +19,7 @@ enum BindGuard {
     guard !coversOwnSockets else { return }
     guard let path = ProcessIdentity.cgroup(of: getpid()) else { throw Errno(ENOENT, "find podd's cgroup") }
     do throws(CgroupError) {
-      try Cgroup(path: path).refuseBinds(uids: uids)
+      try Cgroup(path: path).refuseBinds(uids: PodName.uids)
     } catch {
       throw error.errno
     }

@@ -18,36 +18,29 @@ struct PortHolder: Sendable, Equatable, CustomStringConvertible {
   @LoopActor
   static func find(port: Int) async -> PortHolder? {
     do throws(Errno) {
-      return try await BackgroundThread.run { () throws(Errno) in find(inodes: inodes(listeningAt: port)) }
+      return try await BackgroundThread.run { () throws(Errno) in find(sockets: sockets(listeningAt: port)) }
     } catch {
       return nil
     }
   }
 
   /// The listening sockets at the port, at any address.
-  private static func inodes(listeningAt port: Int) -> Set<String> {
+  private static func sockets(listeningAt port: Int) -> Set<String> {
     var found: Set<String> = []
-    let suffix = ":" + padded(port, toWidth: 4, radix: 16, uppercase: true)
     for name in ["tcp", "tcp6"] {
       guard let table = readSmallFile("/proc/net/\(name)", limit: 16 << 20) else { continue }
-      // Column 2 is ADDRESS:PORT, column 4 the state (0A is LISTEN), column 10 the inode.
-      for line in table.split(separator: "\n").dropFirst() {
-        let fields = line.split(separator: " ")
-        if fields.count > 9, fields[3] == "0A", fields[1].hasSuffix(suffix) {
-          found.insert("socket:[\(fields[9])]")
-        }
-      }
+      found.formUnion(SocketTable.listeners(in: table).filter { $0.port == port }.map(\.link))
     }
     return found
   }
 
-  private static func find(inodes: Set<String>) -> PortHolder? {
-    guard !inodes.isEmpty else { return nil }
+  private static func find(sockets: Set<String>) -> PortHolder? {
+    guard !sockets.isEmpty else { return nil }
     for name in (try? Files.names(in: "/proc")) ?? [] {
       guard let pid = pid_t(name), pid != getpid() else { continue }
       let directory = "/proc/\(pid)/fd"
       let has = ((try? Files.names(in: directory)) ?? []).contains {
-        Files.linkTarget("\(directory)/\($0)").map(inodes.contains) ?? false
+        Files.linkTarget("\(directory)/\($0)").map(sockets.contains) ?? false
       }
       if has { return PortHolder(pid: pid) }
     }

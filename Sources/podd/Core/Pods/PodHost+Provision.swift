@@ -78,7 +78,7 @@ extension PodHost {
 
   /// Finds out whether an account of the host has the user id that a new pod would get.
   private func vet(_ uid: UInt32, _ uids: inout VettedUIDs) async throws(Refusal) {
-    let pod = PodName(number: Int(uid) - PodRecord.firstUID)
+    let pod = PodName(number: Int(uid) - PodName.firstUID)
     guard let owner = await Accounts.owner(ofID: uid, exceptFor: pod) else {
       uids.free.insert(Int(uid))
       return
@@ -89,7 +89,7 @@ extension PodHost {
       throw Refusal(
         .addressesExhausted,
         "no pod can be added: \(uids.taken.count) user ids up to \(uid), which belongs to \(owner), are those of "
-          + "accounts of this host; keep the ids from \(PodRecord.firstUID) on free in the directory service")
+          + "accounts of this host; keep the ids from \(PodName.firstUID) on free in the directory service")
     }
   }
 

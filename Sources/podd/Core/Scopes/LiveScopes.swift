@@ -31,17 +31,11 @@ enum LiveScopes {
   /// another one. A scope that somebody made by hand has no such process.
   static func launched() -> [UnitName] {
     populated().filter { unit, path in
-      let uid = uid_t(PodRecord.firstUID + unit.pod.number)
+      let uid = uid_t(unit.pod.uid)
       guard let text = try? Cgroup(path: path).read(InterfaceFile.processes) else { return false }
       return text.split(separator: "\n").contains {
-        $0.allSatisfy(\.isNumber) && ownerOf("/proc/\($0)") == uid
+        pid_t($0).flatMap(ProcessIdentity.owner(of:)) == uid
       }
     }.keys.sorted()
-  }
-
-  /// The user as whom a process runs (proc(5)).
-  private static func ownerOf(_ path: String) -> uid_t? {
-    var status = stat()
-    return stat(path, &status) == 0 ? status.st_uid : nil
   }
 }

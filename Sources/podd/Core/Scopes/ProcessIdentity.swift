@@ -20,6 +20,12 @@ enum ProcessIdentity {
 
   static func parent(of pid: pid_t) -> pid_t? { statField(4, of: pid).map { pid_t(truncatingIfNeeded: $0) } }
 
+  /// The user as whom it runs (proc(5)); nil when it is gone.
+  static func owner(of pid: pid_t) -> uid_t? {
+    var status = stat()
+    return stat("/proc/\(pid)", &status) == 0 ? status.st_uid : nil
+  }
+
   /// Its cgroup v2 path; nil when the process is gone.
   static func cgroup(of pid: pid_t) -> String? {
     guard let text = readSmallFile("/proc/\(pid)/cgroup") else { return nil }

@@ -1,3 +1,4 @@
+import Linux
 import PodModel
 import PodStore
 
@@ -28,9 +29,6 @@ final class WorkloadSource: Sendable {
     fragments.map { "# \($0.path)\n" + String(decoding: $0.contents, as: UTF8.self) }.joined(separator: "\n")
   }
 
-  /// FNV-1a, 64 bits: a name, not a secret.
-  static func version(of text: String) -> String {
-    let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return String(hash, radix: 16)
-  }
+  /// A name, not a secret.
+  static func version(of text: String) -> String { String(stableHash(of: text), radix: 16) }
 }
