@@ -213,8 +213,6 @@ class Operations:
              "restart", "recycle", "evict", "freeze", "thaw"))
         if verb.startswith("provision"):
             command = f"provision {user} --tier {self.tiers[user]}{verb.removeprefix('provision')}"
-        elif verb.startswith("deprovision"):
-            command = f"{verb} {user}"
         else:
             command = f"{verb} {user}"
         self.jobs[user] = (verb, self.machine.start(f"timeout 120 podctl {command}"))
