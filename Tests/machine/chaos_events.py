@@ -169,7 +169,7 @@ for number in range(1, 40):
     "the notify socket": """
 import socket
 each = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-for path in ("/run/podctl/notify/socket", "/run/podctl/notify/private/socket"):
+for path in ("/run/podctl/private/notify/socket", "/run/podctl/notify/socket"):
     for _ in range(500):
         try:
             each.sendto(b"READY=1", path)

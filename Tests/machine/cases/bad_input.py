@@ -198,7 +198,7 @@ FAILURES = {
 }
 
 
-@case()
+@case(once="12")
 def a_program_that_does_not_start_takes_its_new_user_back_and_says_why(machine):
     served = podctl(machine, f"provision {ALICE}")
     before = placement(machine)

@@ -70,7 +70,7 @@ def without_podd_podctl_says_so_with_status_69(machine):
     expect(podctl(machine, "pods"), [])
 
 
-@case()
+@case(once="13")
 def podd_is_started_by_the_first_call(machine):
     machine.succeed("systemctl stop podd.service")
     expect(podctl(machine, "pods"), [])
@@ -123,7 +123,7 @@ def complete(machine, line):
     return [word.strip() for word in machine.succeed(script).splitlines() if word.strip()]
 
 
-@case()
+@case(once="12")
 def bash_completes_verbs_users_pods_and_tiers(machine):
     podctl(machine, f"provision {ALICE}")
     podctl(machine, "provision bob --tier pro")
@@ -180,7 +180,7 @@ def fish_and_zsh_complete_verbs_users_pods_and_tiers(machine):
         expect(shown, whole, f"zsh: {line}")
 
 
-@case()
+@case(once="12")
 def stop_is_remembered_when_podd_is_started_again(machine):
     podctl(machine, f"provision {ALICE}")
     expect(podctl(machine, "stop pod-001")["state"], "stopped")
@@ -328,11 +328,11 @@ def doctor_and_podd_say_the_same(machine, check, word):
     refused(machine, "podctl pods", 69, timeout=180)
 
 
-@case(append="psi=0")
+@case(append="psi=0", once="12")
 def a_host_without_pressure_figures_is_told_how_to_get_them_by_doctor_and_podd_alike(machine):
     doctor_and_podd_say_the_same(machine, "psi", "psi=1")
 
 
-@case(append="systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
+@case(append="systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1", once="12")
 def a_host_with_the_old_cgroup_tree_is_told_how_to_leave_it_by_doctor_and_podd_alike(machine):
     doctor_and_podd_say_the_same(machine, "cgroup-v2", "systemd.unified_cgroup_hierarchy=1")

@@ -93,7 +93,7 @@ def a_scope_that_does_not_end_delays_nobody_but_its_own_pod(machine):
     invariants_hold(machine)
 
 
-@case()
+@case(once="13")
 def a_stop_and_an_eviction_hold_though_podd_dies_in_the_middle(machine):
     for verb, state in (("stop", "stopped"), ("evict", "cold")):
         # A second pod, whose scope takes long to stop, keeps the next podd busy while it adopts the first one.
@@ -139,7 +139,7 @@ def replaced_though_podd_dies(machine, pod):
     expect((now["generation"], now["last_exit_reason"], now["restarts"]), (before["generation"] + 1, "operator", 0))
 
 
-@case()
+@case(once="13")
 def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
     pod = place(machine, "slow", "TimeoutStopSec=60s\nOverlap=no\n")
     tell(machine, pod, "ignore_term")
@@ -161,7 +161,7 @@ def a_restart_goes_on_though_podd_dies_in_the_middle(machine):
     invariants_hold(machine)
 
 
-@case()
+@case(once="13")
 def a_restart_keeps_its_reason_though_the_pod_ends_while_podd_is_away(machine):
     pod = place(machine, "slow", "TimeoutStopSec=60s\nOverlap=no\n")
     tell(machine, pod, "ignore_term")
@@ -183,7 +183,7 @@ def a_restart_keeps_its_reason_though_the_pod_ends_while_podd_is_away(machine):
     invariants_hold(machine)
 
 
-@case()
+@case(once="13")
 def an_eviction_that_waits_for_connections_keeps_its_reason_over_podds_death(machine):
     workload(machine, "patient", "Type=exec\nListen=port\nProbe=tcp\nTimeoutDrainSec=2min\nEnvironment=PATIENCE=120\n")
     pod = podctl(machine, "provision carol --tier patient")

@@ -28,7 +28,7 @@ BROKEN = (
 )
 
 
-@case()
+@case(once="13")
 def each_invariant_that_is_broken_on_a_live_host_is_named_by_doctor(machine):
     podctl(machine, "provision alice")
     invariants_hold(machine)

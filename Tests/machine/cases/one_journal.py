@@ -1,6 +1,6 @@
 """By default journald opens a file for each ordinary user id that logs, and each pod has its own user id."""
 
-from podctl_testing import case, install, podctl, wait_until
+from podctl_testing import case, podctl, wait_until
 
 TIERS = ("free", "basic", "pro", "enterprise")
 
@@ -26,7 +26,7 @@ def pods_log_to_the_system_journal_and_have_no_files_of_their_own(machine):
     assert not files, files
 
 
-@case(package=False)
+@case()
 def users_have_journal_files_of_their_own_again_after_removal(machine):
     visitor = machine.succeed("id -u visitor").strip()
 
@@ -35,7 +35,6 @@ def users_have_journal_files_of_their_own_again_after_removal(machine):
         wait_until(lambda: written(machine, f"_UID={visitor} --grep {line}"), timeout=60, what=line)
         return journal_files(machine, f"user-{visitor}*")
 
-    install(machine)
     files = logs("with")
     assert not files, files
     machine.succeed("apt-get -q -y remove podctl", timeout=300)

@@ -63,7 +63,7 @@ def killed_and_launched_again(machine, name):
     return int(cgroup(machine, now["unit"], "memory.max")) >> 20
 
 
-@case()
+@case(once="12")
 def a_reload_names_every_mistake_and_what_served_goes_on_as_before(machine):
     podctl(machine, f"provision {ALICE}")
     expect(status_line(machine), "1 pod")

@@ -66,7 +66,7 @@ def redis_binds_its_port_itself_and_keeps_its_data_when_new_users_restart_it(mac
     answers_only_its_front_address(machine, pod)
 
 
-@case()
+@case(once="13")
 def a_program_that_says_nothing_is_ready_when_its_probe_answers_and_reloads_by_a_command(machine):
     workload(machine, "files", """\
 ExecStart=/usr/bin/python3 -m http.server --bind ${ADDRESS} --directory ${STATE_DIRECTORY} ${PORT}
