@@ -129,8 +129,11 @@ static int answer(
                         return -EMSGSIZE;
                 if (sender.nl_pid != 0)
                         continue;
-                unsigned left = (unsigned) got;
-                for (struct nlmsghdr *m = (struct nlmsghdr *) buffer; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+                /* Signed, as the padding of the last message may take it below zero. */
+                ssize_t left = got;
+                for (struct nlmsghdr *m = (struct nlmsghdr *) buffer;
+                     left >= (ssize_t) sizeof *m && m->nlmsg_len >= sizeof *m && (ssize_t) m->nlmsg_len <= left;
+                     m = NLMSG_NEXT(m, left)) {
                         if (m->nlmsg_type == NLMSG_DONE)
                                 return 0;
                         if (m->nlmsg_type == NLMSG_ERROR) {

@@ -41,7 +41,7 @@ def twenty_pods_with_podserve_are_restarted_under_load_and_no_request_fails(mach
     restarts_of_all_lose_nothing(machine, place(machine, "many", PODS))
 
 
-@case(memory=3072, once="12")
+@case(memory=3072, cpus=2, once="12")
 def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(machine):
     tier(machine, "many", "gunicorn")
     machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
