@@ -44,6 +44,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(name: "CLinux", cSettings: strictC),
+    .target(name: "CCrypto", cSettings: strictC, linkerSettings: [.linkedLibrary("crypto")]),
 
     .target(name: "Time", swiftSettings: simulated),
     .target(name: "Linux", dependencies: ["CLinux", "Time"], swiftSettings: strict),
@@ -56,10 +57,13 @@ let package = Package(
       dependencies: ["PodModel", "CLinux", "Linux", "Time", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["Systemd", "PodModel", "Time"],
+      name: "PodAPI", dependencies: ["JSONFormat", "Systemd", "PodModel", "Time"],
       resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
+    .target(name: "JSONFormat", swiftSettings: strict),
+    .target(
+      name: "TokenCheck", dependencies: ["CCrypto", "JSONFormat", "PodModel", "Time"], swiftSettings: strict),
     .target(
       name: "PodserveCore", dependencies: ["HTTPWire", "CLinux", "Linux", "Time"],
       path: "Sources/podserve/Core",
@@ -157,6 +161,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
+    .testTarget(name: "JSONFormatTests", dependencies: ["JSONFormat"], swiftSettings: strict),
+    .testTarget(
+      name: "TokenCheckTests", dependencies: ["TokenCheck", "PodModel", "Time", "Seeded"],
+      swiftSettings: strict),
     .testTarget(
       name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire", "Seeded"], swiftSettings: strict),
   ]

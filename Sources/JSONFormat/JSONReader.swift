@@ -1,7 +1,17 @@
 extension JSON {
   /// Parses one value (RFC 8259), nested at most 32 deep; nil for any other text. A lone surrogate becomes U+FFFD.
   public init?(parsing text: String) {
-    var reader = JSONReader(bytes: Array(text.utf8))
+    self.init(bytes: Array(text.utf8), isStrict: false)
+  }
+
+  /// Parses one value in which no two programs read different things (I-JSON, RFC 7493): valid UTF-8, no lone surrogate,
+  /// no name twice in an object. Nested at most 32 deep; nil for any other text.
+  public init?(strictly bytes: [UInt8]) {
+    self.init(bytes: bytes, isStrict: true)
+  }
+
+  private init?(bytes: [UInt8], isStrict: Bool) {
+    var reader = JSONReader(bytes: bytes, isStrict: isStrict)
     guard let value = reader.value(depth: 0), reader.isAtEnd() else { return nil }
     self = value
   }
@@ -15,10 +25,12 @@ extension JSON {
 
 private struct JSONReader {
   let bytes: [UInt8]
+  let isStrict: Bool
   private var position = 0
 
-  init(bytes: [UInt8]) {
+  init(bytes: [UInt8], isStrict: Bool) {
     self.bytes = bytes
+    self.isStrict = isStrict
   }
 
   mutating func isAtEnd() -> Bool {
@@ -43,11 +55,14 @@ private struct JSONReader {
   private mutating func object(depth: Int) -> JSON? {
     position += 1
     var members: [(key: String, value: JSON)] = []
+    var names = Set<[UInt8]>()
     skipSpace()
     if take("}") { return .object([]) }
     repeat {
       skipSpace()
       guard peek() == UInt8(ascii: "\""), let key = string() else { return nil }
+      // As bytes: two strings that Unicode calls equivalent are different names.
+      if isStrict, !names.insert(Array(key.utf8)).inserted { return nil }
       skipSpace()
       guard take(":"), let value = value(depth: depth + 1) else { return nil }
       members.append((key, value))
@@ -74,7 +89,9 @@ private struct JSONReader {
     var content: [UInt8] = []
     while let byte = next() {
       switch byte {
-      case UInt8(ascii: "\""): return String(decoding: content, as: UTF8.self)
+      case UInt8(ascii: "\""):
+        return isStrict
+          ? String(validating: content, as: UTF8.self) : String(decoding: content, as: UTF8.self)
       case UInt8(ascii: "\\"): guard escape(into: &content) else { return nil }
       case 0..<0x20: return nil
       default: content.append(byte)
@@ -102,6 +119,7 @@ private struct JSONReader {
         guard let second = codeUnit() else { return false }
         if UTF16.isTrailSurrogate(second) { units.append(second) } else { position = here }
       }
+      if isStrict, units.count == 1, UTF16.isSurrogate(unit) { return false }
       content += String(decoding: units, as: UTF16.self).utf8
     default: return false
     }

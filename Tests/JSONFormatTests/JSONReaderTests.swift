@@ -1,4 +1,4 @@
-import PodAPI
+import JSONFormat
 import Testing
 
 @Suite struct JSONReaderTests {

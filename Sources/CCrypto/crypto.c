@@ -1,0 +1,154 @@
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/param_build.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "CCrypto.h"
+
+/* A key is an EVP_PKEY; the struct has a name of its own only so that Swift needs no header of OpenSSL. */
+static EVP_PKEY *pkey(struct ccrypto_key *key) {
+        return (EVP_PKEY *)key;
+}
+
+/* The caller has no use for libcrypto's reasons, which would pile up in this thread's queue. */
+static struct ccrypto_key *made(EVP_PKEY *key) {
+        ERR_clear_error();
+        return (struct ccrypto_key *)key;
+}
+
+static int push_number(OSSL_PARAM_BLD *builder, const char *name, BIGNUM *number) {
+        return number && OSSL_PARAM_BLD_push_BN(builder, name, number);
+}
+
+static EVP_PKEY *from_builder(const char *type, OSSL_PARAM_BLD *builder, int selection) {
+        EVP_PKEY *key = NULL;
+        OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
+        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+        if (!parameters || !context || EVP_PKEY_fromdata_init(context) != 1 ||
+            EVP_PKEY_fromdata(context, &key, selection, parameters) != 1)
+                key = NULL;
+        EVP_PKEY_CTX_free(context);
+        OSSL_PARAM_free(parameters);
+        return key;
+}
+
+struct ccrypto_key *ccrypto_rsa_key(
+        const uint8_t *modulus, size_t modulus_size, const uint8_t *exponent, size_t exponent_size,
+        const uint8_t *secret, size_t secret_size) {
+        EVP_PKEY *key = NULL;
+        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+        BIGNUM *n = BN_bin2bn(modulus, (int)modulus_size, NULL);
+        BIGNUM *e = BN_bin2bn(exponent, (int)exponent_size, NULL);
+        BIGNUM *d = secret ? BN_bin2bn(secret, (int)secret_size, NULL) : NULL;
+        if (builder && push_number(builder, OSSL_PKEY_PARAM_RSA_N, n) && push_number(builder, OSSL_PKEY_PARAM_RSA_E, e) &&
+            (!secret || push_number(builder, OSSL_PKEY_PARAM_RSA_D, d)))
+                key = from_builder("RSA", builder, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
+        BN_clear_free(d);
+        BN_free(e);
+        BN_free(n);
+        OSSL_PARAM_BLD_free(builder);
+        return made(key);
+}
+
+struct ccrypto_key *ccrypto_p256_key(const uint8_t *x, const uint8_t *y, const uint8_t *secret) {
+        EVP_PKEY *key = NULL;
+        uint8_t point[65] = { POINT_CONVERSION_UNCOMPRESSED };
+        memcpy(point + 1, x, 32);
+        memcpy(point + 33, y, 32);
+        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+        BIGNUM *d = secret ? BN_bin2bn(secret, 32, NULL) : NULL;
+        if (builder && OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
+            OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point) &&
+            (!secret || push_number(builder, OSSL_PKEY_PARAM_PRIV_KEY, d)))
+                key = from_builder("EC", builder, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
+        BN_clear_free(d);
+        OSSL_PARAM_BLD_free(builder);
+        return made(key);
+}
+
+struct ccrypto_key *ccrypto_ed25519_key(const uint8_t *public, const uint8_t *secret) {
+        return made(
+                secret ? EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, 32)
+                       : EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, 32));
+}
+
+void ccrypto_key_free(struct ccrypto_key *key) {
+        EVP_PKEY_free(pkey(key));
+}
+
+/* r and s, 32 bytes each, as the DER that libcrypto reads: its size, or 0. */
+static size_t to_der(const uint8_t *signature, uint8_t *der) {
+        ECDSA_SIG *pair = ECDSA_SIG_new();
+        BIGNUM *r = BN_bin2bn(signature, 32, NULL), *s = BN_bin2bn(signature + 32, 32, NULL);
+        if (!pair || !r || !s || !ECDSA_SIG_set0(pair, r, s)) {
+                BN_free(r);
+                BN_free(s);
+                ECDSA_SIG_free(pair);
+                return 0;
+        }
+        int size = i2d_ECDSA_SIG(pair, &der);
+        ECDSA_SIG_free(pair);
+        return size > 0 ? (size_t)size : 0;
+}
+
+static size_t from_der(const uint8_t *der, size_t size, uint8_t *signature) {
+        ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)size);
+        int good = pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature, 32) == 32 &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + 32, 32) == 32;
+        ECDSA_SIG_free(pair);
+        return good ? 64 : 0;
+}
+
+/* Ed25519 has its own hash. */
+static const EVP_MD *hash(enum ccrypto_algorithm algorithm) {
+        return algorithm == CCRYPTO_EDDSA ? NULL : EVP_sha256();
+}
+
+int ccrypto_verify(
+        enum ccrypto_algorithm algorithm, struct ccrypto_key *key, const void *message, size_t size,
+        const uint8_t *signature, size_t signature_size) {
+        uint8_t der[80];
+        if (algorithm == CCRYPTO_ES256) {
+                if (signature_size != 64 || !(signature_size = to_der(signature, der))) return 0;
+                signature = der;
+        }
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        int good = context && EVP_DigestVerifyInit(context, NULL, hash(algorithm), NULL, pkey(key)) == 1 &&
+                EVP_DigestVerify(context, signature, signature_size, message, size) == 1;
+        EVP_MD_CTX_free(context);
+        ERR_clear_error();
+        return good;
+}
+
+size_t ccrypto_sign(
+        enum ccrypto_algorithm algorithm, struct ccrypto_key *key, const void *message, size_t size,
+        uint8_t *signature) {
+        uint8_t result[CCRYPTO_SIGNATURE_MAX];
+        size_t length = sizeof result;
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        int good = context && EVP_DigestSignInit(context, NULL, hash(algorithm), NULL, pkey(key)) == 1 &&
+                EVP_DigestSign(context, result, &length, message, size) == 1;
+        EVP_MD_CTX_free(context);
+        ERR_clear_error();
+        if (!good) return 0;
+        if (algorithm == CCRYPTO_ES256) return from_der(result, length, signature);
+        memcpy(signature, result, length);
+        return length;
+}
+
+int ccrypto_sha256(const void *message, size_t size, uint8_t *digest) {
+        return SHA256(message, size, digest) != NULL;
+}
+
+int ccrypto_hmac_sha256(const void *key, size_t key_size, const void *message, size_t size, uint8_t *code) {
+        return HMAC(EVP_sha256(), key, (int)key_size, message, size, code, NULL) != NULL;
+}
+
+int ccrypto_equal(const void *left, const void *right, size_t size) {
+        return CRYPTO_memcmp(left, right, size) == 0;
+}

@@ -1,0 +1,43 @@
+/* The seam to OpenSSL's libcrypto (3.0 and later): what a signed token needs, without its headers.
+ *
+ * Numbers are big-endian, as in a JWK (RFC 7518, 6). A secret that is NULL makes a public key. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define CCRYPTO_SHA256_SIZE 32
+/* The longest signature: an RSA key of 8192 bits. */
+#define CCRYPTO_SIGNATURE_MAX 1024
+
+enum ccrypto_algorithm {
+        CCRYPTO_RS256,
+        CCRYPTO_ES256,
+        CCRYPTO_EDDSA,
+};
+
+/* Keys, freed with ccrypto_key_free(). NULL when the parameters are no key, for example a point that is not on the
+ * curve. */
+struct ccrypto_key;
+struct ccrypto_key *ccrypto_rsa_key(
+        const uint8_t *modulus, size_t modulus_size, const uint8_t *exponent, size_t exponent_size,
+        const uint8_t *secret, size_t secret_size);
+/* The curve P-256; coordinates and secret have 32 bytes. */
+struct ccrypto_key *ccrypto_p256_key(const uint8_t *x, const uint8_t *y, const uint8_t *secret);
+/* 32 bytes: the public key, or the secret, of which the public key follows. */
+struct ccrypto_key *ccrypto_ed25519_key(const uint8_t *public, const uint8_t *secret);
+void ccrypto_key_free(struct ccrypto_key *key);
+
+/* 1 when the signature is good, else 0. The signature is in the form of RFC 7518, 3: for ES256 it is r and s. */
+int ccrypto_verify(
+        enum ccrypto_algorithm algorithm, struct ccrypto_key *key, const void *message, size_t size,
+        const uint8_t *signature, size_t signature_size);
+/* The signature's size, at most CCRYPTO_SIGNATURE_MAX, or 0 when the key cannot sign. */
+size_t ccrypto_sign(
+        enum ccrypto_algorithm algorithm, struct ccrypto_key *key, const void *message, size_t size,
+        uint8_t *signature);
+
+/* 1, or 0 when libcrypto fails (no memory). */
+int ccrypto_sha256(const void *message, size_t size, uint8_t *digest);
+int ccrypto_hmac_sha256(const void *key, size_t key_size, const void *message, size_t size, uint8_t *code);
+/* 1 when both have the same bytes; takes as long whatever they are. */
+int ccrypto_equal(const void *left, const void *right, size_t size);

@@ -1,0 +1,3 @@
+import Testing
+@testable import TokenCheck
+@Suite struct X {}
