@@ -4,7 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/param_build.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -21,54 +21,39 @@ static struct ccrypto_key *made(EVP_PKEY *key) {
         return (struct ccrypto_key *)key;
 }
 
-static int push_number(OSSL_PARAM_BLD *builder, const char *name, BIGNUM *number) {
-        return number && OSSL_PARAM_BLD_push_BN(builder, name, number);
-}
-
-static EVP_PKEY *from_builder(const char *type, OSSL_PARAM_BLD *builder, int selection) {
+static struct ccrypto_key *from_parameters(const char *type, int has_secret, OSSL_PARAM *parameters) {
         EVP_PKEY *key = NULL;
-        OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
         EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-        if (!parameters || !context || EVP_PKEY_fromdata_init(context) != 1 ||
+        int selection = has_secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
+        if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
             EVP_PKEY_fromdata(context, &key, selection, parameters) != 1)
                 key = NULL;
         EVP_PKEY_CTX_free(context);
-        OSSL_PARAM_free(parameters);
-        return key;
+        return made(key);
 }
 
 struct ccrypto_key *ccrypto_rsa_key(
-        const uint8_t *modulus, size_t modulus_size, const uint8_t *exponent, size_t exponent_size,
-        const uint8_t *secret, size_t secret_size) {
-        EVP_PKEY *key = NULL;
-        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-        BIGNUM *n = BN_bin2bn(modulus, (int)modulus_size, NULL);
-        BIGNUM *e = BN_bin2bn(exponent, (int)exponent_size, NULL);
-        BIGNUM *d = secret ? BN_bin2bn(secret, (int)secret_size, NULL) : NULL;
-        if (builder && push_number(builder, OSSL_PKEY_PARAM_RSA_N, n) && push_number(builder, OSSL_PKEY_PARAM_RSA_E, e) &&
-            (!secret || push_number(builder, OSSL_PKEY_PARAM_RSA_D, d)))
-                key = from_builder("RSA", builder, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
-        BN_clear_free(d);
-        BN_free(e);
-        BN_free(n);
-        OSSL_PARAM_BLD_free(builder);
-        return made(key);
+        uint8_t *modulus, size_t modulus_size, uint8_t *exponent, size_t exponent_size, uint8_t *secret,
+        size_t secret_size) {
+        OSSL_PARAM parameters[] = {
+                OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus, modulus_size),
+                OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, exponent, exponent_size),
+                secret ? OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_D, secret, secret_size)
+                       : OSSL_PARAM_construct_end(),
+                OSSL_PARAM_construct_end(),
+        };
+        return from_parameters("RSA", secret != NULL, parameters);
 }
 
-struct ccrypto_key *ccrypto_p256_key(const uint8_t *x, const uint8_t *y, const uint8_t *secret) {
-        EVP_PKEY *key = NULL;
-        uint8_t point[65] = { POINT_CONVERSION_UNCOMPRESSED };
-        memcpy(point + 1, x, 32);
-        memcpy(point + 33, y, 32);
-        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-        BIGNUM *d = secret ? BN_bin2bn(secret, 32, NULL) : NULL;
-        if (builder && OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
-            OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point) &&
-            (!secret || push_number(builder, OSSL_PKEY_PARAM_PRIV_KEY, d)))
-                key = from_builder("EC", builder, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
-        BN_clear_free(d);
-        OSSL_PARAM_BLD_free(builder);
-        return made(key);
+struct ccrypto_key *ccrypto_p256_key(uint8_t *point, uint8_t *secret) {
+        char group[] = "P-256";
+        OSSL_PARAM parameters[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 65),
+                secret ? OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, secret, 32) : OSSL_PARAM_construct_end(),
+                OSSL_PARAM_construct_end(),
+        };
+        return from_parameters("EC", secret != NULL, parameters);
 }
 
 struct ccrypto_key *ccrypto_ed25519_key(const uint8_t *public, const uint8_t *secret) {

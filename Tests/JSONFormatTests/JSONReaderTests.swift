@@ -41,4 +41,22 @@ import Testing
     #expect(JSON(parsing: nested(33)) == nil)
     #expect(JSON(parsing: String(repeating: "[", count: 1_000_000)) == nil)
   }
+
+  @Test func strictlyAValueHasOneMeaning() {
+    func strictly(_ text: String) -> String? { JSON(strictly: Array(text.utf8))?.text }
+    #expect(strictly(#"{"a":1,"b":[{"a":2},{"a":3}],"":null}"#) == #"{"a":1,"b":[{"a":2},{"a":3}],"":null}"#)
+    #expect(strictly(#""\ud83e\udd8a""#) == "\"🦊\"")
+    // Equivalent to Unicode, and yet different names.
+    #expect(strictly(#"{"\u00e9":1,"e\u0301":2}"#) != nil)
+    for text in [
+      #"{"a":1,"a":1}"#, #"{"a":1,"\u0061":2}"#, #"[{"a":1,"b":2,"a":3}]"#, #""\ud83e""#, #""\udd8a""#,
+      #""\udd8a\ud83e""#,
+      #"{"\ud800":1}"#, "",
+    ] {
+      #expect(strictly(text) == nil, "\(text)")
+    }
+    for bytes: [UInt8] in [[0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x82]] {
+      #expect(JSON(strictly: [0x22] + bytes + [0x22]) == nil)
+    }
+  }
 }

@@ -1,6 +1,5 @@
 /* The seam to OpenSSL's libcrypto (3.0 and later): what a signed token needs, without its headers.
- *
- * Numbers are big-endian, as in a JWK (RFC 7518, 6). A secret that is NULL makes a public key. */
+ * A secret that is NULL makes a public key. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -16,13 +15,13 @@ enum ccrypto_algorithm {
 };
 
 /* Keys, freed with ccrypto_key_free(). NULL when the parameters are no key, for example a point that is not on the
- * curve. */
+ * curve. The numbers of an RSA key and the secret of P-256 are in the host's byte order; nothing is written to. */
 struct ccrypto_key;
 struct ccrypto_key *ccrypto_rsa_key(
-        const uint8_t *modulus, size_t modulus_size, const uint8_t *exponent, size_t exponent_size,
-        const uint8_t *secret, size_t secret_size);
-/* The curve P-256; coordinates and secret have 32 bytes. */
-struct ccrypto_key *ccrypto_p256_key(const uint8_t *x, const uint8_t *y, const uint8_t *secret);
+        uint8_t *modulus, size_t modulus_size, uint8_t *exponent, size_t exponent_size, uint8_t *secret,
+        size_t secret_size);
+/* The curve P-256: a point of 65 bytes (4, x, y; SEC 1, 2.3.3), a secret of 32. */
+struct ccrypto_key *ccrypto_p256_key(uint8_t *point, uint8_t *secret);
 /* 32 bytes: the public key, or the secret, of which the public key follows. */
 struct ccrypto_key *ccrypto_ed25519_key(const uint8_t *public, const uint8_t *secret);
 void ccrypto_key_free(struct ccrypto_key *key);

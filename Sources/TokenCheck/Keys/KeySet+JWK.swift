@@ -150,9 +150,14 @@ private struct JWK {
     guard (3...4).contains(exponent.count), value >= 65_537, value % 2 == 1 else {
       throw error("an RSA exponent that is not an odd number from 65537 to 4294967295")
     }
-    let secret = try optionalBytes("d")
-    let raw = ccrypto_rsa_key(
-      modulus, modulus.count, exponent, exponent.count, secret, secret?.count ?? 0)
+    var (n, e) = (inHostOrder(modulus), inHostOrder(exponent))
+    let raw: OpaquePointer?
+    if let secret = try optionalBytes("d") {
+      var d = inHostOrder(secret)
+      raw = ccrypto_rsa_key(&n, n.count, &e, e.count, &d, d.count)
+    } else {
+      raw = ccrypto_rsa_key(&n, n.count, &e, e.count, nil, 0)
+    }
     guard let pair = KeyPair(CCRYPTO_RS256, raw) else { throw error("not an RSA key") }
     return pair
   }
@@ -162,9 +167,15 @@ private struct JWK {
     guard x.count == 32, y.count == 32, secret?.count ?? 32 == 32 else {
       throw error("x, y and d of a P-256 key have 32 bytes")
     }
-    guard let pair = KeyPair(CCRYPTO_ES256, ccrypto_p256_key(x, y, secret)) else {
-      throw error("x and y are no point of P-256")
+    var point = [0x04] + x + y
+    let raw: OpaquePointer?
+    if let secret {
+      var d = inHostOrder(secret)
+      raw = ccrypto_p256_key(&point, &d)
+    } else {
+      raw = ccrypto_p256_key(&point, nil)
     }
+    guard let pair = KeyPair(CCRYPTO_ES256, raw) else { throw error("x and y are no point of P-256") }
     return pair
   }
 
@@ -212,4 +223,9 @@ private struct JWK {
     guard let bytes = try optionalBytes(name) else { throw error("no \(name)") }
     return bytes
   }
+}
+
+/// A JWK's numbers begin with the highest byte (RFC 7518, 2).
+private func inHostOrder(_ number: [UInt8]) -> [UInt8] {
+  UInt16(littleEndian: 1) == 1 ? number.reversed() : number
 }

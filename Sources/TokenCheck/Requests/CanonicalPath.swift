@@ -7,7 +7,7 @@ public struct CanonicalPath: Hashable, Sendable {
   /// Without the query. Letters in percent-encodings are upper-case.
   public let bytes: [UInt8]
 
-  /// Of a request target; more is 414.
+  /// The longest request target; more is 414.
   public static let maximumBytes = 8192
 
   /// - Parameter target: As the client sent it, in origin form: a path, and a query if there is one.

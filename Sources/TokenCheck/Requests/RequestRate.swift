@@ -2,8 +2,8 @@ public import Time
 
 /// How many requests a user may make: `count` in each `period` on average, and `burst` at once.
 public struct RequestRate: Hashable, Sendable {
-  public let count: UInt32
   public let period: Microseconds
+  public let count: UInt32
   public let burst: UInt32
 
   /// The largest count and burst. With the longest period, a day, every product fits into 64 bits.
@@ -18,8 +18,11 @@ public struct RequestRate: Hashable, Sendable {
     self.burst = min(max(burst, 1), Self.maximum)
   }
 
+  /// What a full bucket holds, in parts of which a request takes `period`.
+  var size: UInt64 { period.count * UInt64(burst) }
+
   /// The time in which an empty bucket fills.
-  var refill: Microseconds { Microseconds(dividedUp(period.count * UInt64(burst), UInt64(count))) }
+  var refill: Microseconds { Microseconds(dividedUp(size, UInt64(count))) }
 }
 
 /// Rounded up to a whole number.

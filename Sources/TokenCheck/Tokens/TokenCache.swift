@@ -10,7 +10,7 @@ public import Time
 /// Bounded in two ways: entries move from a current to a previous generation, which is dropped at the next change; and a
 /// user has few of them, so that one user with many tokens cannot push out the others.
 public struct TokenCache: Sendable {
-  /// Of both generations together.
+  /// The largest number in both generations together.
   public static let maximumPerUser = 16
   /// After this time generations change, so that what is not used is gone after twice as long.
   static let span = Microseconds.minutes(5)

@@ -11,7 +11,7 @@ public struct TokenVerifier: Sendable {
   /// Differs between verifiers that may decide differently about a token whose time has come and not passed.
   let generation: UInt64
 
-  /// Of a token's bytes; more is refused before anything else is looked at.
+  /// The longest token; a longer one is refused before anything else of it is read.
   public static let maximumBytes = 8192
 
   /// - Parameter issuer: What `iss` must be; nil if it need not be there and may be anything.
