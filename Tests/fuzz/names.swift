@@ -6,6 +6,8 @@
 public func fuzzNames(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   let text = String(decoding: UnsafeBufferPointer(start: data, count: size), as: UTF8.self)
   if let pod = PodName(text) { precondition(pod.description == text && PodName(pod.description) == pod) }
-  if let unit = UnitName(text) { precondition(unit.description == text && UnitName(unit.description) == unit) }
+  if let unit = UnitName(text) {
+    precondition(unit.description == text && UnitName(unit.description) == unit)
+  }
   return 0
 }
