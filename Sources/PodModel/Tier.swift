@@ -25,6 +25,12 @@ public struct Tier: Sendable, Equatable {
   public var idleFreeze: Microseconds = .zero
   /// Zero means never.
   public var idleStop: Microseconds = .zero
+  /// How many requests a user may make through the front door; nil: any number.
+  public var requestRate: RequestRate?
+  /// How many of them may come at once.
+  public var requestBurst: Int = 20
+  /// How many connections a user may have at the same time through the front door; nil: any number.
+  public var connectionsMax: Int?
   /// Pods of a tier with a higher rank start first after a boot, and lose memory last in a shortage.
   public var rank: Int = 0
 
@@ -35,5 +41,18 @@ public struct Tier: Sendable, Equatable {
 
   public init(name: String) {
     self.name = name
+  }
+}
+
+extension Tier {
+  /// So many requests in an interval, as `RequestRate=` says.
+  public struct RequestRate: Sendable, Equatable {
+    public var count: Int
+    public var interval: Microseconds
+
+    public init(count: Int, interval: Microseconds) {
+      self.count = count
+      self.interval = interval
+    }
   }
 }

@@ -71,6 +71,8 @@ public struct Workload: Sendable, Equatable {
   /// Paths; a prefix `-`, as in systemd, means that a missing path is skipped.
   public var readWritePaths: [String] = []
   public var readOnlyPaths: [String] = []
+  /// Canonical paths of requests that the front door passes on for nobody, each with everything below it.
+  public var reservedPaths: [String] = []
 
   public init(name: String) {
     self.name = name

@@ -9,6 +9,9 @@ public struct TierFile: SettingsFile {
     case Rank
     case IdleFreezeSec
     case IdleStopSec
+    case RequestRate
+    case RequestBurst
+    case ConnectionsMax
     case MemoryMax
     case MemoryHigh
     case MemoryLow
@@ -95,6 +98,15 @@ public struct TierFile: SettingsFile {
       tier.idleFreeze = try parsed(value, else: defaults.idleFreeze, SettingsValue.idle)
     case .IdleStopSec:
       tier.idleStop = try parsed(value, else: defaults.idleStop, SettingsValue.idle)
+    case .RequestRate: tier.requestRate = try parsed(value, else: nil, SettingsValue.requestRate)
+    case .RequestBurst:
+      tier.requestBurst = try parsed(value, else: defaults.requestBurst) { text throws(ValueError) in
+        try SettingsValue.integer(text, in: 1...1_000_000)
+      }
+    case .ConnectionsMax:
+      tier.connectionsMax = try parsed(value, else: nil) { text throws(ValueError) in
+        text == "infinity" ? nil : try SettingsValue.integer(text, in: 1...1_000_000)
+      }
     case .MemoryMax: tier.memoryMax = try parsed(value, else: defaults.memoryMax, positive(memory))
     case .MemoryHigh: tier.memoryHigh = try parsed(value, else: defaults.memoryHigh, positive(memory))
     case .MemoryLow: tier.memoryLow = try parsed(value, else: defaults.memoryLow, memory) ?? .max

@@ -26,6 +26,7 @@ public struct WorkloadFile: SettingsFile {
     case LogRateLimitBurst
     case ReadWritePaths
     case ReadOnlyPaths
+    case ReservedPaths
   }
 
   static let section = "Workload"
@@ -130,6 +131,8 @@ public struct WorkloadFile: SettingsFile {
         value, after: workload.readWritePaths, SettingsValue.optionalPath)
     case .ReadOnlyPaths:
       workload.readOnlyPaths = try list(value, after: workload.readOnlyPaths, SettingsValue.optionalPath)
+    case .ReservedPaths:
+      workload.reservedPaths = try list(value, after: workload.reservedPaths, SettingsValue.requestPath)
     }
   }
 

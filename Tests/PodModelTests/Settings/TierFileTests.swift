@@ -20,6 +20,9 @@ import Time
       Rank=5
       IdleFreezeSec=5min
       IdleStopSec=1h
+      RequestRate=100/min
+      RequestBurst=30
+      ConnectionsMax=64
       MemoryMax=25%
       MemoryHigh=1G
       MemoryLow=16M
@@ -37,6 +40,9 @@ import Time
     expected.rank = 5
     expected.idleFreeze = .minutes(5)
     expected.idleStop = .hours(1)
+    expected.requestRate = Tier.RequestRate(count: 100, interval: .minutes(1))
+    expected.requestBurst = 30
+    expected.connectionsMax = 64
     expected.memoryMax = 2 << 30
     expected.memoryHigh = 1 << 30
     expected.memoryLow = 16 << 20
@@ -52,6 +58,20 @@ import Time
     #expect(try parse("[Tier]\n").memorySwapMax == 0)
   }
 
+  @Test func aRateIsANumberInAnInterval() throws {
+    let rates: [(String, Tier.RequestRate?)] = [
+      ("10/s", Tier.RequestRate(count: 10, interval: .seconds(1))),
+      ("1000000/h", Tier.RequestRate(count: 1_000_000, interval: .hours(1))), ("infinity", nil),
+    ]
+    for (text, rate) in rates { #expect(try parse("[Tier]\nRequestRate=\(text)").requestRate == rate) }
+    for text in ["0/s", "100", "/s", "1/", "1/d", "1 /s", "-1/s", "1.5/s", "1000001/s", "1/s/s", "01/s"] {
+      #expect(throws: SettingsError.self, "\(text)") { try parse("[Tier]\nRequestRate=\(text)") }
+    }
+    #expect(try parse("[Tier]\nConnectionsMax=infinity").connectionsMax == nil)
+    #expect(throws: SettingsError.self) { try parse("[Tier]\nConnectionsMax=0") }
+    #expect(throws: SettingsError.self) { try parse("[Tier]\nRequestBurst=0") }
+  }
+
   @Test func dropInsOverride() throws {
     let tier = try parse(
       "[Tier]\nMemoryMax=96M\nTasksMax=640\nCPUQuota=50%", "", "[Tier]\nMemoryMax=128M\nCPUQuota=",
@@ -63,8 +83,10 @@ import Time
 
   @Test func anEmptyAssignmentGivesTheDefaultBack() throws {
     let tier = try parse(
-      "[Tier]\nUsersPerPod=3\nMemoryLow=1M\nMemorySwapMax=1G\nWorkload=x\nRank=3\nDataMax=1M\nTasksMax=5",
-      "[Tier]\nUsersPerPod=\nMemoryLow=\nMemorySwapMax=\nWorkload=\nRank=\nDataMax=\nTasksMax=")
+      "[Tier]\nUsersPerPod=3\nMemoryLow=1M\nMemorySwapMax=1G\nWorkload=x\nRank=3\nDataMax=1M\nTasksMax=5"
+        + "\nRequestRate=1/s\nRequestBurst=1\nConnectionsMax=1",
+      "[Tier]\nUsersPerPod=\nMemoryLow=\nMemorySwapMax=\nWorkload=\nRank=\nDataMax=\nTasksMax="
+        + "\nRequestRate=\nRequestBurst=\nConnectionsMax=")
     #expect(tier == Tier(name: "free"))
   }
 

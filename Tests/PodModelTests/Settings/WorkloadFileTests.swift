@@ -32,6 +32,7 @@ import Time
       IPAddressAllow=10.0.0.0/8 localhost
       ReadWritePaths=/srv/app -/srv/maybe/
       ReadOnlyPaths=/opt/app
+      ReservedPaths=/admin/ /api/v2/reload
       """)
     var expected = Workload(name: "app")
     expected.execStart = ["/usr/bin/app", "--port", "${PORT}", "two words"]
@@ -52,7 +53,16 @@ import Time
     expected.ipAddressAllow = ["10.0.0.0/8", "localhost"]
     expected.readWritePaths = ["/srv/app", "-/srv/maybe"]
     expected.readOnlyPaths = ["/opt/app"]
+    expected.reservedPaths = ["/admin", "/api/v2/reload"]
     #expect(workload == expected)
+  }
+
+  @Test(arguments: [
+    "admin", "//admin", "/admin//x", "/a/./b", "/a/../b", "/.", "/..", "/a%2fb", "/a;b", "/a?b", "/a#b",
+    #"/a\\b"#, "/ä",
+  ])
+  func aReservedPathHasOneSpelling(path: String) {
+    #expect(throws: SettingsError.self) { try parse("[Workload]\nExecStart=/bin/x\nReservedPaths=\(path)") }
   }
 
   @Test func twoGenerationsCannotBindOnePort() {
