@@ -33,6 +33,18 @@ public final class Client {
     let _: Nothing = try call(.deprovision, DeprovisionCall(user: user.text, purge: purge), .change)
   }
 
+  /// Ends the user's access; the data stays where it is. Returns the user's status.
+  public func suspend(user: UserName) throws(CallError) -> String {
+    let reply: StatusReply = try call(.suspendUser, UserCall(user: user.text), .change)
+    return reply.status
+  }
+
+  /// Gives a suspended user access again, with a new token. Returns the user's status.
+  public func resume(user: UserName) throws(CallError) -> String {
+    let reply: StatusReply = try call(.resumeUser, UserCall(user: user.text), .change)
+    return reply.status
+  }
+
   public func listUsers() throws(CallError) -> [UserRow] { try call(.listUsers, Nothing(), .question) }
 
   public func user(_ name: UserName) throws(CallError) -> Properties {

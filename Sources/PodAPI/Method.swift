@@ -5,6 +5,8 @@ internal import PodModel
 public enum Method: String, CaseIterable, Sendable {
   case provision = "Provision"
   case deprovision = "Deprovision"
+  case suspendUser = "SuspendUser"
+  case resumeUser = "ResumeUser"
   case listPods = "ListPods"
   case listUsers = "ListUsers"
   case listTiers = "ListTiers"
@@ -26,6 +28,8 @@ public enum Method: String, CaseIterable, Sendable {
   case checkInvariants = "CheckInvariants"
   case attachFrontDoor = "AttachFrontDoor"
   case acknowledgeHold = "AcknowledgeHold"
+  case resolveUser = "ResolveUser"
+  case closeClientConnections = "CloseClientConnections"
   case reload = "Reload"
 
   /// The name on the bus.
@@ -36,13 +40,14 @@ public enum Method: String, CaseIterable, Sendable {
     switch self {
     case .provision: ProvisionCall.signature
     case .deprovision: DeprovisionCall.signature
-    case .getUser: UserCall.signature
+    case .getUser, .suspendUser, .resumeUser, .resolveUser: UserCall.signature
     case .getPod, .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod:
       PodCall.signature
     case .recyclePod, .evictPod: PlanCall.signature
     case .getHistory: HistoryCall.signature
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
+    case .closeClientConnections: ClientConnectionsCall.signature
     case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .checkInvariants, .attachFrontDoor,
       .reload:
       Nothing.signature
@@ -53,6 +58,8 @@ public enum Method: String, CaseIterable, Sendable {
   public var output: String {
     switch self {
     case .provision: Placement.signature
+    case .suspendUser, .resumeUser: StatusReply.signature
+    case .resolveUser: ResolvedUser.signature
     case .listPods: Array<PodRow>.signature
     case .listUsers: Array<UserRow>.signature
     case .listTiers: Array<TierRow>.signature
@@ -63,7 +70,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .recyclePod, .evictPod: PlanReply.signature
     case .rollout: RolloutResult.signature
     case .checkInvariants: Violations.signature
-    case .deprovision, .attachFrontDoor, .acknowledgeHold, .reload: Nothing.signature
+    case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .reload: Nothing.signature
     }
   }
 
@@ -72,10 +79,11 @@ public enum Method: String, CaseIterable, Sendable {
     switch self {
     case .provision: .provision
     case .deprovision: .deprovision
+    case .suspendUser, .resumeUser: .suspend
     case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod, .wakePod,
       .rollout:
       .managePods
-    case .attachFrontDoor, .acknowledgeHold: .frontDoor
+    case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections: .frontDoor
     case .reload: .manageHost
     case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
       .checkInvariants:
@@ -87,7 +95,7 @@ public enum Method: String, CaseIterable, Sendable {
   public var isAudited: Bool {
     switch action {
     case .view, .frontDoor: false
-    case .provision, .deprovision, .managePods, .manageHost: true
+    case .provision, .deprovision, .suspend, .managePods, .manageHost: true
     }
   }
 }
@@ -97,6 +105,7 @@ public enum PolkitAction: String, CaseIterable, Sendable {
   case view = "org.podctl1.view"
   case provision = "org.podctl1.provision"
   case deprovision = "org.podctl1.deprovision"
+  case suspend = "org.podctl1.suspend"
   case managePods = "org.podctl1.manage-pods"
   case manageHost = "org.podctl1.manage-host"
   case frontDoor = "org.podctl1.front-door"

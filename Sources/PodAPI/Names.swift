@@ -12,8 +12,10 @@ public enum PodBus {
 public enum APIError: String, Error, Sendable, CaseIterable {
   case invalidUser = "org.podctl1.Error.InvalidUser"
   case noSuchUser = "org.podctl1.Error.NoSuchUser"
+  case userSuspended = "org.podctl1.Error.UserSuspended"
   case noSuchPod = "org.podctl1.Error.NoSuchPod"
   case otherTier = "org.podctl1.Error.OtherTier"
+  case invalidPeer = "org.podctl1.Error.InvalidPeer"
   case noSuchTier = "org.podctl1.Error.NoSuchTier"
   case invalidSettings = "org.podctl1.Error.InvalidSettings"
   case portRangeExhausted = "org.podctl1.Error.PortRangeExhausted"
@@ -30,9 +32,10 @@ public enum APIError: String, Error, Sendable, CaseIterable {
 
   public var exitStatus: SysExit {
     switch self {
-    case .invalidUser, .noSuchTier: .usage
+    case .invalidUser, .invalidPeer, .noSuchTier: .usage
     case .busy: .temporary
-    case .noSuchUser, .noSuchPod, .otherTier, .invalidSettings, .portRangeExhausted, .addressesExhausted,
+    case .noSuchUser, .userSuspended, .noSuchPod, .otherTier, .invalidSettings, .portRangeExhausted,
+      .addressesExhausted,
       .launchFailed, .storageFull, .storageFailed, .rolloutStopped:
       .failed
     }

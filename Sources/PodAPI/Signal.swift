@@ -11,6 +11,10 @@ public enum Signal: String, CaseIterable, Sendable {
   case holdPod = "HoldPod"
   /// Front doors are to forward the requests that they hold.
   case releasePod = "ReleasePod"
+  /// A user's status, pod, token or tier changed.
+  case userChanged = "UserChanged"
+  /// A reload changed tiers or workloads.
+  case settingsChanged = "SettingsChanged"
 
   /// The name on the bus.
   public var name: String { rawValue }
@@ -22,6 +26,8 @@ public enum Signal: String, CaseIterable, Sendable {
     case .rolloutProgress: RolloutProgress.signature
     case .holdPod: HoldRequest.signature
     case .releasePod: HoldRelease.signature
+    case .userChanged: UserChange.signature
+    case .settingsChanged: Nothing.signature
     }
   }
 }

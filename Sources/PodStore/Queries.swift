@@ -48,7 +48,7 @@ extension PlacementStore {
     }
   }
 
-  /// The users a pod serves, active and suspended, by name.
+  /// The users placed on a pod, active and suspended, by name.
   public func users(ofPod name: PodName) throws(StoreError) -> [UserRecord] {
     try read { db in
       try Self.users(db, where: "pod = ? ORDER BY name", [name.number])

@@ -17,6 +17,8 @@ public struct PodRecord: Sendable, Equatable {
   public var generation: Int
   /// Active and suspended users.
   public var users: Int
+  /// Those of the users who have no access.
+  public var suspendedUsers = 0
   public var wanted: Wanted
   /// Whether its start limit was hit; until `reset`.
   public var crashLoopHold: Bool
@@ -29,6 +31,9 @@ public struct PodRecord: Sendable, Equatable {
   /// Nil, unless its last user has left and its directory has still to be put aside or removed. Until ``podCleaned``
   /// it gets no users.
   public var cleaning: Cleaning?
+
+  /// The users whom its program is to know. Without any it need not run.
+  public var activeUsers: Int { users - suspendedUsers }
 
   /// Where the directories of a pod's users lie, below the pod's directory.
   public enum Layout: Int, Sendable {
@@ -71,7 +76,8 @@ public struct PodRecord: Sendable, Equatable {
 extension PodRecord {
   static let columns = """
     number, tier, port, address, front_address, uid, generation, users, wanted, state_hold, restarts,
-    last_exit_reason, created_at, layout, served, cleaning, last_user, cleaning_id
+    last_exit_reason, created_at, layout, served, cleaning, last_user, cleaning_id,
+    (SELECT count(*) FROM user WHERE user.pod = number AND status = 'suspended') AS suspended
     """
 
   init(_ row: Row) throws {
@@ -83,6 +89,7 @@ extension PodRecord {
     uid = UInt32(truncatingIfNeeded: row["uid"] as Int64)
     generation = row["generation"]
     users = row["users"]
+    suspendedUsers = row["suspended"]
     wanted = try decode(row, "wanted", Wanted.init(rawValue:))
     crashLoopHold = row["state_hold"]
     restarts = row["restarts"]
@@ -124,10 +131,10 @@ public struct UserRecord: Sendable, Equatable {
   /// Nil after the user was deleted.
   public var pod: PodName?
   public var tier: String
-  /// The pod's own secret for this user; nil after the user was deleted.
+  /// The pod's own secret for this user; nil after the user was deleted. That of a suspended user is not valid any more.
   public var token: String?
   public var status: Status
-  /// Rises whenever pod, address or token changes, also when a purged user is placed again.
+  /// Rises whenever pod, address, token or status changes, also when a purged user is placed again.
   public var epoch: Int64
   /// The pod in whose directory this user's data may still lie although the user is not, or no longer, placed
   /// there: podd has to put it aside and then call `dataPutAside`.

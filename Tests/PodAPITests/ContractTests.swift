@@ -93,7 +93,7 @@ import Testing
     #expect(
       Method.allCases.filter { !$0.isAudited } == [
         .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
-        .checkInvariants, .attachFrontDoor, .acknowledgeHold,
+        .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections,
       ])
   }
 }

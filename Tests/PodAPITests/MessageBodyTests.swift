@@ -24,6 +24,7 @@ import TimeLiterals
     try survives(HistoryCall(pod: "pod-001", since: 1, until: .never, limit: 4096))
     try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthy: 0, mode: .revert)))
     try survives(HoldCall(hold: 7))
+    try survives(ClientConnectionsCall(peers: ["192.0.2.1:4000", "[2001:db8::1]:4001"]))
   }
 
   @Test func repliesSurviveTheBus() throws {
@@ -32,6 +33,19 @@ import TimeLiterals
         user: "a", tier: "free", pod: "pod-001", unit: nil, address: "127.77.0.1",
         frontAddress: "127.76.0.1", port: 10001, state: "cold", created: true))
     try survives(StateReply(state: "ready"))
+    try survives(StatusReply(status: "suspended"))
+    var user = ResolvedUser(
+      user: "a", status: "active", pod: "pod-001", state: "cold", address: "127.77.0.1",
+      frontAddress: "127.76.0.1", port: 10001, token: "secret", tier: "free", dataBytes: 0, dataMax: 1 << 20)
+    try survives(user)
+    user.token = nil
+    user.dataBytes = nil
+    user.requestCount = 100
+    user.requestInterval = .minutes(1)
+    user.requestBurst = 20
+    user.connectionsMax = 64
+    user.reservedPaths = ["/admin", "/reload"]
+    try survives(user)
     try survives(PlanReply(state: "ready", plan: "pod-001-1.scope finishes its requests"))
     try survives(RolloutResult(replaced: 3, total: 4))
     try survives(Violations(["pod-001 runs twice", ""]))
@@ -71,6 +85,15 @@ import TimeLiterals
     try survives(RolloutProgress(tier: "free", done: 1, total: 2, pod: "pod-001", state: "ready"))
     try survives(HoldRequest(pod: "pod-001", hold: 7, timeout: .seconds(1)))
     try survives(HoldRelease(pod: "pod-001", hold: 7))
+    try survives(UserChange(user: "a", status: "suspended", pod: "pod-001"))
+    try survives(UserChange(user: "a", status: "deleted", pod: nil))
+  }
+
+  @Test func aCallWithTooManyPeersIsNotRead() throws {
+    let peers = Array(repeating: "192.0.2.1:4000", count: ClientConnectionsCall.mostPeers + 1)
+    let message = try sealedMessage(ClientConnectionsCall(peers: peers))
+    let refused = #expect(throws: BusError.self) { try ClientConnectionsCall(reading: message) }
+    #expect(refused?.name == "org.freedesktop.DBus.Error.InvalidArgs")
   }
 
   @Test func propertiesAndNothingHaveTheirSignatures() throws {

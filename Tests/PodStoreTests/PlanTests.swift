@@ -34,6 +34,8 @@ import TimeLiterals
     try store.dataPutAside(user: "alice")
     try store.dataArrived(user: "alice")
     try store.programArrived(user: "alice")
+    _ = try store.suspend(user: "bob", now: 3)
+    _ = try store.resume(user: "bob", token: "fresh", now: 3)
     _ = try store.deprovision(user: "alice", purge: true, now: 3)
     _ = try store.podsDueForCleaning()
     try store.layoutMigrated(pod: pod(1))

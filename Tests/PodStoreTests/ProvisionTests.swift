@@ -134,11 +134,13 @@ import TimeLiterals
     #expect(try store.place("alice", run: true).wokePod)
   }
 
-  @Test func `a suspended user keeps the place and wakes no pod`() throws {
+  @Test func `a suspended user is not placed again, and wakes no pod`() throws {
     try store.place("alice")
-    try store.execute("UPDATE user SET status = 'suspended'")
-    let again = try store.place("alice", run: true)
-    #expect(again.user.status == .suspended && again.pod.wanted == .cold && again.pod.users == 1)
+    let before = try store.suspend(user: "alice", now: 2)
+    #expect(throws: StoreError.suspended("alice")) { try store.place("alice", run: true) }
+    #expect(throws: StoreError.suspended("alice")) { try store.place("alice", tier: "pro") }
+    #expect(try store.user("alice") == before.user)
+    #expect(try store.pod(pod(1)) == before.pod)
   }
 
   @Test func `a port range that is used up leaves the placement as it was`() throws {

@@ -39,7 +39,7 @@ import Testing
     String(repeating: "a", count: 10_240),
   ]
 
-  @Test(arguments: badUsers, ["provision", "deprovision", "status", "logs"])
+  @Test(arguments: badUsers, ["provision", "deprovision", "suspend", "resume", "status", "logs"])
   func aBadUserIsRefusedWhileParsing(user: String, verb: String) {
     #expect(throws: (any Error).self) { try Podctl.parseAsRoot([verb, "--", user]) }
     do {

@@ -1,5 +1,6 @@
-/* TCP connections as the kernel knows them (sock_diag(7)). No capability is needed. */
+/* TCP connections as the kernel knows them (sock_diag(7)). Only linux_tcp_close() needs a capability. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 struct linux_tcp_connection {
@@ -23,3 +24,13 @@ int linux_tcp_connections(
 int linux_tcp_ended_connections(
         uint32_t address, uint8_t prefix_length, uint16_t port,
         void (*found)(void *context, const struct linux_tcp_connection *connection), void *context);
+
+/* One end of a TCP connection. An IPv4 address is mapped into IPv6 (::ffff:192.0.2.1). */
+struct linux_tcp_peer {
+        uint8_t address[16];
+        uint16_t port;
+};
+/* Ends the connections of sockets that belong to `uid` and whose other ends are among `peers`; both ends see a reset
+ * (SOCK_DESTROY, which needs CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY). Other sockets are left alone. `closed` is how
+ * many were ended. 0, or -errno. */
+int linux_tcp_close(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, unsigned *closed);

@@ -68,14 +68,10 @@ public struct Violations: MessageBody, Equatable {
   }
 
   public init(reading message: borrowing Message) throws(BusError) {
-    var sentences: [String] = []
-    try message.readArray(of: "s") { () throws(BusError) in sentences.append(try message.readString()) }
-    self.sentences = sentences
+    sentences = try message.readStrings()
   }
 
   public func append(to message: borrowing Message) throws(BusError) {
-    try message.openContainer(.array, "s")
-    for sentence in sentences { try message.append(sentence) }
-    try message.closeContainer()
+    try message.append(sentences)
   }
 }

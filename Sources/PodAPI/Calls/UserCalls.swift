@@ -59,7 +59,7 @@ public struct DeprovisionCall: CallBody, Equatable {
   }
 }
 
-/// The argument of `GetUser`.
+/// The argument of the methods that are about one user.
 public struct UserCall: CallBody, Equatable {
   public static let signature = "s"
 
@@ -78,5 +78,25 @@ public struct UserCall: CallBody, Equatable {
 
   public func append(to message: borrowing Message) throws(BusError) {
     try message.append(user)
+  }
+}
+
+/// The reply of `SuspendUser` and `ResumeUser`.
+public struct StatusReply: MessageBody, Equatable {
+  public static let signature = "s"
+
+  /// The user's status when the method returned.
+  public var status: String
+
+  public init(status: String) {
+    self.status = status
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    status = try message.readString()
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(status)
   }
 }

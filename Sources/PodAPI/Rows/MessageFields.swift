@@ -15,6 +15,25 @@ extension Message {
     return text.isEmpty ? nil : text
   }
 
+  /// - Parameter most: More are an error, and are not read.
+  func readStrings(atMost most: Int = .max) throws(BusError) -> [String] {
+    var strings: [String] = []
+    try readArray(of: "s") { () throws(BusError) in
+      guard strings.count < most else {
+        throw BusError(
+          name: "org.freedesktop.DBus.Error.InvalidArgs", message: "there are more than \(most) of them")
+      }
+      strings.append(try readString())
+    }
+    return strings
+  }
+
+  func append(_ strings: [String]) throws(BusError) {
+    try openContainer(.array, "s")
+    for string in strings { try append(string) }
+    try closeContainer()
+  }
+
   func readSize() throws(BusError) -> UInt64? {
     let size = try readUInt64()
     return size == PodBus.noSize ? nil : size

@@ -16,6 +16,9 @@ enum Schema {
     migrator.registerMigration("v4") { db in
       try db.execute(sql: v4)
     }
+    migrator.registerMigration("v5") { db in
+      try db.execute(sql: v5)
+    }
     return migrator
   }()
 
@@ -30,6 +33,11 @@ enum Schema {
         file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
     }
   }
+
+  /// How many users of a pod are suspended is asked whenever its row is read.
+  private static let v5 = """
+    CREATE INDEX user_suspended ON user (pod) WHERE status = 'suspended';
+    """
 
   /// What is known of pods that 0.1 made: they may have served anybody (decision 0021).
   private static let v4 = """

@@ -27,6 +27,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   case noSuchUser(UserName)
   /// The user is placed in another tier than the caller requires.
   case otherTier(user: UserName, tier: String)
+  /// The user is placed and has no access.
+  case suspended(UserName)
   case noSuchPod(PodName)
   case noSuchGeneration(UnitName)
   /// The record is not, or no longer, in a state that allows the operation.
@@ -59,6 +61,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
       "There is no user \(name): 'podctl users' lists them."
     case .otherTier(let user, let tier):
       "\(user) is in tier \(tier), which provision does not change: leave --tier out, or name that tier."
+    case .suspended(let user):
+      "\(user) is suspended and was left so: 'podctl resume \(user)' gives access again."
     case .noSuchPod(let pod):
       "There is no \(pod): 'podctl pods' lists them."
     case .noSuchGeneration(let unit):

@@ -30,7 +30,7 @@ extension PlacementStore {
   ///   - insistOnTier: refuses a user who is placed in another tier.
   ///   - isFree: whether no other program of the host has a port.
   ///   - uids: which user ids a new pod may have.
-  /// - Throws: `.unvettedUID`, `.portRangeExhausted`, `.addressesExhausted`, `.otherTier`, `.conflict` (also for a user
+  /// - Throws: `.unvettedUID`, `.portRangeExhausted`, `.addressesExhausted`, `.suspended`, `.otherTier`, `.conflict` (also for a user
   ///   whose data is being removed), or an error of the file; `.full` is thrown while there is still room to undo the
   ///   placement.
   public func provision(
@@ -50,6 +50,7 @@ extension PlacementStore {
       var createdPod = false
       let createdUser: Bool
       if let before, let pod = before.pod {
+        if before.status == .suspended { throw StoreError.suspended(name) }
         if insistOnTier && before.tier != tier { throw StoreError.otherTier(user: name, tier: before.tier) }
         createdUser = false
         number = pod.number
@@ -68,7 +69,7 @@ extension PlacementStore {
         try Self.place(db, user: name, replacing: before, on: number, tier: tier, token: token, now: now)
       }
       var wokePod = false
-      if wantRunning && before?.status != .suspended {
+      if wantRunning {
         try db.cachedStatement(sql: "UPDATE pod SET wanted = 'run' WHERE number = ? AND wanted = 'cold'")
           .execute(arguments: [number])
         wokePod = db.changesCount == 1

@@ -29,6 +29,19 @@ import Time
     }
   }
 
+  @Test func theFrontDoorHasAPlaceWhateverOthersDo() async throws {
+    try await onLoop {
+      let limits = CallLimits()
+      for uid in 0..<UInt32(CallLimits.ofUsers) { try limits.begin(1000 + uid) }
+      limits.frontDoor = 990
+      for _ in 0..<CallLimits.ofOneUser { try limits.begin(990) }
+      #expect(throws: BusError.self) { try limits.begin(990) }
+      #expect(throws: BusError.self) { try limits.begin(5000) }
+      limits.end(1000)
+      try limits.begin(5000)
+    }
+  }
+
   @Test func callsWhoseCallerIsUnknownAreBoundedToo() async throws {
     try await onLoop {
       let limits = CallLimits()

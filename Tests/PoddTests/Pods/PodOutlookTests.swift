@@ -11,14 +11,16 @@ import TimeLiterals
 
   private func outlook(
     _ events: Lifecycle.Event..., wanted: Lifecycle.Wanted = .cold, startLimitHit: Bool = false,
-    lastEnd: EndReason? = nil, users: Int = 1, wakesOnConnect: Bool = false, isProbed: Bool = false,
+    lastEnd: EndReason? = nil, users: Int = 1, activeUsers: Int? = nil, wakesOnConnect: Bool = false,
+    isProbed: Bool = false,
     workload: Workload? = nil
   ) -> PodOutlook {
     var lifecycle = Lifecycle(
       wanted: wanted, startLimitHit: startLimitHit, lastEnd: lastEnd, restarts: 0, now: 0)
     for event in events { _ = lifecycle.handle(event, now: 0, random: 0, policy: Lifecycle.Policy()) }
     return PodOutlook(
-      name: PodName(number: 1), lifecycle: lifecycle, users: users, wakesOnConnect: wakesOnConnect,
+      name: PodName(number: 1), lifecycle: lifecycle, users: users, activeUsers: activeUsers ?? users,
+      wakesOnConnect: wakesOnConnect,
       isProbed: isProbed, since: Self.since, backoffUntil: Self.since + 5, workload: workload,
       otherUnit: UnitName(pod: PodName(number: 1), generation: 2), otherWorkload: workload,
       otherBegunAt: Self.since + 7, startLimitBurst: 5)
@@ -34,6 +36,7 @@ import TimeLiterals
 
   @Test func aColdPodWaitsForAUserOrAConnection() {
     #expect(outlook(users: 0).reason == "it has no users")
+    #expect(outlook(users: 2, activeUsers: 0).reason.hasPrefix("all its users are suspended"))
     #expect(outlook().reason.hasPrefix("nobody has needed it yet"))
     #expect(outlook(lastEnd: .pressure).reason.hasPrefix("stopped to give its memory to others"))
     #expect(outlook(lastEnd: .operator).reason.hasPrefix("stopped; the next connection"))

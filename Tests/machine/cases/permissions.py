@@ -12,6 +12,7 @@ BUSCTL = "busctl --json=short call org.podctl1 /org/podctl1 org.podctl1.Manager"
 VERBS = {
     f"provision {ALICE}": "provision", "provision bob@example.com --tier pro --cold": "provision",
     f"deprovision {ALICE}": "deprovision", f"deprovision --purge {ALICE}": "deprovision",
+    f"suspend {ALICE}": "suspend", f"resume {ALICE}": "suspend",
     "users": "view", "pods": "view", "tiers": "view", "status": "view", "status pod-001": "view",
     f"status {ALICE}": "view", f"logs {ALICE}": "view", "start pod-001": "manage-pods",
     "stop pod-001": "manage-pods", "restart pod-001": "manage-pods", "reset pod-001": "manage-pods",
@@ -29,7 +30,8 @@ METHODS = {
     "RecyclePod sb pod-001 false": "manage-pods", "EvictPod sb pod-001 false": "manage-pods",
     "FreezePod s pod-001": "manage-pods", "ThawPod s pod-001": "manage-pods", "WakePod s pod-001": "manage-pods",
     "Rollout suts free 0 0 restart": "manage-pods", "CheckInvariants": "view", "AttachFrontDoor": "front-door",
-    "AcknowledgeHold t 1": "front-door", "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
+    f"SuspendUser s {ALICE}": "suspend", f"ResumeUser s {ALICE}": "suspend", f"ResolveUser s {ALICE}": "front-door",
+    "CloseClientConnections as 1 192.0.2.1:443": "front-door", "AcknowledgeHold t 1": "front-door", "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
 }
 
 

@@ -14,7 +14,8 @@ public struct Podctl: ParsableCommand {
       """,
     version: Version.text,
     groupedSubcommands: [
-      CommandGroup(name: "Users", subcommands: [Provision.self, Deprovision.self, Users.self]),
+      CommandGroup(
+        name: "Users", subcommands: [Provision.self, Deprovision.self, Suspend.self, Resume.self, Users.self]),
       CommandGroup(
         name: "Pods",
         subcommands: [

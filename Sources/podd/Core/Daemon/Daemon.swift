@@ -137,6 +137,7 @@ final class Daemon {
       reconciler.referenceAll()
       // Before the firewall's rules are loaded again: connections to a pod that is being stopped stay held.
       reconciler.resumeStops()
+      host.stopUnneeded()
       host.startWakingOnConnect()
       host.alerts.start()
       await host.admitFrontUsers()

@@ -5,6 +5,10 @@ enum MessageID: String, CaseIterable {
   case userProvisioned = "1f98b129e8e34f86a231610506c8caaa"
   /// A user was removed.
   case userDeprovisioned = "dc092bae62564fe1a282a6a8193a4325"
+  /// A user was suspended.
+  case userSuspended = "7c72df9b11a94ef3866ce1fd0a6a6bc9"
+  /// A suspended user has access again.
+  case userResumed = "32ba33aea91242c796e99d1d91ace178"
   /// A user's directory cannot be used; the pod's other users are served.
   case userDataTrouble = "3aaff704669542b9904841d13fdc2c26"
   /// A generation's program started.

@@ -20,6 +20,18 @@ extension PodEvent {
       .userDeprovisioned, sentence, [(.user, user.text), (.pod, pod?.name.description ?? "")])
   }
 
+  static func userSuspended(_ user: UserName, _ pod: Subject) -> PodEvent {
+    PodEvent(
+      .userSuspended, "\(user) is suspended: no access, and the data stays in \(pod.pod).",
+      pod.fields + [(.user, user.text)])
+  }
+
+  static func userResumed(_ user: UserName, _ pod: Subject) -> PodEvent {
+    PodEvent(
+      .userResumed, "\(user) has access to \(pod.pod) again, with a new token.",
+      pod.fields + [(.user, user.text)])
+  }
+
   /// - Parameter why: what the kernel said, and about which path.
   static func userDataTrouble(_ user: UserName, _ pod: Subject, _ why: String) -> PodEvent {
     PodEvent(

@@ -8,13 +8,12 @@ final class CallLimits {
   /// Calls whose callers' uids are not known yet: the bus answers that at once.
   static let ofUnknown = 1024
   static let ofOneUser = 64
-  /// Of all users but root.
+  /// Of all users but root and the front door.
   static let ofUsers = 256
   /// Root is the administrator, and limited only against mistakes.
   static let ofRoot = 1024
 
   private var unknown = 0
-  private var ofUsers = 0
   private var byUser: [UInt32: Int] = [:]
 
   /// A call came. ``isKnown()`` follows.
@@ -28,22 +27,27 @@ final class CallLimits {
   /// The bus has named the caller, or has not.
   func isKnown() { unknown -= 1 }
 
+  /// The front door's user. It has a place whatever others do: every user of a pod waits for its calls.
+  var frontDoor: UInt32?
+
   /// ``end(_:)`` follows unless it throws.
   func begin(_ uid: UInt32) throws(BusError) {
     let own = byUser[uid] ?? 0
     guard own < (uid == 0 ? Self.ofRoot : Self.ofOneUser) else {
       throw .limitExceeded("\(own) calls of uid \(uid) are under way: wait for a reply first")
     }
-    guard uid == 0 || ofUsers < Self.ofUsers else {
+    guard !isShared(uid) || ofUsers < Self.ofUsers else {
       throw .limitExceeded("\(ofUsers) calls of users other than root are under way: try again")
     }
     byUser[uid] = own + 1
-    if uid != 0 { ofUsers += 1 }
   }
+
+  private func isShared(_ uid: UInt32) -> Bool { uid != 0 && uid != frontDoor }
+
+  private var ofUsers: Int { byUser.reduce(0) { isShared($1.key) ? $0 + $1.value : $0 } }
 
   func end(_ uid: UInt32) {
     byUser[uid] = byUser[uid].flatMap { $0 > 1 ? $0 - 1 : nil }
-    if uid != 0 { ofUsers -= 1 }
   }
 }
 

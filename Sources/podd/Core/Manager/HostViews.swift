@@ -69,6 +69,30 @@ struct HostViews {
     user.pod.flatMap { host.pods[$0] }.map { host.userFiles.directory(of: user.name, in: $0.record) }
   }
 
+  /// What a front door has to know of a user who is placed. Nothing is launched, and a count of data is not waited for.
+  func resolved(_ name: UserName) async throws(Refusal) -> ResolvedUser {
+    let user = try await host.ask { store throws(StoreError) in try store.user(name) }
+    guard let pod = user.pod.flatMap({ host.pods[$0] }) else { throw Refusal(StoreError.noSuchUser(name)) }
+    let tier = host.configuration.policy(ofTier: user.tier)
+    // What the files reserve now counts, whatever the running program was launched with.
+    let workload = pod.nextWorkload ?? pod.workload
+    let size = await host.userFiles.sizes(
+      of: [host.userFiles.directory(of: name, in: pod.record)], within: .milliseconds(20))
+    var resolved = ResolvedUser(
+      user: name.text, status: user.status.rawValue, pod: pod.name.description, state: pod.state.rawValue,
+      address: pod.record.address, frontAddress: pod.record.frontAddress,
+      port: UInt16(clamping: pod.record.port), token: user.status == .active ? user.token : nil,
+      tier: user.tier, dataBytes: size.first ?? nil, dataMax: tier?.dataMax)
+    if let rate = tier?.requestRate {
+      resolved.requestCount = UInt32(clamping: rate.count)
+      resolved.requestInterval = rate.interval
+      resolved.requestBurst = UInt32(clamping: tier?.requestBurst ?? 0)
+    }
+    resolved.connectionsMax = UInt32(clamping: tier?.connectionsMax ?? 0)
+    resolved.reservedPaths = workload?.reservedPaths ?? []
+    return resolved
+  }
+
   private func row(_ user: UserRecord, size: UInt64?) -> UserRow {
     UserRow(
       user: user.name.text, tier: user.tier, pod: user.pod?.description,

@@ -43,6 +43,8 @@ struct MethodHandler: Sendable {
     switch method {
     case .provision: MethodHandler { methods, call throws(Refusal) in try await methods.provision(call) }
     case .deprovision: MethodHandler { methods, call throws(Refusal) in try await methods.deprovision(call) }
+    case .suspendUser: MethodHandler { methods, call throws(Refusal) in try await methods.suspendUser(call) }
+    case .resumeUser: MethodHandler { methods, call throws(Refusal) in try await methods.resumeUser(call) }
     case .listPods: MethodHandler { methods, call throws(Refusal) in try await methods.listPods(call) }
     case .listUsers: MethodHandler { methods, call throws(Refusal) in try await methods.listUsers(call) }
     case .listTiers: MethodHandler { methods, call throws(Refusal) in try await methods.listTiers(call) }
@@ -67,6 +69,9 @@ struct MethodHandler: Sendable {
       MethodHandler { methods, call throws(Refusal) in try await methods.attachFrontDoor(call) }
     case .acknowledgeHold:
       MethodHandler { methods, call throws(Refusal) in try await methods.acknowledgeHold(call) }
+    case .resolveUser: MethodHandler { methods, call throws(Refusal) in try await methods.resolveUser(call) }
+    case .closeClientConnections:
+      MethodHandler { methods, call throws(Refusal) in try await methods.closeClientConnections(call) }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }
     }
   }

@@ -66,6 +66,7 @@ final class ManagerObject {
   private func run(_ method: Method, _ decoded: MethodHandler.Decoded, _ call: MethodCall) async {
     do throws(BusError) {
       let caller = try await caller(of: call)
+      limits.frontDoor = host.gateUID
       try limits.begin(caller.uid)
       defer { limits.end(caller.uid) }
       do throws(BusError) {

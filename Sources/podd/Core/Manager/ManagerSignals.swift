@@ -15,6 +15,12 @@ final class ManagerSignals {
   /// From now on the host's state changes and its front doors' holds are emitted here.
   func connect(to host: PodHost) {
     host.onChange = { [weak self] pod in self?.stateChanged(pod) }
+    host.onUserChange = { [weak self] user in
+      self?.emit(
+        .userChanged,
+        UserChange(user: user.name.text, status: user.status.rawValue, pod: user.pod?.description))
+    }
+    host.onSettingsChange = { [weak self] in self?.emit(.settingsChanged, Nothing()) }
     host.frontDoors.onHold = { [weak self] hold in self?.emit(.holdPod, hold) }
     host.frontDoors.onRelease = { [weak self] release in self?.emit(.releasePod, release) }
   }

@@ -65,6 +65,7 @@ final class Polkit {
     return switch action {
     case .provision: "Authentication is required to place the user \(shown) in a pod."
     case .deprovision: "Authentication is required to remove the user \(shown) from its pod."
+    case .suspend: "Authentication is required to suspend or resume the user \(shown)."
     case .managePods: "Authentication is required to manage \(shown)."
     case .view, .manageHost, .frontDoor: ""
     }

@@ -34,6 +34,7 @@ struct Refusal: Error {
       case .noSuchPod: .noSuchPod
       case .conflict: .busy
       case .otherTier: .otherTier
+      case .suspended: .userSuspended
       case .newerSchema, .corrupt, .system, .sqlite, .noSuchGeneration: .storageFailed
       }
     self.init(error, failure.description)

@@ -96,7 +96,7 @@ final class MemoryWatch {
     guard let scope = pod.scope,
       let reading = scope.withCgroup({ cgroup throws(CgroupError) in try reader.read(cgroup) })
     else { return nil }
-    let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.users)
+    let sample = MemorySample(at: EventLoop.main.now(), reading, activeUsers: pod.record.activeUsers)
     pod.current?.sample = sample
     return sample
   }

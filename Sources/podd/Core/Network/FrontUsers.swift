@@ -26,7 +26,8 @@ enum FrontUsers {
     return found
   }
 
-  private static func uid(of name: String) -> UInt32? {
+  /// Blocks for as long as a name service takes.
+  nonisolated static func uid(of name: String) -> UInt32? {
     var entry = passwd()
     var result: UnsafeMutablePointer<passwd>?
     var buffer = [CChar](repeating: 0, count: 16_384)

@@ -8,9 +8,9 @@ extension Pod {
   /// Why it is in its state, and what comes next.
   var outlook: PodOutlook {
     PodOutlook(
-      name: name, lifecycle: lifecycle, users: record.users,
-      wakesOnConnect: wakeOnConnect.wakePolicy == .wakes, isProbed: current?.liveness != nil, since: since,
-      backoffUntil: lifecycle.backoffUntil.map(Clock.wall(of:)), workload: workload,
+      name: name, lifecycle: lifecycle, users: record.users, activeUsers: record.activeUsers,
+      wakesOnConnect: wakeOnConnect.wakePolicy == .wakes, isProbed: current?.liveness != nil,
+      since: since, backoffUntil: lifecycle.backoffUntil.map(Clock.wall(of:)), workload: workload,
       otherUnit: other?.unit, otherWorkload: other?.workload, otherBegunAt: other?.begunAt,
       startLimitBurst: host.settings.startLimitBurst)
   }

@@ -12,10 +12,10 @@ extension Pod {
     if let failure = await users.run() { throw failure }
   }
 
-  /// For a user who was withdrawn from this pod. When it returns, no program of the pod serves the user any more: it was
-  /// notified, or does not run.
-  func withdrawUsers() async throws(UsersFile.Failure) {
-    // A frozen program would serve the user from the moment when it is thawed.
+  /// After users were withdrawn from this pod, or got access. When it returns, every program of the pod knows its users as
+  /// they are now: it was notified, or does not run.
+  func deliverUsers() async throws(UsersFile.Failure) {
+    // A frozen program would serve those whom it knows from the moment when it is thawed.
     let wasFrozen = state == .frozen
     if wasFrozen {
       handle(.start)

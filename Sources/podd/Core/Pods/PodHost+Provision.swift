@@ -28,6 +28,7 @@ extension PodHost {
     }
     pod.wasMadeInVain = false
     if placed.createdUser {
+      onUserChange(placed.user)
       report(.userProvisioned(user, pod.subject))
     }
     return placement(placed, pod, created: placed.createdUser)
@@ -129,17 +130,17 @@ extension PodHost {
     // A connection must not wake a pod that is about to be removed.
     pod.wakeOnConnect.lockCount += 1
     defer { pod.wakeOnConnect.unlock() }
-    if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+    if placed.createdPod || placed.wokePod, pod.record.activeUsers <= 1 {
       // No other user is placed on it. After a start timeout its scope is only being stopped, and it would be launched again.
       pod.handle(.stop(.operator, then: .cold))
       await pod.waitUntilGone()
     }
     do throws(Refusal) {
       let name = pod.name
-      let record = try await ask { store throws(StoreError) in
-        try store.undoProvision(placed)
-        return try store.pod(name)
+      let (gone, record) = try await ask { store throws(StoreError) in
+        (try store.undoProvision(placed), try store.pod(name))
       }
+      if let gone { onUserChange(gone) }
       if placed.createdPod { pod.wasMadeInVain = true }
       pod.markUsersStale()
       pod.wishTakenBack(record)
@@ -162,7 +163,7 @@ extension PodHost {
   }
 
   /// 256 random bits, in hex.
-  private static func newToken() -> String {
+  static func newToken() -> String {
     var generator = SystemRandomNumberGenerator()
     return (0..<4).map { _ in padded(generator.next() as UInt64, toWidth: 16, radix: 16) }.joined()
   }

@@ -24,23 +24,10 @@ extension PodHost {
       try store.deprovision(user: user, purge: purge, now: now)
     }
     if let record = gone.pod { add(record) }
-    // Also the pod of an earlier attempt, whose program may not have been told.
-    if let pod = gone.deleted.keptFrom.flatMap({ pods[$0] }) {
-      // No user is left for whom a connection would wake it.
-      if pod.record.users == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
-      // The program must have dropped the user before the files move; a pod without users is stopped.
-      if pod.record.users == 0 && Admission(.idle, in: pod.state) == .act {
-        pod.handle(.stopGracefully(.idle, then: .cold))
-        await pod.waitUntilGone()
-        try checkGone(pod)
-      } else {
-        do throws(UsersFile.Failure) {
-          try await pod.withdrawUsers()
-        } catch {
-          throw Refusal(error)
-        }
-      }
-    }
+    if gone.pod != nil { onUserChange(gone.deleted) }
+    // Also the pod of an earlier attempt, whose program may not have been told. It must have dropped the user before the
+    // files move.
+    if let pod = gone.deleted.keptFrom.flatMap({ pods[$0] }) { try await withdrawUsers(from: pod) }
     try await settleDeparture(of: user)
     for record in try await ask({ store throws(StoreError) in try store.podsDueForCleaning(lastUser: user) })
     {
@@ -71,7 +58,7 @@ extension PodHost {
     report(.stoppedByOperator(pod.subject))
   }
 
-  private func checkGone(_ pod: Pod) throws(Refusal) {
+  func checkGone(_ pod: Pod) throws(Refusal) {
     guard pod.isLeaving else { return }
     throw Refusal(
       .busy, "\(pod.name) is \(pod.state.rawValue) still: its processes do not end; do they wait for a disk?")

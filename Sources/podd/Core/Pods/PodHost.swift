@@ -21,6 +21,9 @@ final class PodHost {
   let userFiles = UserFiles()
   private(set) lazy var firewall = Firewall(systemdConnection, alerts)
   let frontDoors = FrontDoors()
+  let clientConnections = ClientConnections()
+  /// The uid of the front door's decisions, which are asked for with every new user. Nil: it is not known.
+  private(set) var gateUID: uid_t?
   private(set) lazy var workloadVersions = WorkloadVersions(configuration, records)
   private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(systemdConnection)
@@ -30,11 +33,16 @@ final class PodHost {
   private(set) lazy var memoryHistory = MemoryHistory(host: self)
   private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
+  private lazy var announced = configuration.policies
   /// LaunchesMax= of podd.conf(5).
   let launchSlots: AsyncSemaphore
   private(set) var pods: [PodName: Pod] = [:]
   /// Called for every change of a pod's state.
   var onChange: @LoopActor (Pod) -> Void = { _ in }
+  /// Called when a user's status, pod or token has changed.
+  var onUserChange: @LoopActor (UserRecord) -> Void = { _ in }
+  /// Called when a reload has changed tiers or workloads.
+  var onSettingsChange: @LoopActor () -> Void = {}
   /// Called when podd's status line may have changed.
   var onStatusChange: @LoopActor () -> Void = {}
   /// False until everything that runs is adopted: a pod must not be launched a second time.
@@ -65,7 +73,10 @@ final class PodHost {
   /// Reads every settings file and logs each mistake. A tier or a workload with a mistake keeps its previous settings, and
   /// so does podd itself, which is an error.
   func reloadSettings() throws(Configuration.Failure) {
-    defer { onStatusChange() }
+    defer {
+      onStatusChange()
+      announcePolicies()
+    }
     let own = Result { () throws(Configuration.Failure) -> PoddSettings in try configuration.podd() }
     configuration.logMistakes()
     settings = try own.get()
@@ -76,9 +87,22 @@ final class PodHost {
     for pod in pods.values where pod.state == .cold || pod.state == .frozen { pod.wakeOnConnect.update() }
   }
 
+  /// The user as whom podgate runs.
+  private nonisolated static let gateUser = "podctl-gate"
+
   /// Applies `FrontUsers=`.
   func admitFrontUsers() async {
+    gateUID =
+      (try? await BackgroundThread.run { () throws(Errno) in FrontUsers.uid(of: Self.gateUser) }) ?? nil
     firewall.admit(await FrontUsers.uids(settings.frontUsers))
+  }
+
+  /// Emits `SettingsChanged` when tiers or workloads are others than when that was done last.
+  private func announcePolicies() {
+    let policies = configuration.policies
+    guard policies != announced else { return }
+    announced = policies
+    onSettingsChange()
   }
 
   // MARK: Pods

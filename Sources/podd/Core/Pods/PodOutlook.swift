@@ -6,6 +6,8 @@ struct PodOutlook {
   let name: PodName
   let lifecycle: Lifecycle
   let users: Int
+  /// Those who are not suspended.
+  let activeUsers: Int
   /// Whether a connection launches the pod.
   let wakesOnConnect: Bool
   /// Whether the current generation is probed from time to time.
@@ -87,6 +89,7 @@ struct PodOutlook {
 
   private var coldReason: String {
     if users == 0 { return "it has no users" }
+    if activeUsers == 0 { return "all its users are suspended; 'podctl start \(name)' launches it" }
     return switch lifecycle.lastEnd {
     case .pressure: "stopped to give its memory to others; the next connection wakes it"
     case nil: "nobody has needed it yet; a connection or 'podctl start \(name)' launches it"

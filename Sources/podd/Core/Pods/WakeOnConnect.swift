@@ -30,11 +30,11 @@ final class WakeOnConnect {
   /// Whether podd is to hold the pod's listening socket now.
   var watchesSocket: Bool { wakePolicy == .wakes && listen == .socket }
 
-  /// After every change of the pod's state or of its number of users.
+  /// After every change of the pod's state or of its users.
   func update() {
     guard host.wakesOnConnect else { return }
     let before = wakePolicy
-    wakePolicy = before.next(pod.state, users: lockCount > 0 ? 0 : pod.record.users)
+    wakePolicy = before.next(pod.state, users: lockCount > 0 ? 0 : pod.record.activeUsers)
     isWaking = false
     watch = nil
     retry = nil

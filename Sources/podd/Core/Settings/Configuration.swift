@@ -154,6 +154,16 @@ final class Configuration {
     return (source, stamps)
   }
 
+  /// What podd knows of all tiers and workloads, to see whether it has changed.
+  struct Policies: Equatable {
+    let tiers: [String: Tier]
+    let workloads: [String: Workload]
+  }
+
+  var policies: Policies {
+    Policies(tiers: tiers.all.mapValues(\.tier), workloads: workloads.all.mapValues(\.workload))
+  }
+
   // MARK: Mistakes
 
   /// Reads the files of every tier and workload, also those that nobody uses yet. A file that does not parse leaves the

@@ -46,6 +46,9 @@ struct SettingsTable<Value> {
   /// The last policy that parsed, whatever the files say now.
   func last(_ name: String) -> Value? { lastParsed[name] }
 
+  /// The last policy of each name that parsed.
+  var all: [String: Value] { lastParsed }
+
   /// What the files of a policy that is kept looked like; nil when none is kept, or something has changed since.
   func currentStamps(_ name: String) -> FileStamps? { cache.currentStamps(name) }
 

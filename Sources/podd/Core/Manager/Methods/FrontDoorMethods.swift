@@ -1,4 +1,5 @@
 import PodAPI
+import Systemd
 
 extension ManagerMethods {
   func attachFrontDoor(_ call: Nothing) async throws(Refusal) -> Nothing {
@@ -17,6 +18,27 @@ extension ManagerMethods {
   func acknowledgeHold(_ call: HoldCall) async throws(Refusal) -> Nothing {
     guard host.frontDoors.acknowledge(call.hold, by: caller.sender) else {
       throw Refusal(.busy, "there is no hold \(call.hold) any more")
+    }
+    return Nothing()
+  }
+
+  func resolveUser(_ call: UserCall) async throws(Refusal) -> ResolvedUser {
+    try await views.resolved(Self.userName(call.user))
+  }
+
+  func closeClientConnections(_ call: ClientConnectionsCall) async throws(Refusal) -> Nothing {
+    var peers: [ClientConnections.Peer] = []
+    for text in call.peers {
+      guard let peer = ClientConnections.Peer(text) else {
+        throw Refusal(
+          .invalidPeer, "'\(text.prefix(64))' is no peer: write ADDRESS:PORT, or [IPV6-ADDRESS]:PORT")
+      }
+      peers.append(peer)
+    }
+    do throws(Errno) {
+      _ = try await host.clientConnections.close(peers)
+    } catch {
+      throw Refusal(.busy, "the connections cannot be ended: \(error)")
     }
     return Nothing()
   }

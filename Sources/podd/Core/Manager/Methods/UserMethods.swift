@@ -1,5 +1,6 @@
 import PodAPI
 import PodModel
+import PodStore
 
 extension ManagerMethods {
   func provision(_ call: ProvisionCall) async throws(Refusal) -> Placement {
@@ -9,6 +10,14 @@ extension ManagerMethods {
   func deprovision(_ call: DeprovisionCall) async throws(Refusal) -> Nothing {
     try await host.deprovision(user: Self.userName(call.user), purge: call.purge)
     return Nothing()
+  }
+
+  func suspendUser(_ call: UserCall) async throws(Refusal) -> StatusReply {
+    StatusReply(status: try await host.suspend(user: Self.userName(call.user)).rawValue)
+  }
+
+  func resumeUser(_ call: UserCall) async throws(Refusal) -> StatusReply {
+    StatusReply(status: try await host.resume(user: Self.userName(call.user)).rawValue)
   }
 
   func listUsers(_ call: Nothing) async throws(Refusal) -> [UserRow] {
