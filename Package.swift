@@ -109,6 +109,9 @@ let package = Package(
       name: "decisions-bench", dependencies: ["PodModel", "Time"], path: "Tests/Helpers/decisions-bench",
       swiftSettings: strict),
     .executableTarget(
+      name: "http-bench", dependencies: ["HTTPWire"], path: "Tests/Helpers/http-bench",
+      exclude: ["instructions"], swiftSettings: strict),
+    .executableTarget(
       name: "history-bench", dependencies: ["PodStore", "PodModel", "Time", "Seeded"],
       path: "Tests/Helpers/history-bench",
       swiftSettings: strict),

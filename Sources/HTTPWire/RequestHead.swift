@@ -9,9 +9,12 @@ public struct RequestHead: Sendable {
     case chunked
   }
 
+  /// Positions in `bytes`.
   struct Field: Sendable {
-    let name: Range<Int>
-    let value: Range<Int>
+    let name: UInt32
+    let nameEnd: UInt32
+    let value: UInt32
+    let end: UInt32
   }
 
   /// The method as it was sent; methods are case-sensitive.
@@ -35,25 +38,73 @@ public struct RequestHead: Sendable {
 
   /// The values of every field of that name, in order, without surrounding blanks. `name` is lower-case.
   public func values(of name: String) -> [ArraySlice<UInt8>] {
-    fields.filter { matches($0.name, name) }.map { bytes[$0.value] }
+    var values: [ArraySlice<UInt8>] = []
+    forEach(name) { values.append($0) }
+    return values
   }
 
-  /// The value of a field that may occur once.
+  /// The value of a field that may occur once. `name` is lower-case.
   /// - Throws: 400 when it occurs more often, because another hop may use another one.
   public func value(of name: String) throws(HTTPError) -> ArraySlice<UInt8>? {
-    let all = values(of: name)
-    guard all.count <= 1 else { throw HTTPError(400, "The header field \(name) occurs more than once.") }
-    return all.first
+    var text = name
+    let (first, second) = text.withUTF8 { name in
+      let first = field(name, from: 0)
+      return (first, first.flatMap { field(name, from: $0 + 1) })
+    }
+    guard second == nil else { throw HTTPError(400, "The header field \(name) occurs more than once.") }
+    return first.map { value(fields[$0]) }
   }
 
-  /// The comma-separated elements of a list field, lower-cased.
-  func tokens(of name: String) -> [String] {
-    values(of: name).flatMap { $0.split(separator: UInt8(ascii: ",")) }
-      .map { String(decoding: trimmed($0).map(lowercased), as: UTF8.self) }
+  /// How many fields have that name, which is lower-case.
+  func count(of name: String) -> Int {
+    var count = 0
+    forEach(name) { _ in count += 1 }
+    return count
   }
 
-  private func matches(_ range: Range<Int>, _ name: String) -> Bool {
-    name.utf8.count == range.count && zip(bytes[range], name.utf8).allSatisfy { lowercased($0) == $1 }
+  /// Whether a list field has an element, in any case. Name and element are lower-case.
+  func list(_ name: String, has element: String) -> Bool {
+    var found = false
+    forEach(name) { value in
+      var rest = value
+      while !found {
+        let comma = rest.firstIndex(of: UInt8(ascii: ",")) ?? rest.endIndex
+        let candidate = trimmed(rest[..<comma])
+        found =
+          candidate.count == element.utf8.count
+          && zip(candidate, element.utf8).allSatisfy { lowercased($0) == $1 }
+        guard comma < rest.endIndex else { break }
+        rest = rest[(comma + 1)...]
+      }
+    }
+    return found
+  }
+
+  private func forEach(_ name: String, _ body: (ArraySlice<UInt8>) -> Void) {
+    var text = name
+    text.withUTF8 { name in
+      var next = field(name, from: 0)
+      while let index = next {
+        body(value(fields[index]))
+        next = field(name, from: index + 1)
+      }
+    }
+  }
+
+  private func value(_ field: Field) -> ArraySlice<UInt8> { bytes[Int(field.value)..<Int(field.end)] }
+
+  /// The first field of that name from a position in `fields` on.
+  private func field(_ name: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+    let bytes = bytes.span
+    for index in start..<fields.count {
+      let field = fields[index]
+      guard Int(field.nameEnd &- field.name) == name.count else { continue }
+      // From the end, where names with the same length differ: many begin with "x-".
+      var rest = name.count
+      while rest > 0, lowercased(bytes[Int(field.name) + rest - 1]) == name[rest - 1] { rest -= 1 }
+      if rest == 0 { return index }
+    }
+    return nil
   }
 }
 

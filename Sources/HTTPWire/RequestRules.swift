@@ -2,14 +2,13 @@
 enum RequestRules {
   static func apply(to head: inout RequestHead) throws(HTTPError) {
     head.framing = try framing(head)
-    let connection = head.tokens(of: "connection")
-    if connection.contains("close") {
+    if head.list("connection", has: "close") {
       head.keepsAlive = false
-    } else if connection.contains("keep-alive") {
+    } else if head.list("connection", has: "keep-alive") {
       head.keepsAlive = true
     }
     // RFC 9112, 3.2: exactly one Host, so that no two hops see two different ones.
-    let hosts = head.values(of: "host").count
+    let hosts = head.count(of: "host")
     guard hosts == 1 || (hosts == 0 && head.minorVersion == 0) else {
       throw HTTPError(400, "A request needs exactly one Host field.")
     }
@@ -21,22 +20,26 @@ enum RequestRules {
   }
 
   private static func framing(_ head: RequestHead) throws(HTTPError) -> RequestHead.Framing {
-    let lengths = head.values(of: "content-length")
-    let codings = head.values(of: "transfer-encoding")
-    if !codings.isEmpty {
-      guard lengths.isEmpty else {
+    let lengths = head.count(of: "content-length")
+    let codings = head.count(of: "transfer-encoding")
+    if codings > 0 {
+      guard lengths == 0 else {
         throw HTTPError(400, "Content-Length and Transfer-Encoding exclude each other.")
       }
-      guard head.minorVersion == 1, codings.count == 1 else {
+      guard head.minorVersion == 1, codings == 1 else {
         throw HTTPError(400, "One Transfer-Encoding field at most, and none in HTTP/1.0.")
       }
-      guard codings[0].map(lowercased).elementsEqual("chunked".utf8) else {
+      guard let coding = try head.value(of: "transfer-encoding"),
+        coding.map(lowercased).elementsEqual("chunked".utf8)
+      else {
         throw HTTPError(501, "The only transfer coding known here is chunked.")
       }
       return .chunked
     }
-    guard let text = lengths.first else { return .none }
-    guard lengths.count == 1, !text.isEmpty, text.allSatisfy({ (0x30...0x39).contains($0) }) else {
+    guard lengths > 0 else { return .none }
+    guard lengths == 1, let text = try head.value(of: "content-length"), !text.isEmpty,
+      text.allSatisfy({ (0x30...0x39).contains($0) })
+    else {
       throw HTTPError(400, "Content-Length is not one decimal number.")
     }
     guard text.count <= 18, let length = Int(String(decoding: text, as: UTF8.self)) else {

@@ -118,3 +118,85 @@ extension Result where Success == RequestHead?, Failure == HTTPError {
     #expect(head.query.map(Array.init) == Array("a=b?c".utf8))
   }
 }
+
+@Suite struct ControlCharacterTests {
+  /// Eight bytes are examined at once, so every byte is tried in every place of them.
+  @Test func eachIsFoundWhereverItIs() {
+    for length in 0...25 {
+      for byte in UInt8.min...UInt8.max {
+        for place in 0..<length {
+          var bytes = [UInt8](repeating: 0x80, count: length)
+          bytes[place] = byte
+          let isControl = byte < 0x20 || byte == 0x7F
+          #expect(firstControl(in: bytes.span.bytes, from: 0, to: length) == (isControl ? place : length))
+        }
+      }
+    }
+    // What a borrow reaches beyond the first one is not the first one.
+    let bytes: [UInt8] = [0x41, 0x80, 0x20, 0x1F, 0x20, 0x7F, 0x00, 0x80, 0x00]
+    #expect(firstControl(in: bytes.span.bytes, from: 0, to: 9) == 3)
+    #expect(firstControl(in: bytes.span.bytes, from: 4, to: 9) == 5)
+    #expect(firstControl(in: bytes.span.bytes, from: 7, to: 8) == 8)
+  }
+
+  @Test func tokensAreTheCharactersOfTheStandard() {
+    let letters = "abcdefghijklmnopqrstuvwxyz"
+    let token = Set("!#$%&'*+-.^_`|~0123456789\(letters)\(letters.uppercased())".utf8)
+    for byte in UInt8.min...UInt8.max { #expect(ByteClass.token.contains(byte) == token.contains(byte)) }
+  }
+
+  @Test func aValueMayHaveTabsAndNothingElse() {
+    for byte in UInt8.min...UInt8.max {
+      for padding in ["", "abcdefg", "abcdefghijklm"] {
+        let text =
+          Array("GET / HTTP/1.1\r\nHost: h\r\nX: a\(padding)".utf8) + [byte] + Array("z\t\r\n\r\n".utf8)
+        var parser = HeadParser()
+        let isGood = byte == 0x09 || (byte >= 0x20 && byte != 0x7F)
+        #expect(((try? parser.parse(text.span)) != nil) == isGood, "\(byte)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("GET http://h?a/b HTTP/1.1\r\nHost: h\r\n\r\n", 400), ("GET http://h HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    ("GET http:/ HTTP/1.1\r\nHost: h\r\n\r\n", 400), ("GET ** HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    ("GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400), (" / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    ("GET\r\nHost: h\r\n\r\n", 400), ("GET \r\nHost: h\r\n\r\n", 400), ("GET / \r\nHost: h\r\n\r\n", 400),
+    ("GET /\u{7F} HTTP/1.1\r\nHost: h\r\n\r\n", 400), ("GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    ("GET / HTTP/0.9\r\nHost: h\u{7F}\r\n\r\n", 400), ("GET / HTTP/0.9\r\nHost: h\r\n\r\n", 505),
+  ])
+  func targetsAndVersionsOfOtherKindsAreRefused(text: String, status: Int) {
+    guard case .failure(let error)? = parseCutEverywhere(text) else {
+      Issue.record("accepted: \(text)")
+      return
+    }
+    #expect(error.status == status, "\(error.reason)")
+  }
+
+  @Test func listsAreReadElementByElement() throws {
+    for (value, keepsAlive) in [
+      ("close", false), ("a, CLOSE ,b", false), (",close", false), ("closed", true), ("aclose", true),
+      ("", true),
+      (",,", true), ("keep-alive, close", false), ("close x", true), ("a\r\nConnection: close", false),
+    ] {
+      var parser = HeadParser()
+      let text = Array("GET / HTTP/1.1\r\nHost: h\r\nConnection: \(value)\r\n\r\n".utf8)
+      let head = try #require(try parser.parse(text.span)?.head)
+      #expect(head.keepsAlive == keepsAlive, "\(value)")
+    }
+  }
+
+  @Test func aNameIsItselfAndNoOther() throws {
+    var parser = HeadParser()
+    let text = Array(
+      "GET / HTTP/1.1\r\nHost: h\r\nX-Uri: 1\r\nX-Url: 2\r\nx-uRI2: 3\r\nY-Uri: 4\r\nX_Uri: 5\r\nA: 6\r\na: 7\r\n\r\n"
+        .utf8)
+    let head = try #require(try parser.parse(text.span)?.head)
+    #expect(try head.value(of: "x-uri").map(Array.init) == [0x31])
+    #expect(try head.value(of: "y-uri").map(Array.init) == [0x34])
+    #expect(try head.value(of: "x-ur") == nil)
+    #expect(try head.value(of: "") == nil)
+    #expect(head.values(of: "a").map(Array.init) == [[0x36], [0x37]])
+    #expect(throws: HTTPError.self) { try head.value(of: "a") }
+  }
+}

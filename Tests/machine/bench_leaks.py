@@ -12,6 +12,14 @@ SEEDS = "1001-1010"
 TRACES = SOURCE / "Tests" / "leak-traces"
 
 
+def built(product):
+    """A program of Tests/Helpers, built for release beside the package's programs."""
+    scratch = SOURCE / ".build-deb" / "scratch"
+    build = ["swift", "build", "-c", "release", "--package-path", SOURCE, "--scratch-path", scratch, "--product", product]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    return scratch / "release" / product
+
+
 class Leaks:
     """Mixed into the bench: `self.add` takes a row, `self.details` goes to bench.json as it is."""
 
@@ -35,21 +43,17 @@ class Leaks:
         self.add("leaks: detector, a sample (this host)", "us", [ours["microseconds_per_sample"]],
                  target="under 20", met=lambda row: row.median < 20)
         # The dearest case: every sample is looked at.
-        nanoseconds, size = map(int, self.built("decisions-bench", "detector").split())
+        nanoseconds, size = map(int, self.output("decisions-bench", "detector").split())
         self.add("leaks: detector, a sample near the limit (this host)", "us", [nanoseconds / 1000],
                  target="under 20", met=lambda row: row.median < 20)
         self.add("leaks: detector, memory a pod", "kB", [size / 1000], target="under 4", met=lambda row: row.median < 4)
 
     def leak_bench(self, *arguments):
-        return json.loads(self.built("leak-bench", "--json", *arguments))
+        return json.loads(self.output("leak-bench", "--json", *arguments))
 
     @staticmethod
-    def built(product, *arguments):
-        scratch = SOURCE / ".build-deb" / "scratch"
-        build = ["swift", "build", "-c", "release", "--package-path", SOURCE, "--scratch-path", scratch,
-                 "--product", product]
-        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-        return subprocess.run([scratch / "release" / product, *arguments], check=True, capture_output=True).stdout
+    def output(product, *arguments):
+        return subprocess.run([built(product), *arguments], check=True, capture_output=True).stdout
 
     @staticmethod
     def best(report, key):

@@ -2,10 +2,13 @@
 
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
+import sys
 
 import podctl_testing
+from bench_leaks import built
 from loading import Load, targets
 from podctl_testing import wait_until
 
@@ -194,12 +197,17 @@ ExecStart=/usr/bin/redis-server --port 6400 --bind 127.0.0.1 --supervised system
     # The pure machine, on this host
 
     def decisions(self):
-        scratch = SOURCE / ".build-deb" / "scratch"
-        build = ["swift", "build", "-c", "release", "--package-path", SOURCE, "--scratch-path", scratch,
-                 "--product", "decisions-bench"]
-        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-        program = scratch / "release" / "decisions-bench"
+        program = built("decisions-bench")
         rates = [int(subprocess.run([program], check=True, capture_output=True, text=True).stdout) / 1e6
                  for _ in range(5)]
         self.add("decisions of the pure machine (this host)", "10^6/s", rates, target="at least 1",
                  met=lambda row: statistics.median(row.ours) >= 1)
+
+    def heads(self):
+        if shutil.which("valgrind") is None:
+            print("heads: left out, because valgrind is not installed (apt-get install valgrind)", file=sys.stderr)
+            return
+        count = subprocess.run([SOURCE / "Tests" / "Helpers" / "http-bench" / "instructions", built("http-bench")],
+                               check=True, capture_output=True, text=True).stdout
+        self.add("a request's head: instructions", "10^3", [int(count) / 1000], target="at most 25",
+                 met=lambda row: row.median <= 25)
