@@ -110,7 +110,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "http-bench", dependencies: ["HTTPWire"], path: "Tests/Helpers/http-bench",
-      exclude: ["instructions"], swiftSettings: strict),
+      swiftSettings: strict),
     .executableTarget(
       name: "history-bench", dependencies: ["PodStore", "PodModel", "Time", "Seeded"],
       path: "Tests/Helpers/history-bench",

@@ -207,7 +207,7 @@ ExecStart=/usr/bin/redis-server --port 6400 --bind 127.0.0.1 --supervised system
         if shutil.which("valgrind") is None:
             print("heads: left out, because valgrind is not installed (apt-get install valgrind)", file=sys.stderr)
             return
-        count = subprocess.run([SOURCE / "Tests" / "Helpers" / "http-bench" / "instructions", built("http-bench")],
+        count = subprocess.run([SOURCE / "Tests" / "bench" / "head-instructions", built("http-bench")],
                                check=True, capture_output=True, text=True).stdout
         self.add("a request's head: instructions", "10^3", [int(count) / 1000], target="at most 25",
                  met=lambda row: row.median <= 25)

@@ -1,7 +1,7 @@
 import HTTPWire
 
 // Reads one request's head again and again, as podgate gets it from nginx: 14 fields, of which it looks at 10. The
-// number of times is the argument; Tests/Helpers/http-bench/instructions counts what one costs.
+// number of times is the argument; Tests/bench/head-instructions counts what one costs.
 
 let fields = [
   ("Host", "podgate"), ("Connection", "keep-alive"),
