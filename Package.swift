@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "podctl", targets: ["podctl"]),
     .executable(name: "podserve", targets: ["podserve"]),
     .executable(name: "pod-launch", targets: ["pod-launch"]),
+    .executable(name: "podgate", targets: ["podgate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -78,6 +79,12 @@ let package = Package(
       path: "Sources/podd/Core", swiftSettings: strict),
     .executableTarget(
       name: "podd", dependencies: ["PoddCore"], path: "Sources/podd/Main", swiftSettings: strict),
+    .target(
+      name: "PodgateCore",
+      dependencies: ["HTTPWire", "TokenCheck", "PodAPI", "PodModel", "Systemd", "CLinux", "Linux", "Time"],
+      path: "Sources/podgate/Core", swiftSettings: strict),
+    .executableTarget(
+      name: "podgate", dependencies: ["PodgateCore"], path: "Sources/podgate/Main", swiftSettings: strict),
     .target(
       name: "PodctlCore",
       dependencies: [
@@ -167,6 +174,14 @@ let package = Package(
     .testTarget(name: "JSONFormatTests", dependencies: ["JSONFormat"], swiftSettings: strict),
     .testTarget(
       name: "TokenCheckTests", dependencies: ["TokenCheck", "PodModel", "Time", "Seeded"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PodgateTests",
+      dependencies: [
+        "PodgateCore", "TokenCheck", "HTTPWire", "PodAPI", "PodModel", "Systemd", "LoopThread", "CLinux",
+        "Linux",
+        "Time", "TimeLiterals",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "PodserveTests", dependencies: ["PodserveCore", "HTTPWire", "Seeded"], swiftSettings: strict),

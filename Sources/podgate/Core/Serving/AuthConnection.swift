@@ -1,0 +1,99 @@
+import Glibc
+import HTTPWire
+import Systemd
+
+/// One of nginx's connections: requests without a body, one after the other, each answered whatever it looks like.
+@LoopActor
+final class AuthConnection {
+  let descriptor: CInt
+  private var source: EventSource?
+  private var input: [UInt8] = []
+  private var parser = HeadParser(limits: AuthConnection.limits)
+  private var phase = Phase.reading
+  private let judge: @LoopActor (AuthRequest, AuthConnection) -> Void
+  private let onEnd: @LoopActor (AuthConnection) -> Void
+
+  private enum Phase {
+    case reading
+    /// The judge has the request; nothing is read meanwhile, because nginx sends one at a time.
+    case judging
+    /// Answered, and the rest of a request that cannot be understood is read and forgotten: a connection that is closed
+    /// with unread input loses the answer.
+    case discarding
+  }
+
+  /// nginx takes heads of up to 64 KiB (`large_client_header_buffers`), and most fields of them come on.
+  private static let limits = {
+    var limits = HeadParser.Limits()
+    limits.head = 98_304
+    return limits
+  }()
+
+  init(
+    _ descriptor: CInt, judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void,
+    onEnd: @escaping @LoopActor (AuthConnection) -> Void
+  ) throws(Errno) {
+    self.descriptor = descriptor
+    self.judge = judge
+    self.onEnd = onEnd
+    source = try EventSource.io(EventLoop.main, descriptor: descriptor, events: PollEvents.input) {
+      [weak self] _ in
+      LoopActor.assumeIsolated { self?.readable() }
+    }
+  }
+
+  /// Ends the request that the judge has.
+  func answer(_ answer: Answer) {
+    guard phase == .judging else { return }
+    phase = .reading
+    guard send(answer.serialized()) else { return end() }
+    source?.setEnabled(true)
+  }
+
+  private func readable() {
+    let count = withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { buffer in
+      let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
+      if count > 0, phase == .reading { input.append(contentsOf: buffer[..<count]) }
+      return count
+    }
+    if count < 0, errno == EAGAIN || errno == EINTR { return }
+    guard count > 0 else { return end() }
+    guard phase == .reading else { return }
+    do throws(HTTPError) {
+      guard let (head, length) = try parser.parse(input.span) else { return }
+      guard length == input.count, head.framing == .none || head.framing == .length(0) else {
+        throw HTTPError(400, "An auth request has no body, and comes alone.")
+      }
+      input.removeAll(keepingCapacity: true)
+      parser = HeadParser(limits: Self.limits)
+      let request = try AuthRequest(head)
+      phase = .judging
+      judge(request, self)
+      // Not answered yet.
+      if phase == .judging { source?.setEnabled(false) }
+    } catch {
+      // Something in the client's request that nginx lets pass, and that nobody needs to understand.
+      phase = .discarding
+      input = []
+      let status = error.status == 431 || error.status == 414 ? 400 : error.status
+      if !send(Answer.refuse(status: status).serialized(closes: true)) { return end() }
+      shutdown(descriptor, CInt(SHUT_WR))
+    }
+  }
+
+  /// False when the peer is gone. An answer is a few hundred bytes, which a socket without unread answers always takes.
+  private func send(_ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes {
+      Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL))
+    } == bytes.count
+  }
+
+  private func end() {
+    source = nil
+    onEnd(self)
+  }
+
+  deinit {
+    close(descriptor)
+  }
+}

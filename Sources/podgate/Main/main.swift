@@ -1,0 +1,4 @@
+internal import Glibc
+internal import PodgateCore
+
+exit(Podgate.run(CommandLine.arguments))
