@@ -50,9 +50,11 @@ def wrong_usage_is_one_line_and_status_64(machine):
         refused(machine, f"podctl {arguments}", 64, "podctl: ")
     refused(machine, "podctl status nobody@example.com", 1, "nobody@example.com")
     refused(machine, "podctl start pod-999", 1, "pod-999")
+    refused(machine, f"podctl token {ALICE}", 1, "apt install podctl-gate")
+    refused(machine, "podctl token ../x", 64, "podctl: ")
     for verb in ("provision", "deprovision", "users", "pods", "tiers", "status", "start", "stop", "restart",
                  "reset", "recycle", "evict", "freeze", "thaw", "wake", "rollout", "explain", "logs", "events",
-                  "leak-replay", "doctor", "history", "top"):
+                  "leak-replay", "doctor", "history", "top", "token"):
         assert "--json" in machine.succeed(f"podctl {verb} --help"), verb
         assert f"podctl-{verb}" in machine.succeed("ls /usr/share/man/man1 2>&1; dpkg -L podctl"), verb
     expect(machine.succeed("podctl --version").split()[0], "podctl")

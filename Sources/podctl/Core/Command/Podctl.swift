@@ -15,7 +15,10 @@ public struct Podctl: ParsableCommand {
     version: Version.text,
     groupedSubcommands: [
       CommandGroup(
-        name: "Users", subcommands: [Provision.self, Deprovision.self, Suspend.self, Resume.self, Users.self]),
+        name: "Users",
+        subcommands: [
+          Provision.self, Deprovision.self, Suspend.self, Resume.self, Token.self, Users.self,
+        ]),
       CommandGroup(
         name: "Pods",
         subcommands: [
