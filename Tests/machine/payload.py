@@ -58,7 +58,9 @@ def _as_newer(package, directory):
     tree = directory / pathlib.Path(package).stem
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(), flags=re.M))
+    text = re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(), flags=re.M)
+    # podctl-gate wants the podctl of its own version.
+    control.write_text(re.sub(r"\bpodctl \(= ([^)]*)\)", r"podctl (= \1+next)", text))
     # apt-ftparchive finds packages of an architecture by their file names.
     newer = directory / re.sub(r"^([^_]+_[^_]+)_", r"\1+next_", pathlib.Path(package).name)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", tree, newer], check=True,

@@ -61,7 +61,10 @@ def the_package_comes_and_goes_and_a_purge_leaves_nothing(machine):
     assert machine.run("test -f /var/lib/podctl/podctl.db").status == 0, "the placement is gone"
     expect(machine.succeed("ls -A /run/userdb").split(), [], "user records left")
 
-    install(machine)
+    # The front door needs podctl, and brings it along.
+    install(machine, "podctl-gate")
+    expect(machine.succeed("systemctl is-enabled podgate.socket podctl-front.service").split(), ["enabled"] * 2)
+    expect(machine.succeed("stat -c '%a %U:%G' /etc/podctl/gate/keys.json").strip(), "640 root:podctl-gate")
     wait_until(lambda: machine.run("podctl --json pods").status == 0, 60, what="podd answers")
     wait_until(lambda: {row["state"] for row in pods(machine).values()} == {"ready"}, 120, what="pods are back")
     expect({row["user"] for row in podctl(machine, "users")}, set(placed))
@@ -69,7 +72,7 @@ def the_package_comes_and_goes_and_a_purge_leaves_nothing(machine):
     agrees(machine)
     expect(machine.succeed("journalctl -b -o cat -p warning -u podd.service"), "", "podd's warnings")
 
-    purge = machine.run("DEBIAN_FRONTEND=noninteractive apt-get -q -y purge podctl < /dev/null", timeout=300)
+    purge = machine.run("DEBIAN_FRONTEND=noninteractive apt-get -q -y purge podctl podctl-gate < /dev/null", timeout=300)
     expect(purge.status, 0, purge.stderr)
     for word in ("warning", "not empty", "annot", "rror"):
         assert word not in purge.stdout + purge.stderr, purge.stdout + purge.stderr

@@ -1,0 +1,243 @@
+"""The front door: https requests with a token reach the user's own pod, asleep or awake, and nothing else does."""
+
+import json
+import shlex
+
+from loading import PROGRAMS, put_programs
+from podctl_testing import (
+    UNITS, case, complaints, expect, install, moment, podctl, pods, token, unit, wait_until)
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
+SELECT = "/api/v2/select?p=notes&c=1.1.1/1.1.1/1.1.1"
+INSERT = "/api/v2/insert?p=notes&c=1.1.1/1.1.1/1.1.1"
+
+
+def with_front_door(machine):
+    """Installs podctl-gate, and does what podctl-front(8) asks of an administrator: a certificate and its key."""
+    install(machine, "podctl-gate")
+    # Without them there is nothing to listen with; that is no failure.
+    expect(unit(machine, "podctl-front.service", "ActiveState", "ConditionResult"),
+           {"ActiveState": "inactive", "ConditionResult": "no"})
+    machine.succeed(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=machine "
+        "-keyout /etc/podctl/front/tls.key -out /etc/podctl/front/tls.crt 2>&1 && systemctl start podctl-front.service",
+        timeout=180)
+
+
+def ask(machine, *requests, parallel=1, timeout=180):
+    """The responses to REQUESTS (files/ask-front): (status, body) for each."""
+    return [(each["status"], each["body"]) for each in answers(machine, *requests, parallel=parallel, timeout=timeout)]
+
+
+def answers(machine, *requests, parallel=1, timeout=180):
+    output = machine.succeed(
+        f"/payload/files/ask-front --parallel {parallel}", input=json.dumps(requests).encode(), timeout=timeout)
+    return json.loads(output)
+
+
+def launches(machine):
+    return {name: pod["generation"] for name, pod in pods(machine).items()}
+
+
+@case(units=FRONT_UNITS)
+def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(machine):
+    with_front_door(machine)
+    since = moment(machine)
+    for user in (ALICE, BOB):
+        podctl(machine, f"provision {user} --cold")
+    podctl(machine, f"provision {CAROL} --tier pro --cold")
+    expect(launches(machine), {"pod-001": 0, "pod-002": 0})
+
+    # The first steps of podctl-front(8): a token, and curl. The pod is cold.
+    signed = machine.succeed(f"podctl token {ALICE}").strip()
+    answer = machine.succeed(
+        f"curl -sS --cacert /etc/podctl/front/tls.crt --resolve machine:443:127.0.0.1 --max-time 100 "
+        f"-H 'Authorization: Bearer {signed}' 'https://machine{INSERT}&s=of%20alice'", timeout=120)
+    expect(answer, "Inserted 8 bytes")
+    expect(launches(machine), {"pod-001": 1, "pod-002": 0})
+
+    # Twenty at once wake Carol's pod: one launch, and every one is answered.
+    expect(ask(machine, *[{"user": CAROL, "path": "/api/v2/version"}] * 20, parallel=20, timeout=300),
+           [(200, ask(machine, {"user": CAROL, "path": "/api/v2/version"})[0][1])] * 20)
+    expect(launches(machine), {"pod-001": 1, "pod-002": 1})
+    expect(ask(machine, {"user": BOB, "path": f"{INSERT}&s=of%20bob"}, {"user": CAROL, "path": f"{INSERT}&s=of%20carol"}),
+           [(200, "Inserted 6 bytes"), (200, "Inserted 8 bytes")])
+
+    # Whatever else the request says, it is the token's user whose data comes.
+    tricks = [
+        [["X-User-ID", BOB]], [["X-Token", "x"], ["X-Pod", "127.77.0.2:10002"], ["X-User", CAROL]],
+        [["Connection", "X-User-ID, Authorization"], ["X-User-ID", CAROL]], [["X_User_ID", CAROL]],
+        [["X-Gate-Status", "200"], ["X-Peer", "127.0.0.1:1"]], [["X-Forwarded-For", "127.76.0.2"]],
+        [["X-Uri", "/api/v2/version"], ["X-Method", "HEAD"]],
+    ]
+    expect(ask(machine, *[{"user": ALICE, "path": SELECT, "fields": fields} for fields in tricks]),
+           [(200, "of alice")] * len(tricks))
+    expect(ask(machine, {"user": BOB, "path": SELECT}, {"user": CAROL, "path": SELECT},
+               {"user": ALICE.upper(), "path": SELECT}),
+           [(200, "of bob"), (200, "of carol"), (200, "of alice")])
+
+    secret = token(machine, ALICE)
+    unauthorised = [
+        {"path": SELECT}, {"path": SELECT, "token": secret}, {"path": SELECT, "token": ""}, {"path": SELECT, "token": "x"},
+        {"user": ALICE, "path": SELECT, "secret": "another key of 32 bytes, at least"},
+        {"user": ALICE, "path": SELECT, "header": {"alg": "none"}},
+        {"user": ALICE, "path": SELECT, "header": {"alg": "HS512"}},
+        {"user": ALICE, "path": SELECT, "header": {"kid": "another"}},
+        {"user": ALICE, "path": SELECT, "header": {"kid": None}},
+        {"user": ALICE, "path": SELECT, "header": {"crit": ["exp"]}},
+        {"user": ALICE, "path": SELECT, "claims": {"exp": 1}},
+        {"user": ALICE, "path": SELECT, "claims": {"exp": None}},
+        {"user": ALICE, "path": SELECT, "claims": {"exp": "9999999999"}},
+        {"user": ALICE, "path": SELECT, "claims": {"nbf": 9999999999}},
+        {"user": ALICE, "path": SELECT, "claims": {"aud": "somebody else"}},
+        {"user": ALICE, "path": SELECT, "claims": {"aud": []}},
+        {"user": "../x", "path": SELECT}, {"user": "", "path": SELECT}, {"user": f"{ALICE}\0", "path": SELECT},
+        {"path": SELECT, "token": "a." * 4000 + "a"}, {"path": SELECT, "token": "A" * 16_000},
+        {"path": f"{SELECT}&token={secret}"}, {"path": SELECT, "fields": [["X-User-ID", ALICE], ["Cookie", f"token={secret}"]]},
+        {"path": SELECT, "fields": [["Authorization", f"Basic {secret}"]]},
+    ]
+    found = answers(machine, *unauthorised)
+    expect([each["status"] for each in found], [401] * len(unauthorised), json.dumps(found))
+    for each in found:
+        assert each["fields"]["www-authenticate"].startswith("Bearer realm="), each
+        assert json.loads(each["body"])["error"], each
+    # nginx answers these itself: more than one token, and a head that is too large.
+    signed_twice = {"user": ALICE, "path": SELECT, "fields": [["Authorization", f"Bearer {signed}"]]}
+    expect([status for status, _ in ask(machine, signed_twice, {"path": SELECT, "token": "A" * 70_000})], [400, 400])
+    # A known user alone has access, and only below /api/.
+    refused = {"user": "nobody@example.com", "path": SELECT}, {"user": ALICE, "path": "/"}, {"user": ALICE, "path": "/_gate"}
+    expect([status for status, _ in ask(machine, *refused)], [403, 404, 404])
+
+    # No path but the simplest spelling of it reaches a pod: nginx decides by one and would send the other.
+    spellings = [
+        "/api/./v2/version", "/api/v2/../v2/version", "/x/../api/v2/version", "/api//v2/version", "//api/v2/version",
+        "/api/%76%32/version", "/api/v2%2fversion", "/api/v2/%2e%2e/v2/version", "/api/v2/version;x=y", "/api/v2/%2576ersion",
+        "/api/v2/version%00", "/api/v2/version%", "/api/v2/%c0%af",
+    ]
+    statuses = [status for status, _ in ask(machine, *[{"user": ALICE, "path": path} for path in spellings])]
+    assert set(statuses) <= {400, 404}, list(zip(spellings, statuses))
+    # A host's name in the request line changes nothing: nginx sends the path alone.
+    expect(ask(machine, {"user": ALICE, "path": f"http://evil.example.com{SELECT}"}), [(200, "of alice")])
+
+    # No token is in any log, neither the clients' nor the pods'.
+    journal = machine.succeed("journalctl -b -o cat --no-pager")
+    assert secret not in journal and signed.split(".")[2] not in journal, "a token is in the journal"
+    expect(complaints(machine, since), [])
+
+
+@case(once="13", units=FRONT_UNITS)
+def the_front_door_limits_each_user_and_what_is_withdrawn_is_withdrawn_at_once(machine):
+    machine.put("/etc/podctl/tiers/free.conf.d/rate.conf", "[Tier]\nRequestRate=100/min\nRequestBurst=20\n")
+    machine.succeed("systemctl reload podd.service")
+    with_front_door(machine)
+    for user in (ALICE, BOB):
+        podctl(machine, f"provision {user}", timeout=180)
+    version = {"user": ALICE, "path": "/api/v2/version"}
+    began = float(machine.succeed("date +%s.%N"))
+    found = answers(machine, *[{**version, "path": f"/api/v2/version?{number}"} for number in range(60)], parallel=20)
+    took = float(machine.succeed("date +%s.%N")) - began
+    passed = sum(each["status"] == 200 for each in found)
+    expect({each["status"] for each in found}, {200, 429})
+    assert 20 <= passed <= 21 + took * 100 / 60, (passed, took)
+    for each in found:
+        if each["status"] == 429:
+            expect((each["fields"]["retry-after"], json.loads(each["body"])), ("1", {"error": "too many requests"}))
+    # Another user is not touched.
+    expect([status for status, _ in ask(machine, *[{**version, "user": BOB}] * 10)], [200] * 10)
+
+    # Suspended: refused from the next request on, and let in again after a resume, with the data.
+    expect(ask(machine, {"user": BOB, "path": f"{INSERT}&s=kept"})[0][0], 200)
+    machine.succeed(f"podctl suspend {BOB}", timeout=180)
+    expect(ask(machine, {"user": BOB, "path": SELECT})[0][0], 403)
+    machine.succeed(f"podctl resume {BOB}", timeout=180)
+    expect(ask(machine, {"user": BOB, "path": SELECT}), [(200, "kept")])
+
+    # A pod that an administrator stopped refuses at once, and the answer says when to come again.
+    machine.succeed("podctl stop pod-001", timeout=180)
+    stopped = answers(machine, {"user": BOB, "path": SELECT})[0]
+    expect((stopped["status"], stopped["fields"]["retry-after"]), (503, "30"))
+    machine.succeed("podctl start pod-001", timeout=180)
+
+    # podd away: who is known is served. podgate away: systemd holds the requests until it is back.
+    machine.succeed("systemctl stop podd.service", timeout=60)
+    expect(ask(machine, {"user": BOB, "path": SELECT}), [(200, "kept")])
+    machine.succeed("systemctl start podd.service && systemctl kill --signal=KILL podgate.service", timeout=60)
+    expect(ask(machine, *[{"user": BOB, "path": SELECT}] * 5), [(200, "kept")] * 5)
+
+    # A key that is gone is worth nothing after a reload; a file that cannot be read changes nothing.
+    machine.succeed("cp -a /etc/podctl/gate/keys.json /run/keys.json && echo '{' > /etc/podctl/gate/keys.json && "
+                    "systemctl reload podgate.service")
+    signed = machine.succeed("cp -a /run/keys.json /etc/podctl/gate/keys.json && podctl token " + BOB).strip()
+    expect(ask(machine, {"path": SELECT, "token": signed}), [(200, "kept")])
+    machine.succeed("sed -i 's/\"first\"/\"second\"/' /etc/podctl/gate/keys.json && systemctl reload podgate.service")
+    wait_until(lambda: ask(machine, {"path": SELECT, "token": signed})[0][0] == 401, 30, what="the key is gone")
+    expect(ask(machine, {"user": BOB, "path": SELECT}), [(200, "kept")])
+
+    machine.succeed(f"podctl deprovision {BOB}", timeout=180)
+    expect(ask(machine, {"user": BOB, "path": SELECT})[0][0], 403)
+
+    security = {name: float(machine.succeed(
+        f"systemd-analyze security --no-pager {name}.service | sed -n 's/.*exposure level[^:]*: *\\([0-9.]*\\).*/\\1/p'"))
+        for name in ("podgate", "podctl-front")}
+    assert security["podgate"] <= 1.5, security
+
+
+STREAMING = f"""\
+[Workload]
+ExecStart=/usr/bin/python3 -ES {PROGRAMS}/streaming
+Type=exec
+Listen=socket
+Probe=tcp
+ReloadSignal=SIGHUP
+TimeoutStopSec=2s
+"""
+STREAMS_TIER = "[Tier]\nWorkload=streaming\nUsersPerPod=5\nMemoryMax=128M\nMemoryHigh=112M\nTasksMax=64\n"
+
+
+def stream(machine, signed, *fields):
+    """Opens a stream, waits until it flows, and returns the running command."""
+    words = ["curl", "-skN", "--http1.1", "--max-time", "300", "-H", f"Authorization: Bearer {signed}"]
+    for field in fields or ("Accept: text/event-stream",):
+        words += ["-H", field]
+    job = machine.start(shlex.join([*words, "https://127.0.0.1/api/events"]))
+    wait_until(lambda: job.stdout.count("data: more") > 3, 60, what="a stream that flows")
+    return job
+
+
+@case(once="12", units=FRONT_UNITS)
+def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one_does(machine):
+    put_programs(machine, "streaming")
+    machine.put("/etc/podctl/workloads/streaming.conf", STREAMING)
+    machine.put("/etc/podctl/tiers/streams.conf", STREAMS_TIER)
+    machine.put("/etc/podctl/podgate.conf.d/leeway.conf", "[Gate]\nLeewaySec=0\n")
+    machine.succeed("systemctl reload podd.service")
+    with_front_door(machine)
+    for user in (ALICE, BOB, CAROL):
+        podctl(machine, f"provision {user} --tier streams", timeout=180)
+
+    def signed(user, span="1h"):
+        return machine.succeed(f"podctl token {user} --ttl {span}").strip()
+
+    websocket = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13")
+    events, switched, of_bob = stream(machine, signed(ALICE)), stream(machine, signed(ALICE), *websocket), \
+        stream(machine, signed(BOB))
+    short = stream(machine, signed(CAROL, "20s"))
+    # One that ended by itself is forgotten: its port may be another client's by now.
+    closed = stream(machine, signed(CAROL))
+    closed.signal()
+    closed.wait(30)
+
+    machine.succeed(f"podctl suspend {ALICE}", timeout=180)
+    events.wait(60)
+    switched.wait(60)
+    short.wait(60)
+    assert of_bob.running, of_bob.stdout[-200:]
+
+    # The key is gone, and with it what its tokens have opened.
+    machine.succeed("sed -i 's/\"first\"/\"second\"/' /etc/podctl/gate/keys.json && systemctl reload podgate.service")
+    of_bob.wait(60)
+    last = stream(machine, signed(CAROL))
+    machine.succeed(f"podctl deprovision {CAROL}", timeout=180)
+    last.wait(60)
+    wait_until(lambda: machine.run("ss -Htn state established '( sport = :443 )'").stdout == "", 60, what="none left")
