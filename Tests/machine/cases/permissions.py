@@ -1,6 +1,7 @@
 """Only root and members of the group podctl may use podd, through podctl and through D-Bus."""
 
 import json
+import signal
 
 from podctl_testing import case, expect, placement, podctl, recorded, refused, wait_until
 
@@ -73,10 +74,18 @@ def an_ordinary_user_may_not_even_look_and_each_kind_of_try_is_in_the_journal(ma
     expect(placement(machine), before)
 
 
+#: What dbus-monitor listens to.
+SIGNALS = "\"type='signal',sender='org.podctl1'\" \"type='signal',member='NameAcquired'\""
+
+
 @case()
 def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
     machine.succeed("gpasswd --add helper podctl")
+    listeners = {user: machine.start(f"exec timeout 300 dbus-monitor --system {SIGNALS}", user=user)
+                 for user in ("helper", "visitor")}
     try:
+        for each in listeners.values():
+            wait_until(lambda: "NameAcquired" in each.stdout, 60, what="somebody listens to the bus")
         placed = json.loads(machine.succeed(f"podctl --json provision {ALICE}", user="helper"))
         expect((placed["pod"], placed["state"]), ("pod-001", "ready"))
         for verb in ("users", "pods", "tiers", "status", "status pod-001", f"status {ALICE}", "stop pod-001",
@@ -86,7 +95,11 @@ def a_member_of_group_podctl_may_do_everything_without_a_password(machine):
         # The member is not root.
         machine.run("podctl provision ../x", user="helper")
         assert machine.run("cat /var/lib/podctl/podctl.db", user="helper").status != 0
+        wait_until(lambda: "PodStateChanged" in listeners["helper"].stdout, 30, what="a member hears podd's signals")
+        assert "PodStateChanged" not in listeners["visitor"].stdout, "a stranger hears podd's signals"
     finally:
+        for each in listeners.values():
+            each.signal(signal.SIGTERM)
         machine.succeed("gpasswd --delete helper podctl")
     refused(machine, "podctl users", 77, user="helper")
 
