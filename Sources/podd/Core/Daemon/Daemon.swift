@@ -122,6 +122,7 @@ final class Daemon {
       try await host.workloadVersions.load()
       // After that: a version that an admin went back from is no mistake.
       configuration.logMistakes()
+      host.announcePolicies()
       host.pressure.start()
       await host.memory.start()
       let reconciler = Reconciler(host: host)

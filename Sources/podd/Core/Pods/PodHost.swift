@@ -33,7 +33,8 @@ final class PodHost {
   private(set) lazy var memoryHistory = MemoryHistory(host: self)
   private(set) lazy var usage = Usage(host: self)
   private(set) var settings: PoddSettings
-  private lazy var announced = configuration.policies
+  /// The tiers and workloads of podd's start, or of the last reload.
+  private var announced: Configuration.Policies?
   /// LaunchesMax= of podd.conf(5).
   let launchSlots: AsyncSemaphore
   private(set) var pods: [PodName: Pod] = [:]
@@ -97,12 +98,13 @@ final class PodHost {
     firewall.admit(await FrontUsers.uids(settings.frontUsers))
   }
 
-  /// Emits `SettingsChanged` when tiers or workloads are others than when that was done last.
-  private func announcePolicies() {
-    let policies = configuration.policies
-    guard policies != announced else { return }
-    announced = policies
-    onSettingsChange()
+  /// Emits `SettingsChanged` when tiers or workloads are others than when this was called last. A change that was in
+  /// force already, because somebody needed the file, counts too. To be called when all files have
+  /// been read.
+  func announcePolicies() {
+    let (before, now) = (announced, configuration.policies)
+    announced = now
+    if let before, before != now { onSettingsChange() }
   }
 
   // MARK: Pods
