@@ -12,6 +12,7 @@ struct Draft {
   var users: [Int]
   /// The standard deviation of the noise of a sample.
   var noise: Double
+  var noiseKind = NoiseKind.usual
   /// When each leak starts, when a restart of the program ends it, if one does, and when it meets the limit; seconds.
   var leaks: [(starts: Double, ends: Double?, meetsLimit: Double?)] = []
 

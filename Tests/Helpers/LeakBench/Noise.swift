@@ -2,6 +2,31 @@ import Glibc
 import PodModel
 internal import Time
 
+/// How the noise of one sample depends on chance and on the sample before.
+enum NoiseKind {
+  /// In half of the traces neighbouring samples are alike.
+  case usual
+  /// Independent and normal, heavy-tailed, or equally likely within bounds; or normal with loud and quiet times.
+  case white, heavy, even, changing
+
+  static func any(_ random: inout Random) -> NoiseKind {
+    random.pick([.usual, .white, .heavy, .even, .changing])
+  }
+
+  /// The next value, with a standard deviation of about one; `before` is the last one.
+  func next(_ random: inout Random, before: Double, drift: Double, loud: inout Double) -> Double {
+    switch self {
+    case .usual: return drift * before + sqrt(1 - drift * drift) * random.gaussian()
+    case .white: return random.gaussian()
+    case .heavy: return random.exponential() * (random.chance(0.5) ? 1 : -1) / 2.0.squareRoot()
+    case .even: return random.uniform(-1, 1) * 3.0.squareRoot()
+    case .changing:
+      if random.chance(0.01) { loud = random.pick([0.3, 0.6, 1, 1.8]) }
+      return loud * random.gaussian() * 0.9
+    }
+  }
+}
+
 extension Draft {
   /// The samples of this draft on a real host: with noise, whole pages, late samples, gaps, and a counter that is 0
   /// once. The trace of a leak ends with the sample in which unreclaimable memory meets the limit; that of a healthy
@@ -11,20 +36,22 @@ extension Draft {
     // Huge pages come and go in steps of 2 MiB, which would hide everything else in a small pod.
     let page = limit > 1e9 && random.chance(0.25) ? 2_097_152.0 : 4096
     let kernel = random.uniform(0.002, 0.012)
+    // A pod of the wider kinds may stand at 97 % with noise.
+    let most = noiseKind == .usual ? 0.97 : 0.985
     let origin = LoopTime(sinceBoot: Microseconds(UInt64(random.uniform(1e6, 1e12))))
     let late = random.chance(0.7) ? random.uniform(0, 0.1) : 0
     let spikes = random.chance(0.3) ? random.logUniform(0.0005, 0.01) : 0
     let drift = random.chance(0.5) ? random.uniform(0.3, 0.95) : 0
-    var correlated = 0.0
+    var (correlated, loud) = (0.0, 1.0)
     var samples: [MemorySample] = []
     samples.reserveCapacity(times.count)
     var met: LoopTime?
     for index in times.indices {
-      correlated = drift * correlated + sqrt(1 - drift * drift) * noise * random.gaussian()
-      var share = max(held[index] + correlated, 0.004)
+      correlated = noiseKind.next(&random, before: correlated, drift: drift, loud: &loud)
+      var share = max(held[index] + noise * correlated, 0.004)
       if random.chance(spikes) { share += random.uniform(0.01, 0.05) }
       // A healthy pod does not meet its limit.
-      if leaks.isEmpty { share = min(share, 0.97) }
+      if leaks.isEmpty { share = min(share, most) }
       let swapped = min(share, max(0, swap[index]))
       let anon = ((share - swapped) * limit / page).rounded() * page
       let inSwap = (swapped * limit / 4096).rounded() * 4096

@@ -30,11 +30,14 @@ public struct Report {
       ]
       lines.append(padded(score.name, width) + cells.map { right($0, 10) }.joined())
     }
-    lines += ["", "Mistakes by kind (false recycles + leaks missed, of traces):", ""]
+    lines += [
+      "", "Mistakes by kind (false recycles + leaks missed, of traces), and what the first rule left free, median:",
+      "",
+    ]
     let kinds = Set(scores.flatMap(\.byKind.keys)).sorted()
     let kindWidth = kinds.map(\.count).max() ?? 0
     lines.append(
-      padded("", kindWidth) + right("traces", 8) + scores.map { right(short($0.name), 16) }.joined())
+      padded("", kindWidth) + right("traces", 8) + right("free", 8) + scores.map { right(short($0.name), 16) }.joined())
     for kind in kinds {
       let cells = scores.map { score in
         let mistakes = score.byKind[kind] ?? Score.Mistakes()
@@ -44,7 +47,8 @@ public struct Report {
         return right(cell, 16)
       }
       let count = scores.first?.byKind[kind]?.traces ?? 0
-      lines.append(padded(kind, kindWidth) + right(String(count), 8) + cells.joined())
+      let free = percent(scores.first?.byKind[kind]?.freeShares.sorted().quantile(0.5))
+      lines.append(padded(kind, kindWidth) + right(String(count), 8) + right(free, 8) + cells.joined())
     }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -52,7 +56,8 @@ public struct Report {
   /// The traces that `score` judged wrongly, one per line.
   public static func wrong(_ score: Score) -> String {
     score.wrong.map { each in
-      "\(each.trace)  \(each.kind): " + (each.at.map { "recycled after \(span($0))" } ?? "missed") + "\n"
+      "\(each.trace)  \(each.kind): " + (each.at.map { "recycled after \(span($0))" } ?? "missed")
+        + (each.reason.isEmpty ? "" : ", \(each.reason)") + "\n"
     }.joined()
   }
 

@@ -4,6 +4,12 @@ public import PodModel
 public protocol Rule {
   /// Returns true if the pod counts as leaking from this sample on.
   mutating func add(_ sample: MemorySample) -> Bool
+  /// What the rule says about the last sample; empty for a rule that says nothing.
+  var reason: String { get }
+}
+
+extension Rule {
+  public var reason: String { "" }
 }
 
 /// A rule with its name; `make` creates a new instance for each generation of a pod.
@@ -27,4 +33,5 @@ private struct Detector: Rule {
   init(_ detector: LeakDetector) { self.detector = detector }
 
   mutating func add(_ sample: MemorySample) -> Bool { detector.add(sample).isLeak }
+  var reason: String { detector.finding.reason }
 }

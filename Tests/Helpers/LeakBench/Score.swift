@@ -8,6 +8,8 @@ public struct Score: Sendable {
     public var traces = 0
     public var missed = 0
     public var falseRecycles = 0
+    /// The free share of the limit at each leak that was found.
+    public var freeShares: [Double] = []
   }
 
   public let name: String
@@ -19,7 +21,7 @@ public struct Score: Sendable {
   public private(set) var healthySeconds = 0.0
   public private(set) var byKind: [String: Mistakes] = [:]
   /// The traces that the rule judged wrongly, with the time of a false recycle in seconds.
-  public private(set) var wrong: [(trace: String, kind: String, at: Double?)] = []
+  public private(set) var wrong: [(trace: String, kind: String, at: Double?, reason: String)] = []
   private var samples = 0
   private var processorSeconds = 0.0
 
@@ -30,7 +32,8 @@ public struct Score: Sendable {
   /// Runs `rule` over a trace and counts the result.
   public mutating func add(_ rule: Candidate, _ trace: Trace) {
     let before = processorTime()
-    let verdict = Verdict.of(rule, on: trace)
+    var rule = rule.make(trace.memoryMax)
+    let verdict = Verdict.of(&rule, on: trace)
     processorSeconds += processorTime() - before
     // All samples count, although a recycle ends the trace earlier, so the time per sample is slightly too low.
     samples += trace.samples.count
@@ -41,18 +44,20 @@ public struct Score: Sendable {
     byKind[trace.kind, default: Mistakes()].traces += 1
     switch verdict {
     case .leftAlone: break
-    case .found(let finding): found.append(finding)
+    case .found(let finding):
+      found.append(finding)
+      byKind[trace.kind, default: Mistakes()].freeShares.append(finding.freeShare)
     case .missed:
       missed += 1
       byKind[trace.kind, default: Mistakes()].missed += 1
-      wrong.append((trace.name, trace.kind, nil))
+      wrong.append((trace.name, trace.kind, nil, rule.reason))
     case .falseRecycle(let at):
       falseRecycles += 1
       // The leak that started after the false recycle was not found.
       if trace.isLeak { missed += 1 }
       byKind[trace.kind, default: Mistakes()].falseRecycles += 1
       lived = min(lived, (at - start).seconds)
-      wrong.append((trace.name, trace.kind, (at - start).seconds))
+      wrong.append((trace.name, trace.kind, (at - start).seconds, rule.reason))
     }
     healthySeconds += lived
   }

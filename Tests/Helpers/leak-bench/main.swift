@@ -5,8 +5,8 @@ import LeakBench
 // (docs/leak-benchmark.md).
 
 let usage = """
-  usage: leak-bench [--seed N | --seeds N-M] [--count 480] [--json] [--wrong] [--only RULE]
-         leak-bench [--seed N] [--count 480] --write DIRECTORY
+  usage: leak-bench [--seed N | --seeds N-M] [--kinds first|wider] [--count 480] [--json] [--wrong] [--only RULE]
+         leak-bench [--seed N] [--kinds first|wider] [--count 480] --write DIRECTORY
          leak-bench --real DIRECTORY [--json] [--wrong]
          leak-bench --tune [--seeds 1-5] [--count 480]
 
@@ -17,7 +17,8 @@ let usage = """
     --write   write the traces and labels.csv, for podctl leak-replay
     --real    score the traces of a directory with a labels.csv, such as Tests/leak-traces
     --tune    score all parameters with which the other rules were tried
-    --kinds   list the kinds of traces
+    --kinds   the kinds of the first benchmark, or those that were added later; default: first
+    --list    list the kinds of traces
 
   """
 
@@ -27,6 +28,7 @@ struct Options {
   var json = false
   var wrong = false
   var tune = false
+  var set = KindSet.first
   var only = ""
   var write: String?
   var real: String?
@@ -56,9 +58,14 @@ func options() -> Options {
     case "--help":
       print(usage, terminator: "")
       exit(0)
-    case "--kinds":
-      for kind in Traces.kinds { print(kind.leaks ? "leak   " : "healthy", kind.name) }
+    case "--list":
+      for set in KindSet.allCases {
+        for kind in Traces.kinds(set) { print(set.rawValue, kind.leaks ? "leak   " : "healthy", kind.name) }
+      }
       exit(0)
+    case "--kinds":
+      guard let set = KindSet(rawValue: value(argument)) else { fail("--kinds must be first or wider", 64) }
+      options.set = set
     case "--json": options.json = true
     case "--wrong": options.wrong = true
     case "--tune":
@@ -87,7 +94,7 @@ func writeTraces(_ options: Options, to directory: String) throws(TraceFiles.Fai
   }
   var labels: [String] = []
   for seed in options.seeds {
-    for trace in Traces(seed: seed, count: options.count) {
+    for trace in Traces(seed: seed, count: options.count, set: options.set) {
       try TraceFiles.write(trace, to: directory)
       labels.append(TraceFiles.label(trace))
     }
@@ -115,7 +122,7 @@ func run(_ options: Options) throws(TraceFiles.Failure) {
     let (first, last) = (options.seeds.lowerBound, options.seeds.upperBound)
     source = first == last ? "seed \(first)" : "seeds \(first)-\(last)"
     for seed in options.seeds {
-      for trace in Traces(seed: seed, count: options.count) { take(trace) }
+      for trace in Traces(seed: seed, count: options.count, set: options.set) { take(trace) }
     }
   }
   if options.tune { scores.sort { $0.balance > $1.balance } }

@@ -27,6 +27,27 @@ import TimeLiterals
     isLeftAlone(Course { settling($0, to: 90, in: hours) })
   }
 
+  /// As a database does that loads a snapshot, and Redis up to its maxmemory.
+  @Test(arguments: [(seconds: 240.0, top: 95.0, spacing: 2.0), (400, 93, 10), (500, 95, 10)])
+  func aProgramThatLoadsItsDataWithinMinutes(seconds: Double, top: Double, spacing: Double) {
+    isLeftAlone(
+      Course(hours: 2, spacing: spacing) { hour in 4 + (top - 4) * min(1, hour * 3600 / seconds) })
+  }
+
+  /// Redis gets its memory in huge pages: leaps of 3.5 % of a small limit.
+  @Test func oneThatLoadsItsDataInLeaps() {
+    isLeftAlone(
+      Course(hours: 1, noise: 0.05, spacing: 2) { hour in
+        min(16 + 3.5 * (hour * 3600 / 13).rounded(.down), 93.8)
+      })
+  }
+
+  /// A short piece of a curve looks straight.
+  @Test(arguments: [93.0, 95], [0.5, 2, 5])
+  func growthThatEndsBetweenNineTenthsAndTheLimit(top: Double, hours: Double) {
+    isLeftAlone(Course(hours: 24) { settling($0, to: top, in: hours) })
+  }
+
   @Test func aHeapAtItsCeiling() { isLeftAlone(Course { settling($0, to: 94, in: 0.2) }) }
 
   @Test func aPodNearItsLimitThatDoesNotGrow() { isLeftAlone(Course { _ in 96 }) }
@@ -143,6 +164,32 @@ import TimeLiterals
 
   @Test func oneThatIsSlowerThanAWeek() {
     isFound(Course(hours: 336, spacing: 120) { 20 + 80 * $0 / 330 }, free: 10, [.forAWeek])
+  }
+
+  /// From a quarter of the limit on, and from the first sample on.
+  @Test(arguments: [10.0, 15, 20, 30], [0.1, 0.6, 1.2])
+  func aStraightClimbWithinHalfAnHour(minutes: Double, noise: Double) {
+    isFound(Course(hours: 1, noise: noise) { 25 + 75 * $0 * 60 / minutes }, free: 0.5)
+  }
+
+  /// What users bring is not counted, but it meets the limit all the same.
+  @Test(arguments: [10.0, 15, 20, 30])
+  func aStraightClimbWhileUsersAreCounted(minutes: Double) {
+    var course = Course(hours: 1) { 25 + 75 * $0 * 60 / minutes }
+    course.users = { Int(min(20 * $0 * 60 / minutes, 12)) }
+    isFound(course, free: 1)
+  }
+
+  @Test(arguments: [6.0, 24, 48])
+  func oneInWhiteNoiseOfThreeHundredths(hours: Double) {
+    isFound(Course(hours: hours, noise: 3) { 30 + 70 * $0 / hours }, free: 0.1)
+  }
+
+  /// A collector's heap that leaks from the program's start on.
+  @Test func oneInLeapsFromTheStartOn() {
+    isFound(
+      Course(hours: 1, noise: 0.02, spacing: 2) { 1 + 4.2 * ($0 * 3600 / 12).rounded(.down) }, free: 1,
+      [.aboutToMeet])
   }
 
   @Test func aFastOne() { isFound(Course(hours: 0.2, spacing: 5) { 20 + 80 * $0 / 0.1 }, free: 4) }

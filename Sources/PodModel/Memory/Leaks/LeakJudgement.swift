@@ -9,8 +9,8 @@ struct LeakJudgement {
 
   private typealias Limits = LeakThresholds
 
-  private let intake: MemoryIntake
-  private let limit: Float
+  let intake: MemoryIntake
+  let limit: Float
 
   /// A shorter span proves nothing.
   static let shortestSeconds: Float = 75
@@ -24,6 +24,10 @@ struct LeakJudgement {
     self.limit = limit ?? .infinity
     guard intake.now >= Self.shortestSeconds else { return }
     basis = limit == nil ? .noLimit : .steady
+    if let last = lastChance() {
+      (basis, isLeak, isGrowing, trend) = (.aboutToMeet, true, true, last)
+      return
+    }
     let longest = turn.map { Float(64 << min($0.trailingZeroBitCount, 40)) * intake.spacing } ?? .infinity
     var span = intake.now
     while span >= max(Self.shortestSeconds, 4 * intake.spacing) {
@@ -50,7 +54,8 @@ struct LeakJudgement {
       trend = span
       basis = .room
     }
-    guard isNew(span), isNoWave(span), let found = test(span) else { return }
+    // A program that starts loads what it needs, and that may end anywhere.
+    guard !isStart, isNew(span), isNoWave(span), !isSlowing(span), let found = test(span) else { return }
     basis = found
     isLeak = true
     // Report the figures of the span that decided.
@@ -93,6 +98,23 @@ struct LeakJudgement {
     return before.map { span.rise >= Limits.riseToEarlierScatter * $0.scatter } ?? true
   }
 
+  /// Whether memory grew faster before the span, and would settle below the limit if its pace went on falling like this:
+  /// a short piece of a curve looks straight.
+  private func isSlowing(_ span: MemoryTrend) -> Bool {
+    let seconds = span.end - span.start
+    let from = max(span.start - Limits.slowing * seconds, 0)
+    guard span.start - from >= seconds, let before = MemoryTrend(intake.floors, from: from, to: span.start),
+      before.certainty >= Limits.certainty, before.slope > span.slope
+    else { return false }
+    // The pace falls exponentially; the two slopes are those of the middles of the spans.
+    let between = (span.end - from) / 2
+    let ahead = span.slope * between / (before.slope / span.slope).logarithm
+    return intake.lastHeld + ahead < Limits.settlesBelow * limit
+  }
+
+  /// Whether the program is so young that growth may be its start.
+  var isStart: Bool { intake.now < Limits.startSeconds }
+
   private func test(_ span: MemoryTrend) -> LeakDetector.Basis? {
     let noise = intake.noise(without: span.slope)
     let step = max(span.slope * intake.spacing, 1)
@@ -116,6 +138,10 @@ struct LeakJudgement {
     }
     let jobBand = max(Limits.jobPeaks.band * limit, Limits.jobPeaks.noises * noise)
     if span.band >= jobBand, tips >= Limits.jobPeaks.top * limit { return .peaksMeetLimit }
+    let halfDay = Limits.halfDay
+    if surely >= halfDay.level * limit + allowance, seconds >= halfDay.seconds, span.pace >= halfDay.pace {
+      return .forHalfADay
+    }
     let week = Limits.week
     if surely >= week.level * limit, seconds >= week.seconds, span.pace >= week.pace { return .forAWeek }
     guard surely >= Limits.afterRest * limit else { return nil }
@@ -149,5 +175,13 @@ struct LeakJudgement {
     else { return nil }
     if let join = intake.lastJoin, join >= span.start - Limits.before.sinceUsers { return nil }
     return MemoryTrend(intake.floors, from: max(span.start - seconds, 0), to: span.start)
+  }
+}
+
+extension Float {
+  /// The natural logarithm of a number from 1 on, within 1 %: PodModel links no mathematics.
+  fileprivate var logarithm: Float {
+    let part = significand - 1
+    return Float(exponent) * 0.693_147 + part * (1 - part * (0.493 - part * (0.28 - part * 0.094)))
   }
 }

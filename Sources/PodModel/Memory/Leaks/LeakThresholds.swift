@@ -32,6 +32,13 @@ enum LeakThresholds {
   /// The mean is taken over as many samples as gain no more than this.
   static let meanGain: Float = 0.01
 
+  // MARK: Before the levels
+
+  /// The growth of a program that is younger than this is its start.
+  static let startSeconds: Float = 600
+  /// Growth before a span is looked at for this many times the span's length.
+  static let slowing: Float = 4
+
   // MARK: Levels
 
   static let nearTheLimit: Float = 0.9015
@@ -45,10 +52,11 @@ enum LeakThresholds {
   /// `underTeeth`: the height of a tooth, and the level of the tips.
   static let teeth: (band: Float, top: Float) = (0.06, 0.89)
   /// `peaksMeetLimit` by noise: the mean, the standard deviations above it, and what they reach.
-  static let noisePeaks: (mean: Float, deviations: Float, reaches: Float) = (0.86, 3.2, 0.985)
+  static let noisePeaks: (mean: Float, deviations: Float, reaches: Float) = (0.8, 3.9, 1)
   /// `peaksMeetLimit` by a recurring job: the peak's height as a share and in noise, and the level of the tips.
   static let jobPeaks: (band: Float, noises: Float, top: Float) = (0.06, 12, 0.96)
-  /// `forAWeek`: the level, the seconds and the pace.
+  /// `forHalfADay` and `forAWeek`: the level, the seconds and the pace.
+  static let halfDay: (level: Float, seconds: Float, pace: Float) = (0.894, 43_200, 0.75)
   static let week: (level: Float, seconds: Float, pace: Float) = (0.86, 604_800, 0.75)
   /// `afterRest` and `intoSwap` need this level, `afterRest` and `faster` this many seconds.
   static let afterRest: Float = 0.88
@@ -61,4 +69,20 @@ enum LeakThresholds {
   static let swap: (gained: Float, lost: Float) = (0.04, 0.3)
   /// A span before the growth: its fewest seconds, the rise it needs, and seconds without new users before it.
   static let before: (seconds: Float, rise: Float, sinceUsers: Float) = (600, 0.08, 1800)
+
+  /// `aboutToMeet`: what the latest eight samples must show.
+  enum LastChance {
+    static let level: Float = 0.9
+    /// What they lead to, and how far ahead: for a program in its first minutes, and later.
+    static let reaches: Float = 0.99
+    static let aheadAtStart: (samples: Float, seconds: Float) = (1.2, 10)
+    static let ahead: (samples: Float, seconds: Float) = (2.5, 20)
+    /// The slope in standard errors; and that of growth in leaps.
+    static let certainty: Float = 4
+    static let certaintyOfLeaps: Float = 2.7
+    /// The least gain of the second half, in gains of the first.
+    static let halves: Float = 0.5
+    /// The largest gain from sample to sample, as a share of the range.
+    static let largestGain: Float = 0.6
+  }
 }

@@ -5,6 +5,7 @@ internal import Time
 struct MemoryIntake: Sendable {
   /// Unreclaimable memory, less what new users brought.
   private(set) var floors = MemoryFloors()
+  private(set) var latest = LatestSamples()
   /// When the history begins.
   private(set) var origin = LoopTime.zero
   /// Time of the last accepted sample, in seconds since `origin`.
@@ -42,6 +43,8 @@ struct MemoryIntake: Sendable {
 
   /// For how many seconds a gain may be due to new users, who sign in and load their data.
   private static let joinSeconds: Float = 900
+  /// A gain above this share of the limit counts, whoever brought it: the limit is met all the same.
+  private static let usersBringUpTo: Float = 0.8
 
   init(scale: Float) { self.scale = scale }
 
@@ -93,6 +96,8 @@ struct MemoryIntake: Sendable {
     swapping = nil
     usersHigh = sample.activeUsers
     floors.append(at: 0, lastHeld)
+    latest = LatestSamples()
+    latest.append(at: 0, lastHeld)
   }
 
   private mutating func accept(_ sample: MemorySample) {
@@ -117,6 +122,7 @@ struct MemoryIntake: Sendable {
     kernelMemory += (rest - kernelMemory) / 8
     lastHeld = held
     floors.append(at: now, held - broughtByUsers)
+    latest.append(at: now, held)
   }
 
   /// For a quarter of an hour after new users came, gains count as theirs, up to one and a half times the share of the
@@ -133,7 +139,8 @@ struct MemoryIntake: Sendable {
       lastJoin = now
     }
     guard let join else { return }
-    broughtByUsers = join.before + min(max(held - join.held, 0), join.allowance)
+    let most = min(held, Self.usersBringUpTo * scale) - join.held
+    broughtByUsers = join.before + min(max(most, 0), join.allowance)
     if now >= join.until { self.join = nil }
   }
 

@@ -30,6 +30,14 @@ struct MemoryTrend {
   /// Difference of the highest and the lowest value.
   var range: Float = 0
 
+  /// A line through single samples; nothing is known of its shape.
+  init(line: LatestSamples.Line, from start: Float, to end: Float) {
+    (self.start, self.end) = (start, end)
+    (slope, error, level, pace) = (line.slope, line.error, line.level, line.halves)
+    rise = slope * (end - start)
+    used = Self.blocks
+  }
+
   /// Nil when fewer than five blocks hold samples.
   init?(_ floors: MemoryFloors, from start: Float, to end: Float) {
     self.start = start
