@@ -44,7 +44,9 @@ extension Kind {
     },
     Kind("heap that is widened") { random in
       var draft = Draft(&random, seconds: anyLength(&random), atLeast: 400)
-      let (peak, heap, wider) = (random.uniform(0.6, 0.92), random.uniform(0.15, 0.35), random.uniform(1.15, 1.7))
+      let (peak, heap, wider) = (
+        random.uniform(0.6, 0.92), random.uniform(0.15, 0.35), random.uniform(1.15, 1.7)
+      )
       let moments = (0..<random.integer(1...5)).map { _ in draft.end * random.uniform(0.02, 0.9) }
       var teeth = draft
       teeth.sawtooth(&random, amplitude: 0.45, period: draft.end / random.logUniform(15, 150))
@@ -107,21 +109,24 @@ extension Kind {
     },
     Kind("leak in white noise of 3 %") { random in
       let length = random.logUniform(2 * 3600, 72 * 3600)
-      var draft = climb(&random, length: length...length, calm: 0...60, level: 0.2...0.5, spacings: [10, 10, 30])
+      var draft = climb(
+        &random, length: length...length, calm: 0...60, level: 0.2...0.5, spacings: [10, 10, 30])
       draft.noise = random.uniform(0.025, 0.035)
       draft.noiseKind = .white
       return draft
     },
     Kind("straight leak after a warm-up") { random in
       let warm = random.logUniform(60, 1800)
-      var draft = climb(&random, length: 900...86_400, calm: warm...warm, level: 0.01...0.02, spacings: [10, 10, 15, 30])
+      var draft = climb(
+        &random, length: 900...86_400, calm: warm...warm, level: 0.01...0.02, spacings: [10, 10, 15, 30])
       let level = random.uniform(0.2, 0.5)
       draft.add { level * (1 - exp(-4 * $0 / warm)) }
       return draft
     },
     Kind("sawtooth from the middle on") { random in
       let length = random.logUniform(3600, 2 * 86_400)
-      var draft = climb(&random, length: length...length, calm: 0...60, level: 0.15...0.45, spacings: [10, 10, 30])
+      var draft = climb(
+        &random, length: length...length, calm: 0...60, level: 0.15...0.45, spacings: [10, 10, 30])
       var teeth = draft
       teeth.held = teeth.held.map { _ in 0 }
       teeth.sawtooth(&random, amplitude: random.uniform(0.03, 0.2), period: length / random.uniform(10, 150))
@@ -138,14 +143,16 @@ extension Kind {
       draft.add { time in
         let floor = level + (1 - level) * time / length
         let room = max(ceiling - floor, 0.02)
-        return floor + room * (time * count / length * (ceiling - level) / room).truncatingRemainder(dividingBy: 1)
+        return floor + room
+          * (time * count / length * (ceiling - level) / room).truncatingRemainder(dividingBy: 1)
       }
       draft.leaks = [(0, nil, nil)]
       return draft
     },
     Kind("leak while users swing") { random in
       var draft = climb(
-        &random, length: 3600...172_800, calm: 0...600, level: 0.1...0.3, spacings: [10, 10, 30], atLeast: 200)
+        &random, length: 3600...172_800, calm: 0...600, level: 0.1...0.3, spacings: [10, 10, 30], atLeast: 200
+      )
       let most = random.integer(4...30)
       draft.swing(&random, most: most)
       let each = random.uniform(0.02, 0.2) / Double(most)
@@ -203,7 +210,8 @@ extension Kind {
     },
     Kind("leak seen rarely") { random in
       climb(
-        &random, length: 10_800...400_000, calm: 0...3600, level: 0.1...0.5, spacings: [60, 90, 120, 180], atLeast: 60)
+        &random, length: 10_800...400_000, calm: 0...3600, level: 0.1...0.5, spacings: [60, 90, 120, 180],
+        atLeast: 60)
     },
     Kind("leak in any noise") { random in
       var draft = climb(&random, length: 1800...172_800, calm: 0...1800, level: 0.1...0.5, spacings: rare)
@@ -216,11 +224,14 @@ extension Kind {
 
   /// A straight line from `level` to the limit within `length` seconds, after `calm` seconds.
   private static func climb(
-    _ random: inout Random, length: ClosedRange<Double>, calm: ClosedRange<Double>, level: ClosedRange<Double>,
+    _ random: inout Random, length: ClosedRange<Double>, calm: ClosedRange<Double>,
+    level: ClosedRange<Double>,
     spacings: [Double], atLeast: Double = 60
   ) -> Draft {
     let length = random.logUniform(length.lowerBound, length.upperBound)
-    let calm = calm.lowerBound > 0 ? random.logUniform(calm.lowerBound, calm.upperBound) : random.uniform(0, calm.upperBound)
+    let calm =
+      calm.lowerBound > 0
+      ? random.logUniform(calm.lowerBound, calm.upperBound) : random.uniform(0, calm.upperBound)
     let level = random.uniform(level.lowerBound, level.upperBound)
     var draft = Draft(&random, seconds: calm + length * 1.5, atLeast: atLeast, spacings: spacings)
     draft.begin(&random, level)

@@ -31,13 +31,15 @@ public struct Report {
       lines.append(padded(score.name, width) + cells.map { right($0, 10) }.joined())
     }
     lines += [
-      "", "Mistakes by kind (false recycles + leaks missed, of traces), and what the first rule left free, median:",
+      "",
+      "Mistakes by kind (false recycles + leaks missed, of traces), and what the first rule left free, median:",
       "",
     ]
     let kinds = Set(scores.flatMap(\.byKind.keys)).sorted()
     let kindWidth = kinds.map(\.count).max() ?? 0
     lines.append(
-      padded("", kindWidth) + right("traces", 8) + right("free", 8) + scores.map { right(short($0.name), 16) }.joined())
+      padded("", kindWidth) + right("traces", 8) + right("free", 8)
+        + scores.map { right(short($0.name), 16) }.joined())
     for kind in kinds {
       let cells = scores.map { score in
         let mistakes = score.byKind[kind] ?? Score.Mistakes()
