@@ -47,6 +47,8 @@ public struct LeakDetector: Sendable {
     let judgement = LeakJudgement(intake, limit: limit, turn: isFull ? nil : samples)
     if isFull || judgement.isLeak { note(judgement) }
     if conviction == nil, isConfirmed(judgement) {
+      // What is reported is the longest span that shows the leak, whether it was its turn or not.
+      if !isFull { note(LeakJudgement(intake, limit: limit)) }
       conviction = Conviction(at: sample.at, level: Float(sample.held), judgement)
       finding.detectedAt = finding.detectedAt ?? sample.at
     } else if conviction?.isDisproved(by: Float(sample.held), at: sample.at, limit: limit ?? 1e9) == true {

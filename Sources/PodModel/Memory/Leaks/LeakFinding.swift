@@ -33,7 +33,7 @@ extension LeakDetector {
     /// No leak, as far as can be told.
     case tooFewSamples, noLimit, steady, settling, room, disproved
     /// A leak.
-    case nearTheLimit, afterRest, faster, forHalfADay, forAWeek, intoSwap, underTeeth, peaksMeetLimit,
+    case nearTheLimit, afterRest, faster, forAWeek, intoSwap, underTeeth, peaksMeetLimit,
       fasterThanSamples, aboutToMeet
   }
 }

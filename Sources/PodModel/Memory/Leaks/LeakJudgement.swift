@@ -54,8 +54,7 @@ struct LeakJudgement {
       trend = span
       basis = .room
     }
-    // A program that starts loads what it needs, and that may end anywhere.
-    guard !isStart, isNew(span), isNoWave(span), !isSlowing(span), let found = test(span) else { return }
+    guard !isStart(span), isNew(span), isNoWave(span), !isSlowing(span), let found = test(span) else { return }
     basis = found
     isLeak = true
     // Report the figures of the span that decided.
@@ -102,25 +101,53 @@ struct LeakJudgement {
   /// a short piece of a curve looks straight.
   private func isSlowing(_ span: MemoryTrend) -> Bool {
     let seconds = span.end - span.start
-    let from = max(span.start - Limits.slowing * seconds, 0)
-    guard span.start - from >= seconds, let before = MemoryTrend(intake.floors, from: from, to: span.start),
-      before.certainty >= Limits.certainty, before.slope > span.slope
-    else { return false }
-    // The pace falls exponentially; the two slopes are those of the middles of the spans.
-    let between = (span.end - from) / 2
-    let ahead = span.slope * between / (before.slope / span.slope).logarithm
-    return intake.lastHeld + ahead < Limits.settlesBelow * limit
+    for times in Limits.slowing where span.start >= times * seconds {
+      guard
+        let before = MemoryTrend(intake.floors, from: span.start - times * seconds, to: span.start),
+        before.certainty >= Limits.slowingCertainty, before.slope > span.slope
+      else { continue }
+      // The pace falls exponentially; the two slopes are those of the middles of the spans.
+      let between = (times + 1) / 2 * seconds
+      let halving = (before.slope / span.slope).logarithm / between
+      // From the middle of the span to its end the pace fell further.
+      let ahead = span.slope / halving / (halving * seconds / 2).exponential
+      if intake.lastHeld + ahead < Limits.settlesBelow * limit { return true }
+    }
+    return false
   }
 
-  /// Whether the program is so young that growth may be its start.
-  var isStart: Bool { intake.now < Limits.startSeconds }
+  /// Whether the growth may be a program's start: it loads what it needs, and that may end anywhere. What grows after a
+  /// calm is no start; and what began as one must go on after it.
+  private func isStart(_ span: MemoryTrend) -> Bool {
+    if isYoung { return !isAfterCalm(span) }
+    let start = Limits.startSeconds
+    guard span.start < start, intake.now < 2 * start, let line = intake.latest.line else { return false }
+    return line.slope + 2 * line.error < Limits.startGoesOn * span.slope
+  }
+
+  /// Whether the program has just begun: one that held more than a little at the first sample ran before.
+  var isYoung: Bool {
+    intake.now < Limits.startSeconds && intake.firstHeld < Limits.startsBelow * limit
+  }
+
+  /// Whether memory stood still before the span, for at least half of its length and a minute.
+  private func isAfterCalm(_ span: MemoryTrend) -> Bool {
+    let calm = max((span.end - span.start) / 2, Limits.calmSeconds)
+    guard span.start >= calm,
+      let before = MemoryTrend(intake.floors, from: span.start - calm, to: span.start)
+    else { return false }
+    return before.slope.magnitude <= Limits.restSlope * span.slope
+  }
 
   private func test(_ span: MemoryTrend) -> LeakDetector.Basis? {
     let noise = intake.noise(without: span.slope)
     let step = max(span.slope * intake.spacing, 1)
     let (mean, count) = intake.recent(min(max(Limits.meanGain * limit / step, 1), 16))
     let error = max(noise / count.squareRoot(), span.scatter / 2)
-    let surely = mean - min(Limits.meanErrors * error, Limits.meanErrorsMost * limit)
+    // The mean is that of the middle of its samples; the growth since then counts as far as the latest ones show it.
+    let pace = count <= 4 ? 0 : intake.latest.line.map { min(span.slope, $0.slope - 2 * $0.error) } ?? 0
+    let certain = mean + max(pace, 0) * intake.spacing * (count - 1) / 2
+    let surely = certain - min(Limits.meanErrors * error, Limits.meanErrorsMost * limit)
     let held = intake.lastHeld
     let tips = span.top + intake.broughtByUsers
     let seconds = span.end - span.start
@@ -138,10 +165,6 @@ struct LeakJudgement {
     }
     let jobBand = max(Limits.jobPeaks.band * limit, Limits.jobPeaks.noises * noise)
     if span.band >= jobBand, tips >= Limits.jobPeaks.top * limit { return .peaksMeetLimit }
-    let halfDay = Limits.halfDay
-    if surely >= halfDay.level * limit + allowance, seconds >= halfDay.seconds, span.pace >= halfDay.pace {
-      return .forHalfADay
-    }
     let week = Limits.week
     if surely >= week.level * limit, seconds >= week.seconds, span.pace >= week.pace { return .forAWeek }
     guard surely >= Limits.afterRest * limit else { return nil }
@@ -184,4 +207,7 @@ extension Float {
     let part = significand - 1
     return Float(exponent) * 0.693_147 + part * (1 - part * (0.493 - part * (0.28 - part * 0.094)))
   }
+
+  /// e to the power of a number from 0 on, within 2 % up to 2 and too small above.
+  fileprivate var exponential: Float { 1 + self * (1 + self / 2 * (1 + self / 3 * (1 + self / 4))) }
 }

@@ -4,8 +4,9 @@ extension LeakJudgement {
   /// The line of the latest samples, if by them the limit is about to be met for the first time: a recycle that may have
   /// been needless is better than the kernel's OOM killer.
   func lastChance() -> MemoryTrend? {
-    guard intake.lastHeld >= Limits.level * limit, let since = intake.latest.since,
-      let line = intake.latest.line, grows(line), meetsLimit(line), isHighest(since: since)
+    guard intake.lastHeld >= Limits.level * limit, !isYoung || intake.now >= Limits.startSeconds,
+      let since = intake.latest.since, let line = intake.latest.line, grows(line), meetsLimit(line),
+      isHighest(since: since)
     else { return nil }
     return MemoryTrend(line: line, from: since, to: intake.now)
   }
@@ -16,12 +17,21 @@ extension LeakJudgement {
   }
 
   private func meetsLimit(_ line: LatestSamples.Line) -> Bool {
-    let ahead = isStart ? Limits.aheadAtStart : Limits.ahead
-    let next = line.level + line.slope * max(ahead.samples * intake.spacing, ahead.seconds)
-    let reaches = Limits.reaches * limit
+    let next: Float
+    let reaches: Float
+    if isYoung {
+      // A load in a line, from nothing and of any length, gains the same in a share of its age.
+      let start = Limits.aheadAtStart
+      next = line.level + line.slope * max(start.samples * intake.spacing, start.ofAge * intake.now)
+      reaches = start.reaches * limit
+    } else {
+      next = line.level + line.slope * max(Limits.ahead.samples * intake.spacing, Limits.ahead.seconds)
+      reaches = Limits.ahead.reaches * limit
+    }
     if next >= reaches, line.slope >= Limits.certainty * line.error { return true }
     // The pod grows in leaps, of which one more is too much.
-    return intake.lastHeld + line.largestGain >= reaches && line.range >= LeakThresholds.leastRise * limit
+    return line.largestGain >= Limits.leap * line.range && intake.lastHeld + line.largestGain >= reaches
+      && line.range >= LeakThresholds.leastRise * limit
       && line.slope >= Limits.certaintyOfLeaps * line.error
   }
 

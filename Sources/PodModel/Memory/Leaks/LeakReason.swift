@@ -27,7 +27,6 @@ extension LeakDetector.Basis {
     case .nearTheLimit: "steady growth that did not end at 90% of the limit"
     case .afterRest: "steady growth after a long rest, without new users"
     case .faster: "steady growth that became faster without new users"
-    case .forHalfADay: "steady growth for more than half a day"
     case .forAWeek: "steady growth for more than a week"
     case .intoSwap: "steady growth that goes to swap"
     case .underTeeth: "steady growth of what collections leave"

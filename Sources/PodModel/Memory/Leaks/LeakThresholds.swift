@@ -36,15 +36,22 @@ enum LeakThresholds {
 
   /// The growth of a program that is younger than this is its start.
   static let startSeconds: Float = 600
-  /// Growth before a span is looked at for this many times the span's length.
-  static let slowing: Float = 4
+  /// A program that held more at the first sample had started before.
+  static let startsBelow: Float = 0.18
+  /// What began as a start goes on if the latest samples gain this share of the span's slope.
+  static let startGoesOn: Float = 0.5
+  /// What stood still for this long had started.
+  static let calmSeconds: Float = 60
+  /// Growth before a span is looked at for these many times the span's length, if it is as certain as this.
+  static let slowing: [Float] = [1, 2, 4]
+  static let slowingCertainty: Float = 3
 
   // MARK: Levels
 
-  static let nearTheLimit: Float = 0.9015
+  static let nearTheLimit: Float = 0.8955
   /// The noise that is added to `nearTheLimit`: in standard deviations, and at most as a share.
   static let nearTheLimitNoise: Float = 1.2
-  static let nearTheLimitNoiseMost: Float = 0.004
+  static let nearTheLimitNoiseMost: Float = 0.002
   /// `fasterThanSamples`: the level, the steps until the next sample counts, and where they lead.
   static let nextSample: (level: Float, steps: Float, reaches: Float) = (0.91, 1.3, 0.97)
   /// The same for growth that is steeper and does not slow down.
@@ -55,8 +62,7 @@ enum LeakThresholds {
   static let noisePeaks: (mean: Float, deviations: Float, reaches: Float) = (0.8, 3.9, 1)
   /// `peaksMeetLimit` by a recurring job: the peak's height as a share and in noise, and the level of the tips.
   static let jobPeaks: (band: Float, noises: Float, top: Float) = (0.06, 12, 0.96)
-  /// `forHalfADay` and `forAWeek`: the level, the seconds and the pace.
-  static let halfDay: (level: Float, seconds: Float, pace: Float) = (0.894, 43_200, 0.75)
+  /// `forAWeek`: the level, the seconds and the pace.
   static let week: (level: Float, seconds: Float, pace: Float) = (0.86, 604_800, 0.75)
   /// `afterRest` and `intoSwap` need this level, `afterRest` and `faster` this many seconds.
   static let afterRest: Float = 0.88
@@ -73,16 +79,19 @@ enum LeakThresholds {
   /// `aboutToMeet`: what the latest eight samples must show.
   enum LastChance {
     static let level: Float = 0.9
-    /// What they lead to, and how far ahead: for a program in its first minutes, and later.
-    static let reaches: Float = 0.99
-    static let aheadAtStart: (samples: Float, seconds: Float) = (1.2, 10)
-    static let ahead: (samples: Float, seconds: Float) = (2.5, 20)
+    /// How far ahead they are continued, and what they reach then.
+    static let ahead: (samples: Float, seconds: Float, reaches: Float) = (2.2, 22, 0.99)
+    /// The same for a program that starts; the time is a share of its age.
+    static let aheadAtStart: (samples: Float, ofAge: Float, reaches: Float) = (1, 0.04, 1)
+    /// A program that meets its limit sooner after its start does so again before a recycle helps.
+    static let startSeconds: Float = 120
     /// The slope in standard errors; and that of growth in leaps.
-    static let certainty: Float = 4
+    static let certainty: Float = 5
     static let certaintyOfLeaps: Float = 2.7
     /// The least gain of the second half, in gains of the first.
     static let halves: Float = 0.5
-    /// The largest gain from sample to sample, as a share of the range.
+    /// The largest gain from sample to sample, as a share of the range: more is one leap, less is no growth in leaps.
     static let largestGain: Float = 0.6
+    static let leap: Float = 0.3
   }
 }

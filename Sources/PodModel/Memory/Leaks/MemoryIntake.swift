@@ -11,6 +11,7 @@ struct MemoryIntake: Sendable {
   /// Time of the last accepted sample, in seconds since `origin`.
   private(set) var now: Float = 0
   private(set) var lastHeld: Float = 0
+  private(set) var firstHeld: Float = 0
   /// Gain of the last sample over the one before.
   private(set) var lastStep: Float = 0
   /// Seconds between recent samples.
@@ -35,7 +36,6 @@ struct MemoryIntake: Sendable {
 
   /// The limit, or a stand-in for it.
   private let scale: Float
-  private var firstHeld: Float = 0
   private var lastAt: LoopTime?
   private var doubtful: MemorySample?
   private var usersHigh = 0
