@@ -54,7 +54,8 @@ struct LeakJudgement {
       trend = span
       basis = .room
     }
-    guard !isStart(span), isNew(span), isNoWave(span), !isSlowing(span), let found = test(span) else { return }
+    guard !isStart(span), isNew(span), isNoWave(span), !isSlowing(span), let found = test(span)
+    else { return }
     basis = found
     isLeak = true
     // Report the figures of the span that decided.
