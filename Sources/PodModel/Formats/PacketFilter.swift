@@ -67,16 +67,11 @@ public enum PacketFilter {
 
   /// The part of a transaction after which root and these users may connect to pods; nil: all users may.
   public static func visitors(_ uids: [UInt32]?) -> String {
-    let elements = uids.map { Set($0).union([0]).sorted().map(String.init).joined(separator: ", ") }
-    return """
-      flush set inet \(table) visitors
-      add element inet \(table) visitors { \(elements ?? everybody) }
-
-      """
+    let all = "flush chain inet \(table) visiting\n"
+    guard let uids else { return all }
+    let admitted = Set(uids).union([0]).sorted().map(String.init).joined(separator: ", ")
+    return all + "add rule inet \(table) visiting meta skuid != { \(admitted) } goto refused\n"
   }
-
-  /// The highest uid means "no user" (setuid(2)).
-  private static let everybody = "0-4294967294"
 
   // MARK: The set of held addresses
 

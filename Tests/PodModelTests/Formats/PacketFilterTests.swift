@@ -114,16 +114,11 @@ import TimeLiterals
   // MARK: Who may connect
 
   @Test func everybodyMayConnectUnlessUsersAreNamed() {
-    #expect(
-      PacketFilter.visitors(nil) == """
-        flush set inet podctl visitors
-        add element inet podctl visitors { 0-4294967294 }
-
-        """)
+    #expect(PacketFilter.visitors(nil) == "flush chain inet podctl visiting\n")
     #expect(
       PacketFilter.visitors([33, 1000, 33]) == """
-        flush set inet podctl visitors
-        add element inet podctl visitors { 0, 33, 1000 }
+        flush chain inet podctl visiting
+        add rule inet podctl visiting meta skuid != { 0, 33, 1000 } goto refused
 
         """)
     #expect(PacketFilter.visitors([]).contains("{ 0 }"))

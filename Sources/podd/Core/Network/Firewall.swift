@@ -11,7 +11,10 @@ import Time
 final class Firewall {
   private static let nft = "/usr/sbin/nft"
   private static let unit = "podctl-firewall.service"
+  /// podd's part of the table, as a whole: podctl-firewall.service loads it with the rules.
   private static let script = "/run/podctl/firewall.nft"
+  /// What differs from what the kernel has.
+  private static let change = "/run/podctl/firewall-change.nft"
   /// An hour: a client gives up earlier (tcp_syn_retries).
   private static let longestHold: Microseconds = .hours(1)
 
@@ -34,8 +37,10 @@ final class Firewall {
   private let heldConnections = HeldConnections()
   private var events: FirewallEvents?
   private var isReloading = false
-  /// Whether the kernel has the rules, with the sets as podd filled them.
-  private var isStanding = false
+  /// What the kernel has of podd's part; nil when that is not known, or when the rules are gone.
+  private var standing: Content?
+  /// Counts how often the table came or went.
+  private var tables = 0
   /// The users besides root who may connect to pods; nil: all.
   private var visitors: [UInt32]?
   /// Callers that come while a transaction is under way share the next one.
@@ -56,9 +61,11 @@ final class Firewall {
     do throws(Errno) {
       events = try FirewallEvents { [weak self] event in
         switch event {
-        case .appeared: self?.refill()
+        case .appeared:
+          self?.rulesChanged()
+          self?.refill()
         case .vanished:
-          self?.isStanding = false
+          self?.rulesChanged()
           self?.reloadRules()
         }
       }
@@ -81,7 +88,7 @@ final class Firewall {
     if words.isEmpty {
       close(pod)
       // Without the kernel's events podd does not know what has become of the rules.
-      if isStanding && events != nil { return }
+      if standing != nil { return }
     } else {
       opened[pod] = (uid, words)
     }
@@ -162,21 +169,49 @@ final class Firewall {
     loopTask { _ = await self.filling.run() }
   }
 
+  /// podd's part of the table.
+  private struct Content: Equatable {
+    var exceptions: String
+    var held: [PacketFilter.Hold]
+    var visitors: String
+
+    /// One transaction, after which the kernel has this content. What it has already is left alone, because packets may
+    /// find nothing in a set while it is emptied and filled again.
+    func transaction(after former: Content?, now: LoopTime) -> String {
+      (exceptions == former?.exceptions ? "" : exceptions)
+        + (held == former?.held ? "" : PacketFilter.holds(held, now: now))
+        + (visitors == former?.visitors ? "" : visitors)
+    }
+  }
+
   private func write() async -> Bool {
+    let content: Content
     do {
-      let text =
-        try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value))
-        + PacketFilter.holds(
-          held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
-          now: EventLoop.main.now())
-        + PacketFilter.visitors(visitors)
-      try Files.replace(Self.script, with: text, mode: 0o600)
+      content = Content(
+        exceptions: try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value)),
+        held: held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
+        visitors: PacketFilter.visitors(visitors))
+      let now = EventLoop.main.now()
+      try Files.replace(Self.script, with: content.transaction(after: nil, now: now), mode: 0o600)
+      try Files.replace(Self.change, with: content.transaction(after: standing, now: now), mode: 0o600)
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
       return false
     }
-    isStanding = await Self.run(["-f", Self.script])
-    return isStanding
+    if content == standing { return true }
+    let (former, table) = (standing, tables)
+    standing = nil
+    if await Self.run(["-f", Self.change]) {
+      // Without the kernel's events podd does not know what becomes of the rules.
+      standing = events != nil && table == tables ? content : nil
+      return true
+    }
+    return former == nil ? false : await write()
+  }
+
+  private func rulesChanged() {
+    standing = nil
+    tables += 1
   }
 
   // MARK: When the rules go
