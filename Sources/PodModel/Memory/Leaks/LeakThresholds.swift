@@ -48,10 +48,10 @@ enum LeakThresholds {
 
   // MARK: Levels
 
-  static let nearTheLimit: Float = 0.8955
+  static let nearTheLimit: Float = 0.9015
   /// The noise that is added to `nearTheLimit`: in standard deviations, and at most as a share.
   static let nearTheLimitNoise: Float = 1.2
-  static let nearTheLimitNoiseMost: Float = 0.002
+  static let nearTheLimitNoiseMost: Float = 0.004
   /// `fasterThanSamples`: the level, the steps until the next sample counts, and where they lead.
   static let nextSample: (level: Float, steps: Float, reaches: Float) = (0.91, 1.3, 0.97)
   /// The same for growth that is steeper and does not slow down.
