@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "sock_diag.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -84,10 +84,7 @@ static int ask(int fd, uint8_t family, const struct wanted *wanted) {
                         .address = wanted->address,
                 },
         };
-        const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-        if (sendto(fd, &request, sizeof request, 0, (const struct sockaddr *) &kernel, sizeof kernel) < 0)
-                return -errno;
-        return 0;
+        return sock_diag_send(fd, &request, sizeof request);
 }
 
 /* Bytes that the client has received: tcp(7), struct tcp_info. A connection that nobody has accepted may lack it. */
@@ -105,72 +102,40 @@ static uint64_t delivered(const struct nlmsghdr *message) {
         return 0;
 }
 
-/* The kernel creates each part of its reply while the previous one is read, so nothing has to wait. */
-static int answer(
-        int fd, const struct wanted *wanted, void (*found)(void *, const struct linux_tcp_connection *),
-        void *context) {
-        /* The largest part that it makes. */
-        _Alignas(struct nlmsghdr) char buffer[32768];
-        for (;;) {
-                struct sockaddr_nl sender = { 0 };
-                struct iovec part = { .iov_base = buffer, .iov_len = sizeof buffer };
-                struct msghdr datagram = {
-                        .msg_name = &sender,
-                        .msg_namelen = sizeof sender,
-                        .msg_iov = &part,
-                        .msg_iovlen = 1,
-                };
-                ssize_t got = recvmsg(fd, &datagram, MSG_DONTWAIT);
-                if (got < 0 && errno == EINTR)
-                        continue;
-                if (got < 0)
-                        return -errno;
-                if (datagram.msg_flags & MSG_TRUNC)
-                        return -EMSGSIZE;
-                if (sender.nl_pid != 0)
-                        continue;
-                /* Signed, as the padding of the last message may take it below zero. */
-                ssize_t left = got;
-                for (struct nlmsghdr *m = (struct nlmsghdr *) buffer;
-                     left >= (ssize_t) sizeof *m && m->nlmsg_len >= sizeof *m && (ssize_t) m->nlmsg_len <= left;
-                     m = NLMSG_NEXT(m, left)) {
-                        if (m->nlmsg_type == NLMSG_DONE)
-                                return 0;
-                        if (m->nlmsg_type == NLMSG_ERROR) {
-                                struct nlmsgerr error = { .error = -EPROTO };
-                                if (m->nlmsg_len >= NLMSG_LENGTH(sizeof error))
-                                        memcpy(&error, NLMSG_DATA(m), sizeof error);
-                                return error.error;
-                        }
-                        struct inet_diag_msg socket;
-                        if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len < NLMSG_LENGTH(sizeof socket))
-                                return -EPROTO;
-                        memcpy(&socket, NLMSG_DATA(m), sizeof socket);
-                        uint16_t local = ntohs(socket.id.idiag_sport), remote = ntohs(socket.id.idiag_dport);
-                        struct linux_tcp_connection connection = {
-                                .inode = socket.idiag_inode,
-                                .local_port = wanted->by_client ? remote : local,
-                                .remote_port = wanted->by_client ? local : remote,
-                                .delivered = delivered(m),
-                        };
-                        if (socket.idiag_state == TIME_WAIT && socket.idiag_expires < TIME_WAIT_LENGTH)
-                                connection.ended_ago = TIME_WAIT_LENGTH - socket.idiag_expires;
-                        found(context, &connection);
-                }
-        }
+struct search {
+        const struct wanted *wanted;
+        void (*found)(void *, const struct linux_tcp_connection *);
+        void *context;
+};
+
+static int report(void *context, const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
+        const struct search *search = context;
+        bool by_client = search->wanted->by_client;
+        uint16_t local = ntohs(socket->id.idiag_sport), remote = ntohs(socket->id.idiag_dport);
+        struct linux_tcp_connection connection = {
+                .inode = socket->idiag_inode,
+                .local_port = by_client ? remote : local,
+                .remote_port = by_client ? local : remote,
+                .delivered = delivered(message),
+        };
+        if (socket->idiag_state == TIME_WAIT && socket->idiag_expires < TIME_WAIT_LENGTH)
+                connection.ended_ago = TIME_WAIT_LENGTH - socket->idiag_expires;
+        search->found(search->context, &connection);
+        return 0;
 }
 
 static int walk(
         const struct wanted *wanted, void (*found)(void *, const struct linux_tcp_connection *), void *context) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
+        struct search search = { .wanted = wanted, .found = found, .context = context };
         int result = 0;
-        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        int fd = sock_diag_open();
         if (fd < 0)
-                return -errno;
+                return fd;
         for (size_t i = 0; result == 0 && i < sizeof families; i++) {
                 result = ask(fd, families[i], wanted);
                 if (result == 0)
-                        result = answer(fd, wanted, found, context);
+                        result = sock_diag_dump(fd, report, &search);
         }
         close(fd);
         return result;
