@@ -191,17 +191,19 @@ final class Firewall {
         exceptions: try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value)),
         held: held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
         visitors: PacketFilter.visitors(visitors))
+      if content == standing { return true }
       let now = EventLoop.main.now()
       try Files.replace(Self.script, with: content.transaction(after: nil, now: now), mode: 0o600)
-      try Files.replace(Self.change, with: content.transaction(after: standing, now: now), mode: 0o600)
+      if let standing {
+        try Files.replace(Self.change, with: content.transaction(after: standing, now: now), mode: 0o600)
+      }
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
       return false
     }
-    if content == standing { return true }
     let (former, table) = (standing, tables)
     standing = nil
-    if await Self.run(["-f", Self.change]) {
+    if await Self.run(["-f", former == nil ? Self.script : Self.change]) {
       // Without the kernel's events podd does not know what becomes of the rules.
       standing = events != nil && table == tables ? content : nil
       return true
