@@ -298,8 +298,11 @@ def logs_and_events_tell_what_happened(machine):
     expect((last["pod"], last["state"], last["message_id"]),
            ("pod-001", "stopped", "e83f1552089a428694149f9efa5d9751"))
     expect({each["unit"] for each in podctl(machine, "logs pod-001")} >= {"podd.service", "pod-001-2.scope"}, True)
-    following = machine.start("podctl logs pod-001 -f -n 0")
+    following = machine.start("podctl logs pod-001 -f -n 1")
     try:
+        # The last line that there is: from here on it follows.
+        wait_until(lambda: following.stdout, 60, what="podctl logs -f shows the last line")
+        assert "pod-001 is ready" not in following.stdout, following.stdout
         machine.succeed("podctl start pod-001")
         wait_until(lambda: "pod-001 is ready" in following.stdout, 60, what="podctl logs -f shows a new line")
     finally:
