@@ -29,6 +29,7 @@ class Case(NamedTuple):
     suites: tuple
     once: str
     units: tuple
+    prepared: Callable
     options: dict
 
 
@@ -39,18 +40,19 @@ CASES = []
 WAITED = threading.local()
 
 
-def case(package=True, suites=("12", "13"), once=None, units=UNITS, **options):
+def case(package=True, suites=("12", "13"), once=None, units=UNITS, prepared=None, **options):
     """Declares a case.
 
     Each case has its own machine, which is restored from the state that was saved after a boot. With `options` of the
     machine (memory=MiB, cpus=N, append="kernel parameters") it is really booted. `package`: podctl is installed.
     `suites`: the Debian releases on which the case runs. `once`: the only one of them on which it runs without --only;
     this suffices for cases that take minutes or depend on neither kernel nor systemd, and have passed on both. `units`:
-    the units whose journal is shown when the case fails."""
+    the units whose journal is shown when the case fails. `prepared`: a function that is called with the machine before;
+    cases with the same one are restored from the machine that it has left."""
 
     def declare(function):
         name = function.__name__.replace("_", " ")
-        CASES.append(Case(name, function, package, tuple(suites), once, tuple(units), options))
+        CASES.append(Case(name, function, package, tuple(suites), once, tuple(units), prepared, options))
         return function
 
     return declare

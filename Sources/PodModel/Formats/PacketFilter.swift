@@ -5,25 +5,78 @@ public import Time
 public enum PacketFilter {
   public static let table = "podctl"
 
-  // MARK: What workloads open
+  // MARK: podd's part
 
-  /// One transaction in nft's language, after which the sets contain exactly `opened`: a pod's uid with the
-  /// words of its workload's `IPAddressAllow=`.
-  public static func exceptions(_ opened: [(uid: UInt32, words: [String])]) throws(ValueError) -> String {
-    var elements: [IPPrefix.Family: [String]] = [:]
-    for (uid, words) in opened {
-      for prefix in try widest(words) {
-        elements[prefix.family, default: []].append("\(uid) . \(prefix)")
+  /// All that podd has put into the table.
+  public struct Content: Sendable, Equatable {
+    /// The elements of `allowed4` and `allowed6`.
+    private let allowed: [IPPrefix.Family: Set<String>]
+    private let held: [Hold]
+    private let visitors: [UInt32]?
+
+    /// - Parameters:
+    ///   - opened: A pod's uid with the words of its workload's `IPAddressAllow=`.
+    ///   - held: The addresses to which new connections wait, each once.
+    ///   - visitors: The users besides root who may connect to pods; nil: all users may.
+    public init(opened: [(uid: UInt32, words: [String])], held: [Hold], visitors: [UInt32]?)
+      throws(ValueError)
+    {
+      var allowed: [IPPrefix.Family: Set<String>] = [:]
+      for (uid, words) in opened {
+        for prefix in try widest(words) { allowed[prefix.family, default: []].insert("\(uid) . \(prefix)") }
       }
+      self.allowed = allowed
+      self.held = held
+      self.visitors = visitors
     }
-    var text = ""
-    for (family, set) in [(IPPrefix.Family.inet, "allowed4"), (.inet6, "allowed6")] {
-      text += "flush set inet \(table) \(set)\n"
-      guard let members = elements[family] else { continue }
-      text += "add element inet \(table) \(set) { \(members.joined(separator: ", ")) }\n"
+
+    /// One transaction in nft's language, after which the table has exactly this content, whatever it had before.
+    public func script(now: LoopTime) -> String {
+      var text = ""
+      for (family, set) in allowedSets {
+        text += "flush set inet \(table) \(set)\n" + element(.add, set, allowed[family] ?? [])
+      }
+      text +=
+        "flush set inet \(table) held\n" + element(.add, "held", held.compactMap { $0.element(now: now) })
+      return text + visiting
     }
-    return text
+
+    /// The same, when the table has the content `former`. Only what differs is touched: while the kernel commits a
+    /// transaction, a packet on another processor may not find an element that the transaction deletes and adds again.
+    public func change(from former: Content, now: LoopTime) -> String {
+      var text = ""
+      for (family, set) in allowedSets {
+        let (old, new) = (former.allowed[family] ?? [], allowed[family] ?? [])
+        // Deleted first, because an interval set refuses elements that overlap.
+        text += element(.delete, set, old.subtracting(new)) + element(.add, set, new.subtracting(old))
+      }
+      let begun = held.filter { !former.held.contains($0) }
+      let touched = Set((former.held.filter { !held.contains($0) } + begun).map(\.key))
+      // Before Linux 6.12 an existing element keeps its old timeout, so it is deleted. Deleting one that the kernel has
+      // ended by itself is an error, so it is added before.
+      text += element(.add, "held", touched) + element(.delete, "held", touched)
+      text += element(.add, "held", begun.compactMap { $0.element(now: now) })
+      return visitors == former.visitors ? text : text + visiting
+    }
+
+    private enum Verb: String { case add, delete }
+
+    private func element(_ verb: Verb, _ set: String, _ elements: some Collection<String>) -> String {
+      elements.isEmpty
+        ? ""
+        : "\(verb) element inet \(table) \(set) { \(elements.sorted().joined(separator: ", ")) }\n"
+    }
+
+    /// A rule and no set, because a chain changes at once.
+    private var visiting: String {
+      let all = "flush chain inet \(table) visiting\n"
+      guard let visitors else { return all }
+      let admitted = Set(visitors).union([0]).sorted().map(String.init).joined(separator: ", ")
+      return all + "add rule inet \(table) visiting meta skuid != { \(admitted) } goto refused\n"
+    }
   }
+
+  private static let allowedSets = [(IPPrefix.Family.inet, "allowed4"), (.inet6, "allowed6")]
 
   /// The prefixes without those that lie in another one, because an interval set refuses elements that
   /// overlap.
@@ -52,6 +105,14 @@ public enum PacketFilter {
       self.port = port
       self.deadline = deadline
     }
+
+    fileprivate var key: String { "\(address) . \(port)" }
+
+    /// With what is left of its time, rounded up to seconds; nil when nothing is left.
+    fileprivate func element(now: LoopTime) -> String? {
+      guard let deadline else { return key }
+      return deadline > now ? "\(key) timeout \((deadline - now).roundedUp(to: .seconds(1)))s" : nil
+    }
   }
 
   /// The netfilter queue in which SYNs to held pods wait.
@@ -62,35 +123,6 @@ public enum PacketFilter {
 
   /// The `SO_MARK` of the listening sockets that podd makes for pods; connections that are accepted on them have it too.
   public static let listenMark: UInt32 = 78
-
-  // MARK: Who may connect
-
-  /// The part of a transaction after which root and these users may connect to pods; nil: all users may.
-  public static func visitors(_ uids: [UInt32]?) -> String {
-    let all = "flush chain inet \(table) visiting\n"
-    guard let uids else { return all }
-    let admitted = Set(uids).union([0]).sorted().map(String.init).joined(separator: ", ")
-    return all + "add rule inet \(table) visiting meta skuid != { \(admitted) } goto refused\n"
-  }
-
-  // MARK: The set of held addresses
-
-  /// The part of a transaction after which the set of held addresses contains exactly `held`. Each keeps its
-  /// deadline, rounded up to seconds; a hold whose deadline has passed is left out. The set is emptied and
-  /// filled again, because before Linux 6.12 an existing element keeps its old timeout, and deleting a
-  /// missing element is an error.
-  public static func holds(_ held: [Hold], now: LoopTime) -> String {
-    var text = "flush set inet \(table) held\n"
-    let elements = held.compactMap { hold -> String? in
-      let element = "\(hold.address) . \(hold.port)"
-      guard let deadline = hold.deadline else { return element }
-      return deadline > now ? "\(element) timeout \((deadline - now).roundedUp(to: .seconds(1)))s" : nil
-    }
-    if !elements.isEmpty {
-      text += "add element inet \(table) held { \(elements.joined(separator: ", ")) }\n"
-    }
-    return text
-  }
 
   // MARK: Events
 

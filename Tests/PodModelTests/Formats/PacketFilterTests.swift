@@ -4,29 +4,44 @@ import Time
 import TimeLiterals
 
 @Suite struct PacketFilterTests {
-  @Test func nothingOpenedEmptiesBothSets() throws {
+  private func content(
+    opened: [(uid: UInt32, words: [String])] = [], held: [PacketFilter.Hold] = [], visitors: [UInt32]? = nil
+  ) throws -> PacketFilter.Content {
+    try PacketFilter.Content(opened: opened, held: held, visitors: visitors)
+  }
+
+  // MARK: All of it
+
+  @Test func nothingEmptiesEverything() throws {
     #expect(
-      try PacketFilter.exceptions([]) == "flush set inet podctl allowed4\nflush set inet podctl allowed6\n")
+      try content().script(now: 0) == """
+        flush set inet podctl allowed4
+        flush set inet podctl allowed6
+        flush set inet podctl held
+        flush chain inet podctl visiting
+
+        """)
   }
 
   @Test func eachPodOpensWhatItsWorkloadNames() throws {
-    let text = try PacketFilter.exceptions([
+    let text = try content(opened: [
       (1_900_000_001, ["10.9.9.1", "2001:db8::/32"]), (1_900_000_002, ["localhost"]),
-    ])
+    ]).script(now: 0)
     #expect(
-      text == """
+      text.hasPrefix(
+        """
         flush set inet podctl allowed4
         add element inet podctl allowed4 { 1900000001 . 10.9.9.1/32, 1900000002 . 127.0.0.0/8 }
         flush set inet podctl allowed6
         add element inet podctl allowed6 { 1900000001 . 2001:db8:0:0:0:0:0:0/32, 1900000002 . 0:0:0:0:0:0:0:1/128 }
 
-        """)
+        """))
   }
 
   @Test func rangesWithinOthersAreLeftOutForOnePodOnly() throws {
-    let text = try PacketFilter.exceptions([
+    let text = try content(opened: [
       (1, ["10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/8"]), (2, ["10.1.0.0/16"]),
-    ])
+    ]).script(now: 0)
     #expect(text.contains("{ 1 . 10.0.0.0/8, 2 . 10.1.0.0/16 }"))
   }
 
@@ -46,27 +61,57 @@ import TimeLiterals
     PacketFilter.Hold(address: "127.77.0.\(last)", port: 10_000 + last, deadline: deadline)
   }
 
-  @Test func nobodyHeldEmptiesTheSet() {
-    #expect(PacketFilter.holds([], now: 5) == "flush set inet podctl held\n")
-  }
-
-  @Test func eachHoldKeepsItsDeadline() {
-    let held = [hold(1, until: .zero + .seconds(30)), hold(2, until: .zero + .seconds(12) + 1)]
+  @Test func eachHoldKeepsItsDeadline() throws {
+    let all = try content(held: [
+      hold(1, until: .zero + .seconds(30)), hold(2, until: .zero + .seconds(12) + 1),
+    ])
     #expect(
-      PacketFilter.holds(held, now: 0) == """
+      all.script(now: 0).contains(
+        """
         flush set inet podctl held
         add element inet podctl held { 127.77.0.1 . 10001 timeout 30s, 127.77.0.2 . 10002 timeout 13s }
 
-        """)
-    // Filled again later: what is left of it, and not all of it anew.
-    #expect(PacketFilter.holds(held, now: .zero + .seconds(12)).contains("10001 timeout 18s, "))
-    #expect(PacketFilter.holds(held, now: .zero + .seconds(12)).contains("10002 timeout 1s }"))
+        """))
+    // Written again later: what is left of it, and not all of it.
+    let later = all.script(now: .zero + .seconds(12))
+    #expect(later.contains("10001 timeout 18s, ") && later.contains("10002 timeout 1s }"))
   }
 
-  @Test func aHoldThatIsOverIsLeftOut() {
+  @Test func aHoldThatIsOverIsLeftOut() throws {
     #expect(
-      PacketFilter.holds([hold(1, until: 7), hold(2, until: 6)], now: 7)
-        == "flush set inet podctl held\n")
+      !(try content(held: [hold(1, until: 7), hold(2, until: 6)]).script(now: 7).contains("add element")))
+  }
+
+  // MARK: What differs
+
+  @Test func aChangeLeavesAloneWhatIsThere() throws {
+    let former = try content(
+      opened: [(1, ["10.0.0.1"]), (2, ["10.0.0.2", "::1"])], held: [hold(1, until: .zero + .seconds(30))],
+      visitors: [33])
+    #expect(former.change(from: former, now: 0) == "")
+    let next = try content(
+      opened: [(2, ["10.0.0.2", "::1"]), (3, ["10.0.0.3"])],
+      held: [hold(1, until: .zero + .seconds(30)), hold(2, until: .zero + .seconds(9))], visitors: [33])
+    #expect(
+      next.change(from: former, now: 0) == """
+        delete element inet podctl allowed4 { 1 . 10.0.0.1/32 }
+        add element inet podctl allowed4 { 3 . 10.0.0.3/32 }
+        add element inet podctl held { 127.77.0.2 . 10002 }
+        delete element inet podctl held { 127.77.0.2 . 10002 }
+        add element inet podctl held { 127.77.0.2 . 10002 timeout 9s }
+
+        """)
+  }
+
+  @Test func aHoldThatEndsOrGetsAnotherDeadlineIsDeletedThoughTheKernelMayHaveEndedIt() throws {
+    let former = try content(held: [hold(1, until: 5), hold(2, until: .zero + .seconds(4))])
+    #expect(
+      try content(held: [hold(2, until: .zero + .seconds(40))]).change(from: former, now: 6) == """
+        add element inet podctl held { 127.77.0.1 . 10001, 127.77.0.2 . 10002 }
+        delete element inet podctl held { 127.77.0.1 . 10001, 127.77.0.2 . 10002 }
+        add element inet podctl held { 127.77.0.2 . 10002 timeout 40s }
+
+        """)
   }
 
   // MARK: Events
@@ -113,14 +158,16 @@ import TimeLiterals
 
   // MARK: Who may connect
 
-  @Test func everybodyMayConnectUnlessUsersAreNamed() {
-    #expect(PacketFilter.visitors(nil) == "flush chain inet podctl visiting\n")
+  @Test func everybodyMayConnectUnlessUsersAreNamed() throws {
+    let everybody = try content()
+    let named = try content(visitors: [33, 1000, 33])
+    #expect(everybody.change(from: named, now: 0) == "flush chain inet podctl visiting\n")
     #expect(
-      PacketFilter.visitors([33, 1000, 33]) == """
+      named.change(from: everybody, now: 0) == """
         flush chain inet podctl visiting
         add rule inet podctl visiting meta skuid != { 0, 33, 1000 } goto refused
 
         """)
-    #expect(PacketFilter.visitors([]).contains("{ 0 }"))
+    #expect(try content(visitors: []).script(now: 0).contains("{ 0 }"))
   }
 }

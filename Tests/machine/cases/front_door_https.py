@@ -40,9 +40,8 @@ def launches(machine):
     return {name: pod["generation"] for name, pod in pods(machine).items()}
 
 
-@case(units=FRONT_UNITS)
+@case(units=FRONT_UNITS, prepared=with_front_door)
 def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(machine):
-    with_front_door(machine)
     since = moment(machine)
     for user in (ALICE, BOB):
         podctl(machine, f"provision {user} --cold")
@@ -126,11 +125,10 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
     expect(complaints(machine, since), [])
 
 
-@case(once="13", units=FRONT_UNITS)
+@case(once="13", units=FRONT_UNITS, prepared=with_front_door)
 def the_front_door_limits_each_user_and_what_is_withdrawn_is_withdrawn_at_once(machine):
     machine.put("/etc/podctl/tiers/free.conf.d/rate.conf", "[Tier]\nRequestRate=100/min\nRequestBurst=20\n")
     machine.succeed("systemctl reload podd.service")
-    with_front_door(machine)
     for user in (ALICE, BOB):
         podctl(machine, f"provision {user}", timeout=180)
     version = {"user": ALICE, "path": "/api/v2/version"}
@@ -205,14 +203,13 @@ def stream(machine, signed, *fields):
     return job
 
 
-@case(once="12", units=FRONT_UNITS)
+@case(once="12", units=FRONT_UNITS, prepared=with_front_door)
 def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one_does(machine):
     put_programs(machine, "streaming")
     machine.put("/etc/podctl/workloads/streaming.conf", STREAMING)
     machine.put("/etc/podctl/tiers/streams.conf", STREAMS_TIER)
     machine.put("/etc/podctl/podgate.conf.d/leeway.conf", "[Gate]\nLeewaySec=0\n")
-    machine.succeed("systemctl reload podd.service")
-    with_front_door(machine)
+    machine.succeed("systemctl reload podd.service && systemctl try-reload-or-restart podgate.service")
     for user in (ALICE, BOB, CAROL):
         podctl(machine, f"provision {user} --tier streams", timeout=180)
 

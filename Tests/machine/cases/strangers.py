@@ -40,6 +40,21 @@ print(sent)
 '''
 
 
+#: Thirty processes with all the descriptors that a process may have, one of them the request's connection. They ignore
+#: SIGTERM.
+HOARD = """
+for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
+while outcome(os.dup, 0) == "done": pass
+for _ in range(30):
+    if os.fork() == 0:
+        # The attack ends when nobody has its output open.
+        os.close(sys.stdout.fileno())
+        time.sleep(600)
+        os._exit(0)
+answer("ready")
+"""
+
+
 def supervisor(machine):
     return unit(machine, "podd.service", "MainPID", "NRestarts", "WatchdogTimestampMonotonic")["MainPID"]
 
@@ -48,6 +63,7 @@ def supervisor(machine):
 def podd_answers_whatever_strangers_and_tenants_send(machine):
     pods_of = attackers(machine, "mallory", "alice", workload="Overlap=yes")
     mallory, alice = pods_of["mallory"], pods_of["alice"]
+    carol = attackers(machine, "carol", listen="port")["carol"]
     since, podd = moment(machine), supervisor(machine)
     machine.put("/root/flood.py", FLOOD)
     machine.succeed("install -m 644 /root/flood.py /usr/local/lib/podctl-test/flood.py")
@@ -74,10 +90,19 @@ for _ in range(20):
     for watch in watches: os.close(watch)
 answer(struct.unpack("ii", one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0])
 """), 0)
+    # A generation that is replaced, with more descriptors than anybody could look through in time.
+    mallory.run(HOARD, 60)
+    machine.succeed(f"podctl restart {mallory.pod}", timeout=120)
+    expect(supervisor(machine), podd)
+    # A front door that has left the bus before podd reads its call holds no replacement up.
+    machine.succeed("systemctl kill --kill-whom=main --signal=STOP podd.service")
+    attach = "busctl call --expect-reply=no org.podctl1 /org/podctl1 org.podctl1.Manager AttachFrontDoor"
+    machine.succeed(f"{attach} && {attach}; systemctl kill --kill-whom=main --signal=CONT podd.service")
+    machine.succeed(f"podctl restart {carol.pod}", timeout=120)
     # Long arguments, and many calls that are denied.
     floods = [machine.start(f"python3 /usr/local/lib/podctl-test/flood.py {arguments}", user="visitor")
               for arguments in (f"GetUser {8 << 20} 12", "StartPod 100 1500")]
-    expect(len(podctl(machine, "pods", timeout=60)), 2)
+    expect(len(podctl(machine, "pods", timeout=60)), 3)
     machine.succeed(f"podctl restart {alice.pod}", timeout=120)
     expect([flood.wait(180).status for flood in floods], [0, 0])
     uid = machine.succeed("id -u visitor").strip()
@@ -136,6 +161,7 @@ def a_withdrawn_token_is_dead_in_every_state_of_its_pod(machine):
 def logs_believe_the_kernel_and_each_pod_has_a_limit_of_its_own(machine):
     pods_of = attackers(machine, "mallory", "alice", workload="LogRateLimitBurst=50")
     mallory, alice = pods_of["mallory"], pods_of["alice"]
+    carol = attackers(machine, "carol", listen="port")["carol"]
     forged = f"POD={alice.pod}\nPOD_USER=alice\nMESSAGE=forged by {{}}\n"
     machine.succeed("logger --journald", input=forged.format("a visitor"), user="visitor")
     send = f"""

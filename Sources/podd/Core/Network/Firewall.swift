@@ -38,15 +38,14 @@ final class Firewall {
   private var events: FirewallEvents?
   private var isReloading = false
   /// What the kernel has of podd's part; nil when that is not known, or when the rules are gone.
-  private var standing: Content?
+  private var standing: PacketFilter.Content?
   /// Counts how often the table came or went.
   private var tables = 0
   /// The users besides root who may connect to pods; nil: all.
   private var visitors: [UInt32]?
   /// Callers that come while a transaction is under way share the next one.
   private lazy var filling = Coalesced { [unowned self] in
-    // Yield once so that callers of the same turn share this transaction: sets are replaced whole, and no
-    // member may be missing in between.
+    // Yield once so that callers of the same turn share this transaction.
     await EventLoop.main.sleep(Microseconds(1))
     return await self.write()
   }
@@ -169,33 +168,18 @@ final class Firewall {
     loopTask { _ = await self.filling.run() }
   }
 
-  /// podd's part of the table.
-  private struct Content: Equatable {
-    var exceptions: String
-    var held: [PacketFilter.Hold]
-    var visitors: String
-
-    /// One transaction, after which the kernel has this content. What it has already is left alone, because packets may
-    /// find nothing in a set while it is emptied and filled again.
-    func transaction(after former: Content?, now: LoopTime) -> String {
-      (exceptions == former?.exceptions ? "" : exceptions)
-        + (held == former?.held ? "" : PacketFilter.holds(held, now: now))
-        + (visitors == former?.visitors ? "" : visitors)
-    }
-  }
-
   private func write() async -> Bool {
-    let content: Content
+    let content: PacketFilter.Content
     do {
-      content = Content(
-        exceptions: try PacketFilter.exceptions(opened.sorted { $0.key < $1.key }.map(\.value)),
+      content = try PacketFilter.Content(
+        opened: Array(opened.values),
         held: held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
-        visitors: PacketFilter.visitors(visitors))
+        visitors: visitors)
       if content == standing { return true }
       let now = EventLoop.main.now()
-      try Files.replace(Self.script, with: content.transaction(after: nil, now: now), mode: 0o600)
+      try Files.replace(Self.script, with: content.script(now: now), mode: 0o600)
       if let standing {
-        try Files.replace(Self.change, with: content.transaction(after: standing, now: now), mode: 0o600)
+        try Files.replace(Self.change, with: content.change(from: standing, now: now), mode: 0o600)
       }
     } catch {
       Log.error("Cannot write \(Self.script), so the packet filter keeps what it has: \(error)")
@@ -208,7 +192,11 @@ final class Firewall {
       standing = events != nil && table == tables ? content : nil
       return true
     }
-    return former == nil ? false : await write()
+    guard former != nil, await write() else { return false }
+    if table == tables {
+      Log.warning("nft refused a change of podd's rules (\(Self.change)), so podd wrote all of them.")
+    }
+    return true
   }
 
   private func rulesChanged() {
