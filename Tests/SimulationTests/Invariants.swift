@@ -141,6 +141,11 @@ extension Simulation {
         let unit = pod.machine.current?.unit
         if let unit { expected.insert(unit) }
         let isFrozen = unit.map { world.frozenUnits.contains($0) } ?? false
+        // Whoever was caught by an operator's freeze keeps it from being stopped.
+        let isUsed = unit.map { world.requests(in: $0) > 0 } ?? false
+        try check(
+          isUsed || idlePolicy.stopAfter == .zero && (isFrozen || idlePolicy.freezeAfter == .zero),
+          "\(pod.name) is \(pod.state) and nobody uses it")
         try check(isFrozen == (pod.state == .frozen), "\(pod.name) is \(pod.state), but its scope is not")
         try check(
           isFrozen || unit.map { world.requests(in: $0) } == 0, "\(pod.name) has not answered everybody")

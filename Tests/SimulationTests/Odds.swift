@@ -1,4 +1,6 @@
+import PodModel
 import Seeded
+import Time
 
 /// How often what happens in one world. Faults get in each other's way: where podd dies every few steps no handover is
 /// ever completed, and where it never dies nothing is taken over. So every world draws its own.
@@ -21,6 +23,8 @@ struct Odds {
   let lifetimes: Int
   /// A program that does something begins another process; percent.
   let children: Int
+  /// When idle pods sleep.
+  let idle: IdlePolicy
   /// A program that was told to stop does something about it; percent.
   let haste: Int
 
@@ -38,5 +42,7 @@ struct Odds {
     lifetimes = draw(160, 400, 1_000)
     children = draw(1, 5, 20)
     haste = draw(100, 25, 10)
+    idle = IdlePolicy(
+      freezeAfter: .seconds(UInt64(draw(0, 0, 5, 30))), stopAfter: .seconds(UInt64(draw(0, 0, 30, 90))))
   }
 }

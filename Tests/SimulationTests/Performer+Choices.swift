@@ -7,7 +7,7 @@ extension Performer {
   struct Choice {
     enum What {
       case takeBack, undo, job, lateTurn
-      case backoff, wake, clean
+      case backoff, wake, clean, idle
       case operation(SimulatedGeneration, SimulatedGeneration.Operation)
       case startTimeout(SimulatedGeneration)
       case drained(SimulatedGeneration)
@@ -37,6 +37,7 @@ extension Performer {
     let now = simulation.world.now
     if let at = pod.backoffAt, at <= now { offer(.backoff) }
     if canClean(pod) { offer(.clean) }
+    if let next = nextIdleAct(of: pod), next <= now { offer(.idle) }
     if pod.wakePolicy == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
       offer(.wake)
     }
@@ -84,7 +85,7 @@ extension Performer {
   /// When the next timer fires; nil when none is armed.
   var nextTimer: LoopTime? {
     pods.values.flatMap { pod in
-      [pod.backoffAt].compactMap { $0 }
+      [pod.backoffAt, nextIdleAct(of: pod)].compactMap { $0 }
         + pod.generations.values.flatMap {
           [$0.startDeadline, pod.state == .draining ? $0.drainDeadline : nil].compactMap { $0 }
         }
@@ -112,6 +113,7 @@ extension Performer {
       simulation.note("somebody wakes \(pod.name)")
       try handle(.pod(.start), pod)
     case .clean: try clean(pod)
+    case .idle: try sleepIfIdle(pod)
     case .operation(let generation, let operation): try end(operation, of: generation, pod)
     case .startTimeout(let generation):
       generation.startDeadline = nil

@@ -37,6 +37,9 @@ extension Performer {
         "\(unit) takes over, and its readiness is not on the disk")
     }
     try ended(move, pod)
+    if move.isNewState, move.to.state == .ready {
+      pod.idleness = (pod.machine.current?.unit, Idleness(now: simulation.world.now))
+    }
     guard move.to.state == .starting, move.isNewState else { return }
     if move.event == .backoffElapsed {
       if !pod.diedOfHost { pod.relaunches.append(pod.diedAt) }

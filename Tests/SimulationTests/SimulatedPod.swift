@@ -15,6 +15,8 @@ final class SimulatedPod {
   var heldUntil: LoopTime?
   /// podd's part in who connects while its program does not run.
   var wakePolicy = WakePolicy.closed
+  /// Since when nobody has used it, as far as podd has looked; nil until it looks.
+  var idleness: (unit: UnitName?, clock: Idleness)?
   /// Provisions that failed and are about to be undone.
   var takenBack = 0
   /// A failed provision made it.

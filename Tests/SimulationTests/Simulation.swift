@@ -20,6 +20,7 @@ final class Simulation {
   let seed: UInt64
   let store: PlacementStore
   private(set) var policy = Lifecycle.Policy()
+  let idlePolicy: IdlePolicy
   var random: SeededGenerator
   let odds: Odds
   var world = World()
@@ -54,6 +55,7 @@ final class Simulation {
     self.isTracing = isTracing
     random = SeededGenerator(seed)
     odds = Odds(&random)
+    idlePolicy = odds.idle
     // With RestartSec=0 a pod is launched again in the same turn of podd's loop.
     if seed % 5 == 0 { policy.firstDelay = .zero }
   }
@@ -216,7 +218,7 @@ final class Simulation {
       process.unit.map { $0.pod == pod && world.handovers[$0] == .drain } ?? false && process.isReady
     }
     if door.isListening || door.heldUntil != nil || door.isAsleep || isBound {
-      world.doors[pod, default: World.Door()].waiting += 1
+      world.knock(pod)
     } else if let podd, podd.isServing, podd.pods[pod].map(podd.sleepsForSomebody) ?? false {
       try check(false, "somebody is refused by \(pod), which only sleeps")
     } else if let until = podd?.pods[pod]?.heldUntil, until > world.now {

@@ -54,6 +54,8 @@ struct World {
   /// Units in which nobody is to blame podd for a lost request: their stop was not meant to be graceful, or its
   /// time was over.
   var excused: Set<UnitName> = []
+  /// When each pod's last request came or was answered.
+  private(set) var usedAt: [PodName: LoopTime] = [:]
   private var nextPID: Int32 = 2
   private var ticks: UInt64 = 0
 
@@ -148,6 +150,7 @@ struct World {
     else { return }
     if process.requests > 0 && (finishing || process.isTerminating) {
       processes[pid]?.requests -= 1
+      usedAt[unit.pod] = now
     } else if !process.isTerminating, let door = doors[unit.pod], door.waiting > 0, door.heldUntil == nil,
       !door.isAsleep
     {
@@ -164,6 +167,11 @@ struct World {
       !frozenUnits.contains(unit), process.requests == 0
     else { return }
     end(pid, .signal("TERM"))
+  }
+
+  mutating func knock(_ pod: PodName) {
+    doors[pod, default: Door()].waiting += 1
+    usedAt[pod] = now
   }
 
   func requests(in unit: UnitName) -> Int {

@@ -12,7 +12,7 @@ import TimeLiterals
   private func outlook(
     _ events: Lifecycle.Event..., wanted: Lifecycle.Wanted = .cold, startLimitHit: Bool = false,
     lastEnd: EndReason? = nil, users: Int = 1, activeUsers: Int? = nil, wakesOnConnect: Bool = false,
-    isProbed: Bool = false,
+    isProbed: Bool = false, idle: (act: IdlePolicy.Act, at: WallTime?)? = nil,
     workload: Workload? = nil
   ) -> PodOutlook {
     var lifecycle = Lifecycle(
@@ -21,7 +21,7 @@ import TimeLiterals
     return PodOutlook(
       name: PodName(number: 1), lifecycle: lifecycle, users: users, activeUsers: activeUsers ?? users,
       wakesOnConnect: wakesOnConnect,
-      isProbed: isProbed, since: Self.since, backoffUntil: Self.since + 5, workload: workload,
+      isProbed: isProbed, idle: idle, since: Self.since, backoffUntil: Self.since + 5, workload: workload,
       otherUnit: UnitName(pod: PodName(number: 1), generation: 2), otherWorkload: workload,
       otherBegunAt: Self.since + 7, startLimitBurst: 5)
   }
@@ -43,6 +43,20 @@ import TimeLiterals
     #expect(outlook().next.sentence == "it is launched when a user needs it")
     #expect(outlook(wakesOnConnect: true).next.sentence == "a connection launches it")
     #expect(outlook().next.at == nil)
+  }
+
+  @Test func aPodThatNobodyUsesSleepsAtItsTime() {
+    let at = Self.since + 60
+    let used = outlook(.start, .ready(of: .current), isProbed: true, idle: (.freeze, nil)).next
+    #expect(used.sentence == "it is frozen when nobody has had a connection to it for long enough")
+    #expect(used.at == nil)
+    let unused = outlook(.start, .ready(of: .current), isProbed: true, idle: (.stop, at)).next
+    #expect(unused.sentence == "it is stopped, unless somebody connects" && unused.at == at)
+    let frozen = outlook(.start, .ready(of: .current), .frozen, idle: (.stop, at)).next
+    #expect(frozen.sentence.hasPrefix("it is stopped, unless a connection") && frozen.at == at)
+    let keptFrozen = outlook(.start, .ready(of: .current), .frozen, idle: (.stop, nil)).next
+    #expect(keptFrozen.sentence.hasPrefix("a connection or 'podctl thaw") && keptFrozen.at == nil)
+    #expect(outlook(lastEnd: .idle).reason.hasPrefix("stopped because nobody used it"))
   }
 
   @Test func aPodThatIsNotLaunchedNamesTheCommand() {

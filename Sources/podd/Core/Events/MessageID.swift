@@ -37,6 +37,8 @@ enum MessageID: String, CaseIterable {
   case rolloutStopped = "04fe3772593645e4a06d878a29d6f9a5"
   /// A connection arrived for a sleeping pod, which is launched or thawed for it.
   case podWoken = "cb00805b24a34e5fb204bad829fca657"
+  /// Nobody has used a pod for the time that its tier says: it is frozen or stopped.
+  case podIdle = "9b63bdb8e35f4f309957f68c35f72b18"
   /// The host, or pods.slice, is short of memory.
   case memoryShort = "8dd7f30b3253469aa29871dc4b645b02"
   /// A pod gave up memory in a shortage: what it did, its position in the sequence, and how much that freed.

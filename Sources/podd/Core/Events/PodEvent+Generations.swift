@@ -4,6 +4,15 @@ import Time
 
 /// What happens to a pod's generations, from the launch to the end.
 extension PodEvent {
+  /// - Parameter idle: for how long nobody has had a connection to it.
+  static func idle(_ pod: Subject, _ act: IdlePolicy.Act, for idle: Microseconds) -> PodEvent {
+    let done = act == .freeze ? "is frozen" : "is being stopped"
+    return PodEvent(
+      .podIdle,
+      "\(pod.pod) has had no connection for \(idle / .seconds(1)) s and \(done); the next connection wakes it.",
+      pod.fields + [(.reason, EndReason.idle.description)])
+  }
+
   static func started(_ pod: Subject, unit: UnitName, pid: Int32) -> PodEvent {
     PodEvent(
       .podStarted, "\(pod.pod) started as \(unit), main process \(pid).",

@@ -36,9 +36,15 @@ extension Pod {
     idleness = (unit, clock)
   }
 
-  /// Notes that a user's connection to it ended at that time.
-  func noteActivity(endedAt end: LoopTime) {
-    idleness?.clock.note(connectionEnded: end)
+  /// Notes that it serves: a generation became ready, or was thawed.
+  func noteServing() {
+    noteActivity(cpu: nil)
+    noteUse(at: EventLoop.main.now())
+  }
+
+  /// Notes that somebody used it, or may have.
+  func noteUse(at time: LoopTime) {
+    idleness?.clock.note(usedAt: time)
   }
 
   /// Nil while the pod is busy, or when that is unknown.
@@ -59,14 +65,7 @@ extension Pod {
       freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "gave \(freed >> 10) KiB back"
     case .freeze:
-      handle(.freeze)
-      await freezing?.value
-      guard state == .frozen else { return 0 }
-      // A connection that came during the freeze has priority.
-      if let connections, connections > 0 {
-        handle(.start)
-        return 0
-      }
+      guard await freezeUnlessUsed() else { return 0 }
       await reclaim(before, from: scope)
       freed = before - min(before, scope.number(InterfaceFile.memoryCurrent) ?? before)
       text = "is frozen and gave \(freed >> 10) KiB back"

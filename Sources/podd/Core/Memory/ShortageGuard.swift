@@ -50,7 +50,7 @@ final class ShortageGuard {
     if let place { felt.insert(place) }
     guard host.settings.shortage.action > .none || shortage.since != nil else { return }
     // Which pods have been idle longest must be known before memory is short.
-    looks.lookForEnded(maxAge: Self.remembered - host.settings.memorySampleInterval)
+    host.endedConnections.note(maxAge: Self.remembered - host.settings.memorySampleInterval)
     guard !isLooking else { return }
     isLooking = true
     loopTask {

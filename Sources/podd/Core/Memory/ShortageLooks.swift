@@ -18,7 +18,6 @@ final class ShortageLooks {
   /// The page cache of each pod, remembered because memory.stat costs the kernel a walk over all CPUs.
   private var files: [UnitName: (at: LoopTime, bytes: UInt64)] = [:]
   private static let fileAge: Microseconds = .seconds(10)
-  private var endedAt: LoopTime?
   /// How old the ended connections may be while memory is short.
   private static let endedAge: Microseconds = .seconds(5)
 
@@ -76,27 +75,6 @@ final class ShortageLooks {
 
   // MARK: Pods
 
-  /// Notes the connections that ended recently; the kernel remembers them for a minute. False when they
-  /// cannot be read.
-  ///
-  /// - Parameter maxAge: an earlier result that is no older is good enough.
-  @discardableResult
-  func lookForEnded(maxAge: Microseconds) -> Bool {
-    let now = EventLoop.main.now()
-    if let endedAt, now < endedAt + maxAge { return true }
-    let pods = Dictionary(
-      host.pods.values.map { (UInt16(clamping: $0.record.port), $0) }, uniquingKeysWith: { first, _ in first }
-    )
-    guard
-      let ends = try? Connections.lastEndsOfAllPods(except: { port, remote in
-        LoopActor.assumeIsolated { pods[port]?.probePorts.contains(remote) ?? true }
-      })
-    else { return false }
-    endedAt = now
-    for (port, ago) in ends { pods[port]?.noteActivity(endedAt: now - ago) }
-    return true
-  }
-
   /// The pods that serve or are frozen, with what the rules need to know about each.
   func candidates() -> [Shortage.Candidate] {
     let now = EventLoop.main.now()
@@ -104,7 +82,7 @@ final class ShortageLooks {
     guard let connections = try? Connections.ofAllPods() else { return [] }
     let swapFree = readSmallFile("/proc/meminfo").flatMap { Self.kilobytes("SwapFree:", $0) } ?? 0
     files = files.filter { $0.value.at + Self.fileAge > now }
-    guard lookForEnded(maxAge: Self.endedAge) else { return [] }
+    guard host.endedConnections.note(maxAge: Self.endedAge) else { return [] }
     return host.pods.values.compactMap { pod -> Shortage.Candidate? in
       guard pod.state == .ready || pod.state == .frozen, pod.other == nil, let scope = pod.scope,
         pod.state == .frozen || pod.canBeWoken, let tier = pod.current?.tier,

@@ -52,6 +52,20 @@ extension Pod {
     host.report(.released(subject, gap: gap))
   }
 
+  // MARK: Sleeping
+
+  /// Freezes it, and thaws it again if a connection came meanwhile. False when it is not frozen.
+  ///
+  /// - Parameter known: the clients' ports of connections that it may have all the same.
+  func freezeUnlessUsed(except known: Set<UInt16> = []) async -> Bool {
+    handle(.freeze)
+    await freezing?.value
+    guard state == .frozen else { return false }
+    let isUsed = (try? usersConnections())?.contains { !known.contains($0.remotePort) } ?? true
+    if isUsed { handle(.start) }
+    return !isUsed
+  }
+
   // MARK: Counting
 
   /// The pod's connections, whichever of its generations they belong to, but for podd's own probe.

@@ -17,6 +17,7 @@ extension Pod {
   func deliverUsers() async throws(UsersFile.Failure) {
     // A frozen program would serve those whom it knows from the moment when it is thawed.
     let wasFrozen = state == .frozen
+    let connections = Set(((try? usersConnections()) ?? []).map(\.remotePort))
     if wasFrozen {
       handle(.start)
       _ = await waitUntilReady()
@@ -32,10 +33,7 @@ extension Pod {
       await notifying?.value
     }
     if state == .ready && usersAreStale { try await refreshUsers() }
-    if wasFrozen && state == .ready {
-      handle(.freeze)
-      await freezing?.value
-    }
+    if wasFrozen && state == .ready { _ = await freezeUnlessUsed(except: connections) }
   }
 
   /// After podd was started again: notifies the program, unless it knows everybody who is placed here.

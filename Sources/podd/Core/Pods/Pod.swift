@@ -134,7 +134,11 @@ final class Pod {
     case .moved(let move):
       if move.isNewState { since = time }
       // From whatever state it comes, and however its users changed meanwhile.
-      if move.isNewState && state == .ready { notifyOfStaleUsers() }
+      if move.isNewState && state == .ready {
+        notifyOfStaleUsers()
+        noteServing()
+      }
+      if move.isNewState { host.idle.watch(self) }
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: Clock.wall, move: move)]
     case .armBackoff(let pause): armBackoff(pause)
     case .cancelTimers:
@@ -215,6 +219,8 @@ final class Pod {
     isPerforming = false
     performQueue()
     if begun.mainPID != scope.pid { generation.recordStart() }
+    noteServing()
+    host.idle.watch(self)
     return true
   }
 

@@ -28,6 +28,8 @@ final class PodHost {
   private(set) lazy var rollouts = Rollouts(host: self)
   private(set) lazy var alerts = Alerts(systemdConnection)
   private(set) lazy var shortage = ShortageGuard(host: self)
+  private(set) lazy var endedConnections = EndedConnections(self)
+  private(set) lazy var idle = IdleWatch(self)
   private(set) lazy var pressure = PressureWatch(self)
   private(set) lazy var memory = MemoryWatch(self)
   private(set) lazy var memoryHistory = MemoryHistory(host: self)

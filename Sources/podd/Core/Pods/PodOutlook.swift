@@ -12,6 +12,8 @@ struct PodOutlook {
   let wakesOnConnect: Bool
   /// Whether the current generation is probed from time to time.
   let isProbed: Bool
+  /// What is done to it if nobody uses it, and when; the time is nil while somebody does.
+  var idle: (act: IdlePolicy.Act, at: WallTime?)?
   /// When the state was entered.
   let since: WallTime
   /// When the backoff ends; nil without one.
@@ -41,7 +43,9 @@ struct PodOutlook {
     case .draining:
       ("it is stopped when its connections have ended", deadline(workload?.timeoutDrain, since))
     case .stopping: ("it ends, or is killed", deadline(workload?.timeoutStop, since))
-    case .frozen: ("a connection or 'podctl thaw \(name)' thaws it", nil)
+    case .frozen:
+      idle?.at.map { ("it is stopped, unless a connection or 'podctl thaw \(name)' thaws it before", $0) }
+        ?? ("a connection or 'podctl thaw \(name)' thaws it", nil)
     case .ready:
       switch lifecycle.other {
       case .successor, .failing:
@@ -50,9 +54,17 @@ struct PodOutlook {
           deadline(otherWorkload?.timeoutStart, otherBegunAt)
         )
       case .predecessor: ("its predecessor ends, or is killed", nil)
-      case nil: (isProbed ? "it is probed" : "none", nil)
+      case nil: nextOfReady
       }
     }
+  }
+
+  private var nextOfReady: (sentence: String, at: WallTime?) {
+    guard let idle else { return (isProbed ? "it is probed" : "none", nil) }
+    let act = idle.act == .freeze ? "frozen" : "stopped"
+    return idle.at == nil
+      ? ("it is \(act) when nobody has had a connection to it for long enough", nil)
+      : ("it is \(act), unless somebody connects", idle.at)
   }
 
   private func deadline(_ patience: Microseconds?, _ begun: WallTime?) -> WallTime? {
@@ -91,6 +103,7 @@ struct PodOutlook {
     if users == 0 { return "it has no users" }
     if activeUsers == 0 { return "all its users are suspended; 'podctl start \(name)' launches it" }
     return switch lifecycle.lastEnd {
+    case .idle: "stopped because nobody used it; the next connection wakes it"
     case .pressure: "stopped to give its memory to others; the next connection wakes it"
     case nil: "nobody has needed it yet; a connection or 'podctl start \(name)' launches it"
     default: "stopped; the next connection or 'podctl start \(name)' wakes it"

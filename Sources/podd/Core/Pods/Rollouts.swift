@@ -16,6 +16,9 @@ final class Rollouts {
     self.host = host
   }
 
+  /// Meanwhile the tier's pods have to prove themselves.
+  func isUnderWay(tier: String) -> Bool { underWay.contains(tier) }
+
   /// Returns when every pod was replaced; throws at the first one that does not come back, and leaves the others
   /// alone.
   func run(

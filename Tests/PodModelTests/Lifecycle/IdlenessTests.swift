@@ -44,9 +44,9 @@ import TimeLiterals
 
   @Test func aRequestThatEndedBetweenTwoLooksCounts() {
     var clock = Idleness(now: 0)
-    clock.note(connectionEnded: at(40))
+    clock.note(usedAt: at(40))
     #expect(clock.activeAt == at(40))
-    clock.note(connectionEnded: at(20))
+    clock.note(usedAt: at(20))
     #expect(clock.activeAt == at(40))
   }
 
@@ -56,5 +56,21 @@ import TimeLiterals
     clock.note(cpu: nil, connections: nil, now: at(2))
     clock.note(cpu: 10, connections: nil, now: at(3))
     #expect(clock.activeAt == 0)
+  }
+
+  @Test func workOfItsOwnIsNoUse() {
+    var clock = Idleness(now: 0)
+    clock.note(cpu: 0, connections: 0, now: 0)
+    clock.note(cpu: .seconds(5), connections: 0, now: at(10))
+    #expect(clock.activeAt == at(10) && clock.usedAt == 0)
+    clock.note(cpu: nil, connections: 1, now: at(20))
+    #expect(clock.usedAt == at(20))
+    clock.note(cpu: nil, connections: nil, now: at(30))
+    #expect(clock.usedAt == at(20), "nobody has counted")
+    clock.note(cpu: nil, connections: 0, now: at(40))
+    clock.note(usedAt: at(35))
+    #expect(clock.usedAt == at(35))
+    clock.note(usedAt: at(50))
+    #expect(clock.usedAt == at(50))
   }
 }

@@ -8,10 +8,15 @@ public struct Idleness: Sendable, Equatable {
 
   /// When the pod was last active, as far as the samples show.
   public private(set) var activeAt: LoopTime
+  /// When a user last had a connection to it, or it began to serve. Work of its own is no use.
+  public private(set) var usedAt: LoopTime
   private var last: (at: LoopTime, cpu: Microseconds)?
 
   /// A generation that has just begun to serve, or was adopted, counts as active.
-  public init(now: LoopTime) { activeAt = now }
+  public init(now: LoopTime) {
+    activeAt = now
+    usedAt = now
+  }
 
   /// Takes one sample.
   ///
@@ -19,7 +24,7 @@ public struct Idleness: Sendable, Equatable {
   ///   - cpu: `usage_usec` of cpu.stat; nil when it cannot be read, which proves nothing.
   ///   - connections: Number of open connections; nil when they were not counted.
   public mutating func note(cpu: Microseconds?, connections: Int?, now: LoopTime) {
-    if connections ?? 0 > 0 { activeAt = now }
+    if let connections, connections > 0 { note(usedAt: now) }
     guard let cpu else { return }
     if let last, last.cpu <= cpu {
       // Two samples in quick succession prove little, so at least one second counts as passed.
@@ -29,13 +34,14 @@ public struct Idleness: Sendable, Equatable {
     last = (now, cpu)
   }
 
-  /// Records that a connection was served until `end`.
-  public mutating func note(connectionEnded end: LoopTime) {
-    activeAt = max(activeAt, end)
+  /// Records that a connection was served until then, or that the pod began to serve, because somebody wants it.
+  public mutating func note(usedAt time: LoopTime) {
+    activeAt = max(activeAt, time)
+    usedAt = max(usedAt, time)
   }
 
   public static func == (left: Idleness, right: Idleness) -> Bool {
-    left.activeAt == right.activeAt && left.last?.at == right.last?.at
+    left.activeAt == right.activeAt && left.usedAt == right.usedAt && left.last?.at == right.last?.at
       && left.last?.cpu == right.last?.cpu
   }
 }
