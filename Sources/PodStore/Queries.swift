@@ -1,5 +1,6 @@
 import GRDB
 public import PodModel
+public import Time
 
 /// Numbers of pods and users.
 public struct PlacementCounts: Sendable, Equatable {
@@ -74,20 +75,29 @@ extension PlacementStore {
     }
   }
 
-  public func setWanted(_ wanted: PodRecord.Wanted, pod name: PodName) throws(StoreError) {
-    try update(name, "UPDATE pod SET wanted = ? WHERE number = ?", wanted.rawValue)
+  /// - Parameter createdAt: tells the pod from a later one of the same number, if this one was removed meanwhile.
+  /// - Throws: `.noSuchPod`, also when there is a later pod of that number.
+  public func setWanted(
+    _ wanted: PodRecord.Wanted, pod name: PodName, createdAt: WallTime? = nil
+  ) throws(StoreError) {
+    try update(name, createdAt, "wanted = ?", wanted.rawValue)
   }
 
   /// Records that a pod's start limit was hit, or that this is over. Meanwhile it gets no new users.
-  public func setCrashLoopHold(_ held: Bool, pod name: PodName) throws(StoreError) {
-    try update(name, "UPDATE pod SET state_hold = ? WHERE number = ?", held)
+  ///
+  /// - Parameter createdAt: as for ``setWanted(_:pod:createdAt:)``.
+  public func setCrashLoopHold(
+    _ held: Bool, pod name: PodName, createdAt: WallTime? = nil
+  ) throws(StoreError) {
+    try update(name, createdAt, "state_hold = ?", held)
   }
 
   private func update(
-    _ name: PodName, _ sql: String, _ value: some DatabaseValueConvertible
+    _ name: PodName, _ createdAt: WallTime?, _ change: String, _ value: some DatabaseValueConvertible
   ) throws(StoreError) {
     try write { db in
-      try db.cachedStatement(sql: sql).execute(arguments: [value, name.number])
+      let sql = "UPDATE pod SET \(change) WHERE number = ? AND created_at = coalesce(?, created_at)"
+      try db.cachedStatement(sql: sql).execute(arguments: [value, name.number, createdAt])
       if db.changesCount == 0 { throw StoreError.noSuchPod(name) }
     }
   }

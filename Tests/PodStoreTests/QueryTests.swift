@@ -65,6 +65,15 @@ import TimeLiterals
     #expect(try again.pod(pod(1)).wanted == .stopped)
     #expect(try again.pod(pod(1)).crashLoopHold)
     #expect(throws: StoreError.noSuchPod(pod(2))) { try again.setWanted(.run, pod: pod(2)) }
+    // What was meant for another pod of that number.
+    let another = try again.pod(pod(1)).createdAt + .seconds(1)
+    #expect(throws: StoreError.noSuchPod(pod(1))) {
+      try again.setWanted(.run, pod: pod(1), createdAt: another)
+    }
+    #expect(throws: StoreError.noSuchPod(pod(1))) {
+      try again.setCrashLoopHold(false, pod: pod(1), createdAt: another)
+    }
+    #expect(try again.pod(pod(1)).wanted == .stopped)
     #expect(throws: StoreError.noSuchPod(pod(2))) { try again.pod(pod(2)) }
   }
 

@@ -21,8 +21,8 @@ extension Performer {
     case .release:
       pod.heldUntil = nil
       simulation.world.doors[pod.name]?.heldUntil = nil
-    case .persist(let wanted): jobs.append(.wanted(pod.name, wanted))
-    case .recordStartLimitHit(let isHit): jobs.append(.startLimitHit(pod.name, isHit))
+    case .persist(let wanted): jobs.append(.wanted(pod, wanted))
+    case .recordStartLimitHit(let isHit): jobs.append(.startLimitHit(pod, isHit))
     case .resolveReady: resolve(pod, nil)
     case .resolveFailed(let reason): resolve(pod, reason)
     case .announce: updateDoor(pod)

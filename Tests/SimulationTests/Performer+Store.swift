@@ -89,11 +89,11 @@ extension Performer {
           expected == reason && (reason != .unknownAdopted || promised == reason),
           "\(unit) was stopped (\(expected == reason ? promised : expected)), recorded is \(reason)")
       }
-    case .wanted(let name, let wanted):
-      try store.setWanted(wanted, pod: name)
+    case .wanted(let pod, let wanted):
+      try store.setWanted(wanted, pod: pod.name, createdAt: pod.record.createdAt)
       return {}
-    case .startLimitHit(let name, let isHit):
-      try store.setCrashLoopHold(isHit, pod: name)
+    case .startLimitHit(let pod, let isHit):
+      try store.setCrashLoopHold(isHit, pod: pod.name, createdAt: pod.record.createdAt)
       return {}
     }
   }
@@ -115,7 +115,8 @@ extension Performer {
       try handle(.generation(id, .readinessRecorded), pod)
     case .end(let unit, _): simulation.lostEnds.insert(unit)
     // podd logs that it could not write it down.
-    case .wanted(let name, _), .startLimitHit(let name, _): simulation.lostWishes.insert(name)
+    case .wanted(let pod, _), .startLimitHit(let pod, _):
+      if pods[pod.name] === pod { simulation.lostWishes.insert(pod.name) }
     case .stop(let unit, _): stops[unit] = nil
     // podd tries again.
     case .settled: jobs.append(job)

@@ -102,8 +102,8 @@ enum StoreJob {
   case awaitedReady(SimulatedPod, PodMachine.ID, UnitName)
   case stop(UnitName, GenerationLife.StopRecord)
   case end(UnitName, EndReason)
-  case wanted(PodName, Lifecycle.Wanted)
-  case startLimitHit(PodName, Bool)
+  case wanted(SimulatedPod, Lifecycle.Wanted)
+  case startLimitHit(SimulatedPod, Bool)
 }
 
 extension StoreJob {
@@ -119,8 +119,8 @@ extension StoreJob {
     case .ready(let unit), .awaitedReady(_, _, let unit): "\(unit) ready"
     case .stop(let unit, let record): "\(unit) is \(record.isAsked ? "stopped" : "drained"): \(record.cause)"
     case .end(let unit, let reason): "\(unit) ended: \(reason)"
-    case .wanted(let name, let wanted): "\(name) wanted: \(wanted)"
-    case .startLimitHit(let name, let isHit): "\(name) hit its start limit: \(isHit)"
+    case .wanted(let pod, let wanted): "\(pod.name) wanted: \(wanted)"
+    case .startLimitHit(let pod, let isHit): "\(pod.name) hit its start limit: \(isHit)"
     }
   }
 }

@@ -178,19 +178,19 @@ final class Pod {
   }
 
   private func persist(_ wanted: Lifecycle.Wanted) {
-    let name = name
+    let (name, createdAt) = (name, record.createdAt)
     host.write("what is wanted of \(name)") { store throws(StoreError) in
-      try store.setWanted(wanted, pod: name)
+      try store.setWanted(wanted, pod: name, createdAt: createdAt)
     }
   }
 
   private func recordStartLimitHit(_ isHit: Bool) {
-    let name = name
+    let (name, createdAt) = (name, record.createdAt)
     if isHit {
       host.report(.startLimitHit(subject, reason: lifecycle.lastEnd.words))
     }
     host.write("the start limit of \(name)") { store throws(StoreError) in
-      try store.setCrashLoopHold(isHit, pod: name)
+      try store.setCrashLoopHold(isHit, pod: name, createdAt: createdAt)
     }
   }
 

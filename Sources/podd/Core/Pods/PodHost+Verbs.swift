@@ -47,9 +47,11 @@ extension PodHost {
     await pod.waitUntilGone()
     try checkGone(pod)
     // Written a second time, so that the caller gets the error. Another call may want the pod to run by now.
-    let (name, wanted) = (pod.name, pod.lifecycle.wanted)
+    let (name, createdAt, wanted) = (pod.name, pod.record.createdAt, pod.lifecycle.wanted)
     do throws(StoreError) {
-      try await store.run { store throws(StoreError) in try store.setWanted(wanted, pod: name) }
+      try await store.run { store throws(StoreError) in
+        try store.setWanted(wanted, pod: name, createdAt: createdAt)
+      }
     } catch {
       throw Refusal(
         Refusal(error).error,
