@@ -50,7 +50,8 @@ extension Performer {
 
   /// Keeps account of the ends that lead to the next launch, and of who is to blame for them.
   private func ended(_ move: PodMachine.Move, _ pod: SimulatedPod) throws {
-    let now = simulation.world.now
+    // podd may be slow to perform what its machine decided then.
+    let now = pod.decidedAt
     let isOfHost: Bool
     switch move.event {
     case .launchFailed(.launchFailed(let stage, let error), of: .current):

@@ -108,6 +108,7 @@ final class Performer {
   /// Gives an event to a pod's machine. What is to be done comes before everything else that waits.
   func handle(_ event: PodMachine.Event, _ pod: SimulatedPod, andThen rest: Work? = nil) throws {
     let before = pod.state
+    pod.decidedAt = simulation.world.now
     let effects = pod.machine.handle(
       event, now: simulation.world.now, random: simulation.random.unit(), policy: simulation.policy)
     simulation.note("\(pod.name) \(before) × \(event) → \(pod.state) \(effects)")

@@ -23,6 +23,8 @@ final class SimulatedPod {
   var wasMadeInVain = false
   /// Calls that wait for this pod, by number.
   var waiters: [Int] = []
+  /// When its machine decided last.
+  var decidedAt = LoopTime.zero
   var diedAt = LoopTime.zero
   var diedOfHost = false
   /// Ends for which the pod itself is to blame, as the world knows it and not as podd has concluded.
