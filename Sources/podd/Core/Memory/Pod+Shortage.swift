@@ -5,7 +5,7 @@ import PodStore
 import Systemd
 import Time
 
-/// How a pod gives up memory in a shortage, and how podd knows that it is idle.
+/// How a pod gives up memory in a shortage.
 extension Pod {
   /// The last action in a shortage, for `explain`.
   struct GivenUp {
@@ -18,39 +18,6 @@ extension Pod {
   private static let reclaimStep: UInt64 = 16 << 20
   /// How long podd waits for a stop before it turns to other pods.
   private static let patience: Microseconds = .seconds(5)
-
-  // MARK: Idleness
-
-  /// - Parameters:
-  ///   - cpu: the CPU time of its generation; nil when that cannot be read.
-  ///   - connections: nil when they have not been counted.
-  func noteActivity(cpu: Microseconds?, connections: [PodConnection]? = nil) {
-    guard state == .ready || state == .frozen, let unit = scope?.unit else {
-      idleness = nil
-      return
-    }
-    let now = EventLoop.main.now()
-    let open = connections.map { $0.count(where: isUsers) }
-    var clock = idleness.flatMap { $0.unit == unit ? $0.clock : nil } ?? Idleness(now: now)
-    clock.note(cpu: cpu, connections: open, now: now)
-    idleness = (unit, clock)
-  }
-
-  /// Notes that it serves: a generation became ready, or was thawed.
-  func noteServing() {
-    noteActivity(cpu: nil)
-    noteUse(at: EventLoop.main.now())
-  }
-
-  /// Notes that somebody used it, or may have.
-  func noteUse(at time: LoopTime) {
-    idleness?.clock.note(usedAt: time)
-  }
-
-  /// Nil while the pod is busy, or when that is unknown.
-  var idleSince: LoopTime? { idleness?.clock.activeAt }
-
-  // MARK: Giving up memory
 
   /// Returns how many bytes it has given up, as far as that is known by then.
   func giveUpMemory(_ step: Shortage.Step) async -> UInt64 {

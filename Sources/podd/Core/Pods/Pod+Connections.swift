@@ -28,12 +28,6 @@ extension Pod {
     handle(.replace(cause, next: nextHandover))
   }
 
-  /// Whether a connection wakes it once it sleeps: not where its program binds by itself and the packet filter cannot
-  /// hand over connections.
-  var canBeWoken: Bool {
-    (workload ?? nextWorkload)?.listen != .port || host.firewall.canHold
-  }
-
   // MARK: Holding
 
   /// From here on the front doors hold new requests; ``Firewall/hold(_:address:port:timeout:)`` holds the rest.
@@ -50,20 +44,6 @@ extension Pod {
     host.frontDoors.release(name)
     await host.firewall.release(name)
     host.report(.released(subject, gap: gap))
-  }
-
-  // MARK: Sleeping
-
-  /// Freezes it, and thaws it again if a connection came meanwhile. False when it is not frozen.
-  ///
-  /// - Parameter known: the clients' ports of connections that it may have all the same.
-  func freezeUnlessUsed(except known: Set<UInt16> = []) async -> Bool {
-    handle(.freeze)
-    await freezing?.value
-    guard state == .frozen else { return false }
-    let isUsed = (try? usersConnections())?.contains { !known.contains($0.remotePort) } ?? true
-    if isUsed { handle(.start) }
-    return !isUsed
   }
 
   // MARK: Counting

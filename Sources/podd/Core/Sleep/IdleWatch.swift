@@ -94,30 +94,6 @@ final class IdleWatch {
 }
 
 extension Pod {
-  /// As the running generation's tier has it; nil where it never sleeps for idleness, and where nothing runs.
-  var idlePolicy: IdlePolicy? {
-    guard let tier = current?.tier else { return nil }
-    let policy = IdlePolicy(tier)
-    return policy.freezeAfter == .zero && policy.stopAfter == .zero ? nil : policy
-  }
-
-  /// What is done next if nobody uses it; nil: nothing, for now.
-  var nextIdleAct: (act: IdlePolicy.Act, at: LoopTime)? {
-    guard let policy = idlePolicy, let idleness, idleness.unit == scope?.unit, maySleep else { return nil }
-    return policy.next(state, usedAt: idleness.clock.usedAt)
-  }
-
-  /// Not while it is replaced, and not where nobody's connection would wake it.
-  fileprivate var maySleep: Bool {
-    other == nil && record.activeUsers > 0 && canBeWoken && !host.rollouts.isUnderWay(tier: record.tier)
-  }
-
-  /// What is due, as far as its connections were noted.
-  fileprivate func dueIdleAct(_ now: LoopTime) -> IdlePolicy.Act? {
-    guard nextIdleAct != nil, let idleness else { return nil }
-    return idlePolicy?.due(state, idleness.clock, now: now)
-  }
-
   /// Looks once more, because others were frozen meanwhile.
   fileprivate func sleepIfIdle() async {
     let now = EventLoop.main.now()
