@@ -57,8 +57,9 @@ struct AnswerTests {
   /// nginx uses a connection again only when the answer has no body and says so (nginx ticket 1579).
   @Test func noAnswerHasABody() {
     let answers: [Answer] = [
-      .unauthenticated(.noToken), .unauthenticated(.invalidToken("it is old")), .refuse(status: 403),
-      .refuse(status: 429, retryAfter: .seconds(2)),
+      .unauthenticated(.noToken), .unauthenticated(.invalidToken("it is old")),
+      .refuse(status: 403, reason: "no access"),
+      .refuse(status: 429, reason: "too many requests", retryAfter: .seconds(2)),
     ]
     for answer in answers {
       #expect(text(answer).contains("\r\nContent-Length: 0\r\n"))
@@ -66,13 +67,14 @@ struct AnswerTests {
     }
     #expect(text(answers[0]).hasPrefix("HTTP/1.1 401 "))
     #expect(text(answers[1]).contains("error=\"invalid_token\", error_description=\"it is old\""))
-    #expect(text(answers[2]).contains("\r\nX-Gate-Status: 403\r\n"))
+    #expect(text(answers[2]).contains("\r\nX-Gate-Status: 403\r\nX-Gate-Reason: no access\r\n"))
     #expect(text(answers[3], closes: true).contains("\r\nX-Gate-Retry: 2\r\nConnection: close\r\n"))
   }
 
   @Test(arguments: [(0, "1"), (1, "1"), (1_000_000, "1"), (1_000_001, "2"), (30_000_000, "30")])
   func whoComesBackAfterTheSecondsIsServed(microseconds: UInt64, seconds: String) {
-    let answer = Answer.refuse(status: 429, retryAfter: Microseconds(microseconds))
+    let answer = Answer.refuse(
+      status: 429, reason: "too many requests", retryAfter: Microseconds(microseconds))
     #expect(text(answer).contains("X-Gate-Retry: \(seconds)\r\n"))
   }
 

@@ -10,6 +10,10 @@ public struct GateSettings: Sendable, Equatable {
   public var audiences: [String] = []
   /// How wrong the clock of who signs tokens may be.
   public var leeway: Microseconds = .seconds(30)
+  /// The name of the cookie that is a token; nil: none is.
+  public var tokenCookie: String?
+  /// The origins of web pages that may send a token in a cookie or as a subprotocol.
+  public var allowedOrigins: [String] = []
 
   public init() {}
 
@@ -29,6 +33,8 @@ private struct GateFile: SettingsFile {
     case Issuer
     case Audience
     case LeewaySec
+    case TokenCookie
+    case AllowedOrigins
   }
 
   static let section = "Gate"
@@ -48,6 +54,12 @@ private struct GateFile: SettingsFile {
         let span = try SettingsValue.timeSpan(text)
         guard span <= .minutes(5) else { throw ValueError("\(quoted(text)) is longer than 5min") }
         return span
+      }
+    case .TokenCookie: settings.tokenCookie = value.isEmpty ? nil : try SettingsValue.cookieName(value)
+    case .AllowedOrigins:
+      if value.isEmpty { settings.allowedOrigins = [] }
+      for word in try WordSplitter.split(value) {
+        settings.allowedOrigins.append(try SettingsValue.origin(word))
       }
     }
   }

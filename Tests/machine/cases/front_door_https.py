@@ -119,6 +119,23 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
     # A host's name in the request line changes nothing: nginx sends the path alone.
     expect(ask(machine, {"user": ALICE, "path": f"http://evil.example.com{SELECT}"}), [(200, "of alice")])
 
+    # A browser's token: in a cookie or as a subprotocol, and only from a page that may send it. Other cookies go on.
+    machine.put("/etc/podctl/podgate.conf.d/browsers.conf",
+                "[Gate]\nTokenCookie=token\nAllowedOrigins=https://app.example.com https://127.0.0.1\n")
+    machine.succeed("systemctl reload podgate.service")
+    cookie, subprotocol = ["Cookie", f"a=b; token={signed}"], ["Sec-WebSocket-Protocol", f"podctl.bearer.{signed}"]
+    allowed, another = ["Origin", "https://app.example.com"], ["Origin", "https://evil.example.com"]
+    own_page = ["Sec-Fetch-Site", "same-origin"]
+    wait_until(lambda: ask(machine, {"path": SELECT, "fields": [cookie, allowed]}) == [(200, "of alice")], 30,
+               what="the settings for browsers are read")
+    found = answers(machine, *[{"path": SELECT, "fields": fields} for fields in (
+        [subprotocol, allowed], [cookie, own_page],
+        [cookie], [subprotocol], [cookie, another], [subprotocol, another], [cookie, another, own_page],
+        [cookie, ["Sec-Fetch-Site", "cross-site"]], [cookie, subprotocol, allowed],
+        [cookie, allowed, ["Authorization", f"Bearer {signed}"]])])
+    expect([each["status"] for each in found], [200] * 2 + [403] * 6 + [400] * 2, json.dumps(found))
+    assert "AllowedOrigins=" in json.loads(found[2]["body"])["error"], found[2]
+
     # No token is in any log, neither the clients' nor the pods'.
     journal = machine.succeed("journalctl -b -o cat --no-pager")
     assert secret not in journal and signed.split(".")[2] not in journal, "a token is in the journal"
@@ -193,10 +210,13 @@ TimeoutStopSec=2s
 STREAMS_TIER = "[Tier]\nWorkload=streaming\nUsersPerPod=5\nMemoryMax=128M\nMemoryHigh=112M\nTasksMax=64\n"
 
 
+WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13")
+
+
 def stream(machine, signed, *fields):
-    """Opens a stream, waits until it flows, and returns the running command."""
-    words = ["curl", "-skN", "--http1.1", "--max-time", "300", "-H", f"Authorization: Bearer {signed}"]
-    for field in fields or ("Accept: text/event-stream",):
+    """Opens a stream, waits until it flows, and returns the running command. SIGNED is None where the fields have it."""
+    words = ["curl", "-sikN", "--http1.1", "--max-time", "300"]
+    for field in (() if signed is None else (f"Authorization: Bearer {signed}",)) + (fields or ("Accept: text/event-stream",)):
         words += ["-H", field]
     job = machine.start(shlex.join([*words, "https://127.0.0.1/api/events"]))
     wait_until(lambda: job.stdout.count("data: more") > 3, 60, what="a stream that flows")
@@ -208,7 +228,7 @@ def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one
     put_programs(machine, "streaming")
     machine.put("/etc/podctl/workloads/streaming.conf", STREAMING)
     machine.put("/etc/podctl/tiers/streams.conf", STREAMS_TIER)
-    machine.put("/etc/podctl/podgate.conf.d/leeway.conf", "[Gate]\nLeewaySec=0\n")
+    machine.put("/etc/podctl/podgate.conf.d/leeway.conf", "[Gate]\nLeewaySec=0\nAllowedOrigins=https://app.example.com\n")
     machine.succeed("systemctl reload podd.service && systemctl try-reload-or-restart podgate.service")
     for user in (ALICE, BOB, CAROL):
         podctl(machine, f"provision {user} --tier streams", timeout=180)
@@ -218,9 +238,15 @@ def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one
 
     # A stream is asked for once, and on a busy host podgate may need longer for its start than nginx waits.
     machine.succeed("systemctl start podgate.service", timeout=120)
-    websocket = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13")
-    events, switched, of_bob = stream(machine, signed(ALICE)), stream(machine, signed(ALICE), *websocket), \
-        stream(machine, signed(BOB))
+    of_browser = signed(ALICE)
+    events = stream(machine, signed(ALICE))
+    switched = stream(machine, None, *WEBSOCKET, "Origin: https://app.example.com", "Cookie: a=b",
+                      f"Sec-WebSocket-Protocol: podctl, podctl.bearer.{of_browser}, v2")
+    of_bob = stream(machine, signed(BOB))
+    # A browser wants one of the subprotocols that it offered. The program gets what else the browser sent, and no token.
+    for wanted in ("Sec-WebSocket-Protocol: podctl\r\n", "Cookie: a=b\r\n", "Sec-WebSocket-Protocol: v2\r\n"):
+        assert wanted in switched.stdout, switched.stdout[:2000]
+    assert of_browser not in switched.stdout, switched.stdout[:2000]
     short = stream(machine, signed(CAROL, "20s"))
     # One that ended by itself is forgotten: its port may be another client's by now.
     closed = stream(machine, signed(CAROL))

@@ -11,7 +11,7 @@ enum Standing {
 
 /// Where an active user's requests go, and what they may do there.
 struct Place {
-  /// The answer that admits a request, rendered: it is the same for each request of the user.
+  /// The head of the answer that admits a request, without its end: it is the same for each request of the user.
   let admission: [UInt8]
   let pod: KnownPod
   let rules: TierRules
@@ -38,7 +38,6 @@ struct Place {
       X-Front: \(user.frontAddress)\r
       X-Token: \(token)\r
       X-User: \(user.user)\r
-      \r
 
       """.utf8)
   }

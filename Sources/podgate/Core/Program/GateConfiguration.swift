@@ -7,8 +7,16 @@ import TokenCheck
 struct GateConfiguration {
   let settings: GateSettings
   let verifier: TokenVerifier
+  let pages: AllowedPages
   /// What an administrator should know about the keys.
   let notes: [String]
+
+  init(settings: GateSettings, verifier: TokenVerifier, notes: [String] = []) {
+    self.settings = settings
+    self.verifier = verifier
+    self.notes = notes
+    pages = AllowedPages(settings.allowedOrigins)
+  }
 
   /// Why the files cannot be used: a sentence each.
   struct Failure: Error {

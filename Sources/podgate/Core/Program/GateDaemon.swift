@@ -100,7 +100,7 @@ final class GateDaemon {
     do throws(GateConfiguration.Failure) {
       let read = try GateConfiguration.read()
       for note in read.notes { GateLog.warning(note) }
-      gatekeeper.verifier = read.verifier
+      gatekeeper.configuration = read
       streams.end { read.verifier.keys.holds($0.key) }
       let count = read.verifier.keys.names.count
       let status = "Tokens are checked with \(count) key\(count == 1 ? "" : "s")."
@@ -108,7 +108,7 @@ final class GateDaemon {
       Notify.send("STATUS=\(status)")
     } catch {
       let consequence =
-        gatekeeper.verifier == nil
+        gatekeeper.configuration == nil
         ? "no request is admitted before that is corrected and podgate.service is reloaded"
         : "the settings and keys read before stay in force"
       for message in error.messages { GateLog.error("\(message); \(consequence).") }

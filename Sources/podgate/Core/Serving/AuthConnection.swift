@@ -76,7 +76,8 @@ final class AuthConnection {
       phase = .discarding
       input = []
       let status = error.status == 431 || error.status == 414 ? 400 : error.status
-      if !send(Answer.refuse(status: status).serialized(closes: true)) { return end() }
+      let refusal = Answer.refuse(status: status, reason: "the request cannot be understood")
+      if !send(refusal.serialized(closes: true)) { return end() }
       shutdown(descriptor, CInt(SHUT_WR))
     }
   }

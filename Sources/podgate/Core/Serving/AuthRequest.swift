@@ -4,6 +4,15 @@ import HTTPWire
 struct AuthRequest {
   /// `Authorization`, as the client sent it.
   let authorization: ArraySlice<UInt8>?
+  /// `Cookie`; if there were several of them, joined by nginx.
+  let cookie: ArraySlice<UInt8>?
+  /// `Sec-WebSocket-Protocol`.
+  let subprotocols: ArraySlice<UInt8>?
+  let origin: ArraySlice<UInt8>?
+  /// `Sec-Fetch-Site`.
+  let site: ArraySlice<UInt8>?
+  /// `Host`.
+  let host: ArraySlice<UInt8>?
   let method: [UInt8]
   /// The request's target, as the client sent it.
   let target: [UInt8]
@@ -17,6 +26,11 @@ struct AuthRequest {
   /// - Throws: 400 for a field that nginx does not send in this way.
   init(_ head: RequestHead) throws(HTTPError) {
     authorization = try head.value(of: "authorization")
+    cookie = try head.value(of: "cookie")
+    subprotocols = try head.value(of: "x-subprotocols")
+    origin = try head.value(of: "origin")
+    site = try head.value(of: "x-site")
+    host = try head.value(of: "x-host")
     guard let method = try head.value(of: "x-method"), let target = try head.value(of: "x-uri") else {
       throw HTTPError(400, "X-Method or X-Uri is missing.")
     }
