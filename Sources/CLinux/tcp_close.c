@@ -56,36 +56,49 @@ static void peer_of(const struct inet_diag_msg *socket, struct linux_tcp_peer *p
         }
 }
 
-/* Which connections are to be ended, and how many were. */
-struct closing {
-        int change;
+/* The connections that are meant. */
+struct search {
         const struct linux_tcp_peer *peers;
         size_t count;
         uint32_t uid;
+        /* For linux_tcp_find(): which peers have one. */
+        bool *found;
+        /* For linux_tcp_close(): the socket for requests, and how many connections were ended. */
+        int change;
         unsigned *closed;
 };
 
-static bool is_meant(const struct closing *closing, const struct inet_diag_msg *socket) {
+/* The peer's position; `count` if the connection is not meant. */
+static size_t position(const struct search *search, const struct inet_diag_msg *socket) {
         struct linux_tcp_peer peer;
-        if (socket->idiag_uid != closing->uid)
-                return false;
+        if (socket->idiag_uid != search->uid)
+                return search->count;
         peer_of(socket, &peer);
-        for (size_t i = 0; i < closing->count; i++)
-                if (closing->peers[i].port == peer.port &&
-                    memcmp(closing->peers[i].address, peer.address, sizeof peer.address) == 0)
-                        return true;
-        return false;
+        size_t i = 0;
+        while (i < search->count && (search->peers[i].port != peer.port ||
+                                     memcmp(search->peers[i].address, peer.address, sizeof peer.address) != 0))
+                i++;
+        return i;
 }
 
 static int close_if_meant(void *context, const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
-        const struct closing *closing = context;
+        const struct search *search = context;
         (void) message;
-        if (!is_meant(closing, socket))
+        if (position(search, socket) == search->count)
                 return 0;
-        int result = destroy(closing->change, socket);
+        int result = destroy(search->change, socket);
         if (result < 0)
                 return result;
-        *closing->closed += (unsigned) result;
+        *search->closed += (unsigned) result;
+        return 0;
+}
+
+static int mark_if_meant(void *context, const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
+        const struct search *search = context;
+        (void) message;
+        size_t i = position(search, socket);
+        if (i < search->count)
+                search->found[i] = true;
         return 0;
 }
 
@@ -103,25 +116,38 @@ static int ask(int fd, uint8_t family) {
         return sock_diag_send(fd, &request, sizeof request);
 }
 
-int linux_tcp_close(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, unsigned *closed) {
+/* Calls EACH with all connections of the host. */
+static int walk(
+        int (*each)(void *context, const struct nlmsghdr *message, const struct inet_diag_msg *socket),
+        struct search *search) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
-        struct closing closing = { .peers = peers, .count = count, .uid = uid, .closed = closed };
-        int result = 0;
-        *closed = 0;
-        /* Two, because the list is read while sockets are destroyed. */
         int list = sock_diag_open();
         if (list < 0)
                 return list;
-        closing.change = sock_diag_open();
-        if (closing.change < 0)
-                result = closing.change;
+        int result = 0;
         for (size_t i = 0; result == 0 && i < sizeof families; i++) {
                 result = ask(list, families[i]);
                 if (result == 0)
-                        result = sock_diag_dump(list, close_if_meant, &closing);
+                        result = sock_diag_dump(list, each, search);
         }
-        if (closing.change >= 0)
-                close(closing.change);
         close(list);
         return result;
+}
+
+int linux_tcp_close(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, unsigned *closed) {
+        struct search search = { .peers = peers, .count = count, .uid = uid, .closed = closed };
+        *closed = 0;
+        /* One of its own, because the list is read while sockets are destroyed. */
+        search.change = sock_diag_open();
+        if (search.change < 0)
+                return search.change;
+        int result = walk(close_if_meant, &search);
+        close(search.change);
+        return result;
+}
+
+int linux_tcp_find(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, bool *found) {
+        struct search search = { .peers = peers, .count = count, .uid = uid, .found = found };
+        memset(found, 0, count * sizeof *found);
+        return walk(mark_if_meant, &search);
 }

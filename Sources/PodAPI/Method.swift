@@ -30,6 +30,7 @@ public enum Method: String, CaseIterable, Sendable {
   case acknowledgeHold = "AcknowledgeHold"
   case resolveUser = "ResolveUser"
   case closeClientConnections = "CloseClientConnections"
+  case findClientConnections = "FindClientConnections"
   case reload = "Reload"
 
   /// The name on the bus.
@@ -47,7 +48,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .getHistory: HistoryCall.signature
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
-    case .closeClientConnections: ClientConnectionsCall.signature
+    case .closeClientConnections, .findClientConnections: ClientConnectionsCall.signature
     case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .checkInvariants, .attachFrontDoor,
       .reload:
       Nothing.signature
@@ -70,6 +71,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .recyclePod, .evictPod: PlanReply.signature
     case .rollout: RolloutResult.signature
     case .checkInvariants: Violations.signature
+    case .findClientConnections: ClientConnectionsReply.signature
     case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .reload: Nothing.signature
     }
   }
@@ -83,7 +85,8 @@ public enum Method: String, CaseIterable, Sendable {
     case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod, .wakePod,
       .rollout:
       .managePods
-    case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections: .frontDoor
+    case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections, .findClientConnections:
+      .frontDoor
     case .reload: .manageHost
     case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
       .checkInvariants:

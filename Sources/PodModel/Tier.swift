@@ -30,7 +30,7 @@ public struct Tier: Sendable, Equatable {
   /// How many of them may come at once.
   public var requestBurst: Int = 20
   /// How many connections a user may have at the same time through the front door; nil: any number.
-  public var connectionsMax: Int?
+  public var connectionsMax: Int? = 64
   /// Pods of a tier with a higher rank start first after a boot, and lose memory last in a shortage.
   public var rank: Int = 0
 

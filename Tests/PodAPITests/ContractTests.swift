@@ -94,6 +94,7 @@ import Testing
       Method.allCases.filter { !$0.isAudited } == [
         .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
         .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections,
+        .findClientConnections,
       ])
   }
 }

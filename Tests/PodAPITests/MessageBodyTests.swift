@@ -34,6 +34,7 @@ import TimeLiterals
         frontAddress: "127.76.0.1", port: 10001, state: "cold", created: true))
     try survives(StateReply(state: "ready"))
     try survives(StatusReply(status: "suspended"))
+    try survives(ClientConnectionsReply(peers: ["192.0.2.1:4000"]))
     var user = ResolvedUser(
       user: "a", status: "active", pod: "pod-001", state: "cold", address: "127.77.0.1",
       frontAddress: "127.76.0.1", port: 10001, token: "secret", tier: "free", dataBytes: 0, dataMax: 1 << 20)

@@ -78,11 +78,12 @@ struct AnswerTests {
     #expect(text(answer).contains("X-Gate-Retry: \(seconds)\r\n"))
   }
 
-  @Test func theLogOfAnEndedStreamIsRead() throws {
-    let line = "<190>Nov 30 01:02:03 nginx: alice@example.com\t[::1]:4711\t101\t57\t3.000"
-    let read = try #require(AccessLog.parse(Array(line.utf8)[...]))
-    #expect((read.user, read.peer) == ("alice@example.com", "[::1]:4711"))
-    for broken in ["", "alice", "<190> alice\t1\t2\t3", "\t\t\t\t"] {
+  @Test func theLogOfAnEndedRequestIsRead() throws {
+    let line = "<190>Nov 30 01:02:03 nginx: 12-4711\t101\t57\t3.000"
+    #expect(AccessLog.parse(Array(line.utf8)[...]) == Ticket(place: 12, serial: 4711))
+    for broken in [
+      "", "1-1", "<190> 1-1\t1\t2", "\t\t\t", "<190> \t1\t2\t3", "<190> 1\t1\t2\t3", "<190> -1\t1\t2\t3",
+    ] {
       #expect(AccessLog.parse(Array(broken.utf8)[...]) == nil)
     }
   }

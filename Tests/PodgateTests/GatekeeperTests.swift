@@ -13,9 +13,8 @@ import TokenCheck
 @LoopActor
 private final class Gate {
   let gatekeeper: Gatekeeper
-  let streams: Streams
-  private let nginx: CInt
-  private var connection: AuthConnection?
+  private let admissions: Admissions
+  private var connections: [AuthConnection] = []
 
   init(_ settings: GateSettings = GateSettings(), users: [ResolvedUser] = [Gate.alice]) throws {
     let placements = Placements(
@@ -26,23 +25,33 @@ private final class Gate {
         }
         return found
       })
-    streams = Streams { _ in }
-    gatekeeper = Gatekeeper(placements: placements, streams: streams)
+    admissions = Admissions(nil, ClientConnections(close: { _ in }, find: { $0 }))
+    gatekeeper = Gatekeeper(placements: placements, admissions: admissions)
     gatekeeper.configuration = GateConfiguration(settings: settings, verifier: try Gate.verifier())
-    var ends: [CInt] = [0, 0]
-    try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
-    nginx = ends[0]
-    connection = try AuthConnection(
-      ends[1], judge: { [gatekeeper] in gatekeeper.judge($0, $1) }, onEnd: { _ in })
   }
 
-  deinit { close(nginx) }
+  /// nginx's end of a new connection.
+  private func connect() throws -> CInt {
+    var ends: [CInt] = [0, 0]
+    try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
+    connections.append(
+      try AuthConnection(
+        ends[1], judge: { [gatekeeper] in gatekeeper.judge($0, $1) }, onEnd: { _ in }))
+    return ends[0]
+  }
 
-  /// The head of the answer to an auth request for `GET /api/`.
-  func ask(_ fields: [String]) async -> String {
+  /// Sends an auth request for `GET /api/`.
+  private func request(_ fields: [String], _ nginx: CInt) {
     let lines = ["GET /auth HTTP/1.1", "Host: podgate", "X-Method: GET", "X-Uri: /api/"] + fields
     let bytes = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     _ = send(nginx, bytes, bytes.count, 0)
+  }
+
+  /// The head of the answer.
+  func ask(_ fields: [String]) async throws -> String {
+    let nginx = try connect()
+    defer { close(nginx) }
+    request(fields, nginx)
     var answer: [UInt8] = []
     while !answer.suffix(4).elementsEqual("\r\n\r\n".utf8) {
       var part = [UInt8](repeating: 0, count: 32_768)
@@ -50,6 +59,19 @@ private final class Gate {
       if count > 0 { answer += part[..<count] } else { await EventLoop.main.sleep(.milliseconds(1)) }
     }
     return String(decoding: answer, as: UTF8.self)
+  }
+
+  /// The client leaves while podgate asks podd.
+  func leave(_ fields: [String]) throws {
+    let nginx = try connect()
+    request(fields, nginx)
+    close(nginx)
+  }
+
+  /// nginx logs the end of the request.
+  func ended(_ answer: String) throws {
+    let field = try #require(answer.split(separator: "\r\n").first { $0.hasPrefix("X-Ticket: ") })
+    admissions.close(try #require(Ticket(Array(field.utf8.dropFirst(10))[...])))
   }
 
   static var alice: ResolvedUser {
@@ -83,16 +105,16 @@ struct GatekeeperTests {
       let gate = try Gate(settings)
       for field in ["Cookie: token=\(token)", "X-Subprotocols: podctl.bearer.\(token)"] {
         for origin in [["Origin: https://evil.org"], ["Origin: null"], []] {
-          let refused = await gate.ask([field] + origin)
+          let refused = try await gate.ask([field] + origin)
           #expect(refused.contains("\r\nX-Gate-Status: 403\r\n") && refused.contains("AllowedOrigins="))
           #expect(!refused.contains("secret"))
         }
-        let admitted = await gate.ask([field, "Origin: https://app.example.com"])
+        let admitted = try await gate.ask([field, "Origin: https://app.example.com"])
         #expect(admitted.hasPrefix("HTTP/1.1 200 ") && admitted.contains("\r\nX-User: alice\r\n"))
         #expect(!admitted.contains(token))
       }
       // A program says what it means.
-      let bearer = await gate.ask(["Authorization: Bearer \(token)", "Origin: https://evil.org"])
+      let bearer = try await gate.ask(["Authorization: Bearer \(token)", "Origin: https://evil.org"])
       #expect(bearer.hasPrefix("HTTP/1.1 200 "))
     }
   }
@@ -107,10 +129,10 @@ struct GatekeeperTests {
         ["Authorization: Bearer \(token)", cookie], [cookie, "X-Subprotocols: podctl.bearer.\(token)"],
         ["\(cookie); token=x"],
       ] {
-        #expect(await gate.ask(fields + [origin]).contains("\r\nX-Gate-Status: 400\r\n"))
+        #expect(try await gate.ask(fields + [origin]).contains("\r\nX-Gate-Status: 400\r\n"))
       }
       // A bad one is no better there than elsewhere.
-      #expect(await gate.ask(["Cookie: token=x", origin]).hasPrefix("HTTP/1.1 401 "))
+      #expect(try await gate.ask(["Cookie: token=x", origin]).hasPrefix("HTTP/1.1 401 "))
     }
   }
 
@@ -118,14 +140,33 @@ struct GatekeeperTests {
     let (token, settings) = (try Gate.token(), browsers())
     try await onLoop {
       let gate = try Gate(settings)
-      let answer = await gate.ask([
+      let answer = try await gate.ask([
         "Cookie: a=b; token=\(token)", "X-Subprotocols: podctl, chat", "Origin: https://app.example.com",
       ])
       #expect(
         answer.hasSuffix(
-          "X-User: alice\r\nX-Cookie: a=b\r\nX-Subprotocols: chat\r\nX-Subprotocol: podctl\r\n\r\n"))
-      let plain = await gate.ask(["Authorization: Bearer \(token)"])
-      #expect(plain.hasSuffix("X-User: alice\r\n\r\n"))
+          "X-Cookie: a=b\r\nX-Subprotocols: chat\r\nX-Subprotocol: podctl\r\n\r\n"))
+      let plain = try await gate.ask(["Authorization: Bearer \(token)"])
+      #expect(!plain.contains("X-Cookie") && !plain.contains("X-Subprotocol"))
+    }
+  }
+  @Test func aUserHasAsManyConnectionsAsTheTierAllows() async throws {
+    let fields = ["Authorization: Bearer \(try Gate.token())", "X-Peer: 192.0.2.1:4000"]
+    try await onLoop {
+      var alice = Gate.alice
+      alice.connectionsMax = 2
+      let gate = try Gate(users: [alice])
+      // Nobody gets these answers, so nobody would log an end.
+      for _ in 0..<3 { try gate.leave(fields) }
+      let first = try await gate.ask(fields)
+      let second = try await gate.ask(fields + ["X-Stream: _stream"])
+      #expect(first.hasPrefix("HTTP/1.1 200 ") && second.hasPrefix("HTTP/1.1 200 "))
+      let third = try await gate.ask(fields)
+      #expect(third.contains("\r\nX-Gate-Status: 429\r\nX-Gate-Reason: too many connections at once\r\n"))
+      #expect(third.contains("\r\nX-Gate-Retry: 1\r\n"))
+      try gate.ended(first)
+      #expect(try await gate.ask(fields).hasPrefix("HTTP/1.1 200 "))
+      #expect(try await gate.ask(fields).contains("\r\nX-Gate-Status: 429\r\n"))
     }
   }
 }

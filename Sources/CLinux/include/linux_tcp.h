@@ -1,5 +1,6 @@
 /* TCP connections as the kernel knows them (sock_diag(7)). Only linux_tcp_close() needs a capability. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,3 +35,6 @@ struct linux_tcp_peer {
  * (SOCK_DESTROY, which needs CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY). Other sockets are left alone. `closed` is how
  * many were ended. 0, or -errno. */
 int linux_tcp_close(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, unsigned *closed);
+/* Sets each of the `count` elements of `found` to whether the peer is the other end of a connection of a socket that
+ * belongs to `uid`. 0, or -errno. */
+int linux_tcp_find(const struct linux_tcp_peer *peers, size_t count, uint32_t uid, bool *found);

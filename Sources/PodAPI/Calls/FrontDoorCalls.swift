@@ -87,13 +87,13 @@ public struct ResolvedUser: MessageBody, Equatable {
   }
 }
 
-/// The arguments of `CloseClientConnections`.
+/// The arguments of `CloseClientConnections` and `FindClientConnections`.
 public struct ClientConnectionsCall: CallBody, Equatable {
   public static let signature = "as"
   /// More are an error: a front door has further calls.
   public static let mostPeers = 256
 
-  /// The clients' ends, each `ADDRESS:PORT`, an IPv6 address in brackets.
+  /// The other ends of nginx's connections, each `ADDRESS:PORT`, an IPv6 address in brackets.
   public var peers: [String]
 
   public var subject: String { "" }
@@ -104,6 +104,26 @@ public struct ClientConnectionsCall: CallBody, Equatable {
 
   public init(reading message: borrowing Message) throws(BusError) {
     peers = try message.readStrings(atMost: Self.mostPeers)
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(peers)
+  }
+}
+
+/// The reply of `FindClientConnections`.
+public struct ClientConnectionsReply: MessageBody, Equatable {
+  public static let signature = "as"
+
+  /// Those of the call's peers that have a connection, as they were written there.
+  public var peers: [String]
+
+  public init(peers: [String]) {
+    self.peers = peers
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    peers = try message.readStrings(atMost: ClientConnectionsCall.mostPeers)
   }
 
   public func append(to message: borrowing Message) throws(BusError) {

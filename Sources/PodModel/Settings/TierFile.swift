@@ -104,7 +104,7 @@ public struct TierFile: SettingsFile {
         try SettingsValue.integer(text, in: 1...1_000_000)
       }
     case .ConnectionsMax:
-      tier.connectionsMax = try parsed(value, else: nil) { text throws(ValueError) in
+      tier.connectionsMax = try parsed(value, else: defaults.connectionsMax) { text throws(ValueError) in
         text == "infinity" ? nil : try SettingsValue.integer(text, in: 1...1_000_000)
       }
     case .MemoryMax: tier.memoryMax = try parsed(value, else: defaults.memoryMax, positive(memory))

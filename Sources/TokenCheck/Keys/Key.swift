@@ -72,6 +72,15 @@ public struct KeyFingerprint: Hashable, Sendable {
   private let value: UInt64
 
   init(_ digest: Digest) { value = digest.prefix }
+
+  /// Reads ``text``.
+  public init?(_ text: String) {
+    guard let value = UInt64(text, radix: 16) else { return nil }
+    self.value = value
+  }
+
+  /// Hexadecimal digits, of which nobody learns the key.
+  public var text: String { String(value, radix: 16) }
 }
 
 /// An EVP_PKEY of libcrypto, freed when its owner goes out of scope.

@@ -22,7 +22,7 @@ import Time
       IdleStopSec=1h
       RequestRate=100/min
       RequestBurst=30
-      ConnectionsMax=64
+      ConnectionsMax=10
       MemoryMax=25%
       MemoryHigh=1G
       MemoryLow=16M
@@ -42,7 +42,7 @@ import Time
     expected.idleStop = .hours(1)
     expected.requestRate = Tier.RequestRate(count: 100, interval: .minutes(1))
     expected.requestBurst = 30
-    expected.connectionsMax = 64
+    expected.connectionsMax = 10
     expected.memoryMax = 2 << 30
     expected.memoryHigh = 1 << 30
     expected.memoryLow = 16 << 20
@@ -67,6 +67,7 @@ import Time
     for text in ["0/s", "100", "/s", "1/", "1/d", "1 /s", "-1/s", "1.5/s", "1000001/s", "1/s/s", "01/s"] {
       #expect(throws: SettingsError.self, "\(text)") { try parse("[Tier]\nRequestRate=\(text)") }
     }
+    #expect(try parse("[Tier]\n").connectionsMax == 64)
     #expect(try parse("[Tier]\nConnectionsMax=infinity").connectionsMax == nil)
     #expect(throws: SettingsError.self) { try parse("[Tier]\nConnectionsMax=0") }
     #expect(throws: SettingsError.self) { try parse("[Tier]\nRequestBurst=0") }

@@ -34,9 +34,13 @@ import Testing
     let peer = try #require(ClientConnections.Peer(first.peer))
     #expect(try ClientConnections.close([peer], of: getuid() &+ 1) == 0)
     #expect(first.isOpen && second.isOpen)
+    let nobody = try #require(ClientConnections.Peer("127.0.0.1:1"))
+    #expect(try ClientConnections.find([nobody, peer], of: getuid()) == [false, true])
+    #expect(try ClientConnections.find([nobody, peer], of: getuid() &+ 1) == [false, false])
     #expect(try ClientConnections.close([peer], of: getuid()) == 1)
     #expect(!first.isOpen && second.isOpen)
     #expect(try ClientConnections.close([peer], of: getuid()) == 0)
+    #expect(try ClientConnections.find([peer], of: getuid()) == [false])
   }
 
   /// As root of the network namespace, on a kernel with CONFIG_INET_DIAG_DESTROY.

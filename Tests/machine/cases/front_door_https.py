@@ -207,7 +207,7 @@ Probe=tcp
 ReloadSignal=SIGHUP
 TimeoutStopSec=2s
 """
-STREAMS_TIER = "[Tier]\nWorkload=streaming\nUsersPerPod=5\nMemoryMax=128M\nMemoryHigh=112M\nTasksMax=64\n"
+STREAMS_TIER = "[Tier]\nWorkload=streaming\nUsersPerPod=5\nConnectionsMax=2\nMemoryMax=128M\nMemoryHigh=112M\nTasksMax=64\n"
 
 
 WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13")
@@ -224,7 +224,7 @@ def stream(machine, signed, *fields):
 
 
 @case(once="12", units=FRONT_UNITS, prepared=with_front_door)
-def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one_does(machine):
+def an_open_stream_counts_and_ends_when_its_user_or_its_token_loses_access_and_no_other_one_does(machine):
     put_programs(machine, "streaming")
     machine.put("/etc/podctl/workloads/streaming.conf", STREAMING)
     machine.put("/etc/podctl/tiers/streams.conf", STREAMS_TIER)
@@ -253,6 +253,20 @@ def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one
     closed.signal()
     closed.wait(30)
 
+    # Two at once, and Carol has one again.
+    def third(user):
+        return answers(machine, {"path": "/api/elsewhere", "token": signed(user)})[0]
+
+    refused = third(ALICE)
+    expect((refused["status"], json.loads(refused["body"]), refused["fields"]["retry-after"]),
+           (429, {"error": "too many connections at once"}, "1"))
+    wait_until(lambda: third(CAROL)["status"] == 200, 30, what="the end of Carol's stream is known")
+    # No pod sends nginx to podgate's answers, in which its users' tokens are.
+    assert "x-token" not in third(BOB)["fields"], third(BOB)
+
+    # The next podgate knows the streams of this one.
+    machine.succeed("systemctl kill --signal=KILL podgate.service", timeout=60)
+    expect(third(ALICE)["status"], 429)
     machine.succeed(f"podctl suspend {ALICE}", timeout=180)
     events.wait(60)
     switched.wait(60)
@@ -263,6 +277,8 @@ def an_open_stream_ends_when_its_user_or_its_token_loses_access_and_no_other_one
     machine.succeed("sed -i 's/\"first\"/\"second\"/' /etc/podctl/gate/keys.json && systemctl reload podgate.service")
     of_bob.wait(60)
     last = stream(machine, signed(CAROL))
-    machine.succeed(f"podctl deprovision {CAROL}", timeout=180)
+    # While no podgate hears of it.
+    machine.succeed(f"systemctl stop podgate.service && podctl deprovision {CAROL} && systemctl start podgate.service",
+                    timeout=240)
     last.wait(60)
     wait_until(lambda: machine.run("ss -Htn state established '( sport = :443 )'").stdout == "", 60, what="none left")

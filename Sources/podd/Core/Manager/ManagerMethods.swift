@@ -72,6 +72,8 @@ struct MethodHandler: Sendable {
     case .resolveUser: MethodHandler { methods, call throws(Refusal) in try await methods.resolveUser(call) }
     case .closeClientConnections:
       MethodHandler { methods, call throws(Refusal) in try await methods.closeClientConnections(call) }
+    case .findClientConnections:
+      MethodHandler { methods, call throws(Refusal) in try await methods.findClientConnections(call) }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }
     }
   }

@@ -46,6 +46,26 @@ final class ClientConnections {
   /// A walk over all connections of the host: one at a time.
   private let turn = AsyncSemaphore(1)
 
+  /// Which of the peers have a connection. A front door that is not installed has none.
+  func find(_ peers: [Peer]) async throws(Errno) -> [Bool] {
+    guard !peers.isEmpty else { return [] }
+    await turn.acquire()
+    defer { turn.release() }
+    return try await BackgroundThread.run { () throws(Errno) in
+      guard let uid = FrontUsers.uid(of: Self.owner) else { return peers.map { _ in false } }
+      return try Self.find(peers, of: uid)
+    }
+  }
+
+  /// Blocks for the walk.
+  nonisolated static func find(_ peers: [Peer], of uid: uid_t) throws(Errno) -> [Bool] {
+    let wanted = peers.map(wanted)
+    var found = [Bool](repeating: false, count: peers.count)
+    let result = linux_tcp_find(wanted, wanted.count, uid, &found)
+    guard result == 0 else { throw Errno(result, "find connections of \(owner)") }
+    return found
+  }
+
   /// Returns how many were ended. A front door that is not installed has none.
   func close(_ peers: [Peer]) async throws(Errno) -> Int {
     guard !peers.isEmpty else { return 0 }
@@ -59,15 +79,17 @@ final class ClientConnections {
 
   /// Blocks for the walk.
   nonisolated static func close(_ peers: [Peer], of uid: uid_t) throws(Errno) -> Int {
-    let wanted = peers.map { peer in
-      var wanted = linux_tcp_peer()
-      withUnsafeMutableBytes(of: &wanted.address) { $0.copyBytes(from: peer.address) }
-      wanted.port = peer.port
-      return wanted
-    }
+    let wanted = peers.map(wanted)
     var closed: UInt32 = 0
     let result = linux_tcp_close(wanted, wanted.count, uid, &closed)
     guard result == 0 else { throw Errno(result, "end connections of \(owner)") }
     return Int(closed)
+  }
+
+  private nonisolated static func wanted(_ peer: Peer) -> linux_tcp_peer {
+    var wanted = linux_tcp_peer()
+    withUnsafeMutableBytes(of: &wanted.address) { $0.copyBytes(from: peer.address) }
+    wanted.port = peer.port
+    return wanted
   }
 }

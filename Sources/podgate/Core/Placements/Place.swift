@@ -34,7 +34,7 @@ struct Place {
       """
       HTTP/1.1 200 OK\r
       Content-Length: 0\r
-      X-Pod: \(user.address):\(user.port)\r
+      X-Pod: \(pod.address)\r
       X-Front: \(user.frontAddress)\r
       X-Token: \(token)\r
       X-User: \(user.user)\r
@@ -46,12 +46,15 @@ struct Place {
 /// A pod and the state of which podd told last. All of its users share it.
 final class KnownPod {
   let name: String
+  /// `ADDRESS:PORT`.
+  var address: String
   var state: String
   /// Counts the states that podd has told of any pod: a reply that was asked for before must not replace this one.
   var toldAt: UInt64
 
-  init(name: String, state: String, toldAt: UInt64) {
+  init(name: String, address: String, state: String, toldAt: UInt64) {
     self.name = name
+    self.address = address
     self.state = state
     self.toldAt = toldAt
   }
@@ -65,11 +68,14 @@ final class KnownPod {
 final class TierRules {
   /// Nil: any number of requests.
   let rate: RequestRate?
+  /// 0: any number at the same time.
+  let connectionsMax: UInt32
   private let reserved: [CanonicalPath]
   private let texts: [String]
 
   init(_ user: ResolvedUser) {
     rate = RequestRate(count: user.requestCount, period: user.requestInterval, burst: user.requestBurst)
+    connectionsMax = user.connectionsMax
     texts = user.reservedPaths
     reserved = texts.compactMap { try? CanonicalPath(target: Array($0.utf8).span) }
   }
@@ -77,5 +83,7 @@ final class TierRules {
   /// Whether the workload keeps the path for the host.
   func reserves(_ path: CanonicalPath) -> Bool { reserved.contains { path.begins(with: $0) } }
 
-  func isSame(as other: TierRules) -> Bool { rate == other.rate && texts == other.texts }
+  func isSame(as other: TierRules) -> Bool {
+    rate == other.rate && connectionsMax == other.connectionsMax && texts == other.texts
+  }
 }

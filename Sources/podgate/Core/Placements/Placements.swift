@@ -165,8 +165,11 @@ final class Placements {
 
   private func standing(_ user: ResolvedUser, states: UInt64) -> Standing {
     guard user.status == "active" else { return user.status == "suspended" ? .suspended : .unknown }
-    let pod = pods[user.pod] ?? KnownPod(name: user.pod, state: user.state, toldAt: states)
+    let address = "\(user.address):\(user.port)"
+    let pod =
+      pods[user.pod] ?? KnownPod(name: user.pod, address: address, state: user.state, toldAt: states)
     pods[user.pod] = pod
+    pod.address = address
     if pod.toldAt <= states { pod.state = user.state }
     let own = TierRules(user)
     let shared = rules.first { $0.isSame(as: own) }

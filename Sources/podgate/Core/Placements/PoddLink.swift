@@ -49,6 +49,11 @@ final class PoddLink {
     _ = try await call(.closeClientConnections, ClientConnectionsCall(peers: peers))
   }
 
+  func find(_ peers: [String]) async throws(BusError) -> [String] {
+    let reply = try await call(.findClientConnections, ClientConnectionsCall(peers: peers))
+    return try ClientConnectionsReply(reading: reply).peers
+  }
+
   /// Does not start a podd that an administrator has stopped.
   private func call(_ method: Method, _ arguments: some CallBody) async throws(BusError) -> Message {
     guard let bus else {

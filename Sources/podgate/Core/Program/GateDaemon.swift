@@ -15,7 +15,9 @@ final class GateDaemon {
   private var server: AuthServer?
   private var log: AccessLog?
   private var placements: Placements?
-  private var streams: Streams?
+  private var admissions: Admissions?
+  /// Which look at the streams' users is the last one.
+  private var look: UInt64 = 0
 
   private final class SignalWatch {
     let source: EventSource
@@ -48,16 +50,22 @@ final class GateDaemon {
           guard let podd = self?.podd else { throw Self.notConnected }
           return try await podd.resolve(user)
         })
-      let streams = Streams(close: { [weak self] peers throws(BusError) in
-        guard let podd = self?.podd else { throw Self.notConnected }
-        try await podd.close(peers)
-      })
-      let gatekeeper = Gatekeeper(placements: placements, streams: streams)
-      (self.placements, self.streams, self.gatekeeper) = (placements, streams, gatekeeper)
-      try connect(placements, streams)
-      readFiles(gatekeeper, streams)
+      let connections = ClientConnections(
+        close: { [weak self] peers throws(BusError) in
+          guard let podd = self?.podd else { throw Self.notConnected }
+          try await podd.close(peers)
+        },
+        find: { [weak self] peers throws(BusError) in
+          guard let podd = self?.podd else { throw Self.notConnected }
+          return try await podd.find(peers)
+        })
+      let admissions = Admissions(Self.streamFile(), connections)
+      let gatekeeper = Gatekeeper(placements: placements, admissions: admissions)
+      (self.placements, self.admissions, self.gatekeeper) = (placements, admissions, gatekeeper)
+      try connect(placements, admissions, connections)
+      readFiles(gatekeeper, admissions)
       server = try AuthServer(listener: listener) { gatekeeper.judge($0, $1) }
-      log = try AccessLog(socket: datagrams) { streams.ended($0, user: $1) }
+      log = try AccessLog(socket: datagrams) { admissions.close($0) }
     } catch {
       throw Unfit(message: error.description)
     }
@@ -67,22 +75,58 @@ final class GateDaemon {
   private static let notConnected = BusError(
     name: "org.freedesktop.DBus.Error.Disconnected", message: "podgate is not connected")
 
-  private func connect(_ placements: Placements, _ streams: Streams) throws(Errno) {
+  /// In the unit's RuntimeDirectory=, which is kept while podgate does not run.
+  private static func streamFile() -> StreamFile? {
+    guard let directory = getenv("RUNTIME_DIRECTORY") else { return nil }
+    do throws(Errno) {
+      return try StreamFile("\(String(cString: directory))/streams")
+    } catch {
+      GateLog.error("The streams that were open before are not known: \(error)")
+      return nil
+    }
+  }
+
+  private func connect(
+    _ placements: Placements, _ admissions: Admissions, _ connections: ClientConnections
+  ) throws(Errno) {
     do throws(BusError) {
       podd = try PoddLink(
         PoddLink.Handlers(
           userChanged: { change in
             placements.changed(change.user)
-            streams.end(ofUser: change.user, unlessAt: change.status == "active" ? change.pod : nil)
+            admissions.end(ofUser: change.user, unlessAt: change.status == "active" ? change.pod : nil)
           },
           podStateChanged: { placements.changed($0) },
           everythingChanged: { placements.everythingChanged() },
           appeared: {
             placements.canAsk()
-            streams.canClose()
+            connections.canClose()
+            self.lookAtStreams(placements, admissions)
           }))
     } catch {
       throw Errno(error.code, "connect to the system bus")
+    }
+  }
+
+  /// podd may have said that users have lost access while nobody heard it. One after the other, because requests ask podd
+  /// too.
+  private func lookAtStreams(_ placements: Placements, _ admissions: Admissions) {
+    look += 1
+    let look = look
+    loopTask {
+      await admissions.dropGone()
+      for user in admissions.usersOfStreams where look == self.look {
+        await withCheckedContinuation { continuation in
+          placements.find(user, forWriting: false) { standing in
+            switch standing {
+            case .active(let place): admissions.end(ofUser: user, unlessAt: place.pod.name)
+            case .suspended, .unknown: admissions.end(ofUser: user, unlessAt: nil)
+            case nil: break
+            }
+            continuation.resume()
+          }
+        }
+      }
     }
   }
 
@@ -90,18 +134,18 @@ final class GateDaemon {
 
   /// sd_notify(3): RELOADING=1 with the time, then READY=1, also when the reload failed.
   private func reload() {
-    guard let gatekeeper, let streams else { return }
+    guard let gatekeeper, let admissions else { return }
     Notify.send("RELOADING=1\nMONOTONIC_USEC=\(Clock.loop.sinceBoot.count)")
-    readFiles(gatekeeper, streams)
+    readFiles(gatekeeper, admissions)
     Notify.send("READY=1")
   }
 
-  private func readFiles(_ gatekeeper: Gatekeeper, _ streams: Streams) {
+  private func readFiles(_ gatekeeper: Gatekeeper, _ admissions: Admissions) {
     do throws(GateConfiguration.Failure) {
       let read = try GateConfiguration.read()
       for note in read.notes { GateLog.warning(note) }
       gatekeeper.configuration = read
-      streams.end { read.verifier.keys.holds($0.key) }
+      admissions.end { read.verifier.keys.holds($0) }
       let count = read.verifier.keys.names.count
       let status = "Tokens are checked with \(count) key\(count == 1 ? "" : "s")."
       GateLog.info(status)

@@ -1,5 +1,7 @@
-/// What the pod gets of the client's own fields in which a token may have come.
+/// What an admission says of this request alone: its ticket, and what the pod gets of the client's own fields in which a
+/// token may have come.
 struct AdmittedFields: Equatable {
+  var ticket: Ticket?
   var cookie: [UInt8]?
   /// What the pod's program may choose of the subprotocols that the client offers.
   var subprotocols: [UInt8]?
@@ -19,9 +21,10 @@ struct AdmittedFields: Equatable {
   }
 
   /// At least as many bytes as ``append(to:)`` needs.
-  var count: Int { (cookie?.count ?? 0) + (subprotocols?.count ?? 0) + 96 }
+  var count: Int { (cookie?.count ?? 0) + (subprotocols?.count ?? 0) + 160 }
 
   func append(to bytes: inout [UInt8]) {
+    if let ticket { bytes += Array("X-Ticket: \(ticket.text)\r\n".utf8) }
     if let cookie {
       bytes += Array("X-Cookie: ".utf8) + cookie + Array("\r\n".utf8)
     }

@@ -42,12 +42,17 @@ final class AuthConnection {
     }
   }
 
-  /// Ends the request that the judge has.
-  func answer(_ answer: Answer) {
-    guard phase == .judging else { return }
+  /// Ends the request that the judge has. False if nginx does not wait for it any more, because the client has left.
+  @discardableResult
+  func answer(_ answer: Answer) -> Bool {
+    guard phase == .judging else { return false }
     phase = .reading
-    guard send(answer.serialized()) else { return end() }
+    guard send(answer.serialized()) else {
+      end()
+      return false
+    }
     source?.setEnabled(true)
+    return true
   }
 
   private func readable() {

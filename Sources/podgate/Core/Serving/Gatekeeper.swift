@@ -16,67 +16,91 @@ final class Gatekeeper {
   private var tokens = TokenCache()
   private var buckets = BucketTable()
   private let placements: Placements
-  private let streams: Streams
+  private let admissions: Admissions
 
   /// For a pod that somebody has to act upon: an administrator, or its program's author.
   private static let longRetry: Microseconds = .seconds(30)
   private static let shortRetry: Microseconds = .seconds(1)
 
-  init(placements: Placements, streams: Streams) {
+  init(placements: Placements, admissions: Admissions) {
     self.placements = placements
-    self.streams = streams
+    self.admissions = admissions
+  }
+
+  /// What a request says by itself, found to be in order.
+  private struct Claim {
+    let token: VerifiedToken
+    let path: CanonicalPath
+    let fields: AdmittedFields
+    /// When the token would no longer be taken.
+    let end: WallTime
+  }
+
+  private struct Refused: Error {
+    let answer: Answer
+    init(_ answer: Answer) { self.answer = answer }
   }
 
   /// Answers at once, or when podd has said where the user is.
   func judge(_ request: AuthRequest, _ connection: AuthConnection) {
+    let claim: Claim
+    do throws(Refused) {
+      claim = try check(request)
+    } catch {
+      connection.answer(error.answer)
+      return
+    }
+    placements.find(claim.token.user.text, forWriting: request.writes) { standing in
+      let answer = self.verdict(request, claim, standing)
+      if !connection.answer(answer), case .admit(_, let fields) = answer, let ticket = fields.ticket {
+        self.admissions.close(ticket)
+      }
+    }
+  }
+
+  private func check(_ request: AuthRequest) throws(Refused) -> Claim {
     guard let configuration else {
-      return connection.answer(
+      throw Refused(
         .refuse(status: 503, reason: "the front door has no keys", retryAfter: Self.longRetry))
     }
     let bearer: Credential
     do throws(Credential.Failure) {
       bearer = try Credential(of: request, cookieName: configuration.settings.tokenCookie)
     } catch {
-      return connection.answer(error.answer)
+      throw Refused(error.answer)
     }
     guard !bearer.isOfBrowser || configuration.pages.sent(request) else {
       let reason = "a token in a cookie or subprotocol is taken from pages of AllowedOrigins= only"
-      return connection.answer(.refuse(status: 403, reason: reason))
+      throw Refused(.refuse(status: 403, reason: reason))
     }
     let token: VerifiedToken
     do throws(TokenError) {
       token = try tokens.verify(bearer.token.span, with: configuration.verifier, now: Clock.wall)
     } catch {
-      return connection.answer(.unauthenticated(.invalidToken(error.description)))
+      throw Refused(.unauthenticated(.invalidToken(error.description)))
     }
     guard let fields = AdmittedFields(request, cookieName: configuration.settings.tokenCookie) else {
-      return connection.answer(.refuse(status: 400, reason: "the cookies are too long"))
+      throw Refused(.refuse(status: 400, reason: "the cookies are too long"))
     }
-    let path: CanonicalPath
     do throws(PathError) {
-      path = try CanonicalPath(target: request.target.span)
+      let path = try CanonicalPath(target: request.target.span)
+      return Claim(
+        token: token, path: path, fields: fields, end: token.expires + configuration.verifier.leeway)
     } catch {
-      return connection.answer(.refuse(status: 400, reason: "the path is not in its simplest form"))
-    }
-    let end = token.expires + configuration.verifier.leeway
-    placements.find(token.user.text, forWriting: request.writes) { standing in
-      connection.answer(self.verdict(request, token, path, standing, fields, until: end))
+      throw Refused(.refuse(status: 400, reason: "the path is not in its simplest form"))
     }
   }
 
-  private func verdict(
-    _ request: AuthRequest, _ token: VerifiedToken, _ path: CanonicalPath, _ standing: Standing?,
-    _ fields: AdmittedFields, until end: WallTime
-  ) -> Answer {
+  private func verdict(_ request: AuthRequest, _ claim: Claim, _ standing: Standing?) -> Answer {
     let place: Place
     switch standing {
     case nil: return Self.unavailable(Self.shortRetry)
     case .unknown, .suspended: return .refuse(status: 403, reason: "no access")
     case .active(let found): place = found
     }
-    if place.rules.reserves(path) { return .refuse(status: 403, reason: "no access") }
+    if place.rules.reserves(claim.path) { return .refuse(status: 403, reason: "no access") }
     if let rate = place.rules.rate,
-      case .refused(let seconds) = buckets.take(token.user, rate, now: EventLoop.main.now())
+      case .refused(let seconds) = buckets.take(claim.token.user, rate, now: EventLoop.main.now())
     {
       return .refuse(status: 429, reason: "too many requests", retryAfter: .seconds(seconds))
     }
@@ -84,10 +108,16 @@ final class Gatekeeper {
       return .refuse(status: 507, reason: "the data limit is reached")
     }
     guard place.pod.answers else { return Self.unavailable(Self.longRetry) }
-    if request.isStream, !streams.opened(request.peer, by: token, at: place.pod.name, until: end) {
-      return Self.unavailable(Self.longRetry)
+    let until = request.isStream ? claim.end : nil
+    switch admissions.open(claim.token, at: place, client: request.peer, until: until) {
+    case .admitted(let ticket):
+      var fields = claim.fields
+      fields.ticket = ticket
+      return .admit(place.admission, fields)
+    case .tooMany:
+      return .refuse(status: 429, reason: "too many connections at once", retryAfter: Self.shortRetry)
+    case .full: return Self.unavailable(Self.longRetry)
     }
-    return .admit(place.admission, fields)
   }
 
   private static func unavailable(_ retry: Microseconds) -> Answer {

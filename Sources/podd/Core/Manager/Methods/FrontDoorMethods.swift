@@ -27,19 +27,34 @@ extension ManagerMethods {
   }
 
   func closeClientConnections(_ call: ClientConnectionsCall) async throws(Refusal) -> Nothing {
-    var peers: [ClientConnections.Peer] = []
-    for text in call.peers {
-      guard let peer = ClientConnections.Peer(text) else {
-        throw Refusal(
-          .invalidPeer, "'\(text.prefix(64))' is no peer: write ADDRESS:PORT, or [IPV6-ADDRESS]:PORT")
-      }
-      peers.append(peer)
-    }
+    let peers = try Self.peers(call.peers)
     do throws(Errno) {
       _ = try await host.clientConnections.close(peers)
     } catch {
       throw Refusal(.busy, "the connections cannot be ended: \(error)")
     }
     return Nothing()
+  }
+
+  func findClientConnections(_ call: ClientConnectionsCall) async throws(Refusal) -> ClientConnectionsReply {
+    let peers = try Self.peers(call.peers)
+    do throws(Errno) {
+      let found = try await host.clientConnections.find(peers)
+      return ClientConnectionsReply(peers: zip(call.peers, found).filter(\.1).map(\.0))
+    } catch {
+      throw Refusal(.busy, "the connections cannot be found: \(error)")
+    }
+  }
+
+  private static func peers(_ texts: [String]) throws(Refusal) -> [ClientConnections.Peer] {
+    var peers: [ClientConnections.Peer] = []
+    for text in texts {
+      guard let peer = ClientConnections.Peer(text) else {
+        throw Refusal(
+          .invalidPeer, "'\(text.prefix(64))' is no peer: write ADDRESS:PORT, or [IPV6-ADDRESS]:PORT")
+      }
+      peers.append(peer)
+    }
+    return peers
   }
 }
