@@ -150,6 +150,17 @@ struct GatekeeperTests {
       #expect(!plain.contains("X-Cookie") && !plain.contains("X-Subprotocol"))
     }
   }
+  @Test func aHostNameIsForItsOwnUser() async throws {
+    let fields = ["Authorization: Bearer \(try Gate.token())"]
+    try await onLoop {
+      let gate = try Gate()
+      let own = try await gate.ask(fields + ["X-User-Host: *.example.com alice.example.com"])
+      #expect(own.hasPrefix("HTTP/1.1 200 "))
+      let other = try await gate.ask(fields + ["X-User-Host: *.example.com bob.example.com"])
+      #expect(other.contains("\r\nX-Gate-Status: 403\r\n") && !other.contains("secret"))
+    }
+  }
+
   @Test func aUserHasAsManyConnectionsAsTheTierAllows() async throws {
     let fields = ["Authorization: Bearer \(try Gate.token())", "X-Peer: 192.0.2.1:4000"]
     try await onLoop {

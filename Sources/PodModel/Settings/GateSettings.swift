@@ -14,6 +14,8 @@ public struct GateSettings: Sendable, Equatable {
   public var tokenCookie: String?
   /// The origins of web pages that may send a token in a cookie or as a subprotocol.
   public var allowedOrigins: [String] = []
+  /// Where each user has a host name: whose it is.
+  public var userOfHost = UserOfHost()
 
   public init() {}
 
@@ -35,6 +37,7 @@ private struct GateFile: SettingsFile {
     case LeewaySec
     case TokenCookie
     case AllowedOrigins
+    case UserOfHost
   }
 
   static let section = "Gate"
@@ -54,6 +57,10 @@ private struct GateFile: SettingsFile {
         let span = try SettingsValue.timeSpan(text)
         guard span <= .minutes(5) else { throw ValueError("\(quoted(text)) is longer than 5min") }
         return span
+      }
+    case .UserOfHost:
+      settings.userOfHost = try parsed(value, else: defaults.userOfHost) { text throws(ValueError) in
+        try PodModel.UserOfHost(text)
       }
     case .TokenCookie: settings.tokenCookie = value.isEmpty ? nil : try SettingsValue.cookieName(value)
     case .AllowedOrigins:

@@ -20,7 +20,20 @@ import Testing
     #expect(reset.tokenCookie == nil && reset.allowedOrigins == ["https://b.org"])
   }
 
+  @Test func aLabelIsAUser() throws {
+    let plain = try read("").get().userOfHost
+    #expect(plain.user(of: "user123".utf8)?.text == "user123")
+    let mail = try read("UserOfHost=a.${LABEL}+b@example.com").get().userOfHost
+    #expect(mail.user(of: "x".utf8)?.text == "a.x+b@example.com")
+    for label in ["", "a.b", "-a", String(repeating: "a", count: 64)] {
+      #expect(plain.user(of: label.utf8) == nil)
+    }
+    #expect(try read("UserOfHost=x${LABEL}\nUserOfHost=").get().userOfHost == UserOfHost())
+  }
+
   @Test(arguments: [
+    "UserOfHost=alice", "UserOfHost=${LABEL}${LABEL}", "UserOfHost=${LABEL} b", "UserOfHost=-${LABEL}",
+    "UserOfHost=$${LABEL}", "UserOfHost=${NAME}", "UserOfHost=a/${LABEL}",
     "TokenCookie=a b", "TokenCookie=a;", "TokenCookie=a=b", "AllowedOrigins=*", "AllowedOrigins=null",
     "AllowedOrigins=a.example.com", "AllowedOrigins=https://a.example.com/", "AllowedOrigins=https://A.org",
     "AllowedOrigins=https://a.org:443", "AllowedOrigins=http://a.org:80", "AllowedOrigins=https://",

@@ -1,4 +1,5 @@
 import HTTPWire
+import PodModel
 
 /// What nginx says about a client's request, in the fields of its auth request (front.conf).
 struct AuthRequest {
@@ -13,6 +14,8 @@ struct AuthRequest {
   let site: ArraySlice<UInt8>?
   /// `Host`.
   let host: ArraySlice<UInt8>?
+  /// Where each user has a host name: the pattern of these names, `*.DOMAIN`, and the name that was asked, in lower case.
+  let userHost: (pattern: ArraySlice<UInt8>, name: ArraySlice<UInt8>)?
   let method: [UInt8]
   /// The request's target, as the client sent it.
   let target: [UInt8]
@@ -31,6 +34,13 @@ struct AuthRequest {
     origin = try head.value(of: "origin")
     site = try head.value(of: "x-site")
     host = try head.value(of: "x-host")
+    if let words = try head.value(of: "x-user-host")?.split(separator: 0x20, omittingEmptySubsequences: false)
+    {
+      guard words.count == 2 else { throw HTTPError(400, "X-User-Host is not two words.") }
+      userHost = (words[0], words[1])
+    } else {
+      userHost = nil
+    }
     guard let method = try head.value(of: "x-method"), let target = try head.value(of: "x-uri") else {
       throw HTTPError(400, "X-Method or X-Uri is missing.")
     }
@@ -46,6 +56,16 @@ struct AuthRequest {
     }
     peer = String(decoding: try head.value(of: "x-peer") ?? [], as: UTF8.self)
     isStream = try head.value(of: "x-stream") != nil
+  }
+
+  /// Whether the request may be `user`'s, by the host that was asked: anybody's, where hosts have no users.
+  func isAtHost(of user: UserName, _ userOfHost: UserOfHost) -> Bool {
+    guard let (pattern, name) = userHost else { return true }
+    let domain = pattern.dropFirst()
+    guard pattern.first == UInt8(ascii: "*"), domain.first == UInt8(ascii: "."), name.count > domain.count,
+      name.suffix(domain.count).elementsEqual(domain)
+    else { return false }
+    return userOfHost.user(of: name.dropLast(domain.count)) == user
   }
 
   /// The token of `Authorization: Bearer TOKEN` (RFC 6750, 2.1). The scheme's case does not matter (RFC 9110, 11.1).

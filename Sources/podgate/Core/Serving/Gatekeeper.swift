@@ -79,6 +79,9 @@ final class Gatekeeper {
     } catch {
       throw Refused(.unauthenticated(.invalidToken(error.description)))
     }
+    guard request.isAtHost(of: token.user, configuration.settings.userOfHost) else {
+      throw Refused(.refuse(status: 403, reason: "this host name is another user's"))
+    }
     guard let fields = AdmittedFields(request, cookieName: configuration.settings.tokenCookie) else {
       throw Refused(.refuse(status: 400, reason: "the cookies are too long"))
     }
