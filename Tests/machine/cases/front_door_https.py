@@ -13,16 +13,21 @@ SELECT = "/api/v2/select?p=notes&c=1.1.1/1.1.1/1.1.1"
 INSERT = "/api/v2/insert?p=notes&c=1.1.1/1.1.1/1.1.1"
 
 
+def make_certificate(machine, name):
+    machine.succeed(
+        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        f"-subj /CN={name} -keyout tls.key.new -out tls.crt.new 2>&1 && mv tls.key.new tls.key && mv tls.crt.new tls.crt",
+        timeout=180)
+
+
 def with_front_door(machine):
     """Installs podctl-gate, and does what podctl-front(8) asks of an administrator: a certificate and its key."""
     install(machine, "podctl-gate")
     # Without them there is nothing to listen with; that is no failure.
     expect(unit(machine, "podctl-front.service", "ActiveState", "ConditionResult"),
            {"ActiveState": "inactive", "ConditionResult": "no"})
-    machine.succeed(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=machine "
-        "-keyout /etc/podctl/front/tls.key -out /etc/podctl/front/tls.crt 2>&1 && systemctl start podctl-front.service",
-        timeout=180)
+    make_certificate(machine, "machine")
+    machine.succeed("systemctl start podctl-front.service", timeout=180)
 
 
 def ask(machine, *requests, parallel=1, timeout=180):
@@ -213,12 +218,12 @@ STREAMS_TIER = "[Tier]\nWorkload=streaming\nUsersPerPod=5\nConnectionsMax=2\nMem
 WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13")
 
 
-def stream(machine, signed, *fields):
+def stream(machine, signed, *fields, port=443):
     """Opens a stream, waits until it flows, and returns the running command. SIGNED is None where the fields have it."""
     words = ["curl", "-sikN", "--http1.1", "--max-time", "300"]
     for field in (() if signed is None else (f"Authorization: Bearer {signed}",)) + (fields or ("Accept: text/event-stream",)):
         words += ["-H", field]
-    job = machine.start(shlex.join([*words, "https://127.0.0.1/api/events"]))
+    job = machine.start(shlex.join([*words, f"https://127.0.0.1:{port}/api/events"]))
     wait_until(lambda: job.stdout.count("data: more") > 3, 60, what="a stream that flows")
     return job
 
@@ -282,3 +287,96 @@ def an_open_stream_counts_and_ends_when_its_user_or_its_token_loses_access_and_n
                     timeout=240)
     last.wait(60)
     wait_until(lambda: machine.run("ss -Htn state established '( sport = :443 )'").stdout == "", 60, what="none left")
+
+
+# As podctl-front(8) has it.
+BEHIND = """\
+map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
+server {
+    listen 443 ssl;
+    ssl_certificate /etc/podctl/front/tls.crt;
+    ssl_certificate_key /etc/podctl/front/tls.key;
+    location /api/ {
+        proxy_pass http://unix:/run/podctl-front/http:;
+        proxy_http_version 1.1;
+        proxy_set_header Host $host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_read_timeout 1h;
+        proxy_buffering off;
+        client_max_body_size 100m;
+    }
+}
+"""
+
+
+@case(once="13", units=(*FRONT_UNITS, "nginx.service"), prepared=with_front_door)
+def users_have_host_names_certificates_are_renewed_and_another_nginx_may_have_port_443(machine):
+    # Before any request.
+    wait_until(lambda: unit(machine, "podgate.service", "ActiveState") == {"ActiveState": "active"}, 60, what="podgate")
+    put_programs(machine, "streaming")
+    machine.put("/etc/podctl/workloads/streaming.conf", STREAMING)
+    machine.put("/etc/podctl/tiers/streams.conf", STREAMS_TIER)
+    machine.put("/etc/podctl/podgate.conf.d/hosts.conf", "[Gate]\nUserOfHost=${LABEL}@example.com\n")
+    machine.succeed("systemctl reload podd.service podgate.service")
+    for user in (ALICE, BOB):
+        podctl(machine, f"provision {user}", timeout=180)
+    podctl(machine, f"provision {CAROL} --tier streams", timeout=180)
+
+    # A host name for each user, with all paths, and for nobody else.
+    machine.put("/etc/podctl/front/hosts.d/pods.conf",
+                "server {\n    server_name *.pods.example.com;\n    include /usr/lib/podctl/front-hosts.conf;\n}\n")
+    machine.succeed("systemctl reload podctl-front.service")
+
+    def at(host, user=ALICE, path="/api/v2/version"):
+        return {"user": user, "path": path, "fields": [["Host", host]]}
+
+    wait_until(lambda: ask(machine, at("bob.pods.example.com"))[0][0] == 403, 30, what="hosts have users")
+    found = answers(
+        machine, at("alice.pods.example.com"), at("ALICE.pods.example.com:443"), at("bob.pods.example.com", BOB),
+        at("machine"), at("pods.example.com"),
+        at("bob.pods.example.com"), at("alice.pods.example.com", BOB), at("a.alice.pods.example.com"),
+        at("nobody.pods.example.com"), {**at("alice.pods.example.com"), "path": "http://bob.pods.example.com/api/v2/version"},
+        {"path": "/api/v2/version", "fields": [["Host", "alice.pods.example.com"]]})
+    expect([each["status"] for each in found], [200] * 5 + [403] * 5 + [401], json.dumps(found))
+    expect(json.loads(found[5]["body"]), {"error": "this host name is another user's"})
+    # The pod answers, which has nothing there either, but says so in its own words.
+    nothing = ask(machine, at("alice.pods.example.com", path="/"), at("machine", path="/"))
+    assert nothing[0][1] != nothing[1][1], nothing
+    assert json.loads(nothing[1][1]) == {"error": "there is nothing here"}, nothing
+
+    # A new certificate, by the documented command, while requests go on.
+    def certificate():
+        return machine.succeed("openssl s_client -connect 127.0.0.1:443 < /dev/null 2> /dev/null | "
+                               "openssl x509 -noout -subject | sed 's/.*CN *= *//'").strip()
+
+    expect(certificate(), "machine")
+    make_certificate(machine, "renewed")
+    machine.put("/run/requests", json.dumps([{"user": user, "path": "/api/v2/version"} for user in (ALICE, BOB) * 4]))
+    going_on = machine.start(
+        "until [ -e /run/renewed ]; do /payload/files/ask-front --parallel 4 < /run/requests || exit; echo; done")
+    wait_until(lambda: "\n" in going_on.stdout, 120, what="requests that go on")
+    machine.succeed("systemctl reload podctl-front.service")
+    wait_until(lambda: certificate() == "renewed", 60, what="the new certificate")
+    machine.succeed("touch /run/renewed")
+    going_on.wait(180)
+    expect({each["status"] for line in going_on.stdout.splitlines() for each in json.loads(line)}, {200})
+
+    # Behind another nginx that has port 443, and beside it on a port of its own.
+    machine.put("/etc/podctl/front/listen.conf",
+                "listen unix:/run/podctl-front/http;\nlisten 8443 ssl;\n"
+                "ssl_certificate /run/podctl/front/tls.crt;\nssl_certificate_key /run/podctl/front/tls.key;\n")
+    machine.put("/etc/podctl/front/server.d/behind.conf", "set_real_ip_from unix:;\nreal_ip_header X-Forwarded-For;\n")
+    machine.put("/etc/nginx/conf.d/podctl.conf", BEHIND)
+    machine.succeed("systemctl restart podctl-front.service && systemctl restart nginx.service", timeout=120)
+    expect([status for status, _ in ask(machine, *[{"user": ALICE, "path": "/api/v2/version", "port": port}
+                                                   for port in (443, 8443)])], [200, 200])
+    signed = machine.succeed(f"podctl token {CAROL}").strip()
+    behind, beside = stream(machine, signed, *WEBSOCKET), stream(machine, signed, port=8443)
+    for wanted in ("Upgrade: websocket\r\n", "X-Forwarded-Proto: https\r\n", "X-Forwarded-For: 127.0.0.1\r\n"):
+        assert wanted in behind.stdout, behind.stdout[:2000]
+    machine.succeed(f"podctl suspend {CAROL}", timeout=180)
+    behind.wait(60)
+    beside.wait(60)
