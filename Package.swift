@@ -58,11 +58,13 @@ let package = Package(
       dependencies: ["PodModel", "CLinux", "Linux", "Time", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: simulated),
     .target(
-      name: "PodAPI", dependencies: ["JSONFormat", "Systemd", "PodModel", "Time"],
+      name: "PodAPI",
+      dependencies: ["JSONFormat", "OpenMetrics", "Systemd", "PodModel", "Time"],
       resources: [.embedInCode("org.podctl1.xml")],
       swiftSettings: strict),
     .target(name: "HTTPWire", swiftSettings: strict),
     .target(name: "JSONFormat", swiftSettings: strict),
+    .target(name: "OpenMetrics", swiftSettings: strict),
     .target(
       name: "TokenCheck", dependencies: ["CCrypto", "JSONFormat", "PodModel", "Time"], swiftSettings: strict),
     .target(
@@ -73,7 +75,8 @@ let package = Package(
     .target(
       name: "PoddCore",
       dependencies: [
-        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "CLinux", "Linux", "Time",
+        "Systemd", "Cgroup", "HostCheck", "PodStore", "PodAPI", "PodModel", "OpenMetrics", "CLinux", "Linux",
+        "Time",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       path: "Sources/podd/Core", swiftSettings: strict),
@@ -88,7 +91,8 @@ let package = Package(
     .target(
       name: "PodctlCore",
       dependencies: [
-        "PodAPI", "HostCheck", "Systemd", "PodModel", "CLinux", "Linux", "Time", argumentParser,
+        "PodAPI", "HostCheck", "OpenMetrics", "Systemd", "PodModel", "CLinux", "Linux", "Time",
+        argumentParser,
       ],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
@@ -155,7 +159,7 @@ let package = Package(
       swiftSettings: simulated),
     .testTarget(
       name: "PodAPITests",
-      dependencies: ["PodAPI", "PodModel", "Systemd", "CSystemd", "Time", "TimeLiterals"],
+      dependencies: ["PodAPI", "OpenMetrics", "PodModel", "Systemd", "CSystemd", "Time", "TimeLiterals"],
       swiftSettings: strict),
     .testTarget(
       name: "PodctlTests",
@@ -166,11 +170,12 @@ let package = Package(
     .testTarget(
       name: "PoddTests",
       dependencies: [
-        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel", "Time",
-        "TimeLiterals",
+        "PoddCore", "LoopThread", "Systemd", "CSystemd", "Cgroup", "PodStore", "PodAPI", "PodModel",
+        "OpenMetrics", "Time", "TimeLiterals",
       ],
       swiftSettings: strict),
     .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], swiftSettings: strict),
+    .testTarget(name: "OpenMetricsTests", dependencies: ["OpenMetrics"], swiftSettings: strict),
     .testTarget(name: "JSONFormatTests", dependencies: ["JSONFormat"], swiftSettings: strict),
     .testTarget(
       name: "TokenCheckTests", dependencies: ["TokenCheck", "PodModel", "Time", "Seeded"],

@@ -155,6 +155,16 @@ public final class Client {
     }
   }
 
+  /// What podd counts, and what its pods use. Does not start a podd that was stopped: whoever scrapes comes again every few
+  /// seconds.
+  public func metrics() throws(CallError) -> MetricsReply {
+    do throws(BusError) {
+      return try MetricsReply(reading: try send(.getMetrics, Nothing(), .question, autoStart: false))
+    } catch {
+      throw CallError(error, host: host)
+    }
+  }
+
   public func status() throws(CallError) -> Properties { try call(.getStatus, Nothing(), .question) }
 
   /// One sentence for each invariant that does not hold on the host.

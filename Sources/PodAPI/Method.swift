@@ -15,6 +15,7 @@ public enum Method: String, CaseIterable, Sendable {
   case getStatus = "GetStatus"
   case getHistory = "GetHistory"
   case listUsage = "ListUsage"
+  case getMetrics = "GetMetrics"
   case startPod = "StartPod"
   case stopPod = "StopPod"
   case restartPod = "RestartPod"
@@ -49,8 +50,8 @@ public enum Method: String, CaseIterable, Sendable {
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
     case .closeClientConnections, .findClientConnections: ClientConnectionsCall.signature
-    case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .checkInvariants, .attachFrontDoor,
-      .reload:
+    case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .getMetrics, .checkInvariants,
+      .attachFrontDoor, .reload:
       Nothing.signature
     }
   }
@@ -67,6 +68,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .getHistory: Array<MemoryMinute>.signature
     case .listUsage: Array<UsageRow>.signature
     case .getPod, .getUser, .getStatus: Properties.signature
+    case .getMetrics: MetricsReply.signature
     case .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod: StateReply.signature
     case .recyclePod, .evictPod: PlanReply.signature
     case .rollout: RolloutResult.signature
@@ -91,13 +93,14 @@ public enum Method: String, CaseIterable, Sendable {
     case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
       .checkInvariants:
       .view
+    case .getMetrics: .metrics
     }
   }
 
   /// Whether the audit log records the call.
   public var isAudited: Bool {
     switch action {
-    case .view, .frontDoor: false
+    case .view, .metrics, .frontDoor: false
     case .provision, .deprovision, .suspend, .managePods, .manageHost: true
     }
   }
@@ -112,6 +115,7 @@ public enum PolkitAction: String, CaseIterable, Sendable {
   case managePods = "org.podctl1.manage-pods"
   case manageHost = "org.podctl1.manage-host"
   case frontDoor = "org.podctl1.front-door"
+  case metrics = "org.podctl1.metrics"
 
   /// The action's id in polkit.
   public var id: String { rawValue }

@@ -93,8 +93,8 @@ import Testing
     #expect(
       Method.allCases.filter { !$0.isAudited } == [
         .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
-        .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections,
-        .findClientConnections,
+        .getMetrics, .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser,
+        .closeClientConnections, .findClientConnections,
       ])
   }
 }

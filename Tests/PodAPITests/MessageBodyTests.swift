@@ -54,6 +54,12 @@ import TimeLiterals
     try survives([UserRow]())
   }
 
+  @Test func metricsSurviveTheBus() throws {
+    try survives(HostMetrics(version: "0.2", startedAt: 5))
+    try survives(HostMetrics.example)
+    try survives(MetricsReply(.example, MetricsTests.pods))
+  }
+
   @Test func rowsSurviveTheBus() throws {
     var pod = PodRow(
       pod: "pod-001", tier: "free", state: "ready", address: "127.77.0.1", frontAddress: "127.76.0.1",

@@ -27,6 +27,17 @@ import TimeLiterals
     #expect(seen == names.sorted())
   }
 
+  @Test func `totals count users by tier and status, and know the disk`() throws {
+    for user in ["a", "b", "c", "d"] as [UserName] { try store.place(user) }
+    try store.place("e", tier: "pro")
+    _ = try store.suspend(user: "b", now: 2)
+    _ = try store.deprovision(user: "c", purge: false, now: 2)
+    let totals = try store.totals()
+    #expect(totals.users == ["free": [.active: 2, .suspended: 1, .deleted: 1], "pro": [.active: 1]])
+    let (size, available) = (try #require(totals.diskSize), try #require(totals.diskAvailable))
+    #expect(size >= available && available > 0)
+  }
+
   @Test func `times come back, and what no column holds becomes the nearest that one does`() throws {
     try store.place("alice", now: .epoch + .days(20_000))
     #expect(try store.user("alice").createdAt == .epoch + .days(20_000))

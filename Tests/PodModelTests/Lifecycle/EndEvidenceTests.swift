@@ -2,6 +2,15 @@ import PodModel
 import Testing
 
 @Suite struct EndEvidenceTests {
+  @Test func everyReasonHasAKindWithoutItsNumbersAndNames() {
+    let reasons: [EndReason] = [
+      .exited(3), .signal("SEGV"), .oomOwnLimit, .oomBystander, .oomd, .leak, .pressure, .health,
+      .startTimeout,
+      .launchFailed(stage: .exec, error: "ENOENT"), .operator, .idle, .unknownAdopted,
+    ]
+    #expect(reasons.map(\.kind) == EndReason.kinds)
+  }
+
   private func reason(
     exit: EndEvidence.Exit? = nil, kills: UInt64 = 0, ownLimit: UInt64 = 0, result: String? = nil
   ) -> EndReason {

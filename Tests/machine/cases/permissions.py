@@ -20,7 +20,7 @@ VERBS = {
     "recycle pod-001": "manage-pods", "recycle --dry-run pod-001": "manage-pods", "evict pod-001": "manage-pods",
     "freeze pod-001": "manage-pods", "thaw pod-001": "manage-pods", "wake pod-001": "manage-pods",
     "rollout --tier free": "manage-pods", "explain pod-001": "view", "doctor --invariants": "view",
-    "history pod-001": "view", "top": "view",
+    "history pod-001": "view", "top": "view", "metrics": "metrics",
 }
 METHODS = {
     "Provision ssb bob@example.com '' true": "provision", f"Deprovision sb {ALICE} true": "deprovision",
@@ -34,6 +34,7 @@ METHODS = {
     f"SuspendUser s {ALICE}": "suspend", f"ResumeUser s {ALICE}": "suspend", f"ResolveUser s {ALICE}": "front-door",
     "CloseClientConnections as 1 192.0.2.1:443": "front-door",
     "FindClientConnections as 1 192.0.2.1:443": "front-door", "AcknowledgeHold t 1": "front-door", "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
+    "GetMetrics": "metrics",
 }
 
 

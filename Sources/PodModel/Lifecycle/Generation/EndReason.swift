@@ -35,6 +35,16 @@ public enum EndReason: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The reason without an exit status, a signal, a stage and an error: one of ``kinds``.
+  public var kind: String { String(description.prefix { $0 != ":" }) }
+
+  /// Every ``kind``.
+  public static let kinds = [
+    "exited", "signal", "oom-own-limit", "oom-bystander", "oomd", "leak", "pressure", "health",
+    "start-timeout",
+    "launch-failed", "operator", "idle", "unknown-adopted",
+  ]
+
   /// Whether somebody, or podd for somebody, wanted the end.
   public var isWanted: Bool {
     switch self {

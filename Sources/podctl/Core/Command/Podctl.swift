@@ -28,8 +28,8 @@ public struct Podctl: ParsableCommand {
       CommandGroup(
         name: "What happened",
         subcommands: [
-          Explain.self, History.self, Top.self, Logs.self, Events.self, LeakReplay.self, Doctor.self,
-          CompleteNames.self,
+          Explain.self, History.self, Top.self, Metrics.self, Logs.self, Events.self, LeakReplay.self,
+          Doctor.self, CompleteNames.self,
         ]),
     ])
 

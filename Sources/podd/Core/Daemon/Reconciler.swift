@@ -173,6 +173,7 @@ struct Reconciler {
     ScopeJournalFields.withdraw(unit)
     let now = Clock.wall
     host.pods[unit.pod]?.endedUnseen(reason)
+    if let tier = host.pods[unit.pod]?.record.tier { host.figures.ended(tier: tier, reason) }
     host.report(.endedUnseen(host.pods[unit.pod]?.subject, unit: unit, reason: reason))
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: reason, evidence: nil, now: now)

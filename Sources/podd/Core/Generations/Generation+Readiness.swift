@@ -35,6 +35,8 @@ extension Generation {
 
   /// `isAwaited`: a successor's readiness is on the disk before the generation that serves is stopped.
   func recordReadiness(isAwaited: Bool) {
+    // An earlier podd has begun an adopted one.
+    if begun != .zero { host.figures.launched(tier: pod.record.tier, took: Clock.loop - begun) }
     if !isAwaited {
       // The same time as `since`, so that the next podd shows the same.
       return host.write("the readiness of \(name)", readiness(at: pod.since))

@@ -166,6 +166,7 @@ extension Generation {
     let text = evidence?.json
     let now = Clock.wall
     host.report(.ended(pod.subject, unit: unit, reason: reason, evidence: evidence))
+    host.figures.ended(tier: pod.record.tier, reason)
     host.write("the end of \(unit)") { store throws(StoreError) in
       try store.endGeneration(unit, reason: reason, evidence: text, now: now)
     }

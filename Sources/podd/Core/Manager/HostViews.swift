@@ -260,7 +260,7 @@ struct HostViews {
   }
 
   /// What the pods lack that wait because the host could not launch them; the pods themselves are the only record of it.
-  private func hostFaults() -> [HostFaultRow] {
+  func hostFaults() -> [HostFaultRow] {
     var waiting: [HostFault: [PodName]] = [:]
     for pod in host.pods.values where pod.state == .backoff || pod.state == .starting {
       guard let fault = HostFault(pod.lifecycle.lastEnd) else { continue }

@@ -53,6 +53,7 @@ struct MethodHandler: Sendable {
     case .getStatus: MethodHandler { methods, call throws(Refusal) in try await methods.getStatus(call) }
     case .getHistory: MethodHandler { methods, call throws(Refusal) in try await methods.getHistory(call) }
     case .listUsage: MethodHandler { methods, call throws(Refusal) in try await methods.listUsage(call) }
+    case .getMetrics: MethodHandler { methods, call throws(Refusal) in try await methods.getMetrics(call) }
     case .startPod: MethodHandler { methods, call throws(Refusal) in try await methods.startPod(call) }
     case .stopPod: MethodHandler { methods, call throws(Refusal) in try await methods.stopPod(call) }
     case .restartPod: MethodHandler { methods, call throws(Refusal) in try await methods.restartPod(call) }

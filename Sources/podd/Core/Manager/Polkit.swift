@@ -67,7 +67,7 @@ final class Polkit {
     case .deprovision: "Authentication is required to remove the user \(shown) from its pod."
     case .suspend: "Authentication is required to suspend or resume the user \(shown)."
     case .managePods: "Authentication is required to manage \(shown)."
-    case .view, .manageHost, .frontDoor: ""
+    case .view, .metrics, .manageHost, .frontDoor: ""
     }
   }
 

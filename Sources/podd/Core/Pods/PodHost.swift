@@ -34,6 +34,8 @@ final class PodHost {
   private(set) lazy var memory = MemoryWatch(self)
   private(set) lazy var memoryHistory = MemoryHistory(host: self)
   private(set) lazy var usage = Usage(host: self)
+  let figures = Figures()
+  private(set) lazy var dataTotals = DataTotals(host: self)
   private(set) var settings: PoddSettings
   /// The tiers and workloads of podd's start, or of the last reload.
   private var announced: Configuration.Policies?
@@ -127,6 +129,7 @@ final class PodHost {
     pod.handle(.forget)
     pod.wakeOnConnect.remove()
     pods[pod.name] = nil
+    figures.forget(pod.name)
     sockets.drop(pod.name)
     NSSRecords.withdraw(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
     unlink(UsersFile.path(of: pod.name))
@@ -142,6 +145,7 @@ final class PodHost {
   }
 
   func announce(_ pod: Pod) {
+    figures.moved(pod.name, to: pod.state, at: EventLoop.main.now())
     pod.wakeOnConnect.update()
     onChange(pod)
     onStatusChange()

@@ -188,6 +188,7 @@ final class WakeOnConnect {
     isWaking = true
     let sleep = (Clock.wall - pod.since) / .seconds(1)
     pod.host.report(.woken(pod.subject, sleptSeconds: sleep))
+    host.figures.woken(pod.name, from: pod.state, at: EventLoop.main.now())
     pod.handle(.start)
   }
 

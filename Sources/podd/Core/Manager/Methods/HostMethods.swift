@@ -9,6 +9,10 @@ extension ManagerMethods {
     try await views.status(startedAt: startedAt)
   }
 
+  func getMetrics(_ call: Nothing) async throws(Refusal) -> MetricsReply {
+    MetricsReply(try await views.metrics(startedAt: startedAt), await host.usage.rows())
+  }
+
   func checkInvariants(_ call: Nothing) async throws(Refusal) -> Violations {
     Violations(try await InvariantCheck(host: host).violations())
   }
