@@ -84,7 +84,11 @@ let package = Package(
       name: "podd", dependencies: ["PoddCore"], path: "Sources/podd/Main", swiftSettings: strict),
     .target(
       name: "PodgateCore",
-      dependencies: ["HTTPWire", "TokenCheck", "PodAPI", "PodModel", "Systemd", "CLinux", "Linux", "Time"],
+      dependencies: [
+        "HTTPWire", "TokenCheck", "PodAPI", "PodModel", "OpenMetrics", "Systemd", "CCrypto", "CLinux",
+        "Linux",
+        "Time",
+      ],
       path: "Sources/podgate/Core", swiftSettings: strict),
     .executableTarget(
       name: "podgate", dependencies: ["PodgateCore"], path: "Sources/podgate/Main", swiftSettings: strict),
@@ -183,8 +187,8 @@ let package = Package(
     .testTarget(
       name: "PodgateTests",
       dependencies: [
-        "PodgateCore", "TokenCheck", "HTTPWire", "PodAPI", "PodModel", "Systemd", "LoopThread", "CLinux",
-        "Linux",
+        "PodgateCore", "TokenCheck", "HTTPWire", "PodAPI", "PodModel", "OpenMetrics", "Systemd", "LoopThread",
+        "CLinux", "Linux",
         "Time", "TimeLiterals",
       ],
       swiftSettings: strict),

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
@@ -5,8 +6,11 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 #include <string.h>
+#include <time.h>
 
 #include "CCrypto.h"
 
@@ -124,6 +128,27 @@ size_t ccrypto_sign(
         if (algorithm == CCRYPTO_ES256) return from_der(result, length, signature);
         memcpy(signature, result, length);
         return length;
+}
+
+/* libcrypto would ask at the terminal for the password of an encrypted file. */
+static int no_password(char *buffer, int size, int writes, void *data) {
+        (void)buffer;
+        (void)size;
+        (void)writes;
+        (void)data;
+        return -1;
+}
+
+int64_t ccrypto_certificate_end(const void *pem, size_t size) {
+        BIO *input = size > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)size);
+        X509 *certificate = input ? PEM_read_bio_X509(input, NULL, no_password, NULL) : NULL;
+        struct tm end = { 0 };
+        int64_t seconds = -1;
+        if (certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1) seconds = timegm(&end);
+        X509_free(certificate);
+        BIO_free(input);
+        ERR_clear_error();
+        return seconds;
 }
 
 int ccrypto_sha256(const void *message, size_t size, uint8_t *digest) {

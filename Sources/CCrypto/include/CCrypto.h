@@ -35,6 +35,9 @@ size_t ccrypto_sign(
         enum ccrypto_algorithm algorithm, struct ccrypto_key *key, const void *message, size_t size,
         uint8_t *signature);
 
+/* When the first certificate in a PEM file expires, in seconds since the epoch; -1 when there is none. */
+int64_t ccrypto_certificate_end(const void *pem, size_t size);
+
 /* 1, or 0 when libcrypto fails (no memory). */
 int ccrypto_sha256(const void *message, size_t size, uint8_t *digest);
 int ccrypto_hmac_sha256(const void *key, size_t key_size, const void *message, size_t size, uint8_t *code);

@@ -30,6 +30,10 @@ public struct TokenCache: Sendable {
   }
 
   public var count: Int { current.count + previous.count }
+  /// How many good tokens were known.
+  public private(set) var found: UInt64 = 0
+  /// How many good tokens had their signatures verified.
+  public private(set) var verified: UInt64 = 0
 
   /// What `verifier.verify` says, with less work for a token that it has seen before.
   public mutating func verify(_ token: Span<UInt8>, with verifier: TokenVerifier, now: WallTime)
@@ -37,24 +41,29 @@ public struct TokenCache: Sendable {
   {
     guard token.count <= TokenVerifier.maximumBytes else { throw .tooLong }
     if self.verifier != verifier.generation {
+      let (found, verified) = (found, verified)
       self = TokenCache(capacity: capacity)
       self.verifier = verifier.generation
+      (self.found, self.verified) = (found, verified)
     }
     if now < began || now - began >= Self.span { change(now) }
     let digest = Digest(of: token)
     if let known = current[digest] {
       try verifier.check(known, now: now)
+      found &+= 1
       return known
     }
-    let verified: VerifiedToken
+    let good: VerifiedToken
     if let known = previous.removeValue(forKey: digest) {
       try verifier.check(known, now: now)
-      verified = known
+      found &+= 1
+      good = known
     } else {
-      verified = try verifier.verify(token, now: now)
+      good = try verifier.verify(token, now: now)
+      verified &+= 1
     }
-    keep(verified, as: digest, now)
-    return verified
+    keep(good, as: digest, now)
+    return good
   }
 
   private mutating func keep(_ token: VerifiedToken, as digest: Digest, _ now: WallTime) {

@@ -6,10 +6,11 @@ import re
 import subprocess
 import tempfile
 
-from podctl_testing import case, expect, pods, podctl, refused, wait_until
+from podctl_testing import UNITS, case, expect, install, pods, podctl, refused, wait_until
 from prometheus import Page, programs, scraping
 
 FILES = "/usr/share/podctl/prometheus"
+ALICE, VERSION = "alice@example.com", "/api/v2/version"
 TEXTFILE = "/var/lib/prometheus/node-exporter/podctl.prom"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -27,10 +28,15 @@ def series(prometheus, job):
             for labels, _ in prometheus.query(f'{{__name__=~"podctl_.+",job="{job}"}}')}
 
 
-# What differs between the two Debians is not in it: text, and programs of the host.
-@case(once="13")
+# What differs between the two Debians is little of it: text, and programs of the host.
+@case(once="13", units=(*UNITS, "podgate.service", "podctl-front.service", "podgate-metrics@*", "podctl-metrics.service"))
 def prometheus_reads_the_metrics_and_every_query_of_the_dashboard_and_of_the_rules_has_an_answer(machine):
-    podctl(machine, "provision alice@example.com")
+    install(machine, "podctl-gate")
+    machine.succeed(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=machine "
+        "-keyout /etc/podctl/front/tls.key -out /etc/podctl/front/tls.crt 2>&1 && systemctl start podctl-front.service",
+        timeout=180)
+    podctl(machine, f"provision {ALICE}")
     place = podctl(machine, "provision bob@example.com --tier pro --cold")
     machine.succeed(
         f"curl -sS -o /dev/null --max-time 100 --interface {place['front_address']} "
@@ -46,6 +52,24 @@ def prometheus_reads_the_metrics_and_every_query_of_the_dashboard_and_of_the_rul
     assert "pod=" not in machine.succeed("podctl metrics --summary")
     families = {each["name"]: each for each in podctl(machine, "metrics")}
     expect((families["podctl_up"]["samples"][0]["value"], families["podctl_launch_seconds"]["type"]), (1, "histogram"))
+
+    # The front door's port has podgate's figures before podd's. It was switched on while podgate runs.
+    signed = machine.succeed(f"podctl token {ALICE}").strip()
+    asked = [{"token": signed, "path": VERSION}] * 2 + [{"path": VERSION}, {"user": "nobody", "path": VERSION}]
+    answers = json.loads(machine.succeed("/payload/files/ask-front --parallel 1", input=json.dumps(asked).encode(), timeout=180))
+    expect([each["status"] for each in answers], [200, 200, 401, 403])
+    machine.succeed("systemctl start podgate-metrics.socket")
+    served = machine.succeed("curl -sS -D /run/head --max-time 60 http://127.0.0.1:9977/metrics", timeout=90)
+    assert f"Content-Type: {OPENMETRICS}" in machine.succeed("cat /run/head"), served
+    for line in ('podgate_requests_total{status="200",reason="admitted"} 2', "podgate_up 1",
+                 'podgate_requests_total{status="401",reason="no-token"} 1', 'podgate_tokens_total{found="cached"} 1',
+                 'podgate_requests_total{status="403",reason="no-access"} 1', "podgate_known_users 2", "podctl_up 1",
+                 "podgate_authorisation_seconds_count 4"):
+        assert f"{line}\n" in served, served
+    end = machine.succeed("date +%s -d \"$(openssl x509 -in /etc/podctl/front/tls.crt -noout -enddate | cut -d= -f2)\"")
+    assert f"podgate_certificate_expiry_time_seconds {end.strip()}\n" in served, (end, served)
+    assert "example.com" not in served and served.endswith("\n# EOF\n") and served.count("# EOF") == 1, served
+    expect(machine.succeed("journalctl -q -o cat -u 'podgate-metrics@*'"), "")
 
     # The timer fills node_exporter's directory, and the journal has no line for each time.
     machine.succeed(f"mkdir -p $(dirname {TEXTFILE}) && systemctl start podctl-metrics.timer")
@@ -63,7 +87,7 @@ def prometheus_reads_the_metrics_and_every_query_of_the_dashboard_and_of_the_rul
         (textfiles / "podctl.prom").write_text(written.partition("\n")[2])
         subprocess.run([programs() / "promtool", "check", "rules", rules], check=True, stdout=subprocess.PIPE)
         page = Page()
-        page.text, page.media_type = text, OPENMETRICS
+        page.text, page.media_type = served, OPENMETRICS
         with scraping({"podctl": page.target}, rules, textfiles) as prometheus:
             wait_until(prometheus.is_ready, 60, what="Prometheus")
             # A rate needs two scrapes.
@@ -76,7 +100,7 @@ def prometheus_reads_the_metrics_and_every_query_of_the_dashboard_and_of_the_rul
             wait_until(lambda: {rule["health"] for rule in prometheus.rules()} == {"ok"}, 60, what="that all rules are fine")
             for rule in prometheus.rules():
                 # What the rule compares is there, although the comparison may have no result.
-                queries.append(re.sub(r" (==|>) [0-9.]+$", "", rule["query"]))
+                queries.append(re.sub(r" (==|>|<) [0-9.]+$", "", rule["query"]))
             assert len(queries) > 30, queries
             expect([query for query in queries if not prometheus.query(query)], [])
 
@@ -88,5 +112,5 @@ def prometheus_reads_the_metrics_and_every_query_of_the_dashboard_and_of_the_rul
             assert "\npodctl_up 0\n" in said and "podctl_pods" not in said, said
             expect(machine.run("systemctl is-active podd.service").stdout.strip(), "inactive")
             (textfiles / "podctl.prom").write_text(said)
-            alert = wait_until(lambda: prometheus.get("alerts")["alerts"], 60, what="an alert")
-            expect([(each["labels"]["alertname"], each["labels"]["job"]) for each in alert], [("PodctlDown", "node")])
+            alerts = wait_until(lambda: prometheus.get("alerts")["alerts"], 60, what="an alert")
+            expect([(each["labels"]["alertname"], each["labels"]["job"]) for each in alerts], [("PodctlDown", "node")])

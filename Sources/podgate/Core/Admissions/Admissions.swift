@@ -119,6 +119,9 @@ final class Admissions {
 
   // MARK: Ends
 
+  /// How many streams are open.
+  var streamCount: Int { places.count { $0?.request.stream != nil } }
+
   /// The users who have streams.
   var usersOfStreams: Set<String> {
     Set(places.lazy.compactMap { $0 }.filter { $0.request.stream != nil }.map(\.request.user))

@@ -34,6 +34,8 @@ final class Placements {
   static let countAge: Microseconds = .seconds(10)
 
   private var table = RecentTable<String, Entry>(capacity: capacity)
+  /// How many users are in the table.
+  var count: Int { table.count }
   private var pods: [String: KnownPod] = [:]
   private var rules: [TierRules] = []
   private var epoch: UInt64 = 0

@@ -13,6 +13,7 @@ final class GateDaemon {
   private var podd: PoddLink?
   private var gatekeeper: Gatekeeper?
   private var server: AuthServer?
+  private let figures = GateFigures()
   private var log: AccessLog?
   private var placements: Placements?
   private var admissions: Admissions?
@@ -64,7 +65,12 @@ final class GateDaemon {
       (self.placements, self.admissions, self.gatekeeper) = (placements, admissions, gatekeeper)
       try connect(placements, admissions, connections)
       readFiles(gatekeeper, admissions)
-      server = try AuthServer(listener: listener) { gatekeeper.judge($0, $1) }
+      figures.now = {
+        GateFigures.Now(
+          streams: admissions.streamCount, users: placements.count, tokens: gatekeeper.tokens.count,
+          tokensVerified: gatekeeper.tokens.verified, tokensFound: gatekeeper.tokens.found)
+      }
+      server = try AuthServer(listener: listener, figures: figures) { gatekeeper.judge($0, $1) }
       log = try AccessLog(socket: datagrams) { admissions.close($0) }
     } catch {
       throw Unfit(message: error.description)

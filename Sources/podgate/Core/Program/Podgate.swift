@@ -18,6 +18,7 @@ public enum Podgate {
       print("podgate \(Release.version)")
       return 0
     case "sign": return sign(Array(words.dropFirst()))
+    case "metrics" where words.count == 1: return scrape()
     default:
       return usage()
     }
@@ -51,6 +52,16 @@ public enum Podgate {
         return 1
       }
     }
+  }
+
+  /// `metrics`: one HTTP request on standard input, for podgate-metrics@.service.
+  private static func scrape() -> CInt {
+    var type: CInt = 0
+    var size = socklen_t(MemoryLayout<CInt>.size)
+    guard getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) == 0 else { return usage() }
+    signal(SIGPIPE, SIG_IGN)
+    Scrape.host.serve(STDIN_FILENO)
+    return 0
   }
 
   /// `sign USER LIFETIME`: prints a token. For `podctl token`, which is not linked with libcrypto.

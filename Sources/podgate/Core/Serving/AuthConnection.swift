@@ -1,6 +1,8 @@
 import Glibc
 import HTTPWire
+import Linux
 import Systemd
+import Time
 
 /// One of nginx's connections: requests without a body, one after the other, each answered whatever it looks like.
 @LoopActor
@@ -10,6 +12,9 @@ final class AuthConnection {
   private var input: [UInt8] = []
   private var parser = HeadParser(limits: AuthConnection.limits)
   private var phase = Phase.reading
+  /// When the request came that the judge has.
+  private var cameAt = LoopTime.zero
+  private let figures: GateFigures
   private let judge: @LoopActor (AuthRequest, AuthConnection) -> Void
   private let onEnd: @LoopActor (AuthConnection) -> Void
 
@@ -30,10 +35,12 @@ final class AuthConnection {
   }()
 
   init(
-    _ descriptor: CInt, judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void,
+    _ descriptor: CInt, figures: GateFigures,
+    judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void,
     onEnd: @escaping @LoopActor (AuthConnection) -> Void
   ) throws(Errno) {
     self.descriptor = descriptor
+    self.figures = figures
     self.judge = judge
     self.onEnd = onEnd
     source = try EventSource.io(EventLoop.main, descriptor: descriptor, events: PollEvents.input) {
@@ -47,6 +54,7 @@ final class AuthConnection {
   func answer(_ answer: Answer) -> Bool {
     guard phase == .judging else { return false }
     phase = .reading
+    figures.answered(answer, after: Clock.loop - cameAt)
     guard send(answer.serialized()) else {
       end()
       return false
@@ -71,8 +79,13 @@ final class AuthConnection {
       }
       input.removeAll(keepingCapacity: true)
       parser = HeadParser(limits: Self.limits)
+      if head.path == GateFigures.path {
+        if !send(figures.response) { end() }
+        return
+      }
       let request = try AuthRequest(head)
       phase = .judging
+      cameAt = Clock.loop
       judge(request, self)
       // Not answered yet.
       if phase == .judging { source?.setEnabled(false) }

@@ -12,12 +12,14 @@ final class AuthServer {
   private let listener: CInt
   private var accepting: EventSource?
   private var connections: [CInt: AuthConnection] = [:]
+  private let figures: GateFigures
   private let judge: @LoopActor (AuthRequest, AuthConnection) -> Void
 
   init(
-    listener: CInt, judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void
+    listener: CInt, figures: GateFigures, judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void
   ) throws(Errno) {
     self.listener = listener
+    self.figures = figures
     self.judge = judge
     _ = fcntl(listener, F_SETFL, O_NONBLOCK)
     accepting = try EventSource.io(EventLoop.main, descriptor: listener, events: PollEvents.input) {
@@ -35,7 +37,7 @@ final class AuthServer {
       }
       do throws(Errno) {
         connections[descriptor] = try AuthConnection(
-          descriptor, judge: judge, onEnd: { [weak self] in self?.ended($0) })
+          descriptor, figures: figures, judge: judge, onEnd: { [weak self] in self?.ended($0) })
       } catch {
         GateLog.error("A connection cannot be watched: \(error)")
       }

@@ -13,7 +13,7 @@ import TokenCheck
 final class Gatekeeper {
   /// Replaced by a reload. The cache notices that by itself. Nil as long as no keys could be read.
   var configuration: GateConfiguration?
-  private var tokens = TokenCache()
+  private(set) var tokens = TokenCache()
   private var buckets = BucketTable()
   private let placements: Placements
   private let admissions: Admissions

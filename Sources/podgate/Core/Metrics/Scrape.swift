@@ -1,0 +1,128 @@
+import Glibc
+import HTTPWire
+import Linux
+import OpenMetrics
+import PodAPI
+import Time
+
+/// `podgate metrics`: one HTTP request of Prometheus', on a connection that systemd has accepted
+/// (podgate-metrics.socket), and its response. A process of its own, so that nothing that decides requests reads TCP or
+/// waits for podd's figures.
+struct Scrape {
+  /// podd's families.
+  let podd: () -> [MetricFamily]
+  /// The text of the podgate that decides; nil if it does not answer.
+  let gate: () -> [UInt8]?
+  let certificate: () -> MetricFamily
+
+  static var host: Scrape {
+    Scrape(
+      podd: {
+        do throws(CallError) {
+          return PodctlMetrics.all(try Client().metrics())
+        } catch {
+          complain("podd's figures are missing: \(error)")
+          return [PodctlMetrics.up(false)]
+        }
+      },
+      gate: { ask("/run/podctl/gate/auth") },
+      certificate: {
+        Certificate.family(credentials: getenv("CREDENTIALS_DIRECTORY").map { String(cString: $0) })
+      })
+  }
+
+  /// Answers the one request on a connection.
+  func serve(_ descriptor: CInt) {
+    Self.limitWaiting(descriptor)
+    Self.write(response(to: Self.readHead(descriptor)), to: descriptor)
+  }
+
+  /// - Parameter head: nil for what cannot be understood.
+  func response(to head: RequestHead?) -> [UInt8] {
+    guard let head else { return refusal(400) }
+    guard head.method == "GET" || head.method == "HEAD" else { return refusal(405) }
+    guard head.path == GateFigures.path else { return refusal(404) }
+    let gate = gate()
+    var up = MetricFamily("podgate_up", .gauge, "Whether podgate answered.")
+    up.add(gate == nil ? 0 : 1)
+    return MetricsResponse.whole(
+      [up, certificate()] + podd(), after: gate?[...] ?? [], closes: true, hasBody: head.method == "GET")
+  }
+
+  private func refusal(_ status: Int) -> [UInt8] {
+    var head = ResponseHead(
+      status: status, contentLength: 0, closes: true, date: Int(clamping: Clock.wall.sinceEpoch / .seconds(1))
+    )
+    if status == 405 { head.fields.append(("Allow", "GET, HEAD")) }
+    return head.serialized()
+  }
+
+  // MARK: Sockets
+
+  /// How long a peer may let the process wait for one piece.
+  private static func limitWaiting(_ descriptor: CInt) {
+    var limit = timeval(tv_sec: 5, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+  }
+
+  private static func readHead(_ descriptor: CInt) -> RequestHead? {
+    var parser = HeadParser()
+    var input: [UInt8] = []
+    while let more = receive(descriptor) {
+      input += more
+      do throws(HTTPError) {
+        if let (head, _) = try parser.parse(input.span) { return head }
+      } catch {
+        return nil
+      }
+    }
+    return nil
+  }
+
+  /// Nil at the end, or when nothing comes.
+  private static func receive(_ descriptor: CInt) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: 16_384)
+    let count = recv(descriptor, &bytes, bytes.count, 0)
+    return count > 0 ? Array(bytes[..<count]) : nil
+  }
+
+  private static func write(_ bytes: [UInt8], to descriptor: CInt) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Asks the podgate that decides, which a connection starts if it does not run.
+  static func ask(_ path: String) -> [UInt8]? {
+    let socket = FileDescriptor(
+      owning: Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0))
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(socket.raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard connected == 0 else {
+      complain("podgate does not answer at \(path): \(Errno.last("connect"))")
+      return nil
+    }
+    limitWaiting(socket.raw)
+    write(Array("GET \(GateFigures.path) HTTP/1.1\r\nHost: podgate\r\n\r\n".utf8), to: socket.raw)
+    var response: [UInt8] = []
+    while response.count < 1 << 20, let more = receive(socket.raw) {
+      response += more
+      if let body = MetricsResponse.body(of: response) { return Array(body) }
+    }
+    return nil
+  }
+
+  private static func complain(_ text: String) { GateLog.warning(text) }
+}
