@@ -138,3 +138,13 @@ int linux_notify(const char *path, const void *message, size_t size) {
         errno = -result;
         return result < 0 ? -1 : 0;
 }
+
+int linux_peer_credentials(int fd, int *pid, unsigned *uid) {
+        struct ucred peer;
+        socklen_t size = sizeof peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        *pid = peer.pid;
+        *uid = peer.uid;
+        return 0;
+}

@@ -173,6 +173,11 @@ public final class Client {
     return reply.sentences
   }
 
+  /// Makes an entry in the audit log for a request that somebody else made of the caller.
+  public func record(_ request: RequestRecord) throws(CallError) {
+    let _: Nothing = try call(.recordRequest, request, .change)
+  }
+
   // MARK: Calls
 
   /// How long a call waits for its reply.

@@ -32,6 +32,7 @@ public enum Method: String, CaseIterable, Sendable {
   case resolveUser = "ResolveUser"
   case closeClientConnections = "CloseClientConnections"
   case findClientConnections = "FindClientConnections"
+  case recordRequest = "RecordRequest"
   case reload = "Reload"
 
   /// The name on the bus.
@@ -50,6 +51,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
     case .closeClientConnections, .findClientConnections: ClientConnectionsCall.signature
+    case .recordRequest: RequestRecord.signature
     case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .getMetrics, .checkInvariants,
       .attachFrontDoor, .reload:
       Nothing.signature
@@ -74,7 +76,9 @@ public enum Method: String, CaseIterable, Sendable {
     case .rollout: RolloutResult.signature
     case .checkInvariants: Violations.signature
     case .findClientConnections: ClientConnectionsReply.signature
-    case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .reload: Nothing.signature
+    case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .recordRequest,
+      .reload:
+      Nothing.signature
     }
   }
 
@@ -85,7 +89,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .deprovision: .deprovision
     case .suspendUser, .resumeUser: .suspend
     case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod, .wakePod,
-      .rollout:
+      .rollout, .recordRequest:
       .managePods
     case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections, .findClientConnections:
       .frontDoor

@@ -24,6 +24,7 @@ import TimeLiterals
     try survives(HistoryCall(pod: "pod-001", since: 1, until: .never, limit: 4096))
     try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthy: 0, mode: .revert)))
     try survives(HoldCall(hold: 7))
+    try survives(RequestRecord(source: "192.0.2.1:4000", request: "GET /api/admin/users"))
     try survives(ClientConnectionsCall(peers: ["192.0.2.1:4000", "[2001:db8::1]:4001"]))
   }
 

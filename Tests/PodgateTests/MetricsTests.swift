@@ -68,7 +68,7 @@ import TimeLiterals
     Scrape(
       podd: { [PodctlMetrics.up(true)] }, gate: { gate },
       certificate: { Certificate.family(credentials: nil) }
-    ).serve(ends[1])
+    ).serve(AcceptedConnection(descriptor: ends[1]))
     close(ends[1])
     var response: [UInt8] = []
     var bytes = [UInt8](repeating: 0, count: 4096)

@@ -10,6 +10,8 @@ int linux_is_listener(int fd);
 /* Attaches a filter that passes packets from one IPv4 address (network byte order) only, and locks it, so that the
  * program that receives the socket cannot remove it. 0 or -errno. */
 int linux_accept_only_from(int fd, uint32_t source);
+/* The process and the user at the other end of a unix socket, when it was connected (SO_PEERCRED). 0 or -errno. */
+int linux_peer_credentials(int fd, int *pid, unsigned *uid);
 
 /* For the calling thread alone: a timer that interrupts what the thread waits for in the kernel (SIGURG), and that
  * linux_receive_with_credentials() arms. 0 or -errno. */

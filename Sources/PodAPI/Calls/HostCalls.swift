@@ -57,6 +57,33 @@ public struct HoldCall: CallBody, Equatable {
   }
 }
 
+/// The arguments of `RecordRequest`.
+public struct RequestRecord: CallBody, Equatable {
+  public static let signature = "ss"
+
+  /// Who made the request, as far as the caller knows: an address with a port, or a user of the host.
+  public var source: String
+  /// What was requested, in one line.
+  public var request: String
+
+  public var subject: String { "\(source): \(request)" }
+
+  public init(source: String, request: String) {
+    self.source = source
+    self.request = request
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    source = try message.readString()
+    request = try message.readString()
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try message.append(source)
+    try message.append(request)
+  }
+}
+
 /// The reply of `CheckInvariants`: one sentence for each invariant that does not hold.
 public struct Violations: MessageBody, Equatable {
   public static let signature = "as"

@@ -3,31 +3,15 @@
 import json
 import shlex
 
+from fronting import make_certificate, with_front_door
 from loading import PROGRAMS, put_programs
 from podctl_testing import (
-    UNITS, case, complaints, expect, install, moment, podctl, pods, token, unit, wait_until)
+    UNITS, case, complaints, expect, moment, podctl, pods, token, unit, wait_until)
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
 SELECT = "/api/v2/select?p=notes&c=1.1.1/1.1.1/1.1.1"
 INSERT = "/api/v2/insert?p=notes&c=1.1.1/1.1.1/1.1.1"
-
-
-def make_certificate(machine, name):
-    machine.succeed(
-        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        f"-subj /CN={name} -keyout tls.key.new -out tls.crt.new 2>&1 && mv tls.key.new tls.key && mv tls.crt.new tls.crt",
-        timeout=180)
-
-
-def with_front_door(machine):
-    """Installs podctl-gate, and does what podctl-front(8) asks of an administrator: a certificate and its key."""
-    install(machine, "podctl-gate")
-    # Without them there is nothing to listen with; that is no failure.
-    expect(unit(machine, "podctl-front.service", "ActiveState", "ConditionResult"),
-           {"ActiveState": "inactive", "ConditionResult": "no"})
-    make_certificate(machine, "machine")
-    machine.succeed("systemctl start podctl-front.service", timeout=180)
 
 
 def ask(machine, *requests, parallel=1, timeout=180):

@@ -70,7 +70,7 @@ enum StatusPage {
     let overall = failed ? "crash-loop" : waiting ? "backoff" : "ready"
     page.title(overall, name)
     page.field("State", style.paint(failed || waiting ? "degraded" : "running", Colour(state: overall)))
-    let states = counted(pods).map { state, count in
+    let states = HostStatus.podsByState(pods).map { state, count in
       "\(count) \(style.paint(state, Colour(state: state)))"
     }
     page.field("Pods", states.isEmpty ? "0" : "\(pods.count) (\(states.joined(separator: ", ")))")
@@ -102,12 +102,6 @@ enum StatusPage {
     }
     return troubled.count > 10
       ? lines + ["  and \(troubled.count - 10) more; podctl pods lists them"] : lines
-  }
-
-  /// Pods by state, most frequent first.
-  static func counted(_ pods: [PodRow]) -> [(state: String, count: Int)] {
-    Dictionary(grouping: pods, by: \.state).map { (state: $0.key, count: $0.value.count) }
-      .sorted { ($1.count, $0.state) < ($0.count, $1.state) }
   }
 
   /// The pod's current memory, with its limits and its peak.

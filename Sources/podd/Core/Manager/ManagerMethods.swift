@@ -75,6 +75,8 @@ struct MethodHandler: Sendable {
       MethodHandler { methods, call throws(Refusal) in try await methods.closeClientConnections(call) }
     case .findClientConnections:
       MethodHandler { methods, call throws(Refusal) in try await methods.findClientConnections(call) }
+    // Its entry in the audit log is all that it does.
+    case .recordRequest: MethodHandler { (_, _: RequestRecord) throws(Refusal) in Nothing() }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }
     }
   }

@@ -32,14 +32,16 @@ struct Scrape {
   }
 
   /// Answers the one request on a connection.
-  func serve(_ descriptor: CInt) {
-    Self.limitWaiting(descriptor)
-    Self.write(response(to: Self.readHead(descriptor)), to: descriptor)
+  func serve(_ connection: AcceptedConnection) {
+    do throws(HTTPError) {
+      guard let (head, _) = try connection.receive() else { return }
+      connection.answer(response(to: head))
+    } catch {
+      connection.answer(refusal(error.status))
+    }
   }
 
-  /// - Parameter head: nil for what cannot be understood.
-  func response(to head: RequestHead?) -> [UInt8] {
-    guard let head else { return refusal(400) }
+  func response(to head: RequestHead) -> [UInt8] {
     guard head.method == "GET" || head.method == "HEAD" else { return refusal(405) }
     guard head.path == GateFigures.path else { return refusal(404) }
     let gate = gate()
@@ -65,20 +67,6 @@ struct Scrape {
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
       setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
-  }
-
-  private static func readHead(_ descriptor: CInt) -> RequestHead? {
-    var parser = HeadParser()
-    var input: [UInt8] = []
-    while let more = receive(descriptor) {
-      input += more
-      do throws(HTTPError) {
-        if let (head, _) = try parser.parse(input.span) { return head }
-      } catch {
-        return nil
-      }
-    }
-    return nil
   }
 
   /// Nil at the end, or when nothing comes.

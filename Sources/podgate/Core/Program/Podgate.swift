@@ -17,6 +17,7 @@ public enum Podgate {
     case "--version" where words.count == 1:
       print("podgate \(Release.version)")
       return 0
+    case "admin" where words.count == 1: return Admin.serve()
     case "sign": return sign(Array(words.dropFirst()))
     case "metrics" where words.count == 1: return scrape()
     default:
@@ -60,7 +61,7 @@ public enum Podgate {
     var size = socklen_t(MemoryLayout<CInt>.size)
     guard getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) == 0 else { return usage() }
     signal(SIGPIPE, SIG_IGN)
-    Scrape.host.serve(STDIN_FILENO)
+    Scrape.host.serve(AcceptedConnection(descriptor: STDIN_FILENO))
     return 0
   }
 

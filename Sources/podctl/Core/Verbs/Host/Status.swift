@@ -62,13 +62,7 @@ struct Status: ParsableCommand {
     let pods = try client.listPods()
     let users = try properties.uint("NUsers").map { Int(clamping: $0) } ?? client.listUsers().count
     let name = globals.context.host ?? Linux.Host.name
-    let states = StatusPage.counted(pods).map { (key: $0.state, value: JSON.uint(UInt64($0.count))) }
-    let own: [(key: String, value: JSON)] = [
-      ("host", .string(name)), ("pods", .uint(UInt64(pods.count))), ("users", .uint(UInt64(users))),
-      ("pods_by_state", .object(states)),
-      ("memory_current", .uint(pods.compactMap(\.memoryCurrent).reduce(0, +))),
-    ]
-    globals.context.present(json: .object(own + properties.jsonMembers(excluding: Set(own.map(\.key))))) {
+    globals.context.present(json: HostStatus(host: name, properties, pods, users: UInt64(users)).json) {
       StatusPage.host(name: name, properties, pods: pods, users: users, $0)
     }
   }

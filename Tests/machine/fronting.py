@@ -1,0 +1,20 @@
+"""What cases of podctl-gate are prepared with: `@case(prepared=with_front_door)`."""
+
+from podctl_testing import expect, install, unit
+
+
+def make_certificate(machine, name):
+    machine.succeed(
+        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        f"-subj /CN={name} -keyout tls.key.new -out tls.crt.new 2>&1 && mv tls.key.new tls.key && mv tls.crt.new tls.crt",
+        timeout=180)
+
+
+def with_front_door(machine):
+    """Installs podctl-gate, and does what podctl-front(8) asks of an administrator: a certificate and its key."""
+    install(machine, "podctl-gate")
+    # Without them there is nothing to listen with; that is no failure.
+    expect(unit(machine, "podctl-front.service", "ActiveState", "ConditionResult"),
+           {"ActiveState": "inactive", "ConditionResult": "no"})
+    make_certificate(machine, "machine")
+    machine.succeed("systemctl start podctl-front.service", timeout=180)
