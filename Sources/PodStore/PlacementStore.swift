@@ -37,8 +37,7 @@ public final class PlacementStore: WorkerStore {
     try StoreFile.prepare(file)
     do {
       queue = try DatabaseQueue(path: file, configuration: Self.configuration())
-      try queue.read { db in try Schema.refuseForeign(db, file: file) }
-      try Schema.migrator.migrateForward(queue, file: file)
+      try Schema.migrator.migrateForward(queue, file: file) { db in try Schema.refuseForeign(db, file: file) }
       try queue.write { db in
         try db.execute(
           sql: """

@@ -22,9 +22,8 @@ enum Schema {
     return migrator
   }()
 
-  /// Throws for an SQLite database that podctl did not write.
+  /// Throws for an SQLite database that podctl did not write, unless it has migrations.
   static func refuseForeign(_ db: Database, file: String) throws {
-    guard try migrator.appliedIdentifiers(db).isEmpty else { return }
     // GRDB makes its own table in a transaction before the first migration: a power cut can leave it alone.
     let foreign = try String.fetchOne(
       db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'grdb_migrations'")
