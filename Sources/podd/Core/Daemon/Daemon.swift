@@ -99,6 +99,7 @@ final class Daemon {
       host.onStatusChange = { [weak self] in self?.updateStatusLine() }
       try await connection.bus.requestNameAsync(PodBus.name)
       updateStatusLine(isReady: true)
+      host.memory.startRemembering()
     } catch {
       if error.isUnreachable {
         // The connection was lost again; the next one starts over.

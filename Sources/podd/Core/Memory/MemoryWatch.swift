@@ -25,6 +25,7 @@ final class MemoryWatch {
   /// They are read one after the other, because a host has hundreds.
   private var toRemember: [(memory: RunMemory, scope: RunningScope, since: WallTime)] = []
   private var isRemembering = false
+  private var mayRemember = false
 
   init(_ host: PodHost) {
     self.host = host
@@ -55,8 +56,14 @@ final class MemoryWatch {
     arm()
   }
 
+  /// From now on, histories are read. To be called when podd is ready: nobody waits for them.
+  func startRemembering() {
+    mayRemember = true
+    rememberAll()
+  }
+
   private func rememberAll() {
-    guard !isRemembering else { return }
+    guard mayRemember, !isRemembering, !toRemember.isEmpty else { return }
     isRemembering = true
     loopTask {
       while !self.toRemember.isEmpty {
