@@ -29,7 +29,7 @@ public struct SettingsFiles: Sendable, Equatable {
   /// - Parameters:
   ///   - fileName: The main file's name, with `.conf`.
   ///   - directories: The directories that may hold it, highest priority first.
-  ///   - names: The file names in a directory.
+  ///   - names: The names in a directory, also those of directories.
   ///   - content: What a file holds.
   public init(
     _ fileName: String, in directories: [String], names: (_ directory: String) -> [String],
@@ -38,8 +38,11 @@ public struct SettingsFiles: Sendable, Equatable {
     func listings(_ directories: [String]) -> [SettingsSearch.Listing] {
       directories.map { SettingsSearch.Listing(directory: $0, fileNames: names($0)) }
     }
-    main = SettingsSearch.main(fileName, in: listings(directories)).flatMap { read($0, content) }
-    dropIns = SettingsSearch.dropIns(in: listings(directories.map { "\($0)/\(fileName).d" }))
+    let places = listings(directories)
+    main = SettingsSearch.main(fileName, in: places).flatMap { read($0, content) }
+    // Most files have no drop-ins, and then there is nothing else to look at.
+    let dropInPlaces = places.filter { $0.fileNames.contains("\(fileName).d") }
+    dropIns = SettingsSearch.dropIns(in: listings(dropInPlaces.map { "\($0.directory)/\(fileName).d" }))
       .compactMap { read($0, content) }
   }
 

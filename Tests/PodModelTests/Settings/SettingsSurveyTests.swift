@@ -6,10 +6,11 @@ import Testing
     SettingsSurvey.mistakes(
       root: "/h", physicalMemory: 8 << 30,
       names: { directory in
-        files.keys.filter { $0.hasPrefix(directory + "/") }.map {
-          String($0.dropFirst(directory.utf8.count + 1))
-        }
-        .filter { !$0.contains("/") }
+        Set(
+          files.keys.filter { $0.hasPrefix(directory + "/") }.map {
+            String($0.dropFirst(directory.utf8.count + 1).prefix { $0 != "/" })
+          }
+        ).sorted()
       },
       content: { path in
         if path == unreadable { return .unreadable("Is a directory") }
@@ -59,5 +60,18 @@ import Testing
 
   @Test func aDropInWithoutItsMainFileDefinesNothing() {
     #expect(mistakes(["/h/etc/podctl/tiers/gold.conf.d/50.conf": "[Tier]\nTasksMax=0\n"]) == [])
+  }
+
+  @Test func onlyDropInDirectoriesThatAreThereAreListed() {
+    let names = ["/1": ["a.conf"], "/2": ["a.conf.d"], "/2/a.conf.d": ["5.conf"]]
+    var listed: [String] = []
+    let files = SettingsFiles(
+      "a.conf", in: ["/1", "/2"],
+      names: {
+        listed.append($0)
+        return names[$0] ?? []
+      }, content: { _ in .bytes([]) })
+    #expect(listed == ["/1", "/2", "/2/a.conf.d"])
+    #expect(files.fragments.map(\.path) == ["/1/a.conf", "/2/a.conf.d/5.conf"])
   }
 }

@@ -48,4 +48,22 @@ import Testing
     table.reportMistakes([]) { reading($0, &reads) }
     #expect(table.reported.isEmpty)
   }
+
+  /// A drop-in directory that is not there has no stamp: it cannot come without a change of the directory above.
+  @Test func aDirectoryChangesWhenADirectoryComesIntoIt() {
+    root.write("tiers/free.conf", "[Tier]\n")
+    let directory = "\(root.path)/etc/podctl/tiers"
+    var stamps = FileStamps()
+    let read = stamps.reading(directory) { () throws(Errno) in try Files.names(in: directory) }
+    #expect((try? read.get()) == ["free.conf"])
+    #expect(stamps.areCurrent)
+    // Again and again, because the clock of time stamps is coarse.
+    var attempts = 0
+    while stamps.areCurrent, attempts < 1_000_000 {
+      mkdir("\(directory)/free.conf.d", 0o755)
+      rmdir("\(directory)/free.conf.d")
+      attempts += 1
+    }
+    #expect(!stamps.areCurrent)
+  }
 }

@@ -177,7 +177,7 @@ final class PodHost {
   /// Tiers of higher rank first, then by number.
   func launchOrder(_ pods: some Sequence<Pod>) -> [Pod] {
     var ranks: [String: Int] = [:]
-    for name in configuration.tierNames() { ranks[name] = configuration.policy(ofTier: name)?.rank }
+    for tier in Set(pods.map(\.record.tier)) { ranks[tier] = configuration.policy(ofTier: tier)?.rank }
     return pods.sorted { left, right in
       let (a, b) = (ranks[left.record.tier] ?? 0, ranks[right.record.tier] ?? 0)
       return a == b ? left.name < right.name : a > b

@@ -45,6 +45,8 @@ final class Configuration {
   private var poddMistakes: SettingsErrors?
   /// By workload: the version that an admin went back from, and what is used in its place.
   private var reverts: [String: (rejected: String, good: WorkloadVersion)] = [:]
+  /// The directories that `readAll` has listed, as it needs each of them for every file. Nil at other times.
+  private var listed: [(directory: String, names: [String], stamps: FileStamps)]?
 
   /// - Parameter root: Put before each of `SettingsSearch.directories`; a test has a directory of its own.
   init(root: String = "") {
@@ -170,6 +172,8 @@ final class Configuration {
   /// previous policy in force, if there is one, until it parses again.
   /// - Returns: All mistakes, each with its consequence; podd's own are those that `podd()` found last.
   func readAll() -> [(mistake: SettingsMistake, consequence: String)] {
+    listed = []
+    defer { listed = nil }
     workloads.reportMistakes(names("/workloads"), readWorkload)
     tiers.reportMistakes(tierNames(), readTier)
     return mistakes.map { ($0, consequence(of: $0)) }
@@ -275,8 +279,16 @@ final class Configuration {
   }
 
   private func names(in directory: String, _ stamps: inout FileStamps) -> [String] {
-    let read = stamps.reading(directory) { () throws(Errno) in try Files.names(in: directory) }
-    return (try? read.get()) ?? []
+    if let known = listed?.first(where: { $0.directory == directory }) {
+      stamps.append(known.stamps)
+      return known.names
+    }
+    var own = FileStamps()
+    let read = own.reading(directory) { () throws(Errno) in try Files.names(in: directory) }
+    stamps.append(own)
+    let names = (try? read.get()) ?? []
+    listed?.append((directory, names, own))
+    return names
   }
 }
 

@@ -34,6 +34,7 @@ struct FileStamps {
   private let taken = time(nil)
   /// Everything that was there could be read.
   private(set) var areWhole = true
+  private var othersAreSettled = true
 
   /// Reads a file or a directory. It is stamped first, so that a change during the read is noticed the next time.
   mutating func reading<Content>(
@@ -52,12 +53,15 @@ struct FileStamps {
   mutating func append(_ others: FileStamps) {
     stamps += others.stamps
     areWhole = areWhole && others.areWhole
+    othersAreSettled = othersAreSettled && others.areSettled
   }
 
   var areCurrent: Bool { stamps.allSatisfy { FileStamp($0.path) == $0.stamp } }
 
-  /// Nothing had changed within the second before.
-  var areSettled: Bool { stamps.allSatisfy { $0.stamp.map { $0.changedSeconds < taken - 1 } ?? true } }
+  /// Nothing had changed within the second before it was read.
+  var areSettled: Bool {
+    othersAreSettled && stamps.allSatisfy { $0.stamp.map { $0.changedSeconds < taken - 1 } ?? true }
+  }
 }
 
 /// Enough of stat(2) to know whether a file or a directory is still the same.
