@@ -12,15 +12,15 @@ import TimeLiterals
 
 @Suite(.timeLimit(.minutes(10))) struct MetricsTests {
   private static let answers: [(answer: Answer, labels: String)] = [
-    (.admit([]), #"status="200",reason="admitted""#),
+    (.admit([], AdmittedFields()), #"status="200",reason="admitted""#),
     (.unauthenticated(.noToken), #"status="401",reason="no-token""#),
     (.unauthenticated(.invalidToken("it expired")), #"status="401",reason="invalid-token""#),
-    (.refuse(status: 400), #"status="400",reason="not-understood""#),
-    (.refuse(status: 403), #"status="403",reason="no-access""#),
-    (.refuse(status: 429), #"status="429",reason="rate""#),
-    (.refuse(status: 503), #"status="503",reason="unavailable""#),
-    (.refuse(status: 507), #"status="507",reason="data-limit""#),
-    (.refuse(status: 418), #"status="other",reason="other""#),
+    (.refuse(status: 400, reason: ""), #"status="400",reason="not-understood""#),
+    (.refuse(status: 403, reason: ""), #"status="403",reason="no-access""#),
+    (.refuse(status: 429, reason: ""), #"status="429",reason="rate""#),
+    (.refuse(status: 503, reason: ""), #"status="503",reason="unavailable""#),
+    (.refuse(status: 507, reason: ""), #"status="507",reason="data-limit""#),
+    (.refuse(status: 418, reason: ""), #"status="other",reason="other""#),
   ]
 
   private static func families() async throws -> [MetricFamily] {

@@ -80,7 +80,7 @@ enum AnswerKind: Int, CaseIterable {
     case .admit: self = .admitted
     case .unauthenticated(.noToken): self = .noToken
     case .unauthenticated(.invalidToken): self = .invalidToken
-    case .refuse(let status, _): self = Self.allCases.first { $0.status == "\(status)" } ?? .other
+    case .refuse(let status, _, _): self = Self.allCases.first { $0.status == "\(status)" } ?? .other
     }
   }
 
