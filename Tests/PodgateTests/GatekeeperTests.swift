@@ -36,7 +36,8 @@ private final class Gate {
     try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
     connections.append(
       try AuthConnection(
-        ends[1], figures: GateFigures(), judge: { [gatekeeper] in gatekeeper.judge($0, $1) }, onEnd: { _ in }))
+        ends[1], figures: GateFigures(), judge: { [gatekeeper] in gatekeeper.judge($0, $1) }, onEnd: { _ in })
+    )
     return ends[0]
   }
 

@@ -11,7 +11,7 @@ struct AdmittedFields: Equatable {
   /// nginx has 16 KiB for an answer's head (`proxy_buffer_size` in front.conf), in which the user's place is, too.
   static let most = 12_288
 
-  /// Of a request that has none.
+  /// A request that has none.
   init() {}
 
   /// Nil if there is too much of it.
