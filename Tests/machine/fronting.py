@@ -5,7 +5,7 @@ from podctl_testing import expect, install, unit
 
 def make_certificate(machine, name):
     machine.succeed(
-        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 "
         f"-subj /CN={name} -keyout tls.key.new -out tls.crt.new 2>&1 && mv tls.key.new tls.key && mv tls.crt.new tls.crt",
         timeout=180)
 
@@ -17,4 +17,5 @@ def with_front_door(machine):
     expect(unit(machine, "podctl-front.service", "ActiveState", "ConditionResult"),
            {"ActiveState": "inactive", "ConditionResult": "no"})
     make_certificate(machine, "machine")
-    machine.succeed("systemctl start podctl-front.service", timeout=180)
+    # The first start of polkit may take longer on a busy host than podgate waits for podd.
+    machine.succeed("systemctl start polkit.service podctl-front.service podgate.service", timeout=180)
