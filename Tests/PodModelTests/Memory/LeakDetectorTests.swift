@@ -18,6 +18,7 @@ import TimeLiterals
 
   @Test(arguments: [0.5, 3, 9])
   func aCacheThatFillsAtOnePaceUpToNineTenths(hours: Double) {
+    isLeftAlone(Course(noise: 0.1) { min(10 + 80 * $0 / hours, 90) })
     isLeftAlone(Course { min(10 + 80 * $0 / hours, 90) })
     isLeftAlone(Course(noise: 1) { min(10 + 80 * $0 / hours, 90) })
   }
@@ -126,6 +127,24 @@ import TimeLiterals
   /// A cache that nobody had used before, or a nightly job.
   @Test func growthAfterARestThatEndsBelowTheLimit() {
     isLeftAlone(Course { 25 + min(max($0 - 5, 0) * 20, 62) })
+  }
+
+  /// A job after a rest, of half again the size of an earlier one: what came and went may go again.
+  @Test func aJobThatIsLargerThanTheOneBefore() {
+    func job(_ hour: Double, at begins: Double, to size: Double) -> Double {
+      let part = (hour - begins) / 0.5
+      return (0...1).contains(part) ? size * min(1, 1.5 * part) : 0
+    }
+    isLeftAlone(Course { 40 + job($0, at: 2, to: 35) + job($0, at: 6, to: 49.5) })
+  }
+
+  /// The same within two minutes, and higher: its last chance is one sample before the limit.
+  @Test func aLargeJobWithinMinutes() {
+    func job(_ hour: Double, at begins: Double, to size: Double) -> Double {
+      let part = (hour - begins) * 20
+      return (0...1).contains(part) ? size * min(1, 1.5 * part) : 0
+    }
+    isLeftAlone(Course { 40 + job($0, at: 2, to: 36) + job($0, at: 6, to: 52) })
   }
 
   @Test func withoutALimitNothingIsALeak() {

@@ -54,7 +54,8 @@ struct LeakJudgement {
       trend = span
       basis = .room
     }
-    guard !isStart(span), isNew(span), isNoWave(span), !isSlowing(span), let found = test(span)
+    guard !isStart(span), isNew(span), isNoWave(span), !isSlowing(span),
+      !mayBeGivenBack(span.top, since: span.start), let found = test(span)
     else { return }
     basis = found
     isLeak = true
@@ -96,6 +97,16 @@ struct LeakJudgement {
     let before = MemoryTrend(
       intake.floors, from: span.start - (span.end - span.start), to: span.start)
     return before.map { span.rise >= Limits.riseToEarlierScatter * $0.scatter } ?? true
+  }
+
+  /// Whether the rise since `since` to `height` may be one more of those that were given back before: a job, a tooth, a
+  /// queue, whose sizes differ. It is none when the pod has not been down there for long.
+  func mayBeGivenBack(_ height: Float, since: Float) -> Bool {
+    guard let fall = intake.floors.largestFall(until: since) else { return false }
+    let size = fall.high - fall.low
+    guard height - fall.low <= Limits.givenBack.height * size else { return false }
+    let down = intake.floors.lastTime(below: fall.low + Limits.givenBack.down * size)
+    return intake.now - down <= Limits.givenBack.age * down
   }
 
   /// Whether memory grew faster before the span, and would settle below the limit if its pace went on falling like this:

@@ -5,8 +5,8 @@ extension LeakJudgement {
   /// been needless is better than the kernel's OOM killer.
   func lastChance() -> MemoryTrend? {
     guard intake.lastHeld >= Limits.level * limit, !isYoung || intake.now >= Limits.startSeconds,
-      let since = intake.latest.since, let line = intake.latest.line, grows(line), meetsLimit(line),
-      isHighest(since: since)
+      let since = intake.latest.since, let line = intake.latest.line, grows(line),
+      meetsLimit(line, since: since), isHighest(since: since)
     else { return nil }
     return MemoryTrend(line: line, from: since, to: intake.now)
   }
@@ -16,14 +16,16 @@ extension LeakJudgement {
     line.slope > 0 && line.halves >= Limits.halves && line.largestGain <= Limits.largestGain * line.range
   }
 
-  private func meetsLimit(_ line: LatestSamples.Line) -> Bool {
+  private func meetsLimit(_ line: LatestSamples.Line, since: Float) -> Bool {
     let next: Float
     let reaches: Float
-    if isYoung {
+    let height = intake.lastHeld - intake.broughtByUsers
+    if isYoung || mayBeGivenBack(height, since: since) {
       // A load in a line, from nothing and of any length, gains the same in a share of its age.
-      let start = Limits.aheadAtStart
-      next = line.level + line.slope * max(start.samples * intake.spacing, start.ofAge * intake.now)
-      reaches = start.reaches * limit
+      let end = Limits.aheadOfItsEnd
+      let age = isYoung ? end.ofAge * intake.now : 0
+      next = line.level + line.slope * max(end.samples * intake.spacing, age)
+      reaches = end.reaches * limit
     } else {
       next = line.level + line.slope * max(Limits.ahead.samples * intake.spacing, Limits.ahead.seconds)
       reaches = Limits.ahead.reaches * limit

@@ -1,6 +1,8 @@
 /// The figures of docs/leaks.md, under its names. Every share is a share of the limit. The values were tuned on
 /// seeds below 1001 of the leak benchmark (docs/leak-benchmark.md).
 enum LeakThresholds {
+  /// The promise: what stands at this level, or goes up to it in a line, is left alone.
+  static let plateau: Float = 0.9
   /// The smallest gain that is worth a judgement.
   static let leastRise: Float = 0.04
 
@@ -23,6 +25,9 @@ enum LeakThresholds {
   static let riseAboveBefore: Float = 0.4
   /// The span's rise, in scatters of the span before it: below it the rise is one wave among others.
   static let riseToEarlierScatter: Float = 6
+  /// What came and went may go again: memory must stand higher above the trough than this many of what was given back,
+  /// or it must not have been down there (in this lower part of the fall) for this share of the time before.
+  static let givenBack: (height: Float, down: Float, age: Float) = (1.5, 0.25, 0.5)
 
   // MARK: Surely held
 
@@ -48,7 +53,7 @@ enum LeakThresholds {
 
   // MARK: Levels
 
-  static let nearTheLimit: Float = 0.9015
+  static let nearTheLimit: Float = plateau + 0.0015
   /// The noise that is added to `nearTheLimit`: in standard deviations, and at most as a share.
   static let nearTheLimitNoise: Float = 1.2
   static let nearTheLimitNoiseMost: Float = 0.004
@@ -57,7 +62,7 @@ enum LeakThresholds {
   /// The same for growth that is steeper and does not slow down.
   static let nextSampleSteep: (level: Float, reaches: Float, pace: Float) = (0.65, 0.985, 0.8)
   /// `underTeeth`: the height of a tooth, and the level of the tips.
-  static let teeth: (band: Float, top: Float) = (0.06, 0.89)
+  static let teeth: (band: Float, top: Float) = (0.06, plateau)
   /// `peaksMeetLimit` by noise: the mean, the standard deviations above it, and what they reach.
   static let noisePeaks: (mean: Float, deviations: Float, reaches: Float) = (0.8, 3.9, 1)
   /// `peaksMeetLimit` by a recurring job: the peak's height as a share and in noise, and the level of the tips.
@@ -78,11 +83,12 @@ enum LeakThresholds {
 
   /// `aboutToMeet`: what the latest eight samples must show.
   enum LastChance {
-    static let level: Float = 0.9
+    static let level = plateau
     /// How far ahead they are continued, and what they reach then.
     static let ahead: (samples: Float, seconds: Float, reaches: Float) = (2.2, 22, 0.99)
-    /// The same for a program that starts; the time is a share of its age.
-    static let aheadAtStart: (samples: Float, ofAge: Float, reaches: Float) = (1, 0.04, 1)
+    /// The same for growth that is expected to end: that of a program that starts, for which the time is also a share of
+    /// its age, and what came and went before.
+    static let aheadOfItsEnd: (samples: Float, ofAge: Float, reaches: Float) = (1, 0.04, 1)
     /// A program that meets its limit sooner after its start does so again before a recycle helps.
     static let startSeconds: Float = 120
     /// The slope in standard errors; and that of growth in leaps.

@@ -43,6 +43,26 @@ struct MemoryFloors: Sendable {
     if stretches.count >= Self.capacity { join(0) }
   }
 
+  /// The most that was given back until `time`: a height, and the lowest value after it. The fall may end in the first
+  /// stretch after that time, where the next rise begins. Nil if nothing was given back.
+  func largestFall(until time: Float) -> (high: Float, low: Float)? {
+    var found: (high: Float, low: Float)?
+    var size: Float = 0
+    var highest = -Float.infinity
+    for stretch in stretches {
+      if highest - stretch.low > size {
+        size = highest - stretch.low
+        found = (highest, stretch.low)
+      }
+      guard stretch.start < time else { break }
+      highest = max(highest, stretch.high)
+    }
+    return found
+  }
+
+  /// When memory was below a level for the last time; 0 if it never was.
+  func lastTime(below level: Float) -> Float { stretches.last { $0.low < level }?.end ?? 0 }
+
   /// Makes one stretch of two neighbours.
   private mutating func join(_ index: Int) {
     let later = stretches[index + 1]
