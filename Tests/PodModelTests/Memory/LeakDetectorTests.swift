@@ -129,13 +129,13 @@ import TimeLiterals
     isLeftAlone(Course { 25 + min(max($0 - 5, 0) * 20, 62) })
   }
 
-  /// A job after a rest, of half again the size of an earlier one: what came and went may go again.
+  /// A job of nearly half again the size of an earlier one, to above nine tenths: what came and went may go again.
   @Test func aJobThatIsLargerThanTheOneBefore() {
     func job(_ hour: Double, at begins: Double, to size: Double) -> Double {
       let part = (hour - begins) / 0.5
       return (0...1).contains(part) ? size * min(1, 1.5 * part) : 0
     }
-    isLeftAlone(Course { 40 + job($0, at: 2, to: 35) + job($0, at: 6, to: 49.5) })
+    isLeftAlone(Course { 40 + job($0, at: 2, to: 35) + job($0, at: 6, to: 51.5) })
   }
 
   /// The same within two minutes, and higher: its last chance is one sample before the limit.
