@@ -58,7 +58,7 @@ def an_administrator_does_over_http_what_podctl_does_and_all_of_it_is_on_record(
     expect(ask(machine, "DELETE", "/api/admin/users/nobody")[0], 404)
     status, answer = ask(machine, "POST", "/api/admin/provision/carol", '{"tier": "gold"}')
     said = machine.run("podctl provision carol --tier gold").stderr.strip().removeprefix("podctl: ")
-    expect((status, answer), (400, {"success": False, "error": said}))
+    expect((status, answer), (404, {"success": False, "error": said}))
     expect([ask(machine, "GET", "/api/admin/users", key=key)[0] for key in (None, KEY[:-1], KEY + "0")], [401] * 3)
     assert machine.run(f"curl -sS {SOCKET}/api/admin/users", user="visitor").status != 0
 

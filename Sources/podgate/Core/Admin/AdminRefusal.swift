@@ -31,8 +31,8 @@ struct AdminRefusal: Error {
 
   private static func status(_ error: APIError) -> Int {
     switch error {
-    case .invalidUser, .invalidPeer, .noSuchTier: 400
-    case .noSuchUser, .noSuchPod: 404
+    case .invalidUser, .invalidPeer: 400
+    case .noSuchUser, .noSuchPod, .noSuchTier: 404
     case .userSuspended, .otherTier, .rolloutStopped: 409
     case .storageFull: 507
     case .busy, .launchFailed, .portRangeExhausted, .addressesExhausted: 503
