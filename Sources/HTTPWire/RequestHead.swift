@@ -108,13 +108,15 @@ public struct RequestHead: Sendable {
   }
 }
 
-func lowercased(_ byte: UInt8) -> UInt8 {
+/// The byte, in lower case if it is a letter of ASCII.
+public func lowercased(_ byte: UInt8) -> UInt8 {
   (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
 }
 
 func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-func trimmed(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+/// Without the blanks and tabs at both ends (OWS of RFC 9110, 5.6.3).
+public func trimmed(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
   var slice = slice
   while let first = slice.first, isBlank(first) { slice.removeFirst() }
   while let last = slice.last, isBlank(last) { slice.removeLast() }

@@ -50,7 +50,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .getHistory: HistoryCall.signature
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
-    case .closeClientConnections, .findClientConnections: ClientConnectionsCall.signature
+    case .closeClientConnections, .findClientConnections: ClientPeers.signature
     case .recordRequest: RequestRecord.signature
     case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .getMetrics, .checkInvariants,
       .attachFrontDoor, .reload:
@@ -75,7 +75,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .recyclePod, .evictPod: PlanReply.signature
     case .rollout: RolloutResult.signature
     case .checkInvariants: Violations.signature
-    case .findClientConnections: ClientConnectionsReply.signature
+    case .findClientConnections: ClientPeers.signature
     case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .recordRequest,
       .reload:
       Nothing.signature

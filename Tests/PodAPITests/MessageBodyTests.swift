@@ -25,7 +25,7 @@ import TimeLiterals
     try survives(RolloutCall(RolloutRequest(tier: "free", maxParallel: 3, healthy: 0, mode: .revert)))
     try survives(HoldCall(hold: 7))
     try survives(RequestRecord(source: "192.0.2.1:4000", request: "GET /api/admin/users"))
-    try survives(ClientConnectionsCall(peers: ["192.0.2.1:4000", "[2001:db8::1]:4001"]))
+    try survives(ClientPeers(peers: ["192.0.2.1:4000", "[2001:db8::1]:4001"]))
   }
 
   @Test func repliesSurviveTheBus() throws {
@@ -35,7 +35,7 @@ import TimeLiterals
         frontAddress: "127.76.0.1", port: 10001, state: "cold", created: true))
     try survives(StateReply(state: "ready"))
     try survives(StatusReply(status: "suspended"))
-    try survives(ClientConnectionsReply(peers: ["192.0.2.1:4000"]))
+    try survives(ClientPeers(peers: ["192.0.2.1:4000"]))
     var user = ResolvedUser(
       user: "a", status: "active", pod: "pod-001", state: "cold", address: "127.77.0.1",
       frontAddress: "127.76.0.1", port: 10001, token: "secret", tier: "free", dataBytes: 0, dataMax: 1 << 20)
@@ -98,9 +98,9 @@ import TimeLiterals
   }
 
   @Test func aCallWithTooManyPeersIsNotRead() throws {
-    let peers = Array(repeating: "192.0.2.1:4000", count: ClientConnectionsCall.mostPeers + 1)
-    let message = try sealedMessage(ClientConnectionsCall(peers: peers))
-    let refused = #expect(throws: BusError.self) { try ClientConnectionsCall(reading: message) }
+    let peers = Array(repeating: "192.0.2.1:4000", count: ClientPeers.mostPeers + 1)
+    let message = try sealedMessage(ClientPeers(peers: peers))
+    let refused = #expect(throws: BusError.self) { try ClientPeers(reading: message) }
     #expect(refused?.name == "org.freedesktop.DBus.Error.InvalidArgs")
   }
 

@@ -1,4 +1,3 @@
-import Glibc
 import Testing
 import TokenCheck
 
@@ -8,26 +7,10 @@ import TokenCheck
 @Suite(.timeLimit(.minutes(5))) struct AdminTests {
   private static let secret = "0123456789abcdef0123456789abcdef"
 
-  /// Serves what is sent, and returns all that comes back.
   private func exchange(_ text: String, key: String? = secret) throws -> String {
-    var pair: (CInt, CInt) = (-1, -1)
-    let made = withUnsafeMutableBytes(of: &pair) {
-      socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, $0.bindMemory(to: CInt.self).baseAddress)
+    try PodgateTests.exchange(text) {
+      Admin(key: key.map { ExpectedSecret(Array($0.utf8).span) }, connection: $0).serve()
     }
-    try #require(made == 0)
-    let (client, server) = pair
-    defer { close(client) }
-    let bytes = Array(text.utf8)
-    try #require(bytes.withUnsafeBytes { send(client, $0.baseAddress, $0.count, 0) } == bytes.count)
-    shutdown(client, CInt(SHUT_WR))
-    Admin(
-      key: key.map { ExpectedSecret(Array($0.utf8).span) }, connection: AcceptedConnection(descriptor: server)
-    ).serve()
-    close(server)
-    var answer: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while case let count = recv(client, &buffer, buffer.count, 0), count > 0 { answer += buffer[..<count] }
-    return String(decoding: answer, as: UTF8.self)
   }
 
   private func get(_ path: String, _ fields: String...) -> String {

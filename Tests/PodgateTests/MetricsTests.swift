@@ -57,23 +57,11 @@ import TimeLiterals
     #expect(fresh.count { $0.hasPrefix("podgate_requests_total{") } == AnswerKind.allCases.count)
   }
 
-  /// The response to a request, through a real connection.
   private func scraped(_ request: String, gate: [UInt8]?) throws -> String {
-    var ends: [CInt] = [0, 0]
-    try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
-    defer { close(ends[0]) }
-    let sent = request.utf8.withContiguousStorageIfAvailable { send(ends[0], $0.baseAddress, $0.count, 0) }
-    try #require(sent == request.utf8.count)
-    shutdown(ends[0], CInt(SHUT_WR))
-    Scrape(
+    let scrape = Scrape(
       podd: { [PodctlMetrics.up(true)] }, gate: { gate },
-      certificate: { Certificate.family(credentials: nil) }
-    ).serve(AcceptedConnection(descriptor: ends[1]))
-    close(ends[1])
-    var response: [UInt8] = []
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    while case let count = recv(ends[0], &bytes, bytes.count, 0), count > 0 { response += bytes[..<count] }
-    return String(decoding: response, as: UTF8.self)
+      certificate: { Certificate.family(credentials: nil) })
+    return try exchange(request) { scrape.serve($0) }
   }
 
   @Test func `a scrape has podgate's figures and podd's in one text`() async throws {

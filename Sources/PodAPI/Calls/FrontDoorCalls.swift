@@ -87,8 +87,9 @@ public struct ResolvedUser: MessageBody, Equatable {
   }
 }
 
-/// The arguments of `CloseClientConnections` and `FindClientConnections`.
-public struct ClientConnectionsCall: CallBody, Equatable {
+/// The arguments of `CloseClientConnections` and `FindClientConnections`, and the reply of the latter: those of its peers
+/// that have a connection, as they were written in the call.
+public struct ClientPeers: CallBody, Equatable {
   public static let signature = "as"
   /// More are an error: a front door has further calls.
   public static let mostPeers = 256
@@ -104,26 +105,6 @@ public struct ClientConnectionsCall: CallBody, Equatable {
 
   public init(reading message: borrowing Message) throws(BusError) {
     peers = try message.readStrings(atMost: Self.mostPeers)
-  }
-
-  public func append(to message: borrowing Message) throws(BusError) {
-    try message.append(peers)
-  }
-}
-
-/// The reply of `FindClientConnections`.
-public struct ClientConnectionsReply: MessageBody, Equatable {
-  public static let signature = "as"
-
-  /// Those of the call's peers that have a connection, as they were written there.
-  public var peers: [String]
-
-  public init(peers: [String]) {
-    self.peers = peers
-  }
-
-  public init(reading message: borrowing Message) throws(BusError) {
-    peers = try message.readStrings(atMost: ClientConnectionsCall.mostPeers)
   }
 
   public func append(to message: borrowing Message) throws(BusError) {

@@ -11,7 +11,7 @@ public enum PacketFilter {
   public struct Content: Sendable, Equatable {
     /// The elements of `allowed4` and `allowed6`.
     private let allowed: [IPPrefix.Family: Set<String>]
-    private let held: [Hold]
+    private let held: Set<Hold>
     private let visitors: [UInt32]?
 
     /// - Parameters:
@@ -26,7 +26,7 @@ public enum PacketFilter {
         for prefix in try widest(words) { allowed[prefix.family, default: []].insert("\(uid) . \(prefix)") }
       }
       self.allowed = allowed
-      self.held = held
+      self.held = Set(held)
       self.visitors = visitors
     }
 
@@ -50,8 +50,8 @@ public enum PacketFilter {
         // Deleted first, because an interval set refuses elements that overlap.
         text += element(.delete, set, old.subtracting(new)) + element(.add, set, new.subtracting(old))
       }
-      let begun = held.filter { !former.held.contains($0) }
-      let touched = Set((former.held.filter { !held.contains($0) } + begun).map(\.key))
+      let begun = held.subtracting(former.held)
+      let touched = Set(former.held.symmetricDifference(held).map(\.key))
       // Before Linux 6.12 an existing element keeps its old timeout, so it is deleted. Deleting one that the kernel has
       // ended by itself is an error, so it is added before.
       text += element(.add, "held", touched) + element(.delete, "held", touched)
@@ -94,7 +94,7 @@ public enum PacketFilter {
   // MARK: Held connections
 
   /// A pod's address and port, to which new connections are held for some time.
-  public struct Hold: Sendable, Equatable {
+  public struct Hold: Sendable, Hashable {
     public let address: String
     public let port: Int
     /// When the kernel ends the hold by itself; nil: never.

@@ -21,18 +21,20 @@ final class UserSizes {
     var took: Microseconds
   }
 
+  /// The bytes below a directory; nil if there is none, or if it cannot be counted within bounds. Blocks for as long as it
+  /// takes.
+  nonisolated static func count(_ path: String) -> UInt64? {
+    let size = FileTree.size(path, entriesMax: entriesMax, until: Clock.loop + countMax)
+    return size.flatMap { $0.isComplete ? $0.bytes : nil }
+  }
+
   private let count: @Sendable (_ path: String) -> UInt64?
   private var known: [String: Known] = [:]
   private var isCounting = false
   private var waiting: [BoundedWait<Void>] = []
 
   /// - Parameter count: blocks for as long as it takes.
-  init(
-    count: @escaping @Sendable (_ path: String) -> UInt64? = { path in
-      let size = FileTree.size(path, entriesMax: entriesMax, until: Clock.loop + countMax)
-      return size.flatMap { $0.isComplete ? $0.bytes : nil }
-    }
-  ) {
+  init(count: @escaping @Sendable (_ path: String) -> UInt64? = { UserSizes.count($0) }) {
     self.count = count
   }
 

@@ -15,9 +15,6 @@ import Time
 final class DataTotals {
   private static let interval: Microseconds = .minutes(5)
   private static let page = 256
-  /// Beyond this, a user's data is left out, as in `podctl users`.
-  private nonisolated static let entriesMax = 5_000_000
-  private nonisolated static let userMax: Microseconds = .minutes(2)
 
   private unowned let host: PodHost
   /// By tier; nil before the first count.
@@ -58,7 +55,9 @@ final class DataTotals {
           guard let pod = user.pod.flatMap({ host.pods[$0] }) else { return nil }
           return (user.tier, host.userFiles.directory(of: user.name, in: pod.record))
         }
-        let sizes = try await Self.sizes(of: placed.map(\.path))
+        let paths = placed.map(\.path)
+        // A user without a size is left out, as in `podctl users`.
+        let sizes = try await BackgroundThread.run { () throws(Errno) in paths.map(UserSizes.count) }
         for (user, size) in zip(placed, sizes) {
           guard let size else { continue }
           let most = host.configuration.policy(ofTier: user.tier)?.dataMax
@@ -68,15 +67,6 @@ final class DataTotals {
     } catch {
       Log.warning("The data of users cannot be counted: \(error)")
       return nil
-    }
-  }
-
-  private static func sizes(of paths: [String]) async throws(Errno) -> [UInt64?] {
-    try await BackgroundThread.run { () throws(Errno) in
-      paths.map { path in
-        let size = FileTree.size(path, entriesMax: entriesMax, until: Clock.loop + userMax)
-        return size.flatMap { $0.isComplete ? $0.bytes : nil }
-      }
     }
   }
 }

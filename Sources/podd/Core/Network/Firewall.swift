@@ -172,8 +172,7 @@ final class Firewall {
     let content: PacketFilter.Content
     do {
       content = try PacketFilter.Content(
-        opened: Array(opened.values),
-        held: held.merging(asleep) { $1 }.sorted { $0.key < $1.key }.map(\.value),
+        opened: Array(opened.values), held: Array(held.merging(asleep) { $1 }.values),
         visitors: visitors)
       if content == standing { return true }
       let now = EventLoop.main.now()

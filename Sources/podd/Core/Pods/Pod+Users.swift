@@ -17,8 +17,9 @@ extension Pod {
   func deliverUsers() async throws(UsersFile.Failure) {
     // A frozen program would serve those whom it knows from the moment when it is thawed.
     let wasFrozen = state == .frozen
-    let connections = Set(((try? usersConnections()) ?? []).map(\.remotePort))
+    var connections: Set<UInt16> = []
     if wasFrozen {
+      connections = Set(((try? usersConnections()) ?? []).map(\.remotePort))
       handle(.start)
       _ = await waitUntilReady()
       await notifying?.value

@@ -2,7 +2,6 @@ import Glibc
 import HTTPWire
 import Linux
 import PodAPI
-import Time
 import TokenCheck
 
 /// `podgate admin`: serves one request of an administrator on standard input, which is a socket (podctl-admin(8)). systemd
@@ -67,9 +66,7 @@ struct Admin {
 
   private func answer(_ status: Int, _ json: JSON, _ fields: [(name: String, value: String)] = []) {
     let body = Array((json.text + "\n").utf8)
-    var head = ResponseHead(
-      status: status, contentLength: body.count, closes: true,
-      date: Int(clamping: Clock.wall.sinceEpoch / .seconds(1)))
+    var head = ResponseHead(status: status, contentLength: body.count, closes: true)
     head.contentType = "application/json"
     head.fields = fields
     connection.answer(head.serialized() + body)

@@ -46,13 +46,10 @@ final class Admissions {
     self.connections = connections
     do throws(Errno) {
       for (place, request) in try file?.read() ?? [] {
-        while places.count <= place {
-          places.append(nil)
-          free.append(places.count - 1)
-        }
-        free.removeAll { $0 == place }
+        while places.count <= place { places.append(nil) }
         put(request, at: place, since: .zero)
       }
+      free = places.indices.filter { places[$0] == nil }
     } catch {
       forgetFile(error)
     }

@@ -6,7 +6,7 @@ final class ClientConnections {
   /// What podd takes in one call.
   static let most = 256
 
-  private var closing: [String] = []
+  private var closing: Set<String> = []
   private var isClosing = false
   private let close: @LoopActor ([String]) async throws(BusError) -> Void
   private let find: @LoopActor ([String]) async throws(BusError) -> [String]
@@ -24,7 +24,7 @@ final class ClientConnections {
 
   /// As soon as podd can be asked.
   func close(_ peer: String) {
-    if !closing.contains(peer) { closing.append(peer) }
+    closing.insert(peer)
     closeNext()
   }
 
@@ -50,7 +50,7 @@ final class ClientConnections {
     // After the other streams that end for the same reason.
     loopTask {
       let batch = Array(self.closing.prefix(Self.most))
-      self.closing.removeFirst(batch.count)
+      self.closing.subtract(batch)
       do throws(BusError) {
         try await self.close(batch)
         self.isClosing = false
@@ -58,7 +58,7 @@ final class ClientConnections {
       } catch {
         // Kept until podd is there, or the next stream has to be ended.
         GateLog.error("Connections of users without access cannot be closed yet: \(error.message)")
-        self.closing.insert(contentsOf: batch, at: 0)
+        self.closing.formUnion(batch)
         self.isClosing = false
       }
     }

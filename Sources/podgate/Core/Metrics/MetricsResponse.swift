@@ -1,7 +1,5 @@
 import HTTPWire
-import Linux
 import OpenMetrics
-import Time
 
 /// An HTTP response whose body is metrics.
 enum MetricsResponse {
@@ -16,9 +14,7 @@ enum MetricsResponse {
   ) -> [UInt8] {
     // The last line ends a text, so it may stand there once.
     let body = others.dropLast(isWhole(others) ? last.count : 0) + MetricsText.text(own)
-    var head = ResponseHead(
-      status: 200, contentLength: body.count, closes: closes,
-      date: Int(clamping: Clock.wall.sinceEpoch / .seconds(1)))
+    var head = ResponseHead(status: 200, contentLength: body.count, closes: closes)
     head.contentType = MetricsText.mediaType
     return head.serialized() + (hasBody ? body : [])
   }

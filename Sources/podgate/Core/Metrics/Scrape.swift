@@ -3,7 +3,6 @@ import HTTPWire
 import Linux
 import OpenMetrics
 import PodAPI
-import Time
 
 /// `podgate metrics`: one HTTP request of Prometheus', on a connection that systemd has accepted
 /// (podgate-metrics.socket), and its response. A process of its own, so that nothing that decides requests reads TCP or
@@ -52,9 +51,7 @@ struct Scrape {
   }
 
   private func refusal(_ status: Int) -> [UInt8] {
-    var head = ResponseHead(
-      status: status, contentLength: 0, closes: true, date: Int(clamping: Clock.wall.sinceEpoch / .seconds(1))
-    )
+    var head = ResponseHead(status: status, contentLength: 0, closes: true)
     if status == 405 { head.fields.append(("Allow", "GET, HEAD")) }
     return head.serialized()
   }
@@ -76,15 +73,6 @@ struct Scrape {
     return count > 0 ? Array(bytes[..<count]) : nil
   }
 
-  private static func write(_ bytes: [UInt8], to descriptor: CInt) {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-      guard count > 0 else { return }
-      rest = rest.dropFirst(count)
-    }
-  }
-
   /// Asks the podgate that decides, which a connection starts if it does not run.
   static func ask(_ path: String) -> [UInt8]? {
     let socket = FileDescriptor(
@@ -103,7 +91,8 @@ struct Scrape {
       return nil
     }
     limitWaiting(socket.raw)
-    write(Array("GET \(GateFigures.path) HTTP/1.1\r\nHost: podgate\r\n\r\n".utf8), to: socket.raw)
+    let request = Array("GET \(GateFigures.path) HTTP/1.1\r\nHost: podgate\r\n\r\n".utf8)
+    guard AcceptedConnection.send(request, to: socket.raw) else { return nil }
     var response: [UInt8] = []
     while response.count < 1 << 20, let more = receive(socket.raw) {
       response += more

@@ -46,12 +46,12 @@ final class PoddLink {
   }
 
   func close(_ peers: [String]) async throws(BusError) {
-    _ = try await call(.closeClientConnections, ClientConnectionsCall(peers: peers))
+    _ = try await call(.closeClientConnections, ClientPeers(peers: peers))
   }
 
   func find(_ peers: [String]) async throws(BusError) -> [String] {
-    let reply = try await call(.findClientConnections, ClientConnectionsCall(peers: peers))
-    return try ClientConnectionsReply(reading: reply).peers
+    let reply = try await call(.findClientConnections, ClientPeers(peers: peers))
+    return try ClientPeers(reading: reply).peers
   }
 
   /// Does not start a podd that an administrator has stopped.

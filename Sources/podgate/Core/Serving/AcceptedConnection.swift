@@ -37,7 +37,9 @@ struct AcceptedConnection {
   {
     var decoder = BodyDecoder(head.framing)
     var (input, body) = (begun, [UInt8]())
-    if head.expectsContinue && !decoder.isComplete { _ = send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+    if head.expectsContinue && !decoder.isComplete {
+      _ = Self.send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), to: descriptor)
+    }
     while true {
       var position = 0
       while let run = try decoder.next(input.span, from: &position) {
@@ -81,7 +83,7 @@ struct AcceptedConnection {
 
   /// Sends the connection's only response, and waits until the client has it.
   func answer(_ response: [UInt8]) {
-    guard send(response) else { return }
+    guard Self.send(response, to: descriptor) else { return }
     shutdown(descriptor, CInt(SHUT_WR))
     // A connection that is closed with unread input loses the answer.
     let deadline = Clock.loop + .seconds(1)
@@ -89,7 +91,8 @@ struct AcceptedConnection {
     while (try? receiveMore(&rest, deadline)) == true { rest.removeAll(keepingCapacity: true) }
   }
 
-  private func send(_ bytes: [UInt8]) -> Bool {
+  /// Sends all of it, and waits as often as the peer needs. False when the peer is gone, or the socket's own time is over.
+  static func send(_ bytes: [UInt8], to descriptor: CInt) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
       let sent = rest.withUnsafeBytes {

@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// The web pages that may have a browser send a token (`AllowedOrigins=`). A browser sends a cookie whichever page asks
 /// for the request, so where the page came from has to be looked at.
 struct AllowedPages {
@@ -12,7 +14,7 @@ struct AllowedPages {
     guard let host = request.host, let site = request.site, site.elementsEqual("same-origin".utf8) else {
       return false
     }
-    let lowered = host.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    let lowered = host.map(lowercased)
     return origins.contains { origin in
       guard let slash = origin.lastIndex(of: UInt8(ascii: "/")) else { return false }
       return origin[(slash + 1)...].elementsEqual(lowered)

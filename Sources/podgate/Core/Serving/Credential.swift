@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// A request's token: from `Authorization`, or from one of the two places where a web page has its browser send one, a
 /// cookie and the list of a WebSocket's subprotocols.
 struct Credential {
@@ -78,13 +80,5 @@ struct Credential {
       trimmed(pair[..<equals]).elementsEqual(name.utf8)
     else { return nil }
     return trimmed(pair[(equals + 1)...])
-  }
-
-  private static func trimmed(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
-    guard let first = slice.firstIndex(where: { !isBlank($0) }),
-      let last = slice.lastIndex(where: { !isBlank($0) })
-    else { return [] }
-    return slice[first...last]
   }
 }

@@ -26,7 +26,7 @@ extension ManagerMethods {
     try await views.resolved(Self.userName(call.user))
   }
 
-  func closeClientConnections(_ call: ClientConnectionsCall) async throws(Refusal) -> Nothing {
+  func closeClientConnections(_ call: ClientPeers) async throws(Refusal) -> Nothing {
     let peers = try Self.peers(call.peers)
     do throws(Errno) {
       _ = try await host.clientConnections.close(peers)
@@ -36,11 +36,11 @@ extension ManagerMethods {
     return Nothing()
   }
 
-  func findClientConnections(_ call: ClientConnectionsCall) async throws(Refusal) -> ClientConnectionsReply {
+  func findClientConnections(_ call: ClientPeers) async throws(Refusal) -> ClientPeers {
     let peers = try Self.peers(call.peers)
     do throws(Errno) {
       let found = try await host.clientConnections.find(peers)
-      return ClientConnectionsReply(peers: zip(call.peers, found).filter(\.1).map(\.0))
+      return ClientPeers(peers: zip(call.peers, found).filter(\.1).map(\.0))
     } catch {
       throw Refusal(.busy, "the connections cannot be found: \(error)")
     }
