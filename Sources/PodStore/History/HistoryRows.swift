@@ -108,13 +108,16 @@ extension HistoryStore {
     guard limit > 0 else { return [] }
     let recent = try recentMinutes(db, pod, wanted, limit)
     var found: [MemoryMinute] = []
-    if let first = try Int64.fetchOne(db, sql: "SELECT min(id) FROM hour"),
-      let last = try Int64.fetchOne(db, sql: "SELECT max(id) FROM hour")
-    {
-      let hours = max(wanted.lowerBound / 60, first >> 20)...max(wanted.upperBound / 60, first >> 20)
-      for hour in hours {
-        if hour > last >> 20 || found.count >= limit { break }
+    if let last = try Int64.fetchOne(db, sql: "SELECT max(id) FROM hour") {
+      var from = wanted.lowerBound / 60
+      while found.count < limit, from <= min(wanted.upperBound / 60, last >> 20),
+        let first = try Int64.fetchOne(
+          db.cachedStatement(sql: "SELECT min(id) FROM hour WHERE id >= ?"),
+          arguments: [id(hour: from, pod: 0)])
+      {
+        let hour = first >> 20
         found += try unpacked(db, id(hour: hour, pod: pod)).filter { wanted.contains($0.minute) }
+        from = hour + 1
       }
     }
     // Usually one follows the other, unless the clock was set back.
@@ -125,18 +128,20 @@ extension HistoryStore {
   private static func recentMinutes(
     _ db: Database, _ pod: Int, _ wanted: ClosedRange<Int64>, _ limit: Int
   ) throws -> [MemoryMinute] {
-    guard let first = try Int64.fetchOne(db, sql: "SELECT min(minute) FROM recent"),
-      let last = try Int64.fetchOne(db, sql: "SELECT max(minute) FROM recent"),
-      wanted.overlaps(first...last)
-    else { return [] }
     var found: [MemoryMinute] = []
-    // One lookup for each minute, because a range would read the rows of all pods.
-    for minute in wanted.clamped(to: first...last) {
-      if found.count >= limit { break }
+    var from = wanted.lowerBound
+    // Two lookups for each minute that has rows, because a range would read the rows of all pods. Minutes without rows
+    // cost nothing: a clock that was wrong may have left decades of them.
+    while found.count < limit,
+      let minute = try Int64.fetchOne(
+        db.cachedStatement(sql: "SELECT min(minute) FROM recent WHERE minute BETWEEN ? AND ?"),
+        arguments: [from, wanted.upperBound])
+    {
       let rows = try Row.fetchCursor(
         db.cachedStatement(sql: "SELECT * FROM recent WHERE minute = ? AND pod = ?"),
         arguments: [minute, pod])
       while let row = try rows.next() { found.append(Self.minute(row)) }
+      from = minute + 1
     }
     return found
   }
