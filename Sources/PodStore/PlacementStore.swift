@@ -55,17 +55,11 @@ public final class PlacementStore: WorkerStore {
     do { try queue.close() } catch { throw StoreError(error, file: file) }
   }
 
+  /// Without GRDB's guard against writing: `PRAGMA query_only` makes SQLite compile every kept statement again
+  /// (sqlite.org/src, pragma.c: flags of a connection expire its statements). Nothing else writes meanwhile, for
+  /// this is the only connection, and it serves one caller at a time.
   func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
-    do {
-      if grouping.load(ordering: .relaxed) {
-        // Without GRDB's guard against writing, which compiles two statements each time; `queue.read` below
-        // has it.
-        return try queue.unsafeReentrantRead(body)
-      }
-      return try queue.read(body)
-    } catch {
-      throw StoreError(error, file: file)
-    }
+    do { return try queue.unsafeReentrantRead(body) } catch { throw StoreError(error, file: file) }
   }
 
   /// One transaction, which begins immediately, is on the disk when this returns, and is rolled back when it
