@@ -1,7 +1,7 @@
 public import Time
 
 /// Pauses between attempts: first `first`, then twice as long each time, up to `longest`.
-public struct DoublingPause: Sendable {
+public struct DoublingPause: Sendable, Equatable {
   private var pause: Microseconds
   private let longest: Microseconds
 

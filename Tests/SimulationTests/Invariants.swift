@@ -16,6 +16,8 @@ extension Simulation {
         units.allSatisfy { world.handovers[$0] == .overlap },
         "\(units) live at the same time and may not overlap")
     }
+    // A withdrawn token is dead.
+    if let betrayal = world.betrayal { try check(false, betrayal) }
     // What we chose to stop loses no request, unless its time was over.
     for (unit, count) in world.lostByStop where !world.excused.contains(unit) {
       try check(false, "\(unit) was stopped with \(count) requests in hand")
@@ -60,6 +62,7 @@ extension Simulation {
         "\(pod.name) is \(pod.state), but \(isUnderWay ? "something" : "nothing") is under way")
     }
     for case .call(let call?, _) in podd.work { waiting.insert(call) }
+    waiting.formUnion(podd.deliveries.compactMap(\.call))
     for job in podd.jobs { if case .provision(let call, _, _, _) = job { waiting.insert(call) } }
     for call in podd.calls.keys { try check(waiting.contains(call), "call \(call) is forgotten") }
   }
@@ -127,7 +130,10 @@ extension Simulation {
   func checkRest() throws {
     guard let podd else { return try check(false, "no podd") }
     try checkStore()
-    try check(podd.calls.isEmpty && podd.turns.isEmpty, "\(podd.calls.count) calls are not answered")
+    try check(
+      podd.calls.isEmpty && podd.turns.isEmpty && podd.deliveries.isEmpty,
+      "\(podd.calls.count) calls are not answered")
+    try checkUsersAreKnown(podd)
     try check(try store.unsettled().isEmpty, "data has still to be moved")
     try check(try store.podsDueForCleaning().isEmpty, "pods have still to be cleaned")
     try check(podd.launchSlots == Performer.launchesMax, "\(podd.launchSlots) launch slots are left")
@@ -174,12 +180,23 @@ extension Simulation {
     }
   }
 
+  /// 3 and 7: whoever has access is served, and nobody else, whatever failed before.
+  private func checkUsersAreKnown(_ podd: Performer) throws {
+    for pod in podd.pods.values where pod.state == .ready {
+      guard let process = pod.current?.pid.flatMap({ world.processes[$0] }) else { continue }
+      let users = process.hasReloadSignal ? world.usersFiles[pod.name]?.users : process.users
+      let placed = try podd.tokens(of: pod.name)
+      try check(users == placed, "\(pod.name) serves \(users ?? []), and the store has \(placed)")
+    }
+  }
+
   /// 4 and 5: at rest a new podd finds everything as it should be.
   func restartChangesNothing() throws {
     note("podd is restarted at rest")
     let before = world.processes.mapValues(\.ticks)
     let states = podd?.pods.mapValues(\.state)
     let isAllOnDisk = lostWishes.isEmpty
+    let notifications = world.notifications
     crash()
     let again = try Performer(self)
     podd = again
@@ -190,6 +207,7 @@ extension Simulation {
     }
     guard isAllOnDisk else { return }
     try check(world.processes.mapValues(\.ticks) == before, "a restart of podd touched running pods")
+    try check(world.notifications == notifications, "a restart of podd notified programs of what they knew")
     try check(again.pods.mapValues(\.state) == states, "a restart of podd changed the pods' states")
     lostEnds = []
     try checkRest()

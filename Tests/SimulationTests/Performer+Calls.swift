@@ -21,6 +21,19 @@ extension Performer {
     }
   }
 
+  func suspend(_ user: UserName) {
+    simulation.note("call: suspend \(user)")
+    takeTurn(of: user) { [unowned self] in
+      simulation.confirmed[user] = nil
+      jobs.append(.suspend(user: user))
+    }
+  }
+
+  func resume(_ user: UserName) {
+    simulation.note("call: resume \(user)")
+    takeTurn(of: user) { [unowned self] in jobs.append(.resume(user: user)) }
+  }
+
   func start(_ name: PodName) {
     call(name, .start) { [unowned self] pod, admission in
       wait(newCall(.start), pod, after: admission == .act ? .pod(.start) : nil)
@@ -59,6 +72,8 @@ extension Performer {
     work.append(
       .call(nil) { [unowned self] in
         guard let pod = pods[name] else { return }
+        // podd's next start would stop it.
+        if pod.isUnneeded, verb != .stop, verb != .freeze { return }
         let admission = Admission(verb, in: pod.state)
         if case .refused = admission { return }
         body(pod, admission)
@@ -108,9 +123,22 @@ extension Performer {
       pod.waiters.append(number)
       return
     }
+    if reason == nil, call.isUnknown {
+      calls[number]?.isUnknown = false
+      work.append(.call(number) { [unowned self] in try makeKnown(number, pod) })
+      return
+    }
     calls[number] = nil
     guard case .provision(let user, _) = call.kind, let placed = call.placed else { return }
     if reason == nil { confirm(user, placed) } else { takenBack.append(placed) }
+  }
+
+  /// The pod serves; it may have to be restarted for the user.
+  private func makeKnown(_ number: Int, _ pod: SimulatedPod) throws {
+    try deliver(to: pod, .serving, for: number) { [unowned self] isKnown in
+      if isKnown { return wait(number, pod) }
+      if let placed = calls.removeValue(forKey: number)?.placed { takenBack.append(placed) }
+    }
   }
 
   private func confirm(_ user: UserName, _ placed: Provisioned) {
@@ -122,7 +150,7 @@ extension Performer {
 
   /// Calls about one user are dealt with one after the other: the first may have to take back what the
   /// second was promised.
-  private func takeTurn(of user: UserName, _ body: @escaping () -> Void) {
+  func takeTurn(of user: UserName, _ body: @escaping () -> Void) {
     if turns[user] == nil {
       turns[user] = []
       body()
@@ -156,10 +184,18 @@ extension Performer {
     calls[call]?.placed = placed
     if placed.user.isArriving { jobs.append(.settled(user: user)) }
     if cold {
-      calls[call] = nil
-      confirm(user, placed)
       if pod.state == .cold { updateDoor(pod) }
+      guard placed.createdUser, pod.state.hasScope else {
+        calls[call] = nil
+        return confirm(user, placed)
+      }
+      try deliver(to: pod, .serving, for: call) { [unowned self] isKnown in
+        calls[call] = nil
+        if isKnown { confirm(user, placed) } else { takenBack.append(placed) }
+      }
     } else {
+      let isUnderWay = [.ready, .starting, .frozen].contains(pod.state)
+      calls[call]?.isUnknown = isUnderWay && placed.createdUser || pod.machine.hasStaleUsers
       serve(call, pod)
     }
   }
@@ -170,7 +206,7 @@ extension Performer {
     undoing.append(placed)
     guard let pod = pods[placed.pod.name] else { return }
     pod.takenBack += 1
-    if placed.createdPod || placed.wokePod, pod.record.users <= 1 {
+    if placed.createdPod || placed.wokePod, pod.record.activeUsers <= 1 {
       try handle(.pod(.stop(.operator, then: .cold)), pod)
     }
   }
@@ -193,15 +229,27 @@ extension Performer {
   }
 
   func undone(_ placed: Provisioned) throws {
-    if placed.createdUser { jobs.append(.settled(user: placed.user.name)) }
-    endTurn(of: placed.user.name)
-    guard let pod = pods[placed.pod.name] else { return }
+    guard let pod = pods[placed.pod.name] else { return try settled(placed, nil) }
     if placed.createdPod { pod.wasMadeInVain = true }
     pod.record = try simulation.store.pod(pod.name)
     undoEnded(placed)
+    try settled(placed, pod)
     doubtfulWishes.insert(pod.name)
     guard pod.record.wanted == .cold else { return try stopUnused(pod) }
     try handle(.wishTakenBack, pod, andThen: .call(nil) { [unowned self] in try stopUnused(pod) })
+  }
+
+  /// The other users keep their pod, without this user.
+  private func settled(_ placed: Provisioned, _ pod: SimulatedPod?) throws {
+    let user = placed.user.name
+    guard placed.createdUser, let pod, pod.record.users > 0 else {
+      if placed.createdUser { jobs.append(.settled(user: user)) }
+      return endTurn(of: user)
+    }
+    try withdraw(from: pod.name) { [unowned self] isKnown in
+      if isKnown { departed(user, placed.user.epoch) }
+      endTurn(of: user)
+    }
   }
 
   // MARK: Cleaning
@@ -241,19 +289,42 @@ extension Performer {
     let live = simulation.world.populated.filter { $0.pod == pod.name }
     try simulation.check(live.isEmpty, "\(pod.name) is forgotten while it runs")
     pods[pod.name] = nil
+    simulation.world.usersFiles[pod.name] = nil
     forgotten.append(pod)
     try handle(.forget, pod)
     resolve(pod, .operator)
   }
 
   func deprovisioned(_ gone: Deprovisioned) throws {
-    if let record = gone.pod {
-      let pod = add(record)
-      if record.users == 0 && pod.state == .cold { updateDoor(pod) }
-      try stopUnused(pod)
+    if let record = gone.pod { try stopUnused(add(record)) }
+    let (user, epoch) = (gone.user.name, gone.deleted.epoch)
+    try withdraw(from: gone.deleted.keptFrom) { [unowned self] isKnown in
+      if isKnown { departed(user, epoch) }
+      endTurn(of: user)
     }
-    if gone.user.pod != nil { jobs.append(.settled(user: gone.user.name)) }
-    endTurn(of: gone.user.name)
+  }
+
+  func suspended(_ change: AccessChange) throws {
+    let pod = add(change.pod)
+    let (user, epoch) = (change.user.name, change.user.epoch)
+    try withdraw(from: change.isNew || pod.machine.hasStaleUsers ? pod.name : nil) { [unowned self] isKnown in
+      if isKnown {
+        simulation.note("confirmed: \(user) is suspended")
+        simulation.world.withdraw(user, upTo: epoch)
+      }
+      endTurn(of: user)
+    }
+  }
+
+  func resumed(_ change: AccessChange) throws {
+    let pod = add(change.pod)
+    if pod.state == .cold { updateDoor(pod) }
+    let user = change.user.name
+    try deliver(to: pod, .coming, isNew: change.isNew || pod.machine.hasStaleUsers) {
+      [unowned self] isKnown in
+      if isKnown { simulation.confirmed[user] = pod.name }
+      endTurn(of: user)
+    }
   }
 
   // MARK: Doors
@@ -261,7 +332,7 @@ extension Performer {
   /// WakeOnConnect.update.
   func updateDoor(_ pod: SimulatedPod) {
     guard isServing else { return }
-    pod.wakePolicy = pod.wakePolicy.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.users)
+    pod.wakePolicy = pod.wakePolicy.next(pod.state, users: pod.takenBack > 0 ? 0 : pod.record.activeUsers)
     if !pod.wakePolicy.needsSocket(pod.state) { simulation.turnAway(pod.name) }
     switch pod.wakePolicy {
     case .closed: simulation.world.doors[pod.name]?.isAsleep = false
@@ -281,6 +352,6 @@ extension Performer {
     let isAnnounced = !work.contains {
       if case .effect(let moved, .announce) = $0 { moved === pod } else { false }
     }
-    return isAnnounced && pod.state == .cold && pod.record.users > 0 && pod.takenBack == 0
+    return isAnnounced && pod.state == .cold && pod.record.activeUsers > 0 && pod.takenBack == 0
   }
 }

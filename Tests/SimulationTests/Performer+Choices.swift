@@ -8,6 +8,8 @@ extension Performer {
     enum What {
       case takeBack, undo, job, lateTurn
       case backoff, wake, clean, idle
+      case delivery(Int)
+      case users, retryUsers, checkUsers
       case operation(SimulatedGeneration, SimulatedGeneration.Operation)
       case startTimeout(SimulatedGeneration)
       case drained(SimulatedGeneration)
@@ -28,6 +30,9 @@ extension Performer {
     if undoing.contains(where: { canUndo($0) }) { choices.append(Choice(what: .undo)) }
     if !jobs.isEmpty { choices.append(Choice(what: .job)) }
     if !lateTurns.isEmpty && launchSlots > 0 { choices.append(Choice(what: .lateTurn)) }
+    for (index, delivery) in deliveries.enumerated() where hasEnded(delivery) {
+      choices.append(Choice(what: .delivery(index)))
+    }
     for pod in pods.values.sorted(by: { $0.name < $1.name }) + forgotten { choose(pod, &choices) }
     return choices
   }
@@ -36,6 +41,9 @@ extension Performer {
     func offer(_ what: Choice.What) { choices.append(Choice(what: what, pod: pod)) }
     let now = simulation.world.now
     if let at = pod.backoffAt, at <= now { offer(.backoff) }
+    if pod.userWork != nil { offer(.users) }
+    if let at = pod.usersRetryAt, at <= now { offer(.retryUsers) }
+    if pod.needsUserCheck { offer(.checkUsers) }
     if canClean(pod) { offer(.clean) }
     if let next = nextIdleAct(of: pod), next <= now { offer(.idle) }
     if pod.wakePolicy == .wakes, let door = simulation.world.doors[pod.name], door.waiting > 0 {
@@ -84,12 +92,12 @@ extension Performer {
 
   /// When the next timer fires; nil when none is armed.
   var nextTimer: LoopTime? {
-    pods.values.flatMap { pod in
-      [pod.backoffAt, nextIdleAct(of: pod)].compactMap { $0 }
+    (pods.values.flatMap { pod in
+      [pod.backoffAt, pod.usersRetryAt, nextIdleAct(of: pod)].compactMap { $0 }
         + pod.generations.values.flatMap {
           [$0.startDeadline, pod.state == .draining ? $0.drainDeadline : nil].compactMap { $0 }
         }
-    }.min()
+    } + deliveries.map(\.until)).min()
   }
 
   func take(_ choice: Choice) throws {
@@ -101,11 +109,17 @@ extension Performer {
       let late = lateTurns.removeFirst()
       launchSlots -= 1
       return try handle(.generation(late.id, .turn(nil)), late.pod)
+    case .delivery(let index): return try end(deliveries.remove(at: index))
     default: break
     }
     guard let pod = choice.pod else { return }
     switch choice.what {
-    case .takeBack, .undo, .job, .lateTurn: break
+    case .takeBack, .undo, .job, .lateTurn, .delivery: break
+    case .users: try doUserWork(pod)
+    case .retryUsers:
+      pod.usersRetryAt = nil
+      try handle(.retryUsers, pod)
+    case .checkUsers: try checkUsers(pod)
     case .backoff:
       pod.backoffAt = nil
       try handle(.pod(.backoffElapsed), pod)

@@ -26,6 +26,7 @@ extension Performer {
     case .resolveReady: resolve(pod, nil)
     case .resolveFailed(let reason): resolve(pod, reason)
     case .announce: updateDoor(pod)
+    case .writeUsers, .usersFailed, .recordUsers, .thawForUsers, .freezeAgain: try notify(effect, pod)
     case .then: break  // An event; `handle` has put it after the list.
     }
   }
@@ -113,6 +114,12 @@ extension Performer {
     case .drain: drain(generation, pod)
     case .freeze: if let unit = generation.unit { simulation.world.frozenUnits.insert(unit) }
     case .thaw: if let unit = generation.unit { simulation.world.frozenUnits.remove(unit) }
+    case .signalReload: if let pid = generation.pid { simulation.world.signalReload(pid) }
+    case .reload(let revision):
+      pod.userWork = .reload(id, revision)
+      if simulation.reload(of: pod.name) == .signal, let pid = generation.pid {
+        simulation.world.signalReload(pid)
+      }
     case .stopUnit(let isHung): stop(generation, pod, isHung: isHung)
     case .cleanUp: if let unit = generation.unit { simulation.world.failedUnits.remove(unit) }
     case .closeFirewall:
@@ -199,8 +206,7 @@ extension Performer {
     case .strayScopes: return .strayScopesGone(next: fails ? nil : simulation.handover(of: pod.name))
     case .turn:
       launchSlots -= 1
-      let handover = simulation.handover(of: pod.name)
-      return .turn(fails && simulation.random.chance(30) ? nil : GenerationLife.Traits(handover: handover))
+      return .turn(fails && simulation.random.chance(30) ? nil : simulation.traits(of: pod.name))
     case .park: return try park(generation, pod, fails) ? .parked : failed(.spawn)
     case .firewall:
       if fails { return failed(.firewall) }
@@ -211,6 +217,7 @@ extension Performer {
       if fails && simulation.random.chance(50) || !isAlive(generation) { return failed(.scope) }
       if let pid = generation.pid, let unit = generation.unit, let traits = traits(of: generation, pod) {
         simulation.world.attach(pid, to: unit, traits.handover)
+        try writeUsersFile(of: pod.name)
       }
       return fails ? failed(.users) : .scopeStarted
     case .limits: return fails || !isAlive(generation) ? failed(.limits) : .limitsVerified

@@ -39,6 +39,12 @@ extension Performer {
     case .deprovision(let user):
       let gone = try store.deprovision(user: user, purge: false, now: now)
       return { try self.deprovisioned(gone) }
+    case .suspend(let user):
+      let change = try store.suspend(user: user, now: now)
+      return { try self.suspended(change) }
+    case .resume(let user):
+      let change = try store.resume(user: user, token: "\(user)-\(now.sinceEpoch.count)", now: now)
+      return { try self.resumed(change) }
     case .settled(let user):
       guard let record = try? store.user(user) else { return {} }
       if record.isPurging {
@@ -106,7 +112,7 @@ extension Performer {
     case .undo(let placed):
       undoEnded(placed)
       endTurn(of: placed.user.name)
-    case .deprovision(let user): endTurn(of: user)
+    case .deprovision(let user), .suspend(let user), .resume(let user): endTurn(of: user)
     case .begin(let pod, let id, _):
       try handle(.generation(id, .failed(LaunchFailure(stage: .store, error: "EIO"))), pod)
     // podd goes on without.

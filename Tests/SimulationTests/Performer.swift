@@ -26,6 +26,8 @@ final class Performer {
   /// Failed provisions, whose placement is to be taken back. Not at once: podd's tasks resume later.
   var takenBack: [Provisioned] = []
   var undoing: [Provisioned] = []
+  /// Who waits until programs know their users.
+  var deliveries: [SimulatedDelivery] = []
   var launchSlots = Performer.launchesMax
   /// Generations that ended while they waited for a slot: each gets it nevertheless, later.
   var lateTurns: [(pod: SimulatedPod, id: PodMachine.ID)] = []
@@ -57,7 +59,6 @@ final class Performer {
     for record in try simulation.store.pods() {
       pods[record.name] = SimulatedPod(record, now: simulation.world.now)
     }
-    for user in try simulation.store.unsettled() { jobs.append(.settled(user: user.name)) }
     let open = try simulation.store.openGenerations()
     found = Dictionary(uniqueKeysWithValues: open.map { ($0.unit, $0) })
     simulation.openRows = Set(open.map(\.unit))
@@ -181,6 +182,7 @@ final class Performer {
     generation.pid = pid
     generation.ticks = process.ticks
     generation.isAdopted = true
+    pod.needsUserCheck = true
     pod.generations[id] = generation
     pod.isFirewallOpen = true
     if record.mainPID == nil { jobs.append(.started(unit, pid: pid, ticks: process.ticks)) }
@@ -196,7 +198,7 @@ final class Performer {
     return PodMachine.Found(
       unit: record.unit, isReady: record.readyAt != nil,
       stop: cause.map { GenerationLife.StopRecord(cause: $0, isAsked: record.stopAsked) },
-      traits: GenerationLife.Traits(handover: handover))
+      traits: GenerationLife.Traits(handover: handover, reload: simulation.reload(of: record.unit.pod)))
   }
 
   private func endUnseen(_ unit: UnitName, _ record: GenerationRecord?) {
@@ -221,6 +223,8 @@ final class Performer {
           updateDoor(pod)
         }
         for pod in known { try stopUnused(pod) }
+        try stopUnneeded(known)
+        try finishDataWork()
         work += known.filter(\.lifecycle.isDueForLaunch).map { .event($0, .pod(.start)) }
       })
   }

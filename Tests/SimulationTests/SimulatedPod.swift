@@ -10,6 +10,11 @@ final class SimulatedPod {
   var machine: PodMachine
   var generations: [PodMachine.ID: SimulatedGeneration] = [:]
   var backoffAt: LoopTime?
+  /// How far a notification of its users is.
+  var userWork: UserWork?
+  var usersRetryAt: LoopTime?
+  /// Whether it is still to be found out if an earlier podd has notified its programs.
+  var needsUserCheck = false
   var isFirewallOpen = false
   /// Until then, or the next generation's readiness, or whatever comes between, nobody is refused.
   var heldUntil: LoopTime?
@@ -76,6 +81,23 @@ final class SimulatedGeneration {
   init(id: PodMachine.ID) { self.id = id }
 }
 
+/// One part of a notification that takes time.
+enum UserWork {
+  case write(Int)
+  case reload(PodMachine.ID, Int)
+}
+
+/// Somebody waits until a change of a pod's users has come to its programs.
+struct SimulatedDelivery {
+  var pod: SimulatedPod
+  var revision: Int
+  var reach: PodMachine.Reach
+  var until: LoopTime
+  var call: Int?
+  /// With whether it has.
+  var rest: (Bool) throws -> Void
+}
+
 /// A client's call to podd. It ends with an answer, or with podd.
 struct SimulatedCall {
   enum Kind {
@@ -87,6 +109,8 @@ struct SimulatedCall {
 
   var kind: Kind
   var placed: Provisioned?
+  /// The pod's program may have read its users before this one was placed.
+  var isUnknown = false
   var since: LoopTime
 }
 
@@ -95,6 +119,8 @@ enum StoreJob {
   case provision(call: Int, user: UserName, tier: String, cold: Bool)
   case undo(Provisioned)
   case deprovision(user: UserName)
+  case suspend(user: UserName)
+  case resume(user: UserName)
   case settled(user: UserName)
   case cleaned(SimulatedPod, keptAs: String?)
   case begin(SimulatedPod, PodMachine.ID, isRestart: Bool)
@@ -114,6 +140,8 @@ extension StoreJob {
     case .provision(let call, let user, _, _): "provision \(user), call \(call)"
     case .undo(let placed): "undo \(placed.user.name) on \(placed.pod.name)"
     case .deprovision(let user): "deprovision \(user)"
+    case .suspend(let user): "suspend \(user)"
+    case .resume(let user): "resume \(user)"
     case .settled(let user): "data of \(user) settled"
     case .cleaned(let pod, _): "\(pod.name) is clean"
     case .begin(let pod, let id, _): "\(pod.name) begins \(id)"

@@ -128,13 +128,15 @@ final class Simulation {
       if let pod { podd.restart(pod) }
       return
     }
-    switch random.below(86) {
+    switch random.below(97) {
     case ..<45: podd.provision(user, tier: random.chance(75) ? "free" : "solo", cold: random.chance(20))
     case ..<55: podd.deprovision(user)
     case ..<67: if let pod { podd.start(pod) }
     case ..<77: if let pod { podd.stop(pod) }
     case ..<80: if let pod { podd.freeze(pod) }
-    default: if let pod { podd.reset(pod) }
+    case ..<86: if let pod { podd.reset(pod) }
+    case ..<92: podd.suspend(user)
+    default: podd.resume(user)
     }
   }
 
@@ -200,6 +202,19 @@ final class Simulation {
     return handovers[pod] ?? Lifecycle.Handover.allCases[first]
   }
 
+  /// How the pod's program is notified of its users: half of them by a signal.
+  func reload(of pod: PodName) -> GenerationLife.Traits.Reload {
+    switch (pod.number + Int(seed % 4)) % 4 {
+    case 0: .command
+    case 1: .restart
+    default: .signal
+    }
+  }
+
+  func traits(of pod: PodName) -> GenerationLife.Traits {
+    GenerationLife.Traits(handover: handover(of: pod), reload: reload(of: pod))
+  }
+
   // MARK: Clients
 
   /// podd closes the listening socket: whoever waits there is turned away.
@@ -244,6 +259,7 @@ final class Simulation {
       return
     }
     if process.isHung { return }
+    world.handleSignal(pid)
     if !process.isMain {
       world.end(pid, .exited(0))
       return
@@ -315,7 +331,7 @@ final class Simulation {
       if try !podd.step() {
         let next = [podd.nextTimer, world.nextKill].compactMap { $0 }.min()
         guard let next else {
-          if !somebodyWaits(podd) { return }
+          if try !somebodyWaits(podd) && !podd.repeatDepartures() { return }
           continue
         }
         world.now = max(world.now, next)

@@ -20,6 +20,24 @@ struct World {
     var isTerminating = false
     /// Requests that it has begun.
     var requests = 0
+    /// Whom it serves: what the users file had when it read it, at its start or for a signal.
+    var users: [Token]?
+    /// It is to read the file before it serves anybody else.
+    var hasReloadSignal = false
+  }
+
+  /// A user's token: each placement and each resumption has another one.
+  struct Token: Hashable {
+    var user: UserName
+    var epoch: Int64
+  }
+
+  /// What lies in /run for a pod.
+  struct UsersFiles {
+    var users: [Token] = []
+    /// podd's record of what everybody knows, and what becomes it next.
+    var delivered: [Token]?
+    var prepared: [Token]?
   }
 
   /// One pod's door.
@@ -45,6 +63,13 @@ struct World {
   var doors: [PodName: Door] = [:]
   /// Whose secrets lie in each pod's directory: a program stores what it likes, of all users that it serves.
   var stored: [PodName: Set<UserName>] = [:]
+  var usersFiles: [PodName: UsersFiles] = [:]
+  /// Tokens up to this epoch are dead, as a caller was told.
+  private(set) var withdrawn: [UserName: Int64] = [:]
+  /// A program that serves somebody who was withdrawn.
+  private(set) var betrayal: String?
+  /// How often a program was notified.
+  private(set) var notifications = 0
   /// How each generation's program listens and overlaps.
   private(set) var handovers: [UnitName: Lifecycle.Handover] = [:]
   /// How each generation's main process ended, for whoever can tell.
@@ -73,8 +98,17 @@ struct World {
     processes[pid]?.unit = unit
     handovers[unit] = handover
   }
-  mutating func release(_ pid: Int32) { processes[pid]?.isReleased = true }
-  mutating func becomeReady(_ pid: Int32) { processes[pid]?.isReady = true }
+  /// Some programs read their users at once, and others when they are about to serve.
+  mutating func release(_ pid: Int32) {
+    processes[pid]?.isReleased = true
+    if processes[pid]?.ticks.isMultiple(of: 2) ?? false { readUsers(pid) }
+  }
+
+  mutating func becomeReady(_ pid: Int32) {
+    if processes[pid]?.users == nil { readUsers(pid) }
+    processes[pid]?.isReady = true
+  }
+
   mutating func hang(_ pid: Int32) { processes[pid]?.isHung = true }
 
   /// One process ends; the main process's evidence is kept with its generation.
@@ -137,14 +171,53 @@ struct World {
     failedUnits = []
     frozenUnits = []
     killTimes = [:]
+    usersFiles = [:]
     doors = [:]
     exits = [:]
+  }
+
+  // MARK: Users
+
+  mutating func readUsers(_ pid: Int32) {
+    guard let unit = processes[pid]?.unit else { return }
+    processes[pid]?.users = usersFiles[unit.pod]?.users ?? []
+    processes[pid]?.hasReloadSignal = false
+    noteBetrayal(by: pid)
+  }
+
+  /// A process that does something handles its signals first.
+  mutating func handleSignal(_ pid: Int32) {
+    guard let process = processes[pid], process.hasReloadSignal, !process.isHung,
+      let unit = process.unit, !frozenUnits.contains(unit)
+    else { return }
+    readUsers(pid)
+  }
+
+  mutating func signalReload(_ pid: Int32) {
+    notifications += 1
+    processes[pid]?.hasReloadSignal = true
+  }
+
+  /// A caller is told that no program serves the user: whoever has the token uses it from now on.
+  mutating func withdraw(_ user: UserName, upTo epoch: Int64) {
+    withdrawn[user] = max(withdrawn[user] ?? 0, epoch)
+    for pid in processes.keys { noteBetrayal(by: pid) }
+  }
+
+  private mutating func noteBetrayal(by pid: Int32) {
+    guard let process = processes[pid], let unit = process.unit, process.isMain, !process.hasReloadSignal,
+      let users = process.users
+    else { return }
+    for token in users where withdrawn[token.user].map({ token.epoch <= $0 }) ?? false {
+      betrayal = "\(unit) serves \(token.user), who was withdrawn"
+    }
   }
 
   // MARK: Requests
 
   /// A process takes somebody from the queue, finishes somebody, or, told to stop and done, ends.
   mutating func serve(_ pid: Int32, finishing: Bool) {
+    handleSignal(pid)
     guard let process = processes[pid], let unit = process.unit, process.isReady, !process.isHung,
       !frozenUnits.contains(unit)
     else { return }

@@ -24,6 +24,18 @@ public struct PodMachine: Sendable, Equatable {
     case resume
     /// The store took back that somebody wanted the pod, because it could not serve them.
     case wishTakenBack
+    /// The store has other users of the pod, and a caller waits until `delivery` says that they are known.
+    case usersChanged(Reach)
+    /// Answers `writeUsers`. `next`: as in `replace`.
+    case usersWritten(Int, next: Lifecycle.Handover?)
+    /// Answers `writeUsers`.
+    case usersNotWritten(Int)
+    /// The pause after `usersFailed` is over.
+    case retryUsers
+    /// After an adoption: whether it is on record that the programs know the users of this revision.
+    case usersChecked(Int, isKnown: Bool)
+    /// A thaw has come to nothing.
+    case thawFailed
     /// Its row is gone: it is not launched again, and nothing more is announced about it. Another pod may soon have its
     /// name.
     case forget
@@ -51,6 +63,17 @@ public struct PodMachine: Sendable, Equatable {
     case resolveFailed(EndReason)
     /// Announce the new state.
     case announce
+    /// Write the users file as the store has the users now. Before that, remove the record of `recordUsers` if these are
+    /// others.
+    case writeUsers(Int)
+    /// Answer those who wait with an error; report `retryUsers` after the pause.
+    case usersFailed(UserFailure, retryAfter: Microseconds?)
+    /// Put on record, for a new podd, that every program knows the users that the users file has.
+    case recordUsers
+    /// Thaw it, so that its program is notified.
+    case thawForUsers
+    /// It has been notified: freeze it, unless somebody uses it by now.
+    case freezeAgain
     /// Report this event when the list is done, before any other one.
     case then(Event)
   }
@@ -89,7 +112,9 @@ public struct PodMachine: Sendable, Equatable {
 
   /// ``Lifecycle/restarts``, as far as they are on record.
   private var restartsOnRecord: UInt64
-  private var isForgotten = false
+  /// How far its programs know its users (PodMachine+Users).
+  public internal(set) var users = UserDelivery()
+  var isForgotten = false
   private var lastID = 0
 
   /// A pod as it is on record, without a generation.
@@ -132,7 +157,19 @@ public struct PodMachine: Sendable, Equatable {
   public mutating func handle(
     _ event: Event, now: LoopTime, random: Double, policy: Lifecycle.Policy
   ) -> [Effect] {
-    let moment = Moment(now: now, random: random, policy: policy)
+    let effects = take(event, Moment(now: now, random: random, policy: policy))
+    return effects + deliverUsers()
+  }
+
+  private mutating func take(_ event: Event, _ moment: Moment) -> [Effect] {
+    switch event {
+    case .pod(let event):
+      // Somebody wants it otherwise.
+      users.freezesAgain = false
+      if event == .start { users.reachesFrozen = false }
+    case .stopGracefully, .replace: users.freezesAgain = false
+    default: break
+    }
     switch event {
     case .pod(let event): return isForgotten && event.mayLaunch ? [] : step(event, moment)
     case .stopGracefully(let cause, let next): return step(.stop(cause, then: next, drains: drains), moment)
@@ -141,6 +178,14 @@ public struct PodMachine: Sendable, Equatable {
     case .generation(let id, let event): return handle(event, of: id, moment)
     case .resume: return resumeStop(moment)
     case .wishTakenBack: return takeBackWish(moment)
+    case .usersChanged(let reach): return usersChanged(reach)
+    case .usersWritten(let revision, let next): return usersWritten(revision, next: next, moment)
+    case .usersNotWritten(let revision): return usersNotWritten(revision)
+    case .retryUsers:
+      users.isPausing = false
+      return []
+    case .usersChecked(let revision, let isKnown): return usersChecked(revision, isKnown: isKnown)
+    case .thawFailed: return thawFailed()
     case .forget:
       isForgotten = true
       // At most a launch is under way that is not on record yet: the store keeps the row of a pod that has a generation on
@@ -196,7 +241,7 @@ public struct PodMachine: Sendable, Equatable {
     case .recordOtherEnd(let reason): return recordEnd(of: .other, reason) + roomIsMade()
     case .drain: return drain()
     case .freezeScope: return ofCurrent(.freeze)
-    case .thawScope: return ofCurrent(.thaw)
+    case .thawScope: return signalBeforeThaw() + ofCurrent(.thaw)
     case .armBackoff(let pause): return armBackoff(pause)
     case .persist(let wanted): return persist(wanted)
     case .recordStartLimitHit(let isHit): return recordStartLimitHit(isHit)
@@ -262,6 +307,9 @@ public struct PodMachine: Sendable, Equatable {
     switch event {
     case .strayScopesGone(let next): return makeRoom(for: id, next)
     case .turn(let traits): return begin(id, traits, moment)
+    // The generation may have ended meanwhile.
+    case .usersRead(let revision): return usersRead(revision, by: id)
+    case .usersNotRead(let next): return usersNotRead(by: id, next: next, moment)
     default: break
     }
     guard let position = position(of: id), var life = self[position] else { return [] }
@@ -378,6 +426,9 @@ public struct PodMachine: Sendable, Equatable {
       return [.generation(id, .endTurn)] + instead
     }
     let unit = UnitName(pod: pod, generation: lastGeneration + 1)
+    // Its program reads the users file as it starts, and is notified of what changes from here on.
+    life.usersRead = users.revision
+    users.isRecorded = false
     let effects = life.begin(unit, traits, isRestart: lifecycle.restarts > restartsOnRecord)
     self[position] = life
     return effects.map { .generation(id, $0) }

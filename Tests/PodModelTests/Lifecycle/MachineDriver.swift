@@ -52,10 +52,11 @@ struct MachineDriver {
 
   /// Leads a generation that was just begun to a program that runs.
   mutating func launch(
-    _ position: Lifecycle.Position = .current, _ handover: Lifecycle.Handover = .queue, workers: Int = 0
+    _ position: Lifecycle.Position = .current, _ handover: Lifecycle.Handover = .queue, workers: Int = 0,
+    reload: GenerationLife.Traits.Reload = .restart
   ) {
     let unit = Self.unit(machine.lastGeneration + 1)
-    let traits = GenerationLife.Traits(handover: handover, furtherProcesses: workers)
+    let traits = GenerationLife.Traits(handover: handover, furtherProcesses: workers, reload: reload)
     let events: [GenerationLife.Event] = [
       .strayScopesGone(next: handover), .turn(traits), .written(unit), .parked, .firewallOpened,
       .scopeStarted,
@@ -70,10 +71,12 @@ struct MachineDriver {
   }
 
   /// A pod that serves.
-  static func ready(_ handover: Lifecycle.Handover = .queue, workers: Int = 0) -> MachineDriver {
+  static func ready(
+    _ handover: Lifecycle.Handover = .queue, workers: Int = 0, reload: GenerationLife.Traits.Reload = .restart
+  ) -> MachineDriver {
     var driver = MachineDriver()
     driver.send(.pod(.start))
-    driver.launch(.current, handover, workers: workers)
+    driver.launch(.current, handover, workers: workers, reload: reload)
     driver.current(.ready)
     return driver
   }

@@ -3,7 +3,8 @@
 import json
 
 from attacking import attackers
-from podctl_testing import case, complaints, curl, expect, moment, podctl, pods, recorded, token, unit, wait_until
+from podctl_testing import (
+    case, complaints, curl, expect, moment, podctl, pods, recorded, refused, token, unit, wait_until)
 
 #: Sends COUNT calls of a method with one text of so many BYTES, without libdbus, which would check them first.
 FLOOD = r'''
@@ -152,6 +153,9 @@ def a_withdrawn_token_is_dead_in_every_state_of_its_pod(machine):
     machine.put("/etc/podctl/users.mustache", "{{#users}}")
     assert machine.run("podctl deprovision dave").status != 0
     machine.succeed("systemctl kill --signal=KILL podd.service")
+    wait_until(lambda: machine.run("podctl pods").status == 0, 60, what="podd is back")
+    refused(machine, "podctl deprovision dave", 1, "users.mustache")
+    expect(answers("dave"), 200, "the program was not notified, so the call that was repeated must not succeed")
     machine.put("/etc/podctl/users.mustache", TEMPLATE)
     wait_until(lambda: answers("dave") == 401, 60, what="dave's token is refused")
     expect(answers("erin"), 200)

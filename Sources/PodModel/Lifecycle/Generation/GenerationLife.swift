@@ -19,10 +19,18 @@ public struct GenerationLife: Sendable, Equatable {
     public var handover: Lifecycle.Handover
     /// `Workers=` without the main process.
     public var furtherProcesses: Int
+    /// How its program is made to read the users file again.
+    public var reload: Reload
 
-    public init(handover: Lifecycle.Handover, furtherProcesses: Int = 0) {
+    /// By `ReloadSignal=`, by `ExecReload=`, or only by a restart.
+    public enum Reload: Sendable, CaseIterable {
+      case signal, command, restart
+    }
+
+    public init(handover: Lifecycle.Handover, furtherProcesses: Int = 0, reload: Reload = .restart) {
       self.handover = handover
       self.furtherProcesses = furtherProcesses
+      self.reload = reload
     }
   }
 
@@ -129,6 +137,10 @@ public struct GenerationLife: Sendable, Equatable {
     case workersComplete
     /// It does not answer its probe, or its workers end again and again.
     case unhealthy(EndReason)
+    /// Answers `reload`: its program has read the users file, or has the signal and reads it before anything else.
+    case usersRead(Int)
+    /// Answers `reload`: that failed. `next`: as in ``PodMachine/Event/replace(_:next:)``.
+    case usersNotRead(next: Lifecycle.Handover?)
     /// Answers `drain`: no connection is left, or the time is over.
     case drained
     case frozen
@@ -186,6 +198,10 @@ public struct GenerationLife: Sendable, Equatable {
     case reportLaunchFailure(LaunchFailure)
     /// Write down why it is being stopped, so that a new podd can finish the stop.
     case recordStop(StopRecord)
+    /// Make its program read the users file, and report `usersRead` with this revision, or `usersNotRead`.
+    case reload(Int)
+    /// Only send it the signal.
+    case signalReload
     /// Hold new connections off and wait until its own are gone, at most TimeoutDrainSec=; then report `drained`.
     case drain
     case freeze
@@ -235,6 +251,9 @@ public struct GenerationLife: Sendable, Equatable {
   public internal(set) var stopRecord: StopRecord?
   /// How many of its further processes run.
   public internal(set) var workers = 0
+  /// The revision of the users that its program knows at least, -1 when it may know others; nil until a new podd has found
+  /// that out of one that it adopted.
+  var usersRead: Int?
   /// The cause of a stop that came during the launch; it is applied once the program runs.
   var cancellation: Stop?
 

@@ -10,6 +10,8 @@ extension Workload {
 extension GenerationLife.Traits {
   /// - Parameter cpus: the tier's; the host's for a tier without a quota.
   public init(_ workload: Workload, cpus: Int) {
-    self.init(handover: workload.handover, furtherProcesses: max(0, workload.workers.count(cpus: cpus) - 1))
+    self.init(
+      handover: workload.handover, furtherProcesses: max(0, workload.workers.count(cpus: cpus) - 1),
+      reload: workload.reloadSignal != nil ? .signal : workload.execReload.isEmpty ? .restart : .command)
   }
 }

@@ -26,6 +26,7 @@ extension Reconciler {
       Log.warning("\(scope.unit): the kernel does not limit what the pod binds: \(error)")
     }
     guard pod.adopt(scope, record, as: position, tier: tier, source: source) else { return false }
+    loopTask { await pod.checkDeliveredUsers() }
     if position == .current { resumeService(of: pod, scope, source) }
     return true
   }
@@ -39,7 +40,6 @@ extension Reconciler {
     if source?.workload.listen == .socket {
       host.sockets.recover(pod.name, pid: scope.pid, address: pod.record.address, port: pod.record.port)
     }
-    loopTask { await pod.checkDeliveredUsers() }
   }
 
   private func source(_ version: WorkloadVersion) -> WorkloadSource? {

@@ -40,6 +40,7 @@ enum UsersFile {
     let content = if let template { try render(entries, template) } else { json(entries, dataMax) }
     do throws(Errno) {
       try ensureDirectory(of: pod.name)
+      DeliveredUsers(of: pod.name).prepare(users)
       try Files.replace(path(of: pod.name), with: content, mode: 0o600, owner: pod.uid)
     } catch {
       throw .io(error)

@@ -47,8 +47,6 @@ extension Generation {
     }
     self.tier = tier
     self.source = source
-    // The program reads its users file as it starts; it is notified of users who come from here on.
-    usersAreStale = false
     var traits = Self.traits(of: source.workload, tier)
     traits.handover = pod.handover(of: source.workload)
     return traits
@@ -186,7 +184,7 @@ extension Generation {
 
   private func writeUsersFile() async throws(LaunchFailure) {
     do throws(UsersFile.Failure) {
-      users = try await pod.writeUsersFile(for: self)
+      try await pod.writeUsersFile(for: self)
     } catch {
       Log.error("\(name): \(error)")
       if case .io(let errno) = error { throw LaunchFailure(stage: .users, errno) }
@@ -199,10 +197,7 @@ extension Generation {
     parked = nil
     preparedScope = nil
     self.scope = scope
-    // If they are not stale, nobody has written the users file since the launch wrote it.
-    if !usersAreStale { DeliveredUsers.record(users, of: name) }
     request = nil
-    users = []
     host.report(.started(pod.subject, unit: scope.unit, pid: scope.pid))
   }
 

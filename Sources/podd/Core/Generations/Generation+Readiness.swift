@@ -63,7 +63,6 @@ extension Generation {
 
   func serve() {
     host.report(.ready(pod.subject, unit: unit))
-    pod.notifyOfStaleUsers()
     liveness = Liveness(self)
     host.workloadVersions.served(self, of: pod)
     makeWorkers()
@@ -89,6 +88,34 @@ extension Generation {
     guard scope != nil else { return report(.ready) }
     if isCurrent { pod.answerReload() }
     if workload?.type == .notify { report(.ready) }
+  }
+
+  // MARK: Users
+
+  /// Makes its program read the users file again.
+  func reload(_ revision: Int) {
+    loopTask {
+      if let scope = self.scope, let workload = self.workload {
+        if workload.reloadSignal != nil {
+          self.signalReload()
+          await self.pod.awaitReload(of: scope)
+        } else if let request = self.request(for: scope.unit) {
+          do throws(LaunchFailure) {
+            try await self.host.launcher.reload(request, in: scope)
+          } catch {
+            Log.warning("\(self.name): ExecReload= failed (\(error.reason)), restarting it instead")
+            return self.report(.usersNotRead(next: self.pod.nextHandover))
+          }
+        }
+      }
+      self.report(.usersRead(revision))
+    }
+  }
+
+  func signalReload() {
+    guard let scope, let signal = workload?.reloadSignal else { return }
+    scope.signal(signal)
+    workers?.signal(signal)
   }
 
   func reportWorkerEnded(_ pid: Int32, _ reason: EndReason) {

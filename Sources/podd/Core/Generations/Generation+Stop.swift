@@ -205,8 +205,6 @@ extension Generation {
   /// Also what others than systemd froze: systemd remembers what it froze itself, the kernel everything.
   func thaw() {
     guard let scope else { return }
-    // What it does first is to handle the signal, before the requests that wait for it.
-    if usersAreStale, let signal = workload?.reloadSignal { scope.signal(signal) }
     loopTask {
       do throws(BusError) {
         try await self.host.systemd.thawUnit(scope.unit.description)

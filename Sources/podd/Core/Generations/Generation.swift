@@ -20,8 +20,6 @@ final class Generation {
   var source: WorkloadSource?
   /// What it is launched with; nil before its turn, and once its program runs.
   var request: Launcher.Request?
-  /// Whom the users file named when the launch wrote it; empty once its program runs.
-  var users: [UserRecord] = []
   /// Why it cannot have its pod's directory.
   var directoryFailure: LaunchFailure?
   /// pod-launch, until the program runs.
@@ -30,8 +28,6 @@ final class Generation {
   var preparedScope: RunningScope?
   /// Nil until the program runs, and after its end.
   var scope: RunningScope?
-  /// Whether the program knows less of its users than the store.
-  var usersAreStale = false
   /// Why its last probe failed, once its watches are gone.
   var probeError: String?
   /// How many connections were open when its time to finish them was over.
@@ -98,6 +94,8 @@ final class Generation {
     case .serve: serve()
     case .resumeService: resumeService()
 
+    case .reload(let revision): reload(revision)
+    case .signalReload: signalReload()
     case .freeze: freeze()
     case .thaw: thaw()
     case .drain: drain()

@@ -5,124 +5,90 @@ import PodStore
 import Systemd
 import Time
 
-/// How a pod's program is notified of its users.
+/// How a pod's program is notified of its users: performs what ``PodMachine`` decides (PodMachine+Users).
 extension Pod {
-  /// Makes the pod's program know its users as they are now. Returns when it was notified.
-  func refreshUsers() async throws(UsersFile.Failure) {
-    if let failure = await users.run() { throw failure }
+  /// After its users changed in the store. Returns when the programs that `reach` names know them as they are now, or do
+  /// not run.
+  ///
+  /// - Parameter isNew: false: only if a program may know others than the store has.
+  func deliverUsers(to reach: PodMachine.Reach, isNew: Bool = true) async throws(UsersFile.Failure) {
+    let wasReady = state == .ready
+    if isNew { handle(.usersChanged(reach)) }
+    let revision = machine.users.revision
+    let deadline = EventLoop.main.now() + patience
+    wait: while true {
+      switch machine.delivery(of: revision, to: reach) {
+      case .done: break wait
+      case .failed: throw usersFailure ?? .notDelivered("\(name) is \(state.rawValue)")
+      case .underWay:
+        let step = BoundedWait<Void>()
+        stepWaits.append(step)
+        if await step.report(within: deadline - EventLoop.main.now()) == nil {
+          stepWaits.removeAll { $0 === step }
+          throw .notDelivered(
+            "\(name) is \(state.rawValue) still: its processes do not end; do they wait for a disk?")
+        }
+      }
+    }
+    await freezingAgain?.value
+    // It had to be restarted.
+    if wasReady, isLeaving || state == .starting, let reason = await waitUntilReady() {
+      throw .notDelivered(
+        "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+    }
   }
 
-  /// After users were withdrawn from this pod, or got access. When it returns, every program of the pod knows its users as
-  /// they are now: it was notified, or does not run.
-  func deliverUsers() async throws(UsersFile.Failure) {
-    // A frozen program would serve those whom it knows from the moment when it is thawed.
-    let wasFrozen = state == .frozen
-    var connections: Set<UInt16> = []
-    if wasFrozen {
-      connections = Set(((try? usersConnections()) ?? []).map(\.remotePort))
-      handle(.start)
-      _ = await waitUntilReady()
-      await notifying?.value
-      if state == .frozen { throw .notDelivered("\(name) is frozen and cannot be thawed") }
-    }
-    try await refreshUsers()
-    // A program that is starting may have read the file before; it is notified as soon as it serves.
-    while state == .starting, usersAreStale, await waitUntilReady() == nil { await notifying?.value }
-    // A successor accepts connections before it is the pod.
-    if lifecycle.other?.kind == .successor, other?.usersAreStale ?? false {
-      _ = await waitUntilReplaced()
-      await notifying?.value
-    }
-    if state == .ready && usersAreStale { try await refreshUsers() }
-    if wasFrozen && state == .ready { _ = await freezeUnlessUsed(except: connections) }
-  }
-
-  /// After podd was started again: notifies the program, unless it knows everybody who is placed here.
+  /// After podd was started again: whether an earlier one has notified everybody of the users that the store has.
   func checkDeliveredUsers() async {
-    let name = name
+    let (name, revision) = (name, machine.users.revision)
     let users = try? await host.store.run { store throws(StoreError) in try store.users(ofPod: name) }
-    current?.usersAreStale = users.map { !DeliveredUsers.isCurrent($0, of: name) } ?? true
-    // It is notified when it is thawed, and must then find the right file.
-    if usersAreStale && state == .frozen { _ = try? await writeUsersFile(for: current) }
-    notifyOfStaleUsers()
+    let isKnown = users.map { DeliveredUsers(of: name).isCurrent($0) } ?? false
+    handle(.usersChecked(revision, isKnown: isKnown))
   }
 
-  /// Until it succeeds: a template that was broken may be repaired, and a full disk emptied.
-  func notifyOfStaleUsers() {
-    guard usersAreStale, state == .ready, notifying == nil else { return }
-    notifyTimer = nil
-    notifying = loopTask {
-      do throws(UsersFile.Failure) {
-        try await self.refreshUsers()
-        self.notifyPauses = Self.pausesBetweenNotifications
-      } catch {
-        Log.error("\(self.name) cannot be notified of its users: \(error)")
-      }
-      self.notifying = nil
-      if self.usersAreStale && self.state == .ready { self.notifyLater() }
-    }
-  }
-
-  private func notifyLater() {
-    notifyTimer = try? EventSource.timer(EventLoop.main, after: notifyPauses.next()) { [weak self] in
-      LoopActor.assumeIsolated { self?.notifyOfStaleUsers() }
-    }
-  }
-
-  /// Whatever has read the users so far does not know them as they are now.
-  func markUsersStale() {
-    current?.usersAreStale = true
-    other?.usersAreStale = true
-  }
-
-  func refresh() async -> UsersFile.Failure? {
-    markUsersStale()
-    let users: [UserRecord]
+  func writeUsers(_ revision: Int) async {
     do throws(UsersFile.Failure) {
-      users = try await writeUsersFile(for: current)
+      try await writeUsersFile(for: current)
+      handle(.usersWritten(revision, next: nextHandover))
     } catch {
-      // The caller gets the error; the program is notified as soon as that is possible.
-      if state == .ready && notifying == nil { notifyLater() }
-      return error
+      usersFailure = error
+      handle(.usersNotWritten(revision))
     }
-    notifyLeaving()
-    guard state == .ready, let generation = current, let scope, let workload else { return nil }
-    if let signal = workload.reloadSignal {
-      await reload(scope, signal)
-    } else if !workload.execReload.isEmpty, let request = generation.request(for: scope.unit) {
-      do throws(LaunchFailure) {
-        try await host.launcher.reload(request, in: scope)
-      } catch {
-        Log.warning("\(name): ExecReload= failed (\(error.reason)), restarting it instead")
-        return await restartForUsers()
-      }
-    } else {
-      return await restartForUsers()
-    }
-    // A generation that was launched meanwhile has read the file as it started.
-    if generation === current, generation.scope != nil {
-      generation.usersAreStale = false
-      DeliveredUsers.record(users, of: name)
-    }
-    return nil
   }
 
-  /// A program that is being stopped, or was replaced, finishes its open connections: it must not serve a withdrawn user
-  /// on them. One that can only be restarted ends anyway.
-  private func notifyLeaving() {
-    let leaving = [isLeaving ? current : nil, lifecycle.other?.kind == .predecessor ? other : nil]
-    for generation in leaving.compactMap({ $0 }) {
-      guard let scope = generation.scope, let signal = generation.workload?.reloadSignal else { continue }
-      scope.signal(signal)
-      generation.workers?.signal(signal)
+  /// A template that was broken may be repaired, and a full disk emptied: it is tried again.
+  func usersFailed(_ failure: PodMachine.UserFailure, retryAfter pause: Microseconds?) {
+    switch failure {
+    case .notWritten: break
+    case .settings:
+      usersFailure = .notDelivered("\(name) would have to be restarted for it, and its settings do not parse")
+    case .restart(let reason):
+      usersFailure = .notDelivered(
+        "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+    case .frozen: usersFailure = .notDelivered("\(name) is frozen and cannot be thawed")
     }
+    // Callers get the error.
+    if stepWaits.isEmpty, let usersFailure {
+      Log.error("\(name) cannot be notified of its users: \(usersFailure)")
+    }
+    guard let pause else { return }
+    usersTimer = try? EventSource.timer(EventLoop.main, after: pause) { [weak self] in
+      LoopActor.assumeIsolated { self?.handle(.retryUsers) }
+    }
+  }
+
+  func thawForUsers() {
+    connectionsBefore = Set(((try? usersConnections()) ?? []).map(\.remotePort))
+    current?.thaw()
+  }
+
+  func freezeAgain() {
+    freezingAgain = loopTask { _ = await self.freezeUnlessUsed(except: self.connectionsBefore) }
   }
 
   /// As with systemd's Type=notify-reload, READY=1 after the signal says that the new file is in force. podd waits a second
   /// for it, once: a program need not implement the protocol.
-  func reload(_ scope: RunningScope, _ signal: Int32) async {
-    scope.signal(signal)
-    current?.workers?.signal(signal)
+  func awaitReload(of scope: RunningScope) async {
     guard workload?.type == .notify, scope.answersReload else { return }
     let answer = BoundedWait<Void>()
     reloadAnswer = answer
@@ -133,30 +99,12 @@ extension Pod {
   /// The program said READY=1, which may be the answer to its reload signal.
   func answerReload() { reloadAnswer?.finish(()) }
 
-  /// Restarts until a generation serves that has read the users as they are now; one that was being launched may not have.
-  private func restartForUsers() async -> UsersFile.Failure? {
-    for _ in 0..<5 {
-      guard usersAreStale, state == .ready else { return nil }
-      // Settings that do not parse must not stop what runs.
-      guard nextWorkload != nil else {
-        return .notDelivered("\(name) would have to be restarted for it, and its settings do not parse")
-      }
-      replace(.operator)
-      if let reason = await waitUntilReplaced() {
-        return .notDelivered(
-          "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
-      }
-    }
-    return usersAreStale ? .notDelivered("\(name) is restarted again and again meanwhile") : nil
-  }
-
   /// Writes the users file: the users whose data is in the pod and whose directories are as they should be. Trouble with
-  /// one user's directory is reported, and the pod goes on without this user. Returns the users that were written.
+  /// one user's directory is reported, and the pod goes on without this user.
   ///
   /// The store alone knows the placed users. It is asked when it is this writer's turn, and nothing is waited for after
   /// that: no list of users that is older than another writer's is ever acted on.
-  @discardableResult
-  func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) -> [UserRecord] {
+  func writeUsersFile(for generation: Generation?) async throws(UsersFile.Failure) {
     await host.userFiles.writers.take(name)
     defer { host.userFiles.writers.end(name) }
     let name = name
@@ -177,7 +125,6 @@ extension Pod {
     try UsersFile.write(
       users, of: record, dataMax: generation?.tier?.dataMax, template: generation?.workload?.usersTemplate,
       directory: { self.host.userFiles.directory(of: $0, in: self.record) })
-    return users
   }
 
   private func note(_ troubles: [UserName: Errno]) {

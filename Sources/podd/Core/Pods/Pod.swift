@@ -23,17 +23,19 @@ final class Pod {
   var userTroubles: [UserName: String] = [:]
   /// What a program had stored for the pod's only user, to be brought before the next launch. PodHost+Data alone writes it.
   var arrivingProgram: (user: UserName, name: String)?
-  lazy var users = Coalesced { [unowned self] in await self.refresh() }
   /// A reload under way.
   var reloadAnswer: BoundedWait<Void>?
-  /// The notification of stale users that is under way.
-  var notifying: Task<Void, Never>?
-  /// For another try after a notification that failed.
-  var notifyTimer: EventSource?
-  var notifyPauses = Pod.pausesBetweenNotifications
-  static let pausesBetweenNotifications = DoublingPause(first: .seconds(1), longest: .minutes(5))
+  /// Why its program could not be notified of its users, the last time.
+  var usersFailure: UsersFile.Failure?
+  /// For another try after that.
+  var usersTimer: EventSource?
+  /// Callers who wait until its programs know its users; each of them asks the machine again after every step.
+  var stepWaits: [BoundedWait<Void>] = []
   /// The freeze under way.
   var freezing: Task<Void, Never>?
+  /// The same after it was thawed to be notified, and the clients' ports of the connections that it had before.
+  var freezingAgain: Task<Void, Never>?
+  var connectionsBefore: Set<UInt16> = []
   private(set) lazy var wakeOnConnect = WakeOnConnect(self)
   /// Since when it has been idle, and which generation.
   var idleness: (unit: UnitName, clock: Idleness)?
@@ -78,7 +80,6 @@ final class Pod {
   var other: Generation? { machine.other.flatMap { generation($0.id) } }
   var scope: RunningScope? { current?.scope }
   var workload: Workload? { current?.workload }
-  var usersAreStale: Bool { current?.usersAreStale ?? false }
 
   /// What the store says now: the number of users changes with every provision.
   func update(_ record: PodRecord) { self.record = record }
@@ -113,6 +114,9 @@ final class Pod {
           next.event, now: EventLoop.main.now(), random: Double.random(in: 0..<1), policy: host.restartPolicy),
         at: next.time)
     }
+    let waiting = stepWaits
+    stepWaits = []
+    for wait in waiting { wait.finish(()) }
   }
 
   /// One list of effects, first to last.
@@ -133,11 +137,7 @@ final class Pod {
     case .generation(let id, let effect): perform(effect, of: id)
     case .moved(let move):
       if move.isNewState { since = time }
-      // From whatever state it comes, and however its users changed meanwhile.
-      if move.isNewState && state == .ready {
-        notifyOfStaleUsers()
-        noteServing()
-      }
+      if move.isNewState && state == .ready { noteServing() }
       if move.isNewState { host.idle.watch(self) }
       transitions = transitions.suffix(Transition.kept - 1) + [Transition(at: Clock.wall, move: move)]
     case .armBackoff(let pause): armBackoff(pause)
@@ -150,6 +150,11 @@ final class Pod {
     case .resolveReady: resolve(nil)
     case .resolveFailed(let reason): resolve(reason)
     case .announce: host.announce(self)
+    case .writeUsers(let revision): loopTask { await self.writeUsers(revision) }
+    case .usersFailed(let failure, let pause): usersFailed(failure, retryAfter: pause)
+    case .recordUsers: DeliveredUsers(of: name).record()
+    case .thawForUsers: thawForUsers()
+    case .freezeAgain: freezeAgain()
     case .then: break
     }
   }
@@ -247,7 +252,7 @@ final class Pod {
 
   /// Longer than any of its states lasts when the host is well: a start with its turn, a drain, and a stop with SIGKILL
   /// at its end.
-  private var patience: Microseconds {
+  var patience: Microseconds {
     let stop = workload?.timeoutStop ?? Workload.defaultTimeout
     let start = workload?.timeoutStart ?? Workload.defaultTimeout
     return .minutes(15) + start + (workload?.timeoutDrain ?? Workload.defaultTimeoutDrain) + stop + stop
@@ -305,6 +310,7 @@ final class Pod {
   func thawFailed() {
     resolve(lifecycle.lastEnd ?? .operator)
     wakeOnConnect.wakeFailed()
+    handle(.thawFailed)
   }
 
   // MARK: Figures

@@ -16,7 +16,7 @@ extension PodHost {
     let pod = add(change.pod)
     if change.isNew { onUserChange(change.user) }
     // An earlier attempt may have failed, or have been interrupted.
-    if change.isNew || pod.mayKnowOthers { try await withdrawUsers(from: pod) }
+    if change.isNew || pod.machine.hasStaleUsers { try await withdrawUsers(from: pod) }
     if change.isNew { report(.userSuspended(user, pod.subject)) }
     return change.user.status
   }
@@ -34,27 +34,24 @@ extension PodHost {
     if pod.state == .cold { pod.wakeOnConnect.update() }
     // A front door that hears of the user sooner would send requests with a token that the program does not know.
     defer { if change.isNew { onUserChange(change.user) } }
-    if change.isNew || pod.mayKnowOthers { try await deliverUsers(to: pod) }
+    if change.isNew || pod.machine.hasStaleUsers { try await pod.knowsUsers(.coming) }
     if change.isNew { report(.userResumed(user, pod.subject)) }
     return change.user.status
   }
 
   /// For a pod that has lost users: when it returns, no program serves them any more. A pod that has no active users is
   /// stopped.
-  func withdrawUsers(from pod: Pod) async throws(Refusal) {
-    guard pod.record.activeUsers == 0 else { return try await deliverUsers(to: pod) }
+  ///
+  /// - Parameter isNew: false: an earlier podd may have done it.
+  func withdrawUsers(from pod: Pod, isNew: Bool = true) async throws(Refusal) {
     // No user is left for whom a connection would wake it.
-    if pod.state == .cold { pod.wakeOnConnect.update() }
-    guard isUnneeded(pod) else { return try await deliverUsers(to: pod) }
+    if pod.record.activeUsers == 0 && pod.state == .cold { pod.wakeOnConnect.update() }
+    guard isUnneeded(pod) else { return try await pod.knowsUsers(.every, isNew: isNew) }
     pod.handle(.stopGracefully(.idle, then: .cold))
     // It finishes its open connections: the users must not be served on them meanwhile. It ends in any case.
-    _ = await pod.users.run()
+    try? await pod.deliverUsers(to: .serving)
     await pod.waitUntilGone()
     try checkGone(pod)
-  }
-
-  private func deliverUsers(to pod: Pod) async throws(Refusal) {
-    do throws(UsersFile.Failure) { try await pod.deliverUsers() } catch { throw Refusal(error) }
   }
 
   /// Whether it runs, or will by itself, without active users.
@@ -69,12 +66,5 @@ extension PodHost {
       guard pod.lifecycle.wanted == .run, pod.state != .crashLoop else { continue }
       pod.handle(.stopGracefully(.idle, then: .cold))
     }
-  }
-}
-
-extension Pod {
-  /// Whether a program of it may know other users than the store has.
-  fileprivate var mayKnowOthers: Bool {
-    usersAreStale || (other?.usersAreStale ?? false)
   }
 }

@@ -260,7 +260,11 @@ extension PodHost {
   private func finishDataWork(of user: UserRecord) async throws(Refusal) {
     await userTurns.take(user.name)
     defer { userTurns.end(user.name) }
-    guard user.pod != nil else { return try await settleDeparture(of: user.name) }
+    guard user.pod != nil else {
+      // As in `deprovision`, which may be repeated later: it has nothing to withdraw once the data is put aside.
+      if let pod = user.keptFrom.flatMap({ pods[$0] }) { try await withdrawUsers(from: pod, isNew: false) }
+      return try await settleDeparture(of: user.name)
+    }
     try await settleArrival(of: user.name)
     // The pod was launched without this user.
     if let pod = user.pod.flatMap({ pods[$0] }) { try await pod.knowsUsers() }
@@ -274,7 +278,11 @@ extension Pod {
   }
 
   /// Makes its program know its users as they are now, as a call does.
-  func knowsUsers() async throws(Refusal) {
-    do throws(UsersFile.Failure) { try await refreshUsers() } catch { throw Refusal(error) }
+  func knowsUsers(_ reach: PodMachine.Reach = .serving, isNew: Bool = true) async throws(Refusal) {
+    do throws(UsersFile.Failure) {
+      try await deliverUsers(to: reach, isNew: isNew)
+    } catch {
+      throw Refusal(error)
+    }
   }
 }

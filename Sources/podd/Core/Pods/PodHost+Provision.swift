@@ -17,7 +17,7 @@ extension PodHost {
     do throws(Refusal) {
       try await settle(placed, pod)
       if cold {
-        if placed.createdUser && pod.state.hasScope { try await refreshUsers(pod) }
+        if placed.createdUser && pod.state.hasScope { try await pod.knowsUsers() }
         if pod.state == .cold { pod.wakeOnConnect.update() }
       } else {
         try await serve(pod, refresh: placed.createdUser)
@@ -106,23 +106,19 @@ extension PodHost {
     } catch {
       throw Refusal.data(error, "\(user) cannot use \(pod.name)")
     }
-    if pod.userTroubles[user] != nil { try await refreshUsers(pod) }
+    if pod.userTroubles[user] != nil { try await pod.knowsUsers() }
   }
 
   func serve(_ pod: Pod, refresh: Bool) async throws(Refusal) {
     let wasStarting = pod.state == .starting || pod.state == .frozen
     if try admit(.serve, pod) {
       pod.handle(.start)
-    } else if pod.state == .ready, refresh || pod.usersAreStale {
-      try await refreshUsers(pod)
+    } else if pod.state == .ready, refresh || pod.machine.hasStaleUsers {
+      try await pod.knowsUsers()
     }
     if let reason = await pod.waitUntilReady() { try await refuseStart(of: pod, reason) }
     // The program may have read its users file before this user was placed.
-    if refresh && wasStarting { try await refreshUsers(pod) }
-  }
-
-  private func refreshUsers(_ pod: Pod) async throws(Refusal) {
-    try await pod.knowsUsers()
+    if refresh && wasStarting { try await pod.knowsUsers() }
   }
 
   /// On record first, as in `deprovision`: whatever happens then, the store knows what is still to be done with the data.
@@ -142,10 +138,9 @@ extension PodHost {
       }
       if let gone { onUserChange(gone) }
       if placed.createdPod { pod.wasMadeInVain = true }
-      pod.markUsersStale()
       pod.wishTakenBack(record)
-      // The other users keep their pod, without this user; whoever writes the users file has it read after that.
-      if record.users > 0 { try? await refreshUsers(pod) }
+      // The other users keep their pod, without this user.
+      if record.users > 0 { try await withdrawUsers(from: pod) }
       guard placed.createdUser else { return }
       try await settleDeparture(of: placed.user.name)
       if record.cleaning != nil { try await clean(pod, removing: pod.wasMadeInVain) }

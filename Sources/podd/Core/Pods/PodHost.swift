@@ -133,7 +133,7 @@ final class PodHost {
     sockets.drop(pod.name)
     NSSRecords.withdraw(UserDatabaseRecord(pod: pod.name, uid: pod.record.uid))
     unlink(UsersFile.path(of: pod.name))
-    DeliveredUsers.forget(pod.name)
+    DeliveredUsers(of: pod.name).forget()
     rmdir(UsersFile.directory(of: pod.name))
     // What a launch that was cancelled has made.
     _ = try? userFiles.directory(of: pod.record).removeIfEmpty()
