@@ -106,7 +106,7 @@ class Load:
             return now is not None and all(
                 asked(each["pod"], now) >= asked(each["pod"], before) + answers for each in self.aimed_at)
 
-        wait_until(went_on, timeout, 0.5, what=f"{answers} more answers from each of {len(self.aimed_at)} pods")
+        wait_until(went_on, timeout, what=f"{answers} more answers from each of {len(self.aimed_at)} pods")
 
     def window(self):
         """Starts a new window of figures; returns its number."""

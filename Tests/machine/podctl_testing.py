@@ -60,7 +60,7 @@ def case(package=True, suites=("12", "13"), once=None, units=UNITS, prepared=Non
 
 def wait_until(condition, timeout=30, interval=None, what=""):
     """Calls CONDITION until it returns something true, and returns that. After TIMEOUT seconds raises a TimeoutError that
-    names WHAT was awaited and the last answer. Without INTERVAL, a pause is a tenth of the time waited, from 0.2 s to 1 s,
+    names WHAT was awaited and the last answer. Without INTERVAL, a pause is a fifth of the time waited, from 0.2 s to 3 s,
     because each call costs an emulated machine much time."""
     started = time.monotonic()
     try:
@@ -72,7 +72,7 @@ def wait_until(condition, timeout=30, interval=None, what=""):
             if waited > timeout:
                 described = what or getattr(condition, "__name__", "condition")
                 raise TimeoutError(f"not within {timeout} s: {described} (last answer: {answer!r})")
-            time.sleep(interval or min(1.0, max(0.2, waited / 10)))
+            time.sleep(interval or min(3.0, max(0.2, waited / 5)))
     finally:
         WAITED.seconds = getattr(WAITED, "seconds", 0.0) + time.monotonic() - started
 

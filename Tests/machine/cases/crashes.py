@@ -117,7 +117,7 @@ def a_reboot_brings_every_pod_back_in_the_order_of_their_tiers(machine):
         return all(row["state"] == ("stopped" if name == halted else "ready") for name, row in now.items())
 
     wait_until(lambda: machine.run("podctl --json pods").status == 0, 120, what="podd answers")
-    wait_until(all_ready, 300, interval=1, what="every pod is back")
+    wait_until(all_ready, 300, what="every pod is back")
     agrees(machine)
     after = pods(machine)
     expect(sorted(after), sorted(before))

@@ -47,7 +47,7 @@ def twenty_pods_with_gunicorn_are_restarted_under_load_and_no_request_fails(mach
     machine.put("/etc/podctl/workloads/gunicorn.conf.d/patient.conf", "[Workload]\nTimeoutStartSec=5min\n")
     # gunicorn's worker answers one request at a time and needs ten times the CPU time of podserve. With a shorter pause
     # the emulated processors have no time left for the twenty interpreters that start.
-    restarts_of_all_lose_nothing(machine, place(machine, "many", PODS), "/", pause=0.2)
+    restarts_of_all_lose_nothing(machine, place(machine, "many", PODS), "/", pause=0.4)
 
 
 @case(once="13")

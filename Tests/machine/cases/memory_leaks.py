@@ -68,13 +68,13 @@ def a_leak_is_cured_before_it_is_felt_and_without_podctl_it_ends_in_a_kill(machi
     machine.succeed("podctl provision --from-file /root/users", timeout=900)
     places = [podctl(machine, f"provision u{number}") for number in range(1, 21)]
     leaking, blind = places[0], podctl(machine, "provision witness")
-    with Load(machine, targets(machine, places[:4], path="/", tokens=False), "--connections", "4") as load:
+    with Load(machine, targets(machine, places[:4], path="/", tokens=False), "--connections", "4", "--pause", 0.05) as load:
         load.goes_on()
         # The detector compares a leak with the level before it.
         wait_until(lambda: podctl(machine, f"status {leaking['pod']}")["leak_verdict"] == "none", 60)
         tell(machine, leaking, "/leak/1024")
         tell(machine, blind, "/leak/1024")
-        cured = wait_until(lambda: last_end(machine, leaking["pod"]), 300, 1, what="the end of the leaking pod")
+        cured = wait_until(lambda: last_end(machine, leaking["pod"]), 300, what="the end of the leaking pod")
         load.goes_on()
     load.lost_nothing()
     expect(cured["reason"], "leak", "why the leaking pod was replaced")
@@ -91,7 +91,7 @@ def a_leak_is_cured_before_it_is_felt_and_without_podctl_it_ends_in_a_kill(machi
         assert int(logged[0][f"POD_LEAK_{field}"]) > 0, field
     print(f"recycled with {100 - 100 * leak['memory'] // leak['limit']} % of the limit free: {leak['reason']}")
     # The neighbours were not replaced, and the leaking pod without a leak action met its limit.
-    killed = wait_until(lambda: last_end(machine, blind["pod"]), 300, 1, what="the end of the pod without a leak action")
+    killed = wait_until(lambda: last_end(machine, blind["pod"]), 300, what="the end of the pod without a leak action")
     expect(killed["reason"], "oom-own-limit", "the end without the detector")
     assert killed["evidence"]["memory_max_events"] > 0, killed
     # The end was recorded before the next launch; this needs the database, because explain shows whole seconds.
@@ -114,7 +114,7 @@ def a_pod_that_stalls_at_its_memory_limit_is_replaced(machine):
     place = podctl(machine, "provision alice --tier narrow", timeout=180)
     first = place["unit"]
     tell(machine, place, "/stall")
-    ended = wait_until(lambda: last_end(machine, place["pod"]), 180, 1, what="the end of the stalling pod")
+    ended = wait_until(lambda: last_end(machine, place["pod"]), 180, what="the end of the stalling pod")
     expect((ended["unit"], ended["reason"]), (first, "pressure"), "what ended, and why")
     assert ended["evidence"]["stalled_seconds"] >= 8, ended["evidence"]
     assert ended["evidence"]["memory_high_events"] > 0 and ended["evidence"]["oom_kills"] == 0, ended["evidence"]
@@ -125,7 +125,7 @@ def a_pod_that_stalls_at_its_memory_limit_is_replaced(machine):
     expect((now["state"], now["generation"], now["restarts"]), ("ready", 2, 0), "the pod afterwards")
     # At the second stall the timeout is twice as long; status and the journal say so.
     tell(machine, now, "/stall")
-    wait_until(lambda: len(entries(machine, since, MESSAGE_ID=STALLS)) == 2, 120, 1, what="the second stall noticed")
+    wait_until(lambda: len(entries(machine, since, MESSAGE_ID=STALLS)) == 2, 120, what="the second stall noticed")
     assert "after 16 s" in entries(machine, since, MESSAGE_ID=STALLS)[1]["MESSAGE"]
     expect(machine.succeed("ps -eLo comm= | grep -c psimon || true").strip(), machine.succeed(
         "systemctl stop podd.service 'pod-*.scope'; ps -eLo comm= | grep -c psimon || true").strip(),

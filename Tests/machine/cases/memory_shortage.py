@@ -85,7 +85,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
         expect(status.status, 0, "podctl answers while memory is short")
         return [each["pod"] for each in json.loads(status.stdout) if each["state"] == "cold"]
 
-    wait_until(lambda: len(stopped()) >= 3, 240, 1, "three pods are stopped for memory")
+    wait_until(lambda: len(stopped()) >= 3, 240, what="three pods are stopped for memory")
     assert entries(machine, SHORT), "podd said that memory is short"
     acts = [entry for entry in entries(machine, GAVE)]
     stops = [entry for entry in acts if entry["POD_ACT"] == "stop"]
@@ -108,7 +108,7 @@ def a_hog_beside_the_pods_makes_idle_free_pods_go_first_and_all_are_back_when_as
     for process in (hog, visitor):
         process.signal()
         process.wait(60)
-    wait_until(lambda: entries(machine, EASED), 120, 1, "podd says that it is over")
+    wait_until(lambda: entries(machine, EASED), 120, what="podd says that it is over")
     expect(kills(machine), killed, "processes that the kernel killed for memory")
     after = pods(machine)
     for pod in firm:
@@ -163,7 +163,7 @@ while True:
     def ended():
         return [each for each in podctl(machine, f"status {pod['pod']}")["generations"] if each["reason"]]
 
-    first = wait_until(ended, 240, 1, "an end")[-1]
+    first = wait_until(ended, 240, what="an end")[-1]
     # The pressure lasts some seconds longer than the pod, so systemd-oomd might kill a neighbour, too.
     machine.succeed("systemctl stop systemd-oomd.service systemd-oomd.socket")
     expect(first["reason"], "oomd", f"the reason of the end ({first})")

@@ -72,7 +72,7 @@ def podd_killed_a_hundred_times_in_the_middle_of_its_work_harms_nobody_else(mach
     before = identities(machine, bystanders)
     sure, log = {user: True for user in users}, []
     try:
-        with Load(machine, targets(machine, bystanders), "--connections", 6, "--pause", 0.05) as load:
+        with Load(machine, targets(machine, bystanders), "--connections", 6, "--pause", 0.2) as load:
             for batch in range(BATCHES):
                 output = machine.succeed(
                     f"/payload/files/kill-podd {seed + batch} {TIMES // BATCHES}", input=json.dumps(given), timeout=500)
