@@ -45,7 +45,27 @@ public final class Client {
     return reply.status
   }
 
-  public func listUsers() throws(CallError) -> [UserRow] { try call(.listUsers, Nothing(), .question) }
+  /// All users, with their last use.
+  public func listUsers() throws(CallError) -> [UserRow] {
+    var rows: [UserRow] = try call(.listUsers, Nothing(), .question)
+    let uses = try listLastUse()
+    guard !uses.isEmpty else { return rows }
+    let times = Dictionary(uses.map { ($0.user, $0.at) }, uniquingKeysWith: { max($0, $1) })
+    for index in rows.indices { rows[index].lastUsed = times[rows[index].user] }
+    return rows
+  }
+
+  private func listLastUse() throws(CallError) -> [LastUseRow] {
+    do throws(BusError) {
+      return try [LastUseRow](reading: try reply(to: .listLastUse, Nothing(), .question))
+    } catch {
+      // An earlier podd, on another host, does not know it.
+      guard error.name == "org.freedesktop.DBus.Error.UnknownMethod" else {
+        throw CallError(error, host: host)
+      }
+      return []
+    }
+  }
 
   public func user(_ name: UserName) throws(CallError) -> Properties {
     try call(.getUser, UserCall(user: name.text), .question)

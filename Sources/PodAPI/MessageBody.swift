@@ -37,8 +37,14 @@ extension Array: MessageBody where Element: Row {
   public static var signature: String { "a(\(Element.signature))" }
 
   public init(reading message: borrowing Message) throws(BusError) {
+    try self.init(reading: message, atMost: .max)
+  }
+
+  /// - Throws: also for more than `most` rows.
+  init(reading message: borrowing Message, atMost most: Int) throws(BusError) {
     var rows: [Element] = []
     try message.readArray(of: "(\(Element.signature))") { () throws(BusError) in
+      guard rows.count < most else { throw .moreThan(most) }
       rows.append(try Element(reading: message))
     }
     self = rows

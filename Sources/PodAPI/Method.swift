@@ -9,6 +9,7 @@ public enum Method: String, CaseIterable, Sendable {
   case resumeUser = "ResumeUser"
   case listPods = "ListPods"
   case listUsers = "ListUsers"
+  case listLastUse = "ListLastUse"
   case listTiers = "ListTiers"
   case getPod = "GetPod"
   case getUser = "GetUser"
@@ -32,6 +33,7 @@ public enum Method: String, CaseIterable, Sendable {
   case resolveUser = "ResolveUser"
   case closeClientConnections = "CloseClientConnections"
   case findClientConnections = "FindClientConnections"
+  case reportUse = "ReportUse"
   case recordRequest = "RecordRequest"
   case reload = "Reload"
 
@@ -51,8 +53,10 @@ public enum Method: String, CaseIterable, Sendable {
     case .rollout: RolloutCall.signature
     case .acknowledgeHold: HoldCall.signature
     case .closeClientConnections, .findClientConnections: ClientPeers.signature
+    case .reportUse: UseReport.signature
     case .recordRequest: RequestRecord.signature
-    case .listPods, .listUsers, .listTiers, .getStatus, .listUsage, .getMetrics, .checkInvariants,
+    case .listPods, .listUsers, .listLastUse, .listTiers, .getStatus, .listUsage, .getMetrics,
+      .checkInvariants,
       .attachFrontDoor, .reload:
       Nothing.signature
     }
@@ -66,6 +70,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .resolveUser: ResolvedUser.signature
     case .listPods: Array<PodRow>.signature
     case .listUsers: Array<UserRow>.signature
+    case .listLastUse: Array<LastUseRow>.signature
     case .listTiers: Array<TierRow>.signature
     case .getHistory: Array<MemoryMinute>.signature
     case .listUsage: Array<UsageRow>.signature
@@ -76,8 +81,8 @@ public enum Method: String, CaseIterable, Sendable {
     case .rollout: RolloutResult.signature
     case .checkInvariants: Violations.signature
     case .findClientConnections: ClientPeers.signature
-    case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .recordRequest,
-      .reload:
+    case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .reportUse,
+      .recordRequest, .reload:
       Nothing.signature
     }
   }
@@ -91,11 +96,12 @@ public enum Method: String, CaseIterable, Sendable {
     case .startPod, .stopPod, .restartPod, .resetPod, .recyclePod, .evictPod, .freezePod, .thawPod, .wakePod,
       .rollout, .recordRequest:
       .managePods
-    case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections, .findClientConnections:
+    case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections, .findClientConnections,
+      .reportUse:
       .frontDoor
     case .reload: .manageHost
-    case .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
-      .checkInvariants:
+    case .listPods, .listUsers, .listLastUse, .listTiers, .getPod, .getUser, .getStatus, .getHistory,
+      .listUsage, .checkInvariants:
       .view
     case .getMetrics: .metrics
     }

@@ -148,11 +148,14 @@ public struct UserRecord: Sendable, Equatable {
   public var isPurging = false
   /// The name under which is kept what a program stored while it served this user alone.
   public var programKept: String?
+  /// When the user last used the front door; nil: never.
+  public var lastUsedAt: WallTime?
 }
 
 extension UserRecord {
   static let columns = """
-    name, pod, tier, token, status, epoch, kept_from, created_at, changed_at, arriving, purging, program_kept
+    name, pod, tier, token, status, epoch, kept_from, created_at, changed_at, arriving, purging, program_kept,
+    last_used_at
     """
 
   init(_ row: Row) throws {
@@ -168,6 +171,7 @@ extension UserRecord {
     isArriving = row["arriving"]
     isPurging = row["purging"]
     programKept = row["program_kept"]
+    lastUsedAt = row["last_used_at"]
   }
 }
 

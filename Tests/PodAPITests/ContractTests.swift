@@ -92,9 +92,9 @@ import Testing
   @Test func whatChangesSomethingIsAudited() {
     #expect(
       Method.allCases.filter { !$0.isAudited } == [
-        .listPods, .listUsers, .listTiers, .getPod, .getUser, .getStatus, .getHistory, .listUsage,
-        .getMetrics, .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser,
-        .closeClientConnections, .findClientConnections,
+        .listPods, .listUsers, .listLastUse, .listTiers, .getPod, .getUser, .getStatus, .getHistory,
+        .listUsage, .getMetrics, .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser,
+        .closeClientConnections, .findClientConnections, .reportUse,
       ])
   }
 }

@@ -30,7 +30,10 @@ import Testing
         }
       }
     }
-    #expect(signatures.map(\.row) == ["PodRow", "UserRow", "TierRow", "MinuteRow", "UsageRow"])
+    #expect(
+      signatures.map(\.row) == [
+        "PodRow", "UserRow", "LastUseRow", "RequestsRow", "TierRow", "MinuteRow", "UsageRow",
+      ])
     for (row, types) in signatures {
       #expect(contract.contains("\"a(\(types))\""), "\(row) is \(types)")
     }

@@ -28,6 +28,21 @@ import TimeLiterals
     try survives(ClientPeers(peers: ["192.0.2.1:4000", "[2001:db8::1]:4001"]))
   }
 
+  @Test func aReportOfUseSurvivesTheBusUnlessItIsTooLong() throws {
+    let (alice, pod) = (LastUseRow(user: "alice", at: 5), RequestsRow(pod: "pod-001", requests: 7))
+    try survives(UseReport(users: [], pods: []))
+    try survives(UseReport(users: Array(repeating: alice, count: UseReport.mostRows), pods: [pod, pod]))
+    try survives([alice])
+    for report in [
+      UseReport(users: Array(repeating: alice, count: UseReport.mostRows + 1), pods: []),
+      UseReport(users: [], pods: Array(repeating: pod, count: UseReport.mostRows + 1)),
+    ] {
+      let message = try sealedMessage(report)
+      let refused = #expect(throws: BusError.self) { try UseReport(reading: message) }
+      #expect(refused?.name == "org.freedesktop.DBus.Error.InvalidArgs")
+    }
+  }
+
   @Test func repliesSurviveTheBus() throws {
     try survives(
       Placement(

@@ -37,12 +37,16 @@ import TimeLiterals
   }
 
   @Test func usersHaveTheContractsKeys() {
-    let row = UserRow(
+    var row = UserRow(
       user: "a@b", tier: "free", pod: "pod-001", state: "ready", dataBytes: nil, status: "active")
     #expect(
       row.json.text
-        == #"{"user":"a@b","tier":"free","pod":"pod-001","state":"ready","data_bytes":null,"status":"active"}"#
-    )
+        == #"{"user":"a@b","tier":"free","pod":"pod-001","state":"ready","data_bytes":null,"status":"active","#
+        + #""last_used":null}"#)
+    row.lastUsed = .epoch + .seconds(1)
+    #expect(row.json.text.hasSuffix(#""last_used":"1970-01-01T00:00:01Z"}"#))
+    // What `status USER` adds to the row has no second name for it.
+    #expect(Properties(row.properties).jsonMembers().map(\.key) == row.jsonMembers.map(\.key))
   }
 
   @Test func provisionHasTheContractsKeys() {
@@ -80,7 +84,9 @@ import TimeLiterals
 
   @Test func aRowSurvivesItsProperties() {
     #expect(PodRow(Properties(row().properties)) == row())
-    let user = UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")
+    var user = UserRow(user: "a", tier: "pro", pod: nil, state: nil, dataBytes: 0, status: "deleted")
+    #expect(UserRow(Properties(user.properties)) == user)
+    user.lastUsed = 5
     #expect(UserRow(Properties(user.properties)) == user)
     #expect(PodRow(Properties([("Tier", .string("free"))])) == nil)
   }

@@ -55,8 +55,8 @@ import Testing
     store = nil
     let bytes = try readBytes(scratch.database)
     let error = try failure()
-    #expect(error == .newerSchema(file: scratch.database, unknown: ["v9"], newestKnown: "v5"))
-    #expect(error.description.contains("v9") && error.description.contains("v5"))
+    #expect(error == .newerSchema(file: scratch.database, unknown: ["v9"], newestKnown: "v6"))
+    #expect(error.description.contains("v9") && error.description.contains("v6"))
     #expect(try readBytes(scratch.database) == bytes)
   }
 

@@ -53,6 +53,7 @@ import TimeLiterals
     _ = try store.users(after: "b", limit: 10)
     _ = try store.users(ofPod: pod(1))
     _ = try store.user("bob")
+    try store.recordUse([("bob", 4)], now: 5)
     store.queue.writeWithoutTransaction { db in db.trace(options: []) }
 
     let seen = statements.all.filter { sql in

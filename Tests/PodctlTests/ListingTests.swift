@@ -71,7 +71,18 @@ import TimeLiterals
   @Test func usersWithoutAPodShowADash() {
     let text = Listing.users(
       [UserRow(user: "a@b", tier: "free", pod: nil, state: nil, dataBytes: nil, status: "deleted")], Style())
-    #expect(text.split(separator: "\n").last == "a@b  free -   -        - deleted")
+    #expect(text.split(separator: "\n").last == "a@b  free -   -        - deleted -")
+  }
+
+  @Test func usersShowWhenTheyWereLastThere() {
+    var row = UserRow(
+      user: "a@b", tier: "free", pod: "pod-001", state: "ready", dataBytes: 0, status: "active")
+    var style = Style()
+    style.now = .epoch + .hours(2)
+    row.lastUsed = .epoch + .hours(1)
+    let lines = Listing.users([row], style).split(separator: "\n")
+    #expect(lines.first?.hasSuffix("STATUS LAST USED") == true)
+    #expect(lines.last?.hasSuffix("active 1h 0min ago") == true)
   }
 
   @Test func aTierWithAMistakeIsMarkedAndTheMistakeNamedBelow() {

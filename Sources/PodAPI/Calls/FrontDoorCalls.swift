@@ -112,6 +112,33 @@ public struct ClientPeers: CallBody, Equatable {
   }
 }
 
+/// The arguments of `ReportUse`.
+public struct UseReport: CallBody, Equatable {
+  public static let signature = "a(st)a(st)"
+  /// More users, or more pods, are an error: a front door has further calls.
+  public static let mostRows = 256
+
+  public var users: [LastUseRow]
+  public var pods: [RequestsRow]
+
+  public var subject: String { "" }
+
+  public init(users: [LastUseRow], pods: [RequestsRow]) {
+    self.users = users
+    self.pods = pods
+  }
+
+  public init(reading message: borrowing Message) throws(BusError) {
+    users = try [LastUseRow](reading: message, atMost: Self.mostRows)
+    pods = try [RequestsRow](reading: message, atMost: Self.mostRows)
+  }
+
+  public func append(to message: borrowing Message) throws(BusError) {
+    try users.append(to: message)
+    try pods.append(to: message)
+  }
+}
+
 /// The arguments of `UserChanged`.
 public struct UserChange: MessageBody, Equatable {
   public static let signature = "sss"

@@ -19,10 +19,7 @@ extension Message {
   func readStrings(atMost most: Int = .max) throws(BusError) -> [String] {
     var strings: [String] = []
     try readArray(of: "s") { () throws(BusError) in
-      guard strings.count < most else {
-        throw BusError(
-          name: "org.freedesktop.DBus.Error.InvalidArgs", message: "there are more than \(most) of them")
-      }
+      guard strings.count < most else { throw .moreThan(most) }
       strings.append(try readString())
     }
     return strings
@@ -42,4 +39,11 @@ extension Message {
 
 extension FixedWidthInteger {
   var nonZero: Self? { self == 0 ? nil : self }
+}
+
+extension BusError {
+  /// An array of a call is too long.
+  static func moreThan(_ most: Int) -> BusError {
+    BusError(name: "org.freedesktop.DBus.Error.InvalidArgs", message: "there are more than \(most) of them")
+  }
 }

@@ -106,7 +106,7 @@ extension UserRow {
     [
       ("User", .string(user)), ("Tier", .string(tier)), ("Pod", .string(pod ?? "")),
       ("State", .string(state ?? "")), ("DataBytes", .uint(dataBytes ?? PodBus.noSize)),
-      ("Status", .string(status)),
+      ("Status", .string(status)), ("LastUsedTimestamp", .time(lastUsed)),
     ]
   }
 
@@ -117,5 +117,6 @@ extension UserRow {
       user: user, tier: properties.string("Tier") ?? "", pod: properties.string("Pod"),
       state: properties.string("State"), dataBytes: properties.uint("DataBytes"),
       status: properties.string("Status") ?? "active")
+    lastUsed = properties.time("LastUsedTimestamp")
   }
 }

@@ -18,10 +18,12 @@ extension Properties {
       }
     }
     if name == "Since" || name.hasSuffix("Timestamp") {
+      // As `podctl users` prints it.
+      let key = name == "LastUsedTimestamp" ? "last_used" : snakeCase(name[...])
       guard case .uint(let time) = value, time != 0, time != PodBus.noSize else {
-        return (snakeCase(name[...]), .null)
+        return (key, .null)
       }
-      return (snakeCase(name[...]), .string(Timestamp.rfc3339(WallTime(sinceEpoch: Microseconds(time)))))
+      return (key, .string(Timestamp.rfc3339(WallTime(sinceEpoch: Microseconds(time)))))
     }
     if zeroMeansAbsent(name), value == .uint(0) { return (snakeCase(name[...]), .null) }
     return (snakeCase(name[...]), json(value))

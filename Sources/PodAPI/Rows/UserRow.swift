@@ -1,4 +1,5 @@
 public import Systemd
+public import Time
 
 /// One user in the reply of `ListUsers` (UserRow of org.podctl1.xml).
 public struct UserRow: Row, Equatable {
@@ -13,6 +14,9 @@ public struct UserRow: Row, Equatable {
   public var dataBytes: UInt64?
   /// `active`, `suspended` or `deleted`.
   public var status: String
+  /// When the user last used the front door; nil: never, as far as podd knows. The row of `ListUsers` is without:
+  /// `ListLastUse` has it (decision 0034).
+  public var lastUsed: WallTime?
 
   public init(
     user: String, tier: String, pod: String?, state: String?, dataBytes: UInt64?, status: String
@@ -54,6 +58,7 @@ public struct UserRow: Row, Equatable {
     [
       ("user", .string(user)), ("tier", .string(tier)), ("pod", .optional(pod)),
       ("state", .optional(state)), ("data_bytes", .optional(dataBytes)), ("status", .string(status)),
+      ("last_used", .optional(lastUsed.map { Timestamp.rfc3339($0) })),
     ]
   }
 }

@@ -19,6 +19,9 @@ enum Schema {
     migrator.registerMigration("v5") { db in
       try db.execute(sql: v5)
     }
+    migrator.registerMigration("v6") { db in
+      try db.execute(sql: v6)
+    }
     return migrator
   }()
 
@@ -32,6 +35,11 @@ enum Schema {
         file: file, message: "it is an SQLite database, but not podctl's (it has a table '\(foreign)')")
     }
   }
+
+  private static let v6 = """
+    -- When the user last used the front door; NULL: never.
+    ALTER TABLE user ADD COLUMN last_used_at INTEGER;
+    """
 
   /// How many users of a pod are suspended is asked whenever its row is read.
   private static let v5 = """

@@ -38,7 +38,8 @@ def json_is_one_value_and_nothing_else_for_every_verb(machine):
         "pod", "tier", "state", "unit", "main_pid", "address", "front_address", "port", "users", "generation",
         "restarts", "memory_current", "memory_anon", "memory_max", "last_exit_reason", "since"])
     expect(podctl(machine, "users"), [
-        {"user": BOB, "tier": "free", "pod": None, "state": None, "data_bytes": None, "status": "deleted"}])
+        {"user": BOB, "tier": "free", "pod": None, "state": None, "data_bytes": None, "status": "deleted",
+         "last_used": None}])
 
 
 @case(once="13")

@@ -9,6 +9,8 @@ from podctl_testing import (
     UNITS, case, complaints, expect, moment, podctl, pods, token, unit, wait_until)
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+# Whose requests are all refused.
+DAVE = "dave@example.com"
 FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
 SELECT = "/api/v2/select?p=notes&c=1.1.1/1.1.1/1.1.1"
 INSERT = "/api/v2/insert?p=notes&c=1.1.1/1.1.1/1.1.1"
@@ -29,10 +31,18 @@ def launches(machine):
     return {name: pod["generation"] for name, pod in pods(machine).items()}
 
 
+def utc(machine):
+    return machine.succeed("date -u +%Y-%m-%dT%H:%M:%SZ").strip()
+
+
+def last_used(machine):
+    return {row["user"]: row["last_used"] for row in podctl(machine, "users")}
+
+
 @case(units=FRONT_UNITS, prepared=with_front_door)
 def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(machine):
-    since = moment(machine)
-    for user in (ALICE, BOB):
+    since, began = moment(machine), utc(machine)
+    for user in (ALICE, BOB, DAVE):
         podctl(machine, f"provision {user} --cold")
     podctl(machine, f"provision {CAROL} --tier pro --cold")
     expect(launches(machine), {"pod-001": 0, "pod-002": 0})
@@ -74,7 +84,7 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
         {"user": ALICE, "path": SELECT, "header": {"kid": "another"}},
         {"user": ALICE, "path": SELECT, "header": {"kid": None}},
         {"user": ALICE, "path": SELECT, "header": {"crit": ["exp"]}},
-        {"user": ALICE, "path": SELECT, "claims": {"exp": 1}},
+        {"user": ALICE, "path": SELECT, "claims": {"exp": 1}}, {"user": DAVE, "path": SELECT, "claims": {"exp": 1}},
         {"user": ALICE, "path": SELECT, "claims": {"exp": None}},
         {"user": ALICE, "path": SELECT, "claims": {"exp": "9999999999"}},
         {"user": ALICE, "path": SELECT, "claims": {"nbf": 9999999999}},
@@ -96,6 +106,14 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
     # A known user alone has access, and only below /api/.
     refused = {"user": "nobody@example.com", "path": SELECT}, {"user": ALICE, "path": "/"}, {"user": ALICE, "path": "/_gate"}
     expect([status for status, _ in ask(machine, *refused)], [403, 404, 404])
+
+    # podd records who came in: it is told of admitted requests every ten seconds, and of no others.
+    assert ask(machine, {"user": DAVE, "path": "/api/./v2/version"})[0][0] in (400, 404)
+    used = wait_until(lambda: (found := last_used(machine)) and all(found[user] for user in (ALICE, BOB, CAROL)) and found,
+                      60, what="podd knows when the users were last there")
+    expect(used[DAVE], None)
+    assert began <= used[ALICE] <= utc(machine), used
+    assert podctl(machine, "status pod-002")["requests"] >= 21, podctl(machine, "status pod-002")
 
     # No path but the simplest spelling of it reaches a pod: nginx decides by one and would send the other.
     spellings = [

@@ -24,7 +24,7 @@ VERBS = {
 }
 METHODS = {
     "Provision ssb bob@example.com '' true": "provision", f"Deprovision sb {ALICE} true": "deprovision",
-    "ListPods": "view", "ListUsers": "view", "ListTiers": "view", "GetPod s pod-001": "view",
+    "ListPods": "view", "ListUsers": "view", "ListLastUse": "view", "ListTiers": "view", "GetPod s pod-001": "view",
     f"GetUser s {ALICE}": "view", "GetStatus": "view", "StartPod s pod-001": "manage-pods",
     "StopPod s pod-001": "manage-pods", "RestartPod s pod-001": "manage-pods",
     "ResetPod s pod-001": "manage-pods", "Reload": "manage-host",
@@ -33,7 +33,7 @@ METHODS = {
     "Rollout suts free 0 0 restart": "manage-pods", "CheckInvariants": "view", "AttachFrontDoor": "front-door",
     f"SuspendUser s {ALICE}": "suspend", f"ResumeUser s {ALICE}": "suspend", f"ResolveUser s {ALICE}": "front-door",
     "CloseClientConnections as 1 192.0.2.1:443": "front-door", "FindClientConnections as 1 192.0.2.1:443": "front-door",
-    "AcknowledgeHold t 1": "front-door", "RecordRequest ss here this": "manage-pods", "GetMetrics": "metrics",
+    "ReportUse a(st)a(st) 0 0": "front-door", "AcknowledgeHold t 1": "front-door", "RecordRequest ss here this": "manage-pods", "GetMetrics": "metrics",
     "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
 }
 

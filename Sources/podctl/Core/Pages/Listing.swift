@@ -64,7 +64,7 @@ enum Listing: String {
   static func users(_ rows: [UserRow], _ style: Style) -> String {
     var table = Table([
       .left("USER"), .left("TIER"), .left("POD"), .left("STATE"), .right("DATA"),
-      .left("STATUS"),
+      .left("STATUS"), .left("LAST USED"),
     ])
     table.rows.reserveCapacity(rows.count)
     for row in rows {
@@ -74,6 +74,7 @@ enum Listing: String {
         Table.Cell(row.user), Table.Cell(row.tier), Table.Cell(row.pod ?? "-"),
         Table.Cell(row.state ?? "-", Colour(state: state)), Table.Cell(Units.size(row.dataBytes)),
         Table.Cell(row.status, row.status == "active" ? nil : .yellow),
+        Table.Cell(row.lastUsed.map { Units.relative($0, now: style.now) } ?? "-"),
       ])
     }
     return table.render(style) + footer(rows.count, "user", style)

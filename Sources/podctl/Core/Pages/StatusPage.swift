@@ -29,6 +29,10 @@ enum StatusPage {
         [("quota", properties.span("CPUQuotaPerSecUSec").map { Units.percent(perSec: $0) })]))
     page.field("Users", users(row, properties))
     for error in properties.strings("UserErrors") { page.field("Trouble", style.paint(error, .red)) }
+    page.field(
+      "Requests",
+      properties.uint("Requests").flatMap { $0 > 0 ? "\($0) through the front door since podd started" : nil }
+    )
     page.field("Address", "\(row.address):\(row.port) (answers \(row.frontAddress))")
     page.field("CGroup", properties.string("ControlGroup"))
     page.field("Restarts", String(row.restarts))
@@ -55,6 +59,7 @@ enum StatusPage {
       let front = properties.string("FrontAddress").map { " (answers \($0))" } ?? ""
       page.field("Address", "\(address):\(port)\(front)")
     }
+    page.field("Last used", row.lastUsed.map { Units.relative($0, now: style.now) })
     page.field("Created", properties.time("CreatedTimestamp").map { Units.absolute($0) })
     page.section(log)
     return page.text

@@ -94,10 +94,12 @@ struct HostViews {
   }
 
   private func row(_ user: UserRecord, size: UInt64?) -> UserRow {
-    UserRow(
+    var row = UserRow(
       user: user.name.text, tier: user.tier, pod: user.pod?.description,
       state: user.pod.flatMap { host.pods[$0]?.state.rawValue }, dataBytes: size,
       status: user.status.rawValue)
+    row.lastUsed = user.lastUsedAt
+    return row
   }
 
   /// The tiers in force. One whose mistake was reported at a reload, and which has no earlier settings, is listed with what
@@ -183,6 +185,7 @@ struct HostViews {
       ("LastProbeError", .string(liveness?.health.lastError ?? "")),
       ("LastProbeTimestamp", .time(liveness?.askedAt)),
       ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
+      ("Requests", .uint(pod.requests)),
       ("Overlap", .bool(workload?.overlap ?? false)),
       ("Listen", .string(workload?.listen.rawValue ?? "")),
       ("Workers", .uint(UInt64(scope == nil ? 0 : 1 + (pod.current?.workers?.count ?? 0)))),

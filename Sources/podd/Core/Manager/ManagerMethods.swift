@@ -47,6 +47,7 @@ struct MethodHandler: Sendable {
     case .resumeUser: MethodHandler { methods, call throws(Refusal) in try await methods.resumeUser(call) }
     case .listPods: MethodHandler { methods, call throws(Refusal) in try await methods.listPods(call) }
     case .listUsers: MethodHandler { methods, call throws(Refusal) in try await methods.listUsers(call) }
+    case .listLastUse: MethodHandler { methods, call throws(Refusal) in try await methods.listLastUse(call) }
     case .listTiers: MethodHandler { methods, call throws(Refusal) in try await methods.listTiers(call) }
     case .getPod: MethodHandler { methods, call throws(Refusal) in try await methods.getPod(call) }
     case .getUser: MethodHandler { methods, call throws(Refusal) in try await methods.getUser(call) }
@@ -75,6 +76,7 @@ struct MethodHandler: Sendable {
       MethodHandler { methods, call throws(Refusal) in try await methods.closeClientConnections(call) }
     case .findClientConnections:
       MethodHandler { methods, call throws(Refusal) in try await methods.findClientConnections(call) }
+    case .reportUse: MethodHandler { methods, call throws(Refusal) in try await methods.reportUse(call) }
     // Its entry in the audit log is all that it does.
     case .recordRequest: MethodHandler { (_, _: RequestRecord) throws(Refusal) in Nothing() }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }

@@ -40,6 +40,9 @@ final class Admissions {
   private var nextExpiry = WallTime.never
   private var check: EventSource?
 
+  /// A WebSocket or an event stream begins.
+  var onStream: @LoopActor (AdmittedRequest) -> Void = { _ in }
+
   /// - Parameter file: Has what the podgate before this one knew; nil where there is none.
   init(_ file: StreamFile?, _ connections: ClientConnections) {
     self.file = file
@@ -80,14 +83,18 @@ final class Admissions {
     } catch {
       forgetFile(error)
     }
+    if request.stream != nil { onStream(request) }
     return .admitted(Ticket(place: number, serial: serial))
   }
 
   /// nginx has logged the end of a request, or never got the admission.
-  func close(_ ticket: Ticket) {
+  ///
+  /// - Returns: The request; nil for one that is not known.
+  @discardableResult
+  func close(_ ticket: Ticket) -> AdmittedRequest? {
     guard places.indices.contains(ticket.place), let entry = places[ticket.place],
       entry.request.serial == ticket.serial
-    else { return }
+    else { return nil }
     places[ticket.place] = nil
     free.append(ticket.place)
     let user = entry.request.user
@@ -98,6 +105,7 @@ final class Admissions {
     } catch {
       forgetFile(error)
     }
+    return entry.request
   }
 
   private func put(_ request: AdmittedRequest, at number: Int, since: LoopTime) {

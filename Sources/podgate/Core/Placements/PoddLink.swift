@@ -54,6 +54,10 @@ final class PoddLink {
     return try ClientPeers(reading: reply).peers
   }
 
+  func report(_ use: UseReport) async throws(BusError) {
+    _ = try await call(.reportUse, use)
+  }
+
   /// Does not start a podd that an administrator has stopped.
   private func call(_ method: Method, _ arguments: some CallBody) async throws(BusError) -> Message {
     guard let bus else {

@@ -17,6 +17,8 @@ final class GateDaemon {
   private var log: AccessLog?
   private var placements: Placements?
   private var admissions: Admissions?
+  private var uses: UseReports?
+  private var isStopping = false
   /// Which look at the streams' users is the last one.
   private var look: UInt64 = 0
 
@@ -61,6 +63,12 @@ final class GateDaemon {
           return try await podd.find(peers)
         })
       let admissions = Admissions(Self.streamFile(), connections)
+      let uses = UseReports { [weak self] use throws(BusError) in
+        guard let podd = self?.podd else { throw Self.notConnected }
+        try await podd.report(use)
+      }
+      admissions.onStream = { uses.began($0) }
+      self.uses = uses
       let gatekeeper = Gatekeeper(placements: placements, admissions: admissions)
       (self.placements, self.admissions, self.gatekeeper) = (placements, admissions, gatekeeper)
       try connect(placements, admissions, connections)
@@ -71,7 +79,9 @@ final class GateDaemon {
           tokensVerified: gatekeeper.tokens.verified, tokensFound: gatekeeper.tokens.found)
       }
       server = try AuthServer(listener: listener, figures: figures) { gatekeeper.judge($0, $1) }
-      log = try AccessLog(socket: datagrams) { admissions.close($0) }
+      log = try AccessLog(socket: datagrams) { ticket in
+        if let request = admissions.close(ticket) { uses.ended(request) }
+      }
     } catch {
       throw Unfit(message: error.description)
     }
@@ -166,8 +176,14 @@ final class GateDaemon {
     }
   }
 
+  /// podd is told once more who has used the front door. A second signal does not wait for that.
   private func stop() {
     Notify.send("STOPPING=1")
-    EventLoop.main.exit(0)
+    guard let uses, !isStopping else { return EventLoop.main.exit(0) }
+    isStopping = true
+    loopTask {
+      await uses.flush()
+      EventLoop.main.exit(0)
+    }
   }
 }

@@ -1,5 +1,9 @@
+import Linux
 import PodAPI
+import PodModel
+import PodStore
 import Systemd
+import Time
 
 extension ManagerMethods {
   func attachFrontDoor(_ call: Nothing) async throws(Refusal) -> Nothing {
@@ -44,6 +48,20 @@ extension ManagerMethods {
     } catch {
       throw Refusal(.busy, "the connections cannot be found: \(error)")
     }
+  }
+
+  /// Users and pods that are not known any more are left out: no report may fail again and again.
+  func reportUse(_ call: UseReport) async throws(Refusal) -> Nothing {
+    let uses = call.users.compactMap { row in
+      (try? UserName(validating: row.user)).map { (user: $0, at: row.at) }
+    }
+    if !uses.isEmpty {
+      let now = Clock.wall
+      try await host.ask { store throws(StoreError) in try store.recordUse(uses, now: now) }
+    }
+    // After the disk, which may refuse: the caller then repeats its whole report.
+    for row in call.pods { PodName(row.pod).flatMap { host.pods[$0] }?.requests &+= row.requests }
+    return Nothing()
   }
 
   private static func peers(_ texts: [String]) throws(Refusal) -> [ClientConnections.Peer] {

@@ -24,6 +24,11 @@ extension ManagerMethods {
     try await views.userRows()
   }
 
+  func listLastUse(_ call: Nothing) async throws(Refusal) -> [LastUseRow] {
+    let uses = try await host.ask { store throws(StoreError) in try store.lastUses() }
+    return uses.map { LastUseRow(user: $0.user.text, at: $0.at) }
+  }
+
   func getUser(_ call: UserCall) async throws(Refusal) -> Properties {
     try await views.properties(ofUser: Self.userName(call.user))
   }
