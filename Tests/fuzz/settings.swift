@@ -1,4 +1,4 @@
-// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift Sources/PodModel/Memory/Shortage*.swift Sources/PodModel/Memory/Leaks/LeakAction.swift Sources/PodModel/Formats/Padding.swift
+// sources: Sources/PodModel/Settings/*.swift Sources/PodModel/Settings/Values/*.swift Sources/PodModel/{Identifiers,Tier,Workload}.swift Sources/PodModel/Memory/Shortage*.swift Sources/PodModel/Memory/Leaks/Policy/LeakAction.swift Sources/PodModel/Formats/Padding.swift
 // modules: Time
 // seeds: units/defaults/*.conf units/defaults/*/*.conf
 

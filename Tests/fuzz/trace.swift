@@ -1,4 +1,4 @@
-// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Reason,Thresholds},Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift Sources/PodModel/Formats/ByteSize.swift Sources/PodModel/Settings/Values/Digits.swift
+// sources: Sources/PodModel/Memory/Leaks/{Leak{Detector,Finding,Judgement,Thresholds},Policy/LeakReason,Memory{Intake,Floors,Trend}}.swift Sources/PodModel/Memory/Memory{Sample,Trace}.swift Sources/PodModel/Formats/ByteSize.swift Sources/PodModel/Settings/Values/Digits.swift
 // modules: Time
 
 import Time
