@@ -148,6 +148,13 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
     assert secret not in journal and signed.split(".")[2] not in journal, "a token is in the journal"
     expect(complaints(machine, since), [])
 
+    # podgate is killed with questions in hand, more than nginx keeps connections for: they are asked again.
+    killed = machine.start("for each in 1 2 3; do sleep 0.7; systemctl kill --signal=KILL podgate.service; done")
+    users = (ALICE, BOB, CAROL)
+    found = ask(machine, *[{"user": users[number % 3], "path": SELECT} for number in range(240)], parallel=120, timeout=300)
+    expect([status for status, _ in found], [200] * 240)
+    expect(killed.wait(60).status, 0)
+
 
 @case(once="13", units=FRONT_UNITS, prepared=with_front_door)
 def the_front_door_limits_each_user_and_what_is_withdrawn_is_withdrawn_at_once(machine):
