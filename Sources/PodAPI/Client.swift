@@ -45,9 +45,12 @@ public final class Client {
     return reply.status
   }
 
-  /// All users, with their last use.
-  public func listUsers() throws(CallError) -> [UserRow] {
-    var rows: [UserRow] = try call(.listUsers, Nothing(), .question)
+  /// All users, without their last use.
+  public func listUsers() throws(CallError) -> [UserRow] { try call(.listUsers, Nothing(), .question) }
+
+  /// All users, with their last use: one more call.
+  public func listUsersWithLastUse() throws(CallError) -> [UserRow] {
+    var rows = try listUsers()
     let uses = try listLastUse()
     guard !uses.isEmpty else { return rows }
     let times = Dictionary(uses.map { ($0.user, $0.at) }, uniquingKeysWith: { max($0, $1) })

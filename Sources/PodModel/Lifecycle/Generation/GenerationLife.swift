@@ -23,7 +23,7 @@ public struct GenerationLife: Sendable, Equatable {
     public var reload: Reload
 
     /// By `ReloadSignal=`, by `ExecReload=`, or only by a restart.
-    public enum Reload: Sendable, CaseIterable {
+    public enum Reload: Sendable {
       case signal, command, restart
     }
 

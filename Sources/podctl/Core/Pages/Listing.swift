@@ -13,7 +13,7 @@ enum Listing: String {
       let rows = try client.listPods()
       context.present(json: .array(rows.map(\.json)), list: true) { Self.pods(rows, $0) }
     case .users:
-      let rows = try client.listUsers()
+      let rows = try client.listUsersWithLastUse()
       context.present(json: .array(rows.map(\.json)), list: true) { Self.users(rows, $0) }
     case .tiers:
       let rows = try client.listTiers()

@@ -33,9 +33,12 @@ extension Pod {
     await freezingAgain?.value
     // It had to be restarted.
     if wasReady, isLeaving || state == .starting, let reason = await waitUntilReady() {
-      throw .notDelivered(
-        "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+      throw successorMissing(reason)
     }
+  }
+
+  private func successorMissing(_ reason: EndReason) -> UsersFile.Failure {
+    .notDelivered("\(name) had to be restarted for it, and its next generation did not come: \(reason)")
   }
 
   /// After podd was started again: whether an earlier one has notified everybody of the users that the store has.
@@ -62,9 +65,7 @@ extension Pod {
     case .notWritten: break
     case .settings:
       usersFailure = .notDelivered("\(name) would have to be restarted for it, and its settings do not parse")
-    case .restart(let reason):
-      usersFailure = .notDelivered(
-        "\(name) had to be restarted for it, and its next generation did not come: \(reason)")
+    case .restart(let reason): usersFailure = successorMissing(reason)
     case .frozen: usersFailure = .notDelivered("\(name) is frozen and cannot be thawed")
     }
     // Callers get the error.

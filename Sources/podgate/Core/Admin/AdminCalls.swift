@@ -16,7 +16,7 @@ struct AdminCalls {
       return success([("user", .string(user.text)), ("purged", .bool(purge))])
     case .suspend(let user): return change(user, try client.suspend(user: user))
     case .resume(let user): return change(user, try client.resume(user: user))
-    case .listUsers: return .array(try client.listUsers().map(\.json))
+    case .listUsers: return .array(try client.listUsersWithLastUse().map(\.json))
     case .listPods: return .array(try client.listPods().map(\.json))
     case .status:
       let properties = try client.status()
