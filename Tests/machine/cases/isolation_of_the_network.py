@@ -15,6 +15,8 @@ HOST_TCP = [("127.0.0.1", 7001), ("127.0.0.1", 7002), ("127.76.0.1", 7002), ("12
             ("127.76.0.1", 7008), ("127.200.1.1", 7002)]
 HOST_TCP6 = [("::1", 7003), ("::1", 7004), ("::ffff:127.0.0.1", 7002), ("::ffff:10.9.9.1", 7005)]
 
+# About one attempt in 500, connect(2) of Python returns without an error while the socket is still in SYN_SENT: the ICMP error
+# arrived during the system call, and SO_ERROR no longer had it. getpeername(2) then fails with ENOTCONN.
 CONNECT = """
 def connect(address, port, source=None, kind=socket.SOCK_STREAM, protocol=0, data=b""):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -26,6 +28,7 @@ def connect(address, port, source=None, kind=socket.SOCK_STREAM, protocol=0, dat
         else:
             each.settimeout(3)
             each.connect((address, port))
+            each.getpeername()
         if kind == socket.SOCK_DGRAM: each.send(b"attack")
 def tries(attempts):
     return {" ".join(map(str, each)): outcome(connect, *each) for each in attempts}
@@ -78,7 +81,7 @@ def refused(machine, results):
     """Fails unless every attempt failed at once with an error at the sender."""
     expect({each: result for each, result in results.items()
             if result not in ("EHOSTUNREACH", "EACCES", "EPERM", "ENETUNREACH", "EADDRNOTAVAIL", "EADDRINUSE",
-                              "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EINVAL")},
+                              "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EINVAL", "ENOTCONN")},
            {}, "connections of a pod")
 
 
@@ -194,6 +197,7 @@ def again(each, address, port, source):
     each.settimeout(5)
     if source: each.bind((source, 0))
     each.connect((address, port))
+    each.getpeername()
 sockets = {{"listening": socket.socket(fileno=os.dup(3)), "accepted": connection}}
 found = {{f"{{name}} {{goal[0]}} {{goal[1]}} {{source}}": outcome(again, each, *goal, source)
          for name, each in sockets.items() for goal in {goals!r} for source in (None, {mallory.front!r})}}
@@ -236,9 +240,10 @@ def a_pod_answers_its_front_address_alone(machine):
                         for source in (None, "127.0.0.1", other.front, other.address, "10.9.9.1", "127.76.255.1")]
             found = on_host(machine, f"{CONNECT}\nanswer(tries({attempts!r}))")
             # The rules refuse it at once; or the scope drops it, at another address than the pod's.
-            expect({each: result for each, result in found.items() if result not in ("EHOSTUNREACH", "timeout")}, {},
+            expect({each: result for each, result in found.items() if result not in ("EHOSTUNREACH", "ENOTCONN", "timeout")}, {},
                    f"who {name} answers")
-            assert all(result == "EHOSTUNREACH" for each, result in found.items() if each.startswith(pod.address)), found
+            assert all(result in ("EHOSTUNREACH", "ENOTCONN") for each, result in found.items()
+                       if each.startswith(pod.address)), found
         bob = pods["bob"]
         # The control: the same sources reach a listener that is not a pod.
         for source in ("127.0.0.1", bob.front, "10.9.9.1", "127.76.255.1"):
