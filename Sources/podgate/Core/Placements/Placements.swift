@@ -28,8 +28,8 @@ final class Placements {
   static let capacity = 131_072
   /// podd answers one client's calls 64 at a time (podd(8)), and others have questions too.
   static let mostCalls = 32
-  /// How long a request waits for podd, also for one that is just being restarted.
-  static let patience: Microseconds = .seconds(8)
+  /// How long a request waits for podd, also for one that is just being restarted. nginx waits longer (front-server.conf).
+  static let patience: Microseconds = .seconds(30)
   /// How old the count of a user's data may be when the user writes.
   static let countAge: Microseconds = .seconds(10)
 

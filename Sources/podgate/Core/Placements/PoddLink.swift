@@ -28,8 +28,9 @@ final class PoddLink {
     init(_ slot: consuming Slot) { self.slot = slot }
   }
 
-  /// Longer than podd needs, also when its host is busy; nginx waits a little longer.
-  private static let patience: Microseconds = .seconds(5)
+  /// As long as sd-bus waits by itself. podd answers in milliseconds, but not where a thousand new clients have every
+  /// processor, or where polkit has to start first.
+  private static let patience: Microseconds = .seconds(25)
   private static let driver = "org.freedesktop.DBus"
   private static let local = "org.freedesktop.DBus.Local"
 
