@@ -129,4 +129,8 @@ public enum PolkitAction: String, CaseIterable, Sendable {
 
   /// The action's id in polkit.
   public var id: String { rawValue }
+
+  /// Whether polkit is asked for each call, with the user, pod or tier that the call is about, or once for what a caller
+  /// does in a while. Only for the front door's calls the latter: it acts for all users alike.
+  public var isAskedForEachCall: Bool { self != .frontDoor }
 }

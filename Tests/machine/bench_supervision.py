@@ -54,6 +54,18 @@ while process.poll() is None:
 print(longest * 1000)
 """
 
+#: Runs COMMAND, and then sends a request to the pod at ADDRESS:PORT from SOURCE: milliseconds until the answer begins.
+REQUEST = """
+import socket, subprocess, sys, time
+address, port, source, command = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+begun = time.monotonic()
+with socket.create_connection((address, port), 120, (source, 0)) as connection:
+    connection.sendall(b"GET /api/v2/version HTTP/1.1\\r\\nHost: pod\\r\\n\\r\\n")
+    assert connection.recv(4096).startswith(b"HTTP/1.1 ")
+print((time.monotonic() - begun) * 1000)
+"""
+
 
 class Supervision:
     """Steps of Bench; `machine`, `rounds` and `add` are its own."""
@@ -132,6 +144,27 @@ TasksMax=640
         self.add(f"podd takes {len(running)} pods over after it was killed", "ms", took,
                  "one launch of a pod", launches, target="at most 1 time", met=lambda row: row.ratio <= 1)
         self.add("  with its own start and its checks of the host", "ms", whole)
+
+    # Pods that sleep
+
+    def sleepers(self):
+        """The first request to a cold and to a frozen pod, as nginx of the front door sends it."""
+        self.machine.put("/root/request.py", REQUEST)
+        pod = podctl_testing.pods(self.machine)["pod-001"]
+
+        def request(command):
+            return float(self.machine.succeed(
+                f"python3 /root/request.py {pod['address']} {pod['port']} {pod['front_address']} '{command}'", timeout=180))
+
+        launched, woken, running, thawed = [], [], [], []
+        for _ in range(self.rounds):
+            launched.append(self.client("single 1 pod-001")["pod_ready"][0])
+            woken.append(request("podctl evict pod-001"))
+            running.append(request("true"))
+            thawed.append(request("podctl freeze pod-001"))
+        self.add("wake of a cold pod, request to answer", "ms", woken, "a launch, from StartPod to ready", launched,
+                 target="at most 1.2 times", met=lambda row: row.ratio <= 1.2)
+        self.add("thaw of a frozen pod, request to answer", "ms", thawed, "a request to a running pod", running)
 
     # A program that binds by itself
 

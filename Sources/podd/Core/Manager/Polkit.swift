@@ -3,7 +3,7 @@ import PodAPI
 import Systemd
 import Time
 
-/// Asks polkit for each call whether its caller is allowed to make it. podd is root, so without this every local user
+/// Asks polkit whether the caller of a call is allowed to make it: for each call, but for ``Grants``. podd is root, so without this every local user
 /// could act as root through it (facts 12).
 @LoopActor
 final class Polkit {
@@ -38,6 +38,7 @@ final class Polkit {
   private let checks = AsyncSemaphore(32)
   private var checksOfUsers: [UInt32: AsyncSemaphore] = [:]
   private static let checksOfOneUser = 4
+  private var grants = Grants()
 
   /// Throws unless polkit allows `action`. As in systemd, root needs no polkit: a host whose polkit is broken can
   /// still be repaired.
@@ -46,7 +47,7 @@ final class Polkit {
   func check(
     _ caller: Caller, action: PolkitAction, subject: String, interactive: Bool
   ) async throws(BusError) {
-    if caller.uid == 0 { return }
+    if caller.uid == 0 || isGranted(caller, action) { return }
     let own = checksOfUsers[caller.uid] ?? AsyncSemaphore(Self.checksOfOneUser)
     checksOfUsers[caller.uid] = own
     await own.acquire()
@@ -56,7 +57,16 @@ final class Polkit {
       own.release()
       if own.isIdle { checksOfUsers[caller.uid] = nil }
     }
-    try await ask(caller, action, subject, interactive)
+    // Another call may have asked meanwhile.
+    if isGranted(caller, action) { return }
+    // From here on: an answer may be on its way for long.
+    let asked = EventLoop.main.now()
+    try await ask(caller, action, action.isAskedForEachCall ? subject : "", interactive)
+    grants.add(caller.sender, action, at: asked)
+  }
+
+  private func isGranted(_ caller: Caller, _ action: PolkitAction) -> Bool {
+    grants.hold(caller.sender, action, at: EventLoop.main.now())
   }
 
   /// What polkit shows to a person whom it asks for a password.
