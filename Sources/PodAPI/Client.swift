@@ -59,15 +59,9 @@ public final class Client {
   }
 
   private func listLastUse() throws(CallError) -> [LastUseRow] {
-    do throws(BusError) {
-      return try [LastUseRow](reading: try reply(to: .listLastUse, Nothing(), .question))
-    } catch {
-      // An earlier podd, on another host, does not know it.
-      guard error.name == "org.freedesktop.DBus.Error.UnknownMethod" else {
-        throw CallError(error, host: host)
-      }
-      return []
-    }
+    try ifKnown { () throws(BusError) in
+      try [LastUseRow](reading: try reply(to: .listLastUse, Nothing(), .question))
+    } ?? []
   }
 
   public func user(_ name: UserName) throws(CallError) -> Properties {
@@ -90,6 +84,17 @@ public final class Client {
       return try [UsageRow](reading: try send(.listUsage, Nothing(), .glance, autoStart: false))
     } catch {
       throw CallError(error, host: host)
+    }
+  }
+
+  /// The requests that front doors have reported; nil from a podd that does not count them.
+  /// - Parameter watching: as in ``listUsage(watching:)``.
+  public func listRequests(watching: Bool = false) throws(CallError) -> CountedRequests? {
+    try ifKnown { () throws(BusError) in
+      try CountedRequests(
+        reading: watching
+          ? try send(.listRequests, Nothing(), .glance, autoStart: false)
+          : try reply(to: .listRequests, Nothing(), .question))
     }
   }
 
@@ -215,6 +220,18 @@ public final class Client {
     case listening
 
     var changes: Bool { self == .change || self == .listening }
+  }
+
+  /// Nil if podd does not know the method: an earlier podd, on another host.
+  private func ifKnown<Reply>(_ call: () throws(BusError) -> Reply) throws(CallError) -> Reply? {
+    do throws(BusError) {
+      return try call()
+    } catch {
+      guard error.name == "org.freedesktop.DBus.Error.UnknownMethod" else {
+        throw CallError(error, host: host)
+      }
+      return nil
+    }
   }
 
   private func call<Reply: MessageBody>(

@@ -16,6 +16,7 @@ public enum Method: String, CaseIterable, Sendable {
   case getStatus = "GetStatus"
   case getHistory = "GetHistory"
   case listUsage = "ListUsage"
+  case listRequests = "ListRequests"
   case getMetrics = "GetMetrics"
   case startPod = "StartPod"
   case stopPod = "StopPod"
@@ -34,6 +35,7 @@ public enum Method: String, CaseIterable, Sendable {
   case closeClientConnections = "CloseClientConnections"
   case findClientConnections = "FindClientConnections"
   case reportUse = "ReportUse"
+  case reportRequests = "ReportRequests"
   case recordRequest = "RecordRequest"
   case reload = "Reload"
 
@@ -54,10 +56,10 @@ public enum Method: String, CaseIterable, Sendable {
     case .acknowledgeHold: HoldCall.signature
     case .closeClientConnections, .findClientConnections: ClientPeers.signature
     case .reportUse: UseReport.signature
+    case .reportRequests: RequestsReport.signature
     case .recordRequest: RequestRecord.signature
-    case .listPods, .listUsers, .listLastUse, .listTiers, .getStatus, .listUsage, .getMetrics,
-      .checkInvariants,
-      .attachFrontDoor, .reload:
+    case .listPods, .listUsers, .listLastUse, .listTiers, .getStatus, .listUsage, .listRequests,
+      .getMetrics, .checkInvariants, .attachFrontDoor, .reload:
       Nothing.signature
     }
   }
@@ -74,6 +76,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .listTiers: Array<TierRow>.signature
     case .getHistory: Array<MemoryMinute>.signature
     case .listUsage: Array<UsageRow>.signature
+    case .listRequests: CountedRequests.signature
     case .getPod, .getUser, .getStatus: Properties.signature
     case .getMetrics: MetricsReply.signature
     case .startPod, .stopPod, .restartPod, .resetPod, .freezePod, .thawPod, .wakePod: StateReply.signature
@@ -82,7 +85,7 @@ public enum Method: String, CaseIterable, Sendable {
     case .checkInvariants: Violations.signature
     case .findClientConnections: ClientPeers.signature
     case .deprovision, .attachFrontDoor, .acknowledgeHold, .closeClientConnections, .reportUse,
-      .recordRequest, .reload:
+      .reportRequests, .recordRequest, .reload:
       Nothing.signature
     }
   }
@@ -97,11 +100,11 @@ public enum Method: String, CaseIterable, Sendable {
       .rollout, .recordRequest:
       .managePods
     case .attachFrontDoor, .acknowledgeHold, .resolveUser, .closeClientConnections, .findClientConnections,
-      .reportUse:
+      .reportUse, .reportRequests:
       .frontDoor
     case .reload: .manageHost
     case .listPods, .listUsers, .listLastUse, .listTiers, .getPod, .getUser, .getStatus, .getHistory,
-      .listUsage, .checkInvariants:
+      .listUsage, .listRequests, .checkInvariants:
       .view
     case .getMetrics: .metrics
     }

@@ -93,8 +93,9 @@ import Testing
     #expect(
       Method.allCases.filter { !$0.isAudited } == [
         .listPods, .listUsers, .listLastUse, .listTiers, .getPod, .getUser, .getStatus, .getHistory,
-        .listUsage, .getMetrics, .checkInvariants, .attachFrontDoor, .acknowledgeHold, .resolveUser,
-        .closeClientConnections, .findClientConnections, .reportUse,
+        .listUsage, .listRequests, .getMetrics, .checkInvariants, .attachFrontDoor, .acknowledgeHold,
+        .resolveUser,
+        .closeClientConnections, .findClientConnections, .reportUse, .reportRequests,
       ])
   }
 }

@@ -32,7 +32,8 @@ import Testing
     }
     #expect(
       signatures.map(\.row) == [
-        "PodRow", "UserRow", "LastUseRow", "RequestsRow", "TierRow", "MinuteRow", "UsageRow",
+        "PodRow", "UserRow", "LastUseRow", "RequestsRow", "RequestCountsRow", "TierRow", "MinuteRow",
+        "UsageRow",
       ])
     for (row, types) in signatures {
       #expect(contract.contains("\"a(\(types))\""), "\(row) is \(types)")

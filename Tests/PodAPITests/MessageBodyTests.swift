@@ -43,6 +43,43 @@ import TimeLiterals
     }
   }
 
+  @Test func countedRequestsSurviveTheBusUnlessTheyHaveOtherBuckets() throws {
+    var counts = RequestCounts()
+    counts.add(3)
+    counts.add(latency: .milliseconds(7))
+    let row = RequestCountsRow(pod: "pod-001", counts: counts)
+    try survives(RequestsReport(pods: []))
+    try survives(RequestsReport(pods: Array(repeating: row, count: RequestsReport.mostRows)))
+    try survives(CountedRequests(until: .zero + .seconds(9), pods: [row]))
+    try survives(CountedRequests(until: nil, pods: []))
+    let tooLong = try sealedMessage(
+      RequestsReport(pods: Array(repeating: row, count: RequestsReport.mostRows + 1)))
+    #expect(throws: BusError.self) { try RequestsReport(reading: tooLong) }
+    for buckets in [0, RequestCounts.bounds.count, RequestCounts.bounds.count + 2] {
+      let message = try sealedMessage(OtherBuckets(number: buckets))
+      let refused = #expect(throws: BusError.self) { try RequestsReport(reading: message) }
+      #expect(refused?.name == "org.freedesktop.DBus.Error.InvalidArgs", "\(buckets)")
+    }
+  }
+
+  /// The report of a front door that divides latencies in another way.
+  private struct OtherBuckets: MessageBody {
+    static let signature = RequestsReport.signature
+    let number: Int
+
+    init(number: Int) { self.number = number }
+    init(reading message: borrowing Message) throws(BusError) { number = 0 }
+    func append(to message: borrowing Message) throws(BusError) {
+      try message.openContainer(.array, "(stat)")
+      try message.openContainer(.structure, "stat")
+      try message.append("pod-001")
+      try message.append(UInt64(1))
+      try message.openContainer(.array, "t")
+      for _ in 0..<number { try message.append(UInt64(0)) }
+      for _ in 1...3 { try message.closeContainer() }
+    }
+  }
+
   @Test func repliesSurviveTheBus() throws {
     try survives(
       Placement(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PodAPI
+import PodModel
 import Testing
 import Time
 import TimeLiterals
@@ -17,7 +18,9 @@ extension Box<TopKeys> {
 }
 
 extension Box<TopReadings> {
-  fileprivate func rows(_ usages: [UsageRow]) -> [TopRow] { value.rows(usages) }
+  fileprivate func rows(_ usages: [UsageRow], _ counted: CountedRequests? = nil) -> [TopRow] {
+    value.rows(usages, counted)
+  }
 }
 
 @Suite struct TopTests {
@@ -57,7 +60,7 @@ extension Box<TopReadings> {
 
   @Test func keysAreDecodedAlsoFromPieces() {
     let keys = Box(TopKeys())
-    #expect(keys.read(Array("mcprunR".utf8)) == TopOrder.allCases.map { .order($0) } + [.reverse])
+    #expect(keys.read(Array("mcprunslR".utf8)) == TopOrder.allCases.map { .order($0) } + [.reverse])
     #expect(keys.read(Array("q\u{3}\u{4}".utf8)) == [.quit, .quit, .quit])
     #expect(keys.read([0x1B]) == [])
     #expect(keys.read(Array("[5".utf8)) == [])
@@ -98,6 +101,106 @@ extension Box<TopReadings> {
     _ = readings.rows([usage("pod-001", cpu: nil, at: nil)])
     #expect(
       readings.rows([usage("pod-001", cpu: 200, at: .zero + .seconds(9), generation: 2)]).first?.cpu == nil)
+  }
+
+  // MARK: Requests
+
+  /// What podd says at a second after it was started: requests of a pod, each of so many milliseconds.
+  private func counted(_ second: UInt64, _ pods: [String: [UInt64]]) -> CountedRequests {
+    let rows = pods.map { pod, milliseconds in
+      var counts = RequestCounts()
+      for each in milliseconds { counts.add(latency: .milliseconds(each)) }
+      return RequestCountsRow(pod: pod, counts: counts)
+    }
+    return CountedRequests(until: .zero + .seconds(100 + second), pods: rows)
+  }
+
+  private func many(_ count: Int) -> [UInt64] { Array(repeating: 8, count: count) }
+
+  @Test func requestsAreThoseOfTheLastTenSeconds() {
+    let readings = Box(TopReadings())
+    let pods = [usage("pod-001"), usage("pod-002")]
+    let (unknown, none) = (TopRequests(rate: nil, latency: nil), TopRequests(rate: 0, latency: nil))
+    func shown(_ second: UInt64, _ requests: [String: [UInt64]]) -> [TopRequests?] {
+      readings.rows(pods, counted(second, requests)).map(\.requests)
+    }
+    // What came before podctl top says nothing.
+    #expect(shown(0, ["pod-001": many(100)]) == [unknown, unknown])
+    let second = shown(2, ["pod-001": many(104)])
+    // 8 ms: in the bucket above 5 ms, up to 10 ms.
+    #expect(second == [TopRequests(rate: 2, latency: .milliseconds(5).scaled(by: 1.95)), none])
+    // podd has heard nothing since.
+    #expect(shown(2, ["pod-001": many(104)]) == second)
+    // The first one of a pod.
+    let both = ["pod-001": many(104), "pod-002": [70_000]]
+    #expect(shown(5, both)[1] == TopRequests(rate: 0.2, latency: .infinity))
+    // After ten seconds they are forgotten.
+    for second in 6...14 as ClosedRange<UInt64> { #expect(shown(second, both)[1]?.rate != 0) }
+    #expect(shown(15, both) == [none, none])
+  }
+
+  @Test func countsThatBeginAgainGiveNoRateTwice() {
+    let readings = Box(TopReadings())
+    func shown(_ second: UInt64, _ requests: [UInt64]) -> TopRequests? {
+      readings.rows([usage("pod-001")], counted(second, ["pod-001": requests])).first?.requests
+    }
+    _ = shown(0, many(50))
+    #expect(shown(1, many(60))?.rate == 10)
+    // Another podd.
+    #expect(shown(2, many(4))?.rate == nil)
+    #expect(shown(4, many(10))?.rate == 3)
+    // A host that was booted.
+    let booted = readings.rows([usage("pod-001")], CountedRequests(until: .zero + .seconds(3), pods: []))
+    #expect(booted.first?.requests == TopRequests(rate: nil, latency: nil))
+  }
+
+  @Test func withoutAFrontDoorThereIsNoTraceOfOne() {
+    for counted in [nil, CountedRequests(until: nil, pods: [])] {
+      let readings = Box(TopReadings())
+      _ = readings.rows([usage("pod-001")], counted)
+      var view = TopView()
+      view.rows = readings.rows([usage("pod-001", at: .zero + .seconds(2))], counted)
+      let screen = view.screen(style()).joined(separator: "\n")
+      #expect(!screen.contains("REQ/S") && !screen.contains("P95") && !screen.contains("requests"))
+      #expect(screen.contains("m c p r u n sort"))
+      let json = usage("pod-001").json(nil).text
+      #expect(json.hasSuffix(#""generation":1,"requests":null,"request_seconds":null}"#))
+    }
+  }
+
+  @Test func aFrontDoorHasTwoColumnsAndIsSortedByThem() {
+    let readings = Box(TopReadings())
+    let pods = [usage("pod-001"), usage("pod-002"), usage("pod-003")]
+    _ = readings.rows(pods, counted(0, [:]))
+    var view = TopView()
+    view.rows = readings.rows(pods, counted(2, ["pod-001": many(25), "pod-003": [1500, 1500]]))
+    _ = view.handle(.order(.requests), lines: 24)
+    let screen = view.screen(style())
+    #expect(screen[0].hasSuffix(", 13.5 requests/s"))
+    #expect(screen[1].contains("m c p r u n s l sort"))
+    let header = screen[3].split(separator: " ")
+    #expect(header.suffix(4) == ["REQ/S", "P95", "RESTARTS", "GEN"])
+    func figures() -> [String] {
+      view.screen(style()).dropFirst(4).map { line in
+        let words = line.split(separator: " ")
+        return (words.prefix(1) + words.suffix(4).prefix(2)).joined(separator: " ")
+      }
+    }
+    #expect(figures() == ["pod-001 12.5 9ms", "pod-003 1 1.9s", "pod-002 0 -"])
+    _ = view.handle(.order(.latency), lines: 24)
+    #expect(figures().map { $0.prefix(7) } == ["pod-003", "pod-001", "pod-002"])
+  }
+
+  @Test func jsonHasTheCountsFromWhichRateAndLatencyFollow() {
+    var counts = RequestCounts()
+    counts.add(2)
+    for milliseconds in [1, 3, 70_000] as [UInt64] { counts.add(latency: .milliseconds(milliseconds)) }
+    let json = usage("pod-001").json(counts).text
+    #expect(
+      json.contains(
+        #""requests":5,"request_seconds":[{"le":0.001,"count":1},{"le":0.002,"count":1},{"le":0.005,"count":2},"#
+      ))
+    #expect(json.hasSuffix(#"{"le":60.0,"count":2},{"le":null,"count":3}]}"#))
   }
 
   // MARK: Order

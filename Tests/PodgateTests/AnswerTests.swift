@@ -80,7 +80,15 @@ struct AnswerTests {
 
   @Test func theLogOfAnEndedRequestIsRead() throws {
     let line = "<190>Nov 30 01:02:03 nginx: 12-4711\t101\t57\t3.000"
-    #expect(AccessLog.parse(Array(line.utf8)[...]) == Ticket(place: 12, serial: 4711))
+    func parsed(_ line: String) -> AccessLog.Line? { AccessLog.parse(Array(line.utf8)[...]) }
+    #expect(parsed(line) == AccessLog.Line(ticket: Ticket(place: 12, serial: 4711), time: .seconds(3)))
+    #expect(parsed("<190> 1-1\t200\t5\t0.007")?.time == .milliseconds(7))
+    // The request has ended all the same.
+    for time in ["", "7", "-", "1.5", "-1.000", "1.0000", "1.00x", ".001", "99999999999.000"] {
+      #expect(
+        parsed("<190> 1-1\t200\t5\t\(time)") == AccessLog.Line(ticket: Ticket(place: 1, serial: 1), time: nil)
+      )
+    }
     for broken in [
       "", "1-1", "<190> 1-1\t1\t2", "\t\t\t", "<190> \t1\t2\t3", "<190> 1\t1\t2\t3", "<190> -1\t1\t2\t3",
     ] {

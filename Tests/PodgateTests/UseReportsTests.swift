@@ -23,15 +23,12 @@ private final class Podd {
 
 extension UseReport {
   fileprivate var names: [String] { users.map(\.user).sorted() }
-  fileprivate var requests: [String: UInt64] {
-    Dictionary(pods.map { ($0.pod, $0.requests) }, uniquingKeysWith: +)
-  }
 }
 
 @Suite("What podd is told of the front door's use", .serialized)
 struct UseReportsTests {
-  private func request(_ user: String, pod: String = "pod-001") -> AdmittedRequest {
-    AdmittedRequest(serial: 1, user: user, pod: pod, peer: "1.2.3.4:1", stream: nil)
+  private func request(_ user: String) -> AdmittedRequest {
+    AdmittedRequest(serial: 1, user: user, pod: "pod-001", peer: "1.2.3.4:1", stream: nil)
   }
 
   @Test func manyRequestsAreOneReport() async throws {
@@ -40,13 +37,13 @@ struct UseReportsTests {
       let uses = podd.uses()
       let before = Clock.wall
       for _ in 1...3 { uses.ended(request("alice")) }
-      uses.ended(request("bob", pod: "pod-002"))
-      // A stream is a use when it begins, and one request when it has ended.
+      uses.ended(request("bob"))
+      // A stream is a use when it begins, too.
       uses.began(request("carol"))
       await uses.flush()
       let report = await podd.reports.next()
       #expect(report.names == ["alice", "bob", "carol"])
-      #expect(report.requests == ["pod-001": 3, "pod-002": 1])
+      #expect(report.pods.isEmpty, "RequestReports tells of them")
       #expect(report.users.allSatisfy { $0.at >= before && $0.at <= Clock.wall })
       await uses.flush()
       #expect(podd.reports.pending.isEmpty, "nothing is told twice")
@@ -71,14 +68,14 @@ struct UseReportsTests {
       podd.refuses = true
       uses.ended(request("alice"))
       await uses.flush()
-      #expect(await podd.reports.next().requests == ["pod-001": 1])
+      #expect(await podd.reports.next().names == ["alice"])
       uses.ended(request("bob"))
       await uses.flush()
-      #expect(await podd.reports.next().requests == ["pod-001": 2])
+      #expect(await podd.reports.next().names == ["alice", "bob"])
       podd.refuses = false
       await uses.flush()
       let report = await podd.reports.next()
-      #expect(report.names == ["alice", "bob"] && report.requests == ["pod-001": 2])
+      #expect(report.names == ["alice", "bob"])
     }
   }
 
@@ -86,10 +83,10 @@ struct UseReportsTests {
     try await onLoop {
       let podd = Podd()
       let uses = podd.uses()
-      for number in 1...600 { uses.ended(request("user-\(number)", pod: "pod-\(number)")) }
+      for number in 1...600 { uses.ended(request("user-\(number)")) }
       await uses.flush()
       let reports = podd.reports.pending
-      #expect(reports.map(\.users.count) == [256, 256, 88] && reports.map(\.pods.count) == [256, 256, 88])
+      #expect(reports.map(\.users.count) == [256, 256, 88])
       #expect(Set(reports.flatMap(\.names)).count == 600)
     }
   }
@@ -104,9 +101,6 @@ struct UseReportsTests {
         await uses.flush()
       }
       #expect(podd.reports.pending.map(\.users.count) == [3, 3, 3, 3])
-      podd.refuses = false
-      await uses.flush()
-      #expect(podd.reports.pending.last?.requests == ["pod-001": 16], "requests are counted all the same")
     }
   }
 }

@@ -1,3 +1,4 @@
+public import PodModel
 public import Systemd
 public import Time
 
@@ -71,7 +72,8 @@ public struct UsageRow: Row, Equatable {
   }
 
   /// The object of `podctl top --json`.
-  public var json: JSON {
+  /// - Parameter requests: The pod's requests; nil where no front door has reported.
+  public func json(_ requests: RequestCounts?) -> JSON {
     .object([
       ("pod", .string(pod)), ("tier", .string(tier)), ("state", .string(state)),
       ("memory_current", .optional(memoryCurrent)), ("memory_anon", .optional(memoryAnon)),
@@ -79,6 +81,7 @@ public struct UsageRow: Row, Equatable {
       ("pressure_some_avg10", pressure.map { .double(Double($0) / 100) } ?? .null),
       ("cpu_seconds", cpuUsage.map { .double($0.seconds) } ?? .null),
       ("restarts", .uint(restarts)), ("users", .uint(UInt64(users))), ("generation", .uint(generation)),
+      ("requests", .optional(requests?.total)), ("request_seconds", requests.map { $0.json } ?? .null),
     ])
   }
 }

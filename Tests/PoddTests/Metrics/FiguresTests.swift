@@ -75,4 +75,15 @@ import TimeLiterals
     data.add(7, of: nil)
     #expect(data == HostMetrics.Data(bytes: 766, nearlyFull: 3))
   }
+
+  @Test func `requests are counted up to the last report, or up to when one would have come`() async throws {
+    let start = start
+    try await onLoop {
+      let figures = Figures()
+      #expect(figures.requestsCounted(at: start) == nil, "no front door")
+      figures.requestsReported(at: start)
+      #expect(figures.requestsCounted(at: start + .seconds(1)) == start)
+      #expect(figures.requestsCounted(at: start + .seconds(60)) == start + .seconds(60) - Figures.reportDelay)
+    }
+  }
 }

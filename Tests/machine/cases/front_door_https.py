@@ -39,9 +39,17 @@ def last_used(machine):
     return {row["user"]: row["last_used"] for row in podctl(machine, "users")}
 
 
+def busy_pod(machine):
+    """REQ/S and P95 of the pod that has most requests; None if it has none."""
+    header, first = machine.succeed("podctl top -n 1 --order requests | tail -n +2 | head -n 2", timeout=60).splitlines()
+    row = dict(zip(header.split(), first.split()))
+    return None if row["P95"] == "-" else (row["REQ/S"], row["P95"])
+
+
 @case(units=FRONT_UNITS, prepared=with_front_door)
 def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(machine):
     since, began = moment(machine), utc(machine)
+    machine.put("/run/version", json.dumps([{"user": CAROL, "path": "/api/v2/version"}] * 4))
     for user in (ALICE, BOB, DAVE):
         podctl(machine, f"provision {user} --cold")
     podctl(machine, f"provision {CAROL} --tier pro --cold")
@@ -113,7 +121,15 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
                       60, what="podd knows when the users were last there")
     expect(used[DAVE], None)
     assert began <= used[ALICE] <= utc(machine), used
-    assert podctl(machine, "status pod-002")["requests"] >= 21, podctl(machine, "status pod-002")
+    # And how many requests each pod has had, a second later.
+    counted = {row["pod"]: row for row in podctl(machine, "top")}["pod-002"]
+    assert 21 <= counted["requests"] == counted["request_seconds"][-1]["count"], counted
+    expect(podctl(machine, "status pod-002")["requests"], counted["requests"])
+    going_on = machine.start("while [ ! -e /run/enough ]; do /payload/files/ask-front < /run/version || exit; done")
+    shown = wait_until(lambda: busy_pod(machine), 60, what="podctl top shows requests and their latency")
+    machine.succeed("touch /run/enough")
+    going_on.wait(60)
+    assert 0 < float(shown[0]) < 1000 and shown[1].endswith("s"), shown
 
     # No path but the simplest spelling of it reaches a pod: nginx decides by one and would send the other.
     spellings = [

@@ -33,8 +33,9 @@ METHODS = {
     "Rollout suts free 0 0 restart": "manage-pods", "CheckInvariants": "view", "AttachFrontDoor": "front-door",
     f"SuspendUser s {ALICE}": "suspend", f"ResumeUser s {ALICE}": "suspend", f"ResolveUser s {ALICE}": "front-door",
     "CloseClientConnections as 1 192.0.2.1:443": "front-door", "FindClientConnections as 1 192.0.2.1:443": "front-door",
-    "ReportUse 'a(st)a(st)' 0 0": "front-door", "AcknowledgeHold t 1": "front-door", "RecordRequest ss here this": "manage-pods", "GetMetrics": "metrics",
-    "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view",
+    "ReportUse 'a(st)a(st)' 0 0": "front-door", "ReportRequests 'a(stat)' 0": "front-door",
+    "AcknowledgeHold t 1": "front-door", "RecordRequest ss here this": "manage-pods", "GetMetrics": "metrics",
+    "GetHistory sttu pod-001 0 0 0": "view", "ListUsage": "view", "ListRequests": "view",
 }
 
 

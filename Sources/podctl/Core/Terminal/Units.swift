@@ -20,6 +20,15 @@ enum Units {
     return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(abs(tenths % 10))%"
   }
 
+  /// How often something happens in a second: `0.2`, `12.5`, `1250`.
+  static func rate(_ perSecond: Double) -> String {
+    guard perSecond.isFinite, perSecond < 1e9 else { return "-" }
+    let tenths = Int((perSecond * 10).rounded())
+    // It happens, but seldom.
+    if tenths == 0, perSecond > 0 { return "<0.1" }
+    return tenths >= 1000 || tenths % 10 == 0 ? "\((tenths + 5) / 10)" : "\(tenths / 10).\(tenths % 10)"
+  }
+
   /// `3min 4s`, `1.5s`, `250ms`: the two largest units, as systemd abbreviates durations.
   static func duration(_ span: Microseconds) -> String {
     if span < .milliseconds(1) { return span == .zero ? "0" : "\(span.count)us" }

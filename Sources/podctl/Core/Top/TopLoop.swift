@@ -28,7 +28,7 @@ struct TopLoop {
   /// Returns when the user quits. The first values are fetched before the terminal changes its mode, so that a failure
   /// is reported as with any other verb.
   mutating func run() throws(CallError) {
-    if let client { view.rows = readings.rows(try client.listUsage()) }
+    if let client { view.rows = readings.rows(try client.listUsage(), try client.listRequests()) }
     view.readAt = Clock.wall
     let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
     var terminal = TopTerminal(isDumb: isDumb)
@@ -78,7 +78,8 @@ struct TopLoop {
         client = try context.client()
       }
       guard let client else { return }
-      view.rows = readings.rows(try client.listUsage(watching: true))
+      view.rows = readings.rows(
+        try client.listUsage(watching: true), try client.listRequests(watching: true))
       view.readAt = Clock.wall
       view.trouble = nil
     } catch {

@@ -1,11 +1,15 @@
 internal import PodAPI
+internal import Time
 
 /// The column by which `podctl top` sorts: the largest value comes first, or the first name.
 enum TopOrder: String, CaseIterable {
-  case memory, cpu, pressure, restarts, users, name
+  case memory, cpu, pressure, restarts, users, name, requests, latency
 
   /// The key that selects this order.
-  var key: UInt8 { rawValue.utf8.first ?? 0 }
+  var key: UInt8 {
+    // `r` is taken.
+    self == .requests ? UInt8(ascii: "s") : rawValue.utf8.first ?? 0
+  }
 
   /// Rows without a value come last in both directions; rows with equal values are sorted by name.
   func sorted(_ rows: [TopRow], reverse: Bool) -> [TopRow] {
@@ -27,6 +31,8 @@ enum TopOrder: String, CaseIterable {
     case .restarts: Double(row.usage.restarts)
     case .users: Double(row.usage.users)
     case .name: 0
+    case .requests: row.requests?.rate
+    case .latency: row.requests?.latency?.seconds
     }
   }
 }

@@ -7,6 +7,8 @@ struct TopRow {
   let usage: UsageRow
   /// CPU usage between the last two samples, in percent of one CPU; nil until there are two samples.
   let cpu: Double?
+  /// nil where no front door has reported.
+  var requests: TopRequests?
 
   /// For sorting: `pod-1000` comes after `pod-999`, and anything else than a pod's name comes last.
   var number: Int { PodName(usage.pod)?.number ?? .max }
@@ -31,19 +33,24 @@ struct TopReadings {
   }
 
   private var last: [String: Reading] = [:]
+  private var requests = RequestReadings()
 
   /// Rows without CPU usage, because there are no earlier samples.
   static func first(_ usages: [UsageRow]) -> [TopRow] { usages.map { TopRow(usage: $0, cpu: nil) } }
 
-  /// The rows of new samples. Pods that no longer exist are forgotten.
-  mutating func rows(_ usages: [UsageRow]) -> [TopRow] {
+  /// The rows of new samples, with what is known of the pods' requests. Pods that no longer exist are forgotten.
+  mutating func rows(_ usages: [UsageRow], _ counted: CountedRequests? = nil) -> [TopRow] {
+    requests.add(counted)
     var next: [String: Reading] = [:]
     next.reserveCapacity(usages.count)
     let rows = usages.map { usage in
-      guard let at = usage.readAt, let cpu = usage.cpuUsage else { return TopRow(usage: usage, cpu: nil) }
+      let requests = requests.requests(ofPod: usage.pod)
+      guard let at = usage.readAt, let cpu = usage.cpuUsage else {
+        return TopRow(usage: usage, cpu: nil, requests: requests)
+      }
       let percent = last[usage.pod].flatMap { Self.percent($0, usage.generation, at, cpu) }
       next[usage.pod] = Reading(generation: usage.generation, at: at, cpu: cpu, percent: percent)
-      return TopRow(usage: usage, cpu: percent)
+      return TopRow(usage: usage, cpu: percent, requests: requests)
     }
     last = next
     return rows

@@ -1,4 +1,5 @@
 internal import PodAPI
+internal import PodModel
 internal import Time
 
 /// The content of the screen of `podctl top`.
@@ -68,26 +69,30 @@ struct TopView {
     let users = rows.reduce(0) { $0 + UInt64($1.usage.users) }
     let memory = rows.compactMap(\.usage.memoryCurrent).reduce(0, +)
     let cpu = rows.compactMap(\.cpu).reduce(0, +)
+    let rates = rows.compactMap { $0.requests?.rate }
     return "\(host.isEmpty ? "" : "\(printable(host)), ")\(Units.timeOfDay(readAt)): "
       + "\(rows.count) pod\(rows.count == 1 ? "" : "s")"
       + (counted.isEmpty ? "" : " (\(counted.map(printable).joined(separator: ", ")))")
       + ", \(users) user\(users == 1 ? "" : "s"), memory \(Units.size(memory)), CPU \(Units.percent(cpu))"
+      + (rates.isEmpty ? "" : ", \(Units.rate(rates.reduce(0, +))) requests/s")
   }
 
   private func secondLine() -> String {
     if let trouble { return printable(trouble) }
     return "By \(order.rawValue)\(reverse ? ", reversed" : ""), every \(Units.duration(delay)). "
-      + "Keys: m c p r u n sort, R reverses, + - delay, q quits"
+      + "Keys: m c p r u n\(hasRequests ? " s l" : "") sort, R reverses, + - delay, q quits"
   }
 
   /// By importance: a narrow screen loses the last ones first.
   private enum Column: CaseIterable {
-    case pod, memory, percent, cpu, pressure, state, users, limit, tier, restarts, generation, bar
+    case pod, memory, percent, cpu, requests, latency, pressure, state, users, limit, tier, restarts,
+      generation, bar
   }
 
   /// The order on the screen, from left to right.
   private static let layout: [Column] = [
-    .pod, .tier, .state, .users, .memory, .limit, .percent, .bar, .pressure, .cpu, .restarts, .generation,
+    .pod, .tier, .state, .users, .memory, .limit, .percent, .bar, .pressure, .cpu, .requests, .latency,
+    .restarts, .generation,
   ]
 
   /// The header and a line for each row of `range`. A column is as wide as the widest cell of all rows, so that
@@ -96,6 +101,7 @@ struct TopView {
     let sorted = order.sorted(rows, reverse: reverse)
     var shown = Column.allCases
     if !style.isTerminal { shown.removeAll { $0 == .bar } }
+    if !hasRequests { shown.removeAll { $0 == .requests || $0 == .latency } }
     var widths: [Column: Int] = [:]
     for column in shown {
       widths[column] = sorted.reduce(head(column).title.utf8.count) {
@@ -138,6 +144,8 @@ struct TopView {
     case .bar: .left("")
     case .pressure: .right("PRESSURE")
     case .cpu: .right("%CPU")
+    case .requests: .right("REQ/S")
+    case .latency: .right("P95")
     case .restarts: .right("RESTARTS")
     case .generation: .right("GEN")
     }
@@ -161,9 +169,21 @@ struct TopView {
         usage.pressure.map { Units.percent(Double($0) / 100) } ?? "-",
         usage.pressure ?? 0 >= 1000 ? .yellow : nil)
     case .cpu: Table.Cell(row.cpu.map { Units.percent($0) } ?? "-")
+    case .requests: Table.Cell(row.requests?.rate.map { Units.rate($0) } ?? "-")
+    case .latency: Table.Cell(Self.latency(row.requests?.latency))
     case .restarts: Table.Cell(String(usage.restarts))
     case .generation: Table.Cell(String(usage.generation))
     }
+  }
+
+  /// Whether a front door has reported requests.
+  private var hasRequests: Bool { rows.contains { $0.requests != nil } }
+
+  /// A front door measures milliseconds.
+  private static func latency(_ latency: Microseconds?) -> String {
+    guard let latency else { return "-" }
+    if latency == .infinity { return ">" + Units.duration(RequestCounts.bounds.last ?? .zero) }
+    return Units.duration(max(latency, .milliseconds(1)))
   }
 
   /// `[####......]`

@@ -185,7 +185,7 @@ struct HostViews {
       ("LastProbeError", .string(liveness?.health.lastError ?? "")),
       ("LastProbeTimestamp", .time(liveness?.askedAt)),
       ("Connections", .uint(pod.connections.map { UInt64($0) } ?? PodBus.noSize)),
-      ("Requests", .uint(pod.requests)),
+      ("Requests", .uint(pod.requests.total)),
       ("Overlap", .bool(workload?.overlap ?? false)),
       ("Listen", .string(workload?.listen.rawValue ?? "")),
       ("Workers", .uint(UInt64(scope == nil ? 0 : 1 + (pod.current?.workers?.count ?? 0)))),

@@ -54,6 +54,8 @@ struct MethodHandler: Sendable {
     case .getStatus: MethodHandler { methods, call throws(Refusal) in try await methods.getStatus(call) }
     case .getHistory: MethodHandler { methods, call throws(Refusal) in try await methods.getHistory(call) }
     case .listUsage: MethodHandler { methods, call throws(Refusal) in try await methods.listUsage(call) }
+    case .listRequests:
+      MethodHandler { methods, call throws(Refusal) in try await methods.listRequests(call) }
     case .getMetrics: MethodHandler { methods, call throws(Refusal) in try await methods.getMetrics(call) }
     case .startPod: MethodHandler { methods, call throws(Refusal) in try await methods.startPod(call) }
     case .stopPod: MethodHandler { methods, call throws(Refusal) in try await methods.stopPod(call) }
@@ -77,6 +79,8 @@ struct MethodHandler: Sendable {
     case .findClientConnections:
       MethodHandler { methods, call throws(Refusal) in try await methods.findClientConnections(call) }
     case .reportUse: MethodHandler { methods, call throws(Refusal) in try await methods.reportUse(call) }
+    case .reportRequests:
+      MethodHandler { methods, call throws(Refusal) in try await methods.reportRequests(call) }
     // Its entry in the audit log is all that it does.
     case .recordRequest: MethodHandler { (_, _: RequestRecord) throws(Refusal) in Nothing() }
     case .reload: MethodHandler { methods, call throws(Refusal) in try await methods.reload(call) }

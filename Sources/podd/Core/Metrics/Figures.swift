@@ -15,6 +15,10 @@ final class Figures {
   private var launches: [String: MetricHistogram] = [:]
   /// By the state in which the pod slept.
   private(set) var wakes = [PodState.cold.rawValue: latencies, PodState.frozen.rawValue: latencies]
+  /// When a front door last reported requests.
+  private(set) var requestsReportedAt: LoopTime?
+  /// Within this time a front door reports a request that has ended.
+  nonisolated static let reportDelay: Microseconds = .seconds(2)
   /// Pods that a connection has woken and that are not ready yet.
   private var waking: [PodName: (from: PodState, at: LoopTime)] = [:]
 
@@ -50,6 +54,13 @@ final class Figures {
     case .starting, .backoff, .draining, .stopping, .frozen: break
     case .cold, .stopped, .crashLoop: forget(pod)
     }
+  }
+
+  func requestsReported(at now: LoopTime) { requestsReportedAt = now }
+
+  /// Before which time a request must have ended to be counted for certain; nil before the first report.
+  func requestsCounted(at now: LoopTime) -> LoopTime? {
+    requestsReportedAt.map { max($0, now - Self.reportDelay) }
   }
 
   func forget(_ pod: PodName) { waking[pod] = nil }

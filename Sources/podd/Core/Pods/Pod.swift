@@ -39,8 +39,8 @@ final class Pod {
   private(set) lazy var wakeOnConnect = WakeOnConnect(self)
   /// Since when it has been idle, and which generation.
   var idleness: (unit: UnitName, clock: Idleness)?
-  /// How many requests front doors have reported since podd started.
-  var requests: UInt64 = 0
+  /// The requests that front doors have reported since podd started.
+  var requests = RequestCounts()
   /// What it did last because memory was short.
   var givenUp: GivenUp?
   /// The local port of podd's last probe.

@@ -59,6 +59,10 @@ final class PoddLink {
     _ = try await call(.reportUse, use)
   }
 
+  func report(_ requests: RequestsReport) async throws(BusError) {
+    _ = try await call(.reportRequests, requests)
+  }
+
   /// Does not start a podd that an administrator has stopped.
   private func call(_ method: Method, _ arguments: some CallBody) async throws(BusError) -> Message {
     guard let bus else {

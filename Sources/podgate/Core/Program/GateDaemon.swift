@@ -18,6 +18,7 @@ final class GateDaemon {
   private var placements: Placements?
   private var admissions: Admissions?
   private var uses: UseReports?
+  private var requests: RequestReports?
   private var isStopping = false
   /// Which look at the streams' users is the last one.
   private var look: UInt64 = 0
@@ -67,8 +68,12 @@ final class GateDaemon {
         guard let podd = self?.podd else { throw Self.notConnected }
         try await podd.report(use)
       }
+      let requests = RequestReports { [weak self] report throws(BusError) in
+        guard let podd = self?.podd else { throw Self.notConnected }
+        try await podd.report(report)
+      }
       admissions.onStream = { uses.began($0) }
-      self.uses = uses
+      (self.uses, self.requests) = (uses, requests)
       let gatekeeper = Gatekeeper(placements: placements, admissions: admissions)
       (self.placements, self.admissions, self.gatekeeper) = (placements, admissions, gatekeeper)
       try connect(placements, admissions, connections)
@@ -79,8 +84,10 @@ final class GateDaemon {
           tokensVerified: gatekeeper.tokens.verified, tokensFound: gatekeeper.tokens.found)
       }
       server = try AuthServer(listener: listener, figures: figures) { gatekeeper.judge($0, $1) }
-      log = try AccessLog(socket: datagrams) { ticket in
-        if let request = admissions.close(ticket) { uses.ended(request) }
+      log = try AccessLog(socket: datagrams) { line in
+        guard let request = admissions.close(line.ticket) else { return }
+        uses.ended(request)
+        requests.ended(request, after: line.time)
       }
     } catch {
       throw Unfit(message: error.description)
@@ -117,6 +124,7 @@ final class GateDaemon {
           appeared: {
             placements.canAsk()
             connections.canClose()
+            self.requests?.poddAppeared()
             self.lookAtStreams(placements, admissions)
           }))
     } catch {
@@ -179,10 +187,11 @@ final class GateDaemon {
   /// podd is told once more who has used the front door. A second signal does not wait for that.
   private func stop() {
     Notify.send("STOPPING=1")
-    guard let uses, !isStopping else { return EventLoop.main.exit(0) }
+    guard let uses, let requests, !isStopping else { return EventLoop.main.exit(0) }
     isStopping = true
     loopTask {
       await uses.flush()
+      await requests.flush()
       EventLoop.main.exit(0)
     }
   }

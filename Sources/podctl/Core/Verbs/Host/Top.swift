@@ -8,7 +8,7 @@ internal import Time
 struct Top: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top",
-    abstract: "Watch the pods: state, memory, pressure, CPU, restarts, users.")
+    abstract: "Watch the pods: state, memory, pressure, CPU, requests, restarts, users.")
 
   @OptionGroup var globals: GlobalOptions
 
@@ -27,7 +27,8 @@ struct Top: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The column to sort by: memory, cpu, pressure, restarts, users or name.", valueName: "column"))
+      "The column to sort by: memory, cpu, pressure, restarts, users, name, requests or latency.",
+      valueName: "column"))
   var order: TopOrder = .memory
 
   @Flag(help: "Reverse the order.")
@@ -64,8 +65,11 @@ struct Top: ParsableCommand {
     var view = try view()
     if context.json {
       let rows = TopReadings.first(try client.listUsage())
-      let sorted = view.order.sorted(rows, reverse: view.reverse)
-      context.present(json: .array(sorted.map(\.usage.json))) { _ in "" }
+      let requests = try client.listRequests()?.ofPods
+      let objects = view.order.sorted(rows, reverse: view.reverse).map { row in
+        row.usage.json(requests.map { $0[row.usage.pod] ?? RequestCounts() })
+      }
+      context.present(json: .array(objects)) { _ in "" }
     } else if batch || iterations != nil || !Style.current.isTerminal {
       try printTables(&view, client)
     } else {
@@ -77,14 +81,14 @@ struct Top: ParsableCommand {
   /// Fetches a sample before the first table, so that this table can show CPU usage, too.
   private func printTables(_ view: inout TopView, _ client: Client) throws {
     var readings = TopReadings()
-    _ = readings.rows(try client.listUsage())
+    _ = readings.rows(try client.listUsage(), try client.listRequests())
     var left = iterations ?? (batch ? Int.max : 1)
     var style = Style.current
     style.legend = !globals.noLegend
     style.columns = nil
     while left > 0 {
       usleep(useconds_t(view.delay.count))
-      view.rows = readings.rows(try client.listUsage())
+      view.rows = readings.rows(try client.listUsage(), try client.listRequests())
       view.readAt = Clock.wall
       Output.write(Array(view.page(style).utf8))
       left -= 1

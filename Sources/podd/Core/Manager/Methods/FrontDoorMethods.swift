@@ -60,7 +60,14 @@ extension ManagerMethods {
       try await host.ask { store throws(StoreError) in try store.recordUse(uses, now: now) }
     }
     // After the disk, which may refuse: the caller then repeats its whole report.
-    for row in call.pods { PodName(row.pod).flatMap { host.pods[$0] }?.requests &+= row.requests }
+    for row in call.pods { PodName(row.pod).flatMap { host.pods[$0] }?.requests.add(row.requests) }
+    return Nothing()
+  }
+
+  /// In memory only, so a front door may call it every second.
+  func reportRequests(_ call: RequestsReport) async throws(Refusal) -> Nothing {
+    for row in call.pods { PodName(row.pod).flatMap { host.pods[$0] }?.requests += row.counts }
+    host.figures.requestsReported(at: EventLoop.main.now())
     return Nothing()
   }
 

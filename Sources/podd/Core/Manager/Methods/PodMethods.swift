@@ -11,6 +11,13 @@ extension ManagerMethods {
     await host.usage.rows()
   }
 
+  func listRequests(_ call: Nothing) async throws(Refusal) -> CountedRequests {
+    let rows = host.pods.values.lazy.filter { $0.requests.total > 0 }
+      .map { RequestCountsRow(pod: "\($0.name)", counts: $0.requests) }
+    return CountedRequests(
+      until: host.figures.requestsCounted(at: EventLoop.main.now()), pods: rows.sorted { $0.pod < $1.pod })
+  }
+
   func getPod(_ call: PodCall) async throws(Refusal) -> Properties {
     try await views.properties(of: try host.pod(named: call.pod))
   }
