@@ -8,8 +8,8 @@ public import Time
 /// slowest bucket in it has become full. Only when more than half of the capacity is used within that time, it is dropped
 /// earlier: then a user may have a full bucket too early, and the table stays bounded.
 public struct BucketTable: Sendable {
-  private var current: [UserName: TokenBucket] = [:]
-  private var previous: [UserName: TokenBucket] = [:]
+  private var current = CompactTable<UserName, TokenBucket>()
+  private var previous = CompactTable<UserName, TokenBucket>()
   private var began = LoopTime.zero
   /// The longest time in which a bucket of each generation fills.
   private var refill = Microseconds.zero
@@ -27,15 +27,13 @@ public struct BucketTable: Sendable {
   public mutating func take(_ user: UserName, _ rate: RequestRate, now: LoopTime) -> Admission {
     if current.count >= capacity / 2 || now - began >= max(previousRefill, .minutes(1)) { change(now) }
     refill = max(refill, rate.refill)
-    if current[user] == nil {
-      current[user] = previous.removeValue(forKey: user) ?? TokenBucket(rate, now: now)
-    }
-    return current[user]?.take(rate, now: now) ?? .admitted
+    let bucket = previous.remove(user) ?? TokenBucket(rate, now: now)
+    return current.update(user, new: bucket) { $0.take(rate, now: now) }
   }
 
   private mutating func change(_ now: LoopTime) {
     previous = current
     previousRefill = refill
-    (current, refill, began) = ([:], .zero, now)
+    (current, refill, began) = (CompactTable(), .zero, now)
   }
 }

@@ -15,8 +15,8 @@ public struct TokenCache: Sendable {
   /// After this time generations change, so that what is not used is gone after twice as long.
   static let span = Microseconds.minutes(5)
 
-  private var current: [Digest: VerifiedToken] = [:]
-  private var previous: [Digest: VerifiedToken] = [:]
+  private var current = CompactTable<Digest, VerifiedToken>()
+  private var previous = CompactTable<Digest, VerifiedToken>()
   private var began = WallTime.epoch
   private var verifier: UInt64?
   private let capacity: Int
@@ -54,7 +54,7 @@ public struct TokenCache: Sendable {
       return known
     }
     let good: VerifiedToken
-    if let known = previous.removeValue(forKey: digest) {
+    if let known = previous.remove(digest) {
       try verifier.check(known, now: now)
       found &+= 1
       good = known
@@ -73,12 +73,12 @@ public struct TokenCache: Sendable {
     let place = Int(truncatingIfNeeded: UInt(bitPattern: hasher.finalize()) % UInt(counts.count))
     guard counts[place] < Self.maximumPerUser / 2 else { return }
     counts[place] += 1
-    current[digest] = token
+    current.update(digest, new: token) { $0 = token }
   }
 
   private mutating func change(_ now: WallTime) {
     previous = current
-    current = [:]
+    current = CompactTable()
     for place in counts.indices { counts[place] = 0 }
     began = now
   }

@@ -1,3 +1,5 @@
+import TokenCheck
+
 /// A table of bounded size. A new entry takes the place of the one that was used least recently.
 struct RecentTable<Key: Hashable, Value> {
   private struct Node {
@@ -9,7 +11,7 @@ struct RecentTable<Key: Hashable, Value> {
   }
 
   private let capacity: Int
-  private var places: [Key: Int32] = [:]
+  private var index = HashIndex()
   private var nodes: [Node] = []
   private var newest = Self.none
   private var oldest = Self.none
@@ -21,11 +23,15 @@ struct RecentTable<Key: Hashable, Value> {
     self.capacity = capacity
   }
 
-  var count: Int { places.count }
+  var count: Int { index.count }
+
+  private func place(of key: Key, _ hash: Int) -> Int32? {
+    index.place(hash) { nodes[$0].key == key }.map(Int32.init)
+  }
 
   /// The value, which is then the one that was used last.
   mutating func use(_ key: Key) -> Value? {
-    guard let place = places[key] else { return nil }
+    guard let place = place(of: key, key.hashValue) else { return nil }
     if place != newest {
       unlink(place)
       link(place)
@@ -34,11 +40,12 @@ struct RecentTable<Key: Hashable, Value> {
   }
 
   /// The value, without using it.
-  func peek(_ key: Key) -> Value? { places[key].map { nodes[Int($0)].value } }
+  func peek(_ key: Key) -> Value? { place(of: key, key.hashValue).map { nodes[Int($0)].value } }
 
   /// Adds or replaces a value, which is then the one that was used last.
   mutating func set(_ key: Key, _ value: Value) {
-    if let place = places[key] {
+    let hash = key.hashValue
+    if let place = place(of: key, hash) {
       nodes[Int(place)].value = value
       if place != newest {
         unlink(place)
@@ -46,7 +53,7 @@ struct RecentTable<Key: Hashable, Value> {
       }
       return
     }
-    if places.count >= capacity { remove(nodes[Int(oldest)].key) }
+    if count >= capacity { remove(nodes[Int(oldest)].key) }
     let node = Node(key: key, value: value, newer: Self.none, older: Self.none)
     let place: Int32
     if let reused = free.popLast() {
@@ -56,13 +63,15 @@ struct RecentTable<Key: Hashable, Value> {
       place = Int32(nodes.count)
       nodes.append(node)
     }
-    places[key] = place
+    index.insert(Int(place), hash: hash)
     link(place)
   }
 
   @discardableResult
   mutating func remove(_ key: Key) -> Value? {
-    guard let place = places.removeValue(forKey: key) else { return nil }
+    let hash = key.hashValue
+    guard let place = place(of: key, hash) else { return nil }
+    index.remove(Int(place), hash: hash)
     unlink(place)
     free.append(place)
     return nodes[Int(place)].value
