@@ -61,7 +61,9 @@ struct AdmissionsTests {
     resolved.connectionsMax = most
     return try #require(
       Place(
-        resolved, pod: KnownPod(name: pod, address: "127.77.0.1:10001", state: "ready", toldAt: 0),
+        resolved,
+        pod: KnownPod(
+          name: pod, address: "127.77.0.1:10001", frontAddress: "127.76.0.1", state: "ready", toldAt: 0),
         rules: TierRules(resolved)))
   }
 

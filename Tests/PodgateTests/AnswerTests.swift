@@ -78,6 +78,15 @@ struct AnswerTests {
     #expect(text(answer).contains("X-Gate-Retry: \(seconds)\r\n"))
   }
 
+  @Test func aTicketIsReadAsItWasWritten() {
+    for (place, serial) in [(0, 0), (9, 10), (65_535, 1_234_567_890), (7, UInt64.max)] {
+      var bytes: [UInt8] = Array("X-Ticket: ".utf8)
+      Ticket(place: place, serial: serial).append(to: &bytes)
+      #expect(String(decoding: bytes, as: UTF8.self) == "X-Ticket: \(place)-\(serial)")
+      #expect(Ticket(bytes.dropFirst(10)) == Ticket(place: place, serial: serial))
+    }
+  }
+
   @Test func theLogOfAnEndedRequestIsRead() throws {
     let line = "<190>Nov 30 01:02:03 nginx: 12-4711\t101\t57\t3.000"
     func parsed(_ line: String) -> AccessLog.Line? { AccessLog.parse(Array(line.utf8)[...]) }

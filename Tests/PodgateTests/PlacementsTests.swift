@@ -45,8 +45,8 @@ private final class Podd {
     placements?.find(user, forWriting: false) { standing in
       switch standing {
       case .active(let place):
-        let token =
-          String(decoding: place.admission, as: UTF8.self).split(separator: "X-Token: ").last?.prefix(1) ?? ""
+        let head = String(decoding: place.admission(of: user), as: UTF8.self)
+        let token = head.split(separator: "X-Token: ").last?.prefix(1) ?? ""
         box.put("\(place.pod.name) \(place.pod.state) \(token)")
       case .suspended: box.put("suspended")
       case .unknown: box.put("unknown")

@@ -19,5 +19,21 @@ struct Ticket: Equatable {
     self.init(place: place, serial: serial)
   }
 
-  var text: String { "\(place)-\(serial)" }
+  /// Adds `PLACE-SERIAL`.
+  func append(to bytes: inout [UInt8]) {
+    Self.append(UInt64(place), to: &bytes)
+    bytes.append(UInt8(ascii: "-"))
+    Self.append(serial, to: &bytes)
+  }
+
+  /// In decimal, without a text for each number: this is done for each request.
+  private static func append(_ number: UInt64, to bytes: inout [UInt8]) {
+    let start = bytes.count
+    var rest = number
+    repeat {
+      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    bytes[start...].reverse()
+  }
 }

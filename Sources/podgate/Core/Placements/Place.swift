@@ -9,37 +9,38 @@ enum Standing {
   case unknown
 }
 
-/// Where an active user's requests go, and what they may do there.
+/// Where an active user's requests go, and what they may do there. There are many of them, so what users have in common
+/// is in ``KnownPod`` and ``TierRules``.
 struct Place {
-  /// The head of the answer that admits a request, without its end: it is the same for each request of the user.
-  let admission: [UInt8]
+  private let token: KeptToken
   let pod: KnownPod
   let rules: TierRules
-  /// How many more bytes the user may store, when podd counted last; nil if there is no limit or no count.
-  private let room: UInt64?
-  private let dataMax: UInt64
+  /// How many more bytes the user may store, when podd counted last; the largest number if there is no limit or no count.
+  private let room: UInt64
 
   /// Whether a request that stores something can be served, as far as podgate knows. A body that is larger than all that
   /// the user may have never can.
-  func hasRoom(forBody length: UInt64?) -> Bool { room != 0 && length ?? 0 <= dataMax }
+  func hasRoom(forBody length: UInt64?) -> Bool { room != 0 && length ?? 0 <= rules.dataMax }
+
+  /// The head of the answer that admits a user's request, without its end.
+  func admission(of user: String) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(pod.admission.count + token.count + user.utf8.count + 16)
+    bytes += pod.admission
+    token.append(to: &bytes)
+    bytes += "\r\nX-User: ".utf8
+    bytes += user.utf8
+    bytes += "\r\n".utf8
+    return bytes
+  }
 
   /// - Parameter rules: What the tier and its workload say; many users share it.
   init?(_ user: ResolvedUser, pod: KnownPod, rules: TierRules) {
     guard let token = user.token else { return nil }
+    self.token = KeptToken(token)
     self.pod = pod
     self.rules = rules
-    dataMax = user.dataMax ?? .max
-    room = user.dataMax.flatMap { most in user.dataBytes.map { most > $0 ? most - $0 : 0 } }
-    admission = Array(
-      """
-      HTTP/1.1 200 OK\r
-      Content-Length: 0\r
-      X-Pod: \(pod.address)\r
-      X-Front: \(user.frontAddress)\r
-      X-Token: \(token)\r
-      X-User: \(user.user)\r
-
-      """.utf8)
+    room = user.dataMax.flatMap { most in user.dataBytes.map { most > $0 ? most - $0 : 0 } } ?? .max
   }
 }
 
@@ -47,16 +48,39 @@ struct Place {
 final class KnownPod {
   let name: String
   /// `ADDRESS:PORT`.
-  var address: String
+  private(set) var address: String
+  private var frontAddress: String
+  /// The beginning of the answer that admits a request, until the user's token: it is the same for all users of the pod.
+  private(set) var admission: [UInt8] = []
   var state: String
   /// Counts the states that podd has told of any pod: a reply that was asked for before must not replace this one.
   var toldAt: UInt64
 
-  init(name: String, address: String, state: String, toldAt: UInt64) {
+  init(name: String, address: String, frontAddress: String, state: String, toldAt: UInt64) {
     self.name = name
     self.address = address
+    self.frontAddress = frontAddress
     self.state = state
     self.toldAt = toldAt
+    admission = rendered
+  }
+
+  /// podd has said again where the pod is.
+  func isAt(_ address: String, front: String) {
+    guard address != self.address || front != frontAddress else { return }
+    (self.address, frontAddress) = (address, front)
+    admission = rendered
+  }
+
+  private var rendered: [UInt8] {
+    Array(
+      """
+      HTTP/1.1 200 OK\r
+      Content-Length: 0\r
+      X-Pod: \(address)\r
+      X-Front: \(frontAddress)\r
+      X-Token:\u{20}
+      """.utf8)
   }
 
   /// Whether a connection would wake the pod or find it awake. One that an administrator stopped, or that crashes again
@@ -70,12 +94,15 @@ final class TierRules {
   let rate: RequestRate?
   /// 0: any number at the same time.
   let connectionsMax: UInt32
+  /// How many bytes a user may have.
+  let dataMax: UInt64
   private let reserved: [CanonicalPath]
   private let texts: [String]
 
   init(_ user: ResolvedUser) {
     rate = RequestRate(count: user.requestCount, period: user.requestInterval, burst: user.requestBurst)
     connectionsMax = user.connectionsMax
+    dataMax = user.dataMax ?? .max
     texts = user.reservedPaths
     reserved = texts.compactMap { try? CanonicalPath(target: Array($0.utf8).span) }
   }
@@ -84,6 +111,7 @@ final class TierRules {
   func reserves(_ path: CanonicalPath) -> Bool { reserved.contains { path.begins(with: $0) } }
 
   func isSame(as other: TierRules) -> Bool {
-    rate == other.rate && connectionsMax == other.connectionsMax && texts == other.texts
+    rate == other.rate && connectionsMax == other.connectionsMax && dataMax == other.dataMax
+      && texts == other.texts
   }
 }

@@ -59,16 +59,16 @@ final class Placements {
   /// Finds a user: at once where podd has been asked before, else when it has answered, and within ``patience``.
   /// - Parameter forWriting: The count of the user's data matters.
   func find(_ user: String, forWriting: Bool, _ answer: @escaping Answer) {
-    if let entry = table.use(user) {
-      if entry.epoch == epoch {
-        if forWriting, isPresent(), EventLoop.main.now() - entry.askedAt > Self.countAge {
-          _ = question(user)
-        }
-        return answer(entry.standing)
-      }
-      if !isPresent() { return answer(entry.standing) }
-    }
+    if let standing = known(user, forWriting: forWriting) { return answer(standing) }
     question(user).waiting.append(answer)
+  }
+
+  /// What ``find(_:forWriting:_:)`` finds at once; nil where podd has to be asked.
+  func known(_ user: String, forWriting: Bool) -> Standing? {
+    guard let entry = table.use(user) else { return nil }
+    guard entry.epoch == epoch else { return isPresent() ? nil : entry.standing }
+    if forWriting, isPresent(), EventLoop.main.now() - entry.askedAt > Self.countAge { _ = question(user) }
+    return entry.standing
   }
 
   // MARK: What podd tells
@@ -169,9 +169,11 @@ final class Placements {
     guard user.status == "active" else { return user.status == "suspended" ? .suspended : .unknown }
     let address = "\(user.address):\(user.port)"
     let pod =
-      pods[user.pod] ?? KnownPod(name: user.pod, address: address, state: user.state, toldAt: states)
+      pods[user.pod]
+      ?? KnownPod(
+        name: user.pod, address: address, frontAddress: user.frontAddress, state: user.state, toldAt: states)
     pods[user.pod] = pod
-    pod.address = address
+    pod.isAt(address, front: user.frontAddress)
     if pod.toldAt <= states { pod.state = user.state }
     let own = TierRules(user)
     let shared = rules.first { $0.isSame(as: own) }

@@ -27,7 +27,11 @@ struct AdmittedFields: Equatable {
   var count: Int { (cookie?.count ?? 0) + (subprotocols?.count ?? 0) + 160 }
 
   func append(to bytes: inout [UInt8]) {
-    if let ticket { bytes += Array("X-Ticket: \(ticket.text)\r\n".utf8) }
+    if let ticket {
+      bytes += "X-Ticket: ".utf8
+      ticket.append(to: &bytes)
+      bytes += "\r\n".utf8
+    }
     if let cookie {
       bytes += Array("X-Cookie: ".utf8) + cookie + Array("\r\n".utf8)
     }

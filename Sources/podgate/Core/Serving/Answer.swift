@@ -26,7 +26,7 @@ enum Answer: Equatable {
       bytes.reserveCapacity(place.count + fields.count + 2)
       bytes += place
       fields.append(to: &bytes)
-      bytes += Array("\r\n".utf8)
+      bytes += "\r\n".utf8
       return bytes
     case .unauthenticated(let challenge):
       let value =

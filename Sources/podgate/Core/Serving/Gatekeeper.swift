@@ -50,11 +50,21 @@ final class Gatekeeper {
       connection.answer(error.answer)
       return
     }
-    placements.find(claim.token.user.text, forWriting: request.writes) { standing in
-      let answer = self.verdict(request, claim, standing)
-      if !connection.answer(answer), case .admit(_, let fields) = answer, let ticket = fields.ticket {
-        self.admissions.close(ticket)
-      }
+    let (user, writes) = (claim.token.user.text, request.writes)
+    // Most are known, and nothing has to be kept for later.
+    if let standing = placements.known(user, forWriting: writes) {
+      answer(request, claim, standing, connection)
+    } else {
+      placements.find(user, forWriting: writes) { self.answer(request, claim, $0, connection) }
+    }
+  }
+
+  private func answer(
+    _ request: AuthRequest, _ claim: Claim, _ standing: Standing?, _ connection: AuthConnection
+  ) {
+    let answer = verdict(request, claim, standing)
+    if !connection.answer(answer), case .admit(_, let fields) = answer, let ticket = fields.ticket {
+      admissions.close(ticket)
     }
   }
 
@@ -116,7 +126,7 @@ final class Gatekeeper {
     case .admitted(let ticket):
       var fields = claim.fields
       fields.ticket = ticket
-      return .admit(place.admission, fields)
+      return .admit(place.admission(of: claim.token.user.text), fields)
     case .tooMany:
       return .refuse(status: 429, reason: "too many connections at once", retryAfter: Self.shortRetry)
     case .full: return Self.unavailable(Self.longRetry)
