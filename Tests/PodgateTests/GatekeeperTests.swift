@@ -15,6 +15,7 @@ private final class Gate {
   let gatekeeper: Gatekeeper
   private let admissions: Admissions
   private var connections: [AuthConnection] = []
+  private let watching: ConnectionSet
 
   init(_ settings: GateSettings = GateSettings(), users: [ResolvedUser] = [Gate.alice]) throws {
     let placements = Placements(
@@ -25,6 +26,7 @@ private final class Gate {
         }
         return found
       })
+    watching = try ConnectionSet()
     admissions = Admissions(nil, ClientConnections(close: { _ in }, find: { $0 }))
     gatekeeper = Gatekeeper(placements: placements, admissions: admissions)
     gatekeeper.configuration = GateConfiguration(settings: settings, verifier: try Gate.verifier())
@@ -36,7 +38,8 @@ private final class Gate {
     try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
     connections.append(
       try AuthConnection(
-        ends[1], figures: GateFigures(), judge: { [gatekeeper] in gatekeeper.judge($0, $1) }, onEnd: { _ in })
+        ends[1], in: watching, figures: GateFigures(), judge: { [gatekeeper] in gatekeeper.judge($0, $1) },
+        onEnd: { _ in })
     )
     return ends[0]
   }

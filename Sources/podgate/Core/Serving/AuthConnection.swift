@@ -8,10 +8,12 @@ import Time
 @LoopActor
 final class AuthConnection {
   let descriptor: CInt
-  private var source: EventSource?
+  private let watching: ConnectionSet
   private var input: [UInt8] = []
   private var parser = HeadParser(limits: AuthConnection.limits)
   private var phase = Phase.reading
+  /// Nobody reads while the judge waits for podd.
+  private var isPaused = false
   /// When the request came that the judge has.
   private var cameAt = LoopTime.zero
   private let figures: GateFigures
@@ -35,18 +37,16 @@ final class AuthConnection {
   }()
 
   init(
-    _ descriptor: CInt, figures: GateFigures,
+    _ descriptor: CInt, in connections: ConnectionSet, figures: GateFigures,
     judge: @escaping @LoopActor (AuthRequest, AuthConnection) -> Void,
     onEnd: @escaping @LoopActor (AuthConnection) -> Void
   ) throws(Errno) {
     self.descriptor = descriptor
+    watching = connections
     self.figures = figures
     self.judge = judge
     self.onEnd = onEnd
-    source = try EventSource.io(EventLoop.main, descriptor: descriptor, events: PollEvents.input) {
-      [weak self] _ in
-      LoopActor.assumeIsolated { self?.readable() }
-    }
+    try connections.add(descriptor) { [weak self] in self?.readable() }
   }
 
   /// Ends the request that the judge has. False if nginx does not wait for it any more, because the client has left.
@@ -59,7 +59,8 @@ final class AuthConnection {
       end()
       return false
     }
-    source?.setEnabled(true)
+    if isPaused { watching.resume(descriptor) }
+    isPaused = false
     return true
   }
 
@@ -88,7 +89,10 @@ final class AuthConnection {
       cameAt = Clock.loop
       judge(request, self)
       // Not answered yet.
-      if phase == .judging { source?.setEnabled(false) }
+      if phase == .judging {
+        watching.pause(descriptor)
+        isPaused = true
+      }
     } catch {
       // Something in the client's request that nginx lets pass, and that nobody needs to understand.
       phase = .discarding
@@ -108,7 +112,7 @@ final class AuthConnection {
   }
 
   private func end() {
-    source = nil
+    watching.remove(descriptor)
     onEnd(self)
   }
 

@@ -12,6 +12,7 @@ final class AuthServer {
   private let listener: CInt
   private var accepting: EventSource?
   private var connections: [CInt: AuthConnection] = [:]
+  private let watching: ConnectionSet
   private let figures: GateFigures
   private let judge: @LoopActor (AuthRequest, AuthConnection) -> Void
 
@@ -21,6 +22,7 @@ final class AuthServer {
     self.listener = listener
     self.figures = figures
     self.judge = judge
+    watching = try ConnectionSet()
     _ = fcntl(listener, F_SETFL, O_NONBLOCK)
     accepting = try EventSource.io(EventLoop.main, descriptor: listener, events: PollEvents.input) {
       [weak self] _ in
@@ -37,7 +39,7 @@ final class AuthServer {
       }
       do throws(Errno) {
         connections[descriptor] = try AuthConnection(
-          descriptor, figures: figures, judge: judge, onEnd: { [weak self] in self?.ended($0) })
+          descriptor, in: watching, figures: figures, judge: judge, onEnd: { [weak self] in self?.ended($0) })
       } catch {
         GateLog.error("A connection cannot be watched: \(error)")
       }
