@@ -74,6 +74,7 @@ static const sd_bus_vtable methods[] = {
     SD_BUS_METHOD("FindClientConnections", "as", "as", find, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("CloseClientConnections", "as", "", accept_call, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ReportUse", "a(st)a(st)", "", accept_call, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ReportRequests", "a(stat)", "", accept_call, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 
