@@ -25,7 +25,7 @@ struct AnswerTests {
       "X-Stream: _stream",
       "Authorization: bEARER a.b.c")
     #expect(request.bearer.map(Array.init) == Array("a.b.c".utf8))
-    #expect(request.target == Array("/api/v2/insert?p=a".utf8))
+    #expect(request.target.elementsEqual("/api/v2/insert?p=a".utf8))
     #expect(
       (request.bodyLength, request.peer, request.isStream, request.writes) == (12, "[::1]:4711", true, true))
     let plain = try self.request("X-Method: GET", "X-Uri: /")

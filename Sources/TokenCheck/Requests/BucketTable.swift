@@ -8,7 +8,7 @@ public import Time
 /// slowest bucket in it has become full. Only when more than half of the capacity is used within that time, it is dropped
 /// earlier: then a user may have a full bucket too early, and the table stays bounded.
 public struct BucketTable: Sendable {
-  private var current = CompactTable<UserName, TokenBucket>()
+  private var current: CompactTable<UserName, TokenBucket>
   private var previous = CompactTable<UserName, TokenBucket>()
   private var began = LoopTime.zero
   /// The longest time in which a bucket of each generation fills.
@@ -19,6 +19,7 @@ public struct BucketTable: Sendable {
   /// - Parameter capacity: The largest number of buckets.
   public init(capacity: Int = 262_144) {
     self.capacity = max(2, capacity)
+    current = CompactTable(room: self.capacity / 2)
   }
 
   public var count: Int { current.count + previous.count }
@@ -34,6 +35,6 @@ public struct BucketTable: Sendable {
   private mutating func change(_ now: LoopTime) {
     previous = current
     previousRefill = refill
-    (current, refill, began) = (CompactTable(), .zero, now)
+    (current, refill, began) = (CompactTable(room: capacity / 2), .zero, now)
   }
 }

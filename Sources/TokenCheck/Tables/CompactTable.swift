@@ -3,6 +3,10 @@ struct CompactTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private var entries: [(key: Key, value: Value)] = []
   private var index = HashIndex()
 
+  /// - Parameter room: For how many entries there is room from the start. It takes no memory before they come; without it,
+  ///   a table that grows leaves holes in the heap that are as large as it was.
+  init(room: Int = 0) { entries.reserveCapacity(room) }
+
   var count: Int { entries.count }
 
   subscript(key: Key) -> Value? { place(of: key, key.hashValue).map { entries[$0].value } }

@@ -15,7 +15,7 @@ public struct TokenCache: Sendable {
   /// After this time generations change, so that what is not used is gone after twice as long.
   static let span = Microseconds.minutes(5)
 
-  private var current = CompactTable<Digest, VerifiedToken>()
+  private var current: CompactTable<Digest, VerifiedToken>
   private var previous = CompactTable<Digest, VerifiedToken>()
   private var began = WallTime.epoch
   private var verifier: UInt64?
@@ -27,6 +27,7 @@ public struct TokenCache: Sendable {
   public init(capacity: Int = 131_072) {
     self.capacity = max(2, capacity)
     counts = [UInt8](repeating: 0, count: self.capacity)
+    current = CompactTable(room: self.capacity / 2)
   }
 
   public var count: Int { current.count + previous.count }
@@ -78,7 +79,7 @@ public struct TokenCache: Sendable {
 
   private mutating func change(_ now: WallTime) {
     previous = current
-    current = CompactTable()
+    current = CompactTable(room: capacity / 2)
     for place in counts.indices { counts[place] = 0 }
     began = now
   }

@@ -21,6 +21,8 @@ struct RecentTable<Key: Hashable, Value> {
   init(capacity: Int) {
     precondition(capacity > 0 && capacity < Int(Int32.max), "a table needs room")
     self.capacity = capacity
+    // Memory that is not written to is none. An array that grows leaves holes as large as it was.
+    nodes.reserveCapacity(capacity)
   }
 
   var count: Int { index.count }

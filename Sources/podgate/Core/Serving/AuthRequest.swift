@@ -16,9 +16,9 @@ struct AuthRequest {
   let host: ArraySlice<UInt8>?
   /// Where each user has a host name: the pattern of these names, `*.DOMAIN`, and the name that was asked, in lower case.
   let userHost: (pattern: ArraySlice<UInt8>, name: ArraySlice<UInt8>)?
-  let method: [UInt8]
+  let method: ArraySlice<UInt8>
   /// The request's target, as the client sent it.
-  let target: [UInt8]
+  let target: ArraySlice<UInt8>
   /// The length of the body in bytes; nil if the client did not say.
   let bodyLength: UInt64?
   /// The client's end of its connection, `ADDRESS:PORT`.
@@ -44,8 +44,8 @@ struct AuthRequest {
     guard let method = try head.value(of: "x-method"), let target = try head.value(of: "x-uri") else {
       throw HTTPError(400, "X-Method or X-Uri is missing.")
     }
-    self.method = Array(method)
-    self.target = Array(target)
+    self.method = method
+    self.target = target
     if let length = try head.value(of: "x-length") {
       guard let bytes = UInt64(String(decoding: length, as: UTF8.self)) else {
         throw HTTPError(400, "X-Length is not a number.")
