@@ -136,7 +136,8 @@ extension Performer {
   /// The pod serves; it may have to be restarted for the user.
   private func makeKnown(_ number: Int, _ pod: SimulatedPod) throws {
     try deliver(to: pod, .serving, for: number) { [unowned self] isKnown in
-      if isKnown { return wait(number, pod) }
+      // Somebody may have frozen it meanwhile.
+      if isKnown { return serve(number, pod) }
       if let placed = calls.removeValue(forKey: number)?.placed { takenBack.append(placed) }
     }
   }

@@ -115,6 +115,8 @@ extension PodHost {
       pod.handle(.start)
     } else if pod.state == .ready, refresh || pod.machine.hasStaleUsers {
       try await pod.knowsUsers()
+      // Somebody froze it meanwhile. This call thaws it, as it would have done if the freeze had come before it.
+      if pod.state == .frozen, try admit(.serve, pod) { pod.handle(.start) }
     }
     if let reason = await pod.waitUntilReady() { try await refuseStart(of: pod, reason) }
     // The program may have read its users file before this user was placed.
