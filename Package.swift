@@ -51,7 +51,7 @@ let package = Package(
     .target(name: "Linux", dependencies: ["CLinux", "Time"], swiftSettings: strict),
     .target(name: "Systemd", dependencies: ["CSystemd", "CLinux", "Linux", "Time"], swiftSettings: strict),
     .target(name: "Cgroup", dependencies: ["CLinux", "Linux", "Time"], swiftSettings: strict),
-    .target(name: "HostCheck", dependencies: ["PodModel"], swiftSettings: strict),
+    .target(name: "HostCheck", dependencies: ["PodModel", "CLinux"], swiftSettings: strict),
     .target(name: "PodModel", dependencies: ["Time"], swiftSettings: simulated),
     .target(
       name: "PodStore",

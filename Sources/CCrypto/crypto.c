@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -9,7 +10,9 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "CCrypto.h"
@@ -139,16 +142,78 @@ static int no_password(char *buffer, int size, int writes, void *data) {
         return -1;
 }
 
-int64_t ccrypto_certificate_end(const void *pem, size_t size) {
-        BIO *input = size > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)size);
+static BIO *input_of(const void *bytes, size_t size) {
+        return size > INT_MAX ? NULL : BIO_new_mem_buf(bytes, (int)size);
+}
+
+static X509 *first_certificate(const void *pem, size_t size) {
+        BIO *input = input_of(pem, size);
         X509 *certificate = input ? PEM_read_bio_X509(input, NULL, no_password, NULL) : NULL;
+        BIO_free(input);
+        return certificate;
+}
+
+int64_t ccrypto_certificate_end(const void *pem, size_t size) {
+        X509 *certificate = first_certificate(pem, size);
         struct tm end = { 0 };
         int64_t seconds = -1;
         if (certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1) seconds = timegm(&end);
         X509_free(certificate);
-        BIO_free(input);
         ERR_clear_error();
         return seconds;
+}
+
+/* Appends a name and a blank; the length stays as it is when the name is none, or there is no room. */
+static size_t add_name(char *names, size_t room, size_t length, const char *name, size_t size) {
+        if (size == 0 || size >= room - length) return length;
+        for (size_t index = 0; index < size; index++)
+                if (name[index] <= ' ' || name[index] > '~') return length;
+        memcpy(names + length, name, size);
+        names[length + size] = ' ';
+        return length + size + 1;
+}
+
+static size_t add_general_name(char *names, size_t room, size_t length, const GENERAL_NAME *name) {
+        char text[INET6_ADDRSTRLEN] = "";
+        if (name->type == GEN_DNS)
+                return add_name(
+                        names, room, length, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                        (size_t)ASN1_STRING_length(name->d.dNSName));
+        if (name->type != GEN_IPADD) return length;
+        int family = ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6;
+        if (family == AF_INET6 && ASN1_STRING_length(name->d.iPAddress) != 16) return length;
+        inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text);
+        return add_name(names, room, length, text, strlen(text));
+}
+
+size_t ccrypto_certificate_names(const void *pem, size_t size, char *names, size_t room) {
+        X509 *certificate = first_certificate(pem, size);
+        GENERAL_NAMES *all = certificate ? X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL) : NULL;
+        size_t length = 0;
+        for (int index = 0; index < sk_GENERAL_NAME_num(all); index++)
+                length = add_general_name(names, room, length, sk_GENERAL_NAME_value(all, index));
+        if (certificate && !all) {
+                char name[256];
+                int count = X509_NAME_get_text_by_NID(
+                        X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
+                if (count > 0) length = add_name(names, room, length, name, (size_t)count);
+        }
+        GENERAL_NAMES_free(all);
+        X509_free(certificate);
+        ERR_clear_error();
+        return length > 0 ? length - 1 : 0;
+}
+
+int ccrypto_certificate_has_key(const void *pem, size_t size, const void *key, size_t key_size) {
+        X509 *certificate = first_certificate(pem, size);
+        BIO *input = input_of(key, key_size);
+        EVP_PKEY *private = input ? PEM_read_bio_PrivateKey(input, NULL, no_password, NULL) : NULL;
+        int matches = certificate && private ? X509_check_private_key(certificate, private) == 1 : -1;
+        EVP_PKEY_free(private);
+        BIO_free(input);
+        X509_free(certificate);
+        ERR_clear_error();
+        return matches;
 }
 
 int ccrypto_sha256(const void *message, size_t size, uint8_t *digest) {

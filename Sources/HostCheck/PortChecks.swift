@@ -30,10 +30,15 @@ extension HostCheck {
   }
 
   private static func portRange(_ tree: Tree) -> ClosedRange<Int> {
+    settings(tree)?.portRange ?? PoddSettings().portRange
+  }
+
+  /// podd.conf as podd would read it now; nil with a mistake in it.
+  static func settings(_ tree: Tree) -> PoddSettings? {
     let files = SettingsFiles(
       "podd.conf", in: SettingsSearch.directories, names: { tree.list($0) },
       content: { tree.content($0, limit: 2 << 20) })
-    return (try? files.check { PoddSettings.check($0) }.get())?.portRange ?? PoddSettings().portRange
+    return try? files.check { PoddSettings.check($0) }.get()
   }
 
   /// `net.ipv4.ip_local_port_range`.
@@ -76,7 +81,7 @@ extension HostCheck {
   }
 
   /// The processes that have the sockets, as far as the caller may see that.
-  private static func processes(with sockets: Set<String>, _ tree: Tree) -> [String: String] {
+  static func processes(with sockets: Set<String>, _ tree: Tree) -> [String: String] {
     var found: [String: String] = [:]
     for pid in tree.list("proc") where pid.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
       for number in tree.list("proc/\(pid)/fd") {

@@ -279,6 +279,29 @@ public final class Client {
     }
   }
 
+  /// systemd's ActiveState of units, by name.
+  public func activeStates(of units: [String]) throws(CallError) -> [String: String] {
+    do throws(BusError) {
+      let message = try bus.newMethodCall(
+        destination: "org.freedesktop.systemd1", path: "/org/freedesktop/systemd1",
+        interface: "org.freedesktop.systemd1.Manager", member: "ListUnitsByNames")
+      try message.append(units)
+      let reply = try bus.call(message)
+      var states: [String: String] = [:]
+      try reply.readArray(of: "(ssssssouso)") { () throws(BusError) in
+        try reply.enterStructure("ssssssouso")
+        let name = try reply.readString()
+        try reply.skip("ss")
+        states[name] = try reply.readString()
+        try reply.skip("ssouso")
+        try reply.exitContainer()
+      }
+      return states
+    } catch {
+      throw CallError(error, host: host)
+    }
+  }
+
   /// podd's last status line if podd.service has failed for good; nil if systemd may still start it.
   private func reasonOfFailure() -> String? {
     guard let state = try? unitProperty("ActiveState", "Unit"), state == "failed" else { return nil }

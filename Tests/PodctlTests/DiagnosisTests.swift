@@ -44,6 +44,31 @@ import Testing
     #expect(unloaded.map { $0.finding?.id } == [nil, "firewall"])
   }
 
+  @Test func theFrontDoorsUnitsAreFoundUnlessTheyRun() {
+    func ids(_ states: [String: String]) -> [String?] {
+      Diagnosis.frontUnits { _ throws(CallError) in states }.map(\.finding?.what)
+    }
+    let running = [
+      "podctl-front.service": "active", "podgate.socket": "active", "podgate.service": "inactive",
+    ]
+    #expect(ids(running) == [nil, nil])
+    #expect(ids([:]).compactMap(\.self).count == 2)
+    let failed = running.merging(["podgate.service": "failed", "podctl-front.service": "failed"]) { $1 }
+    #expect(
+      ids(failed) == [
+        "podctl-front.service is failed, so no request reaches a pod.", nil,
+        "podgate.service is failed, so nobody decides on requests.",
+      ])
+  }
+
+  @Test func whatPodgateHasCheckedIsShown() {
+    let checks = Diagnosis.frontFiles(
+      of: Array("front-keys\t2 keys\nfront-certificate\tIt ends.\tRenew it.\n\nx\n".utf8))
+    #expect(checks.map(\.id) == ["front-keys", "front-certificate"])
+    #expect(checks.map(\.finding?.description) == [nil, "It ends. Renew it."])
+    #expect(Diagnosis.frontFiles(of: nil).isEmpty)
+  }
+
   @Test func aPodWithAPersonsUserIDIsFound() {
     let clash: [(key: String, value: Variant)] = [
       ("Pod", .string("pod-007")), ("UID", .uint(1_900_000_007)), ("Account", .string("ivan")),

@@ -104,7 +104,7 @@ import TimeLiterals
   }
 
   /// openssl req -x509 -newkey ed25519 -nodes -subj /CN=test -days 27000.
-  private static let certificate = """
+  static let certificate = """
     -----BEGIN CERTIFICATE-----
     MIIBNDCB56ADAgECAhRKzdnaXcX161fymqXzYE6SyhJOGTAFBgMrZXAwDzENMAsG
     A1UEAwwEdGVzdDAgFw0yNjExMzAwNTI1MTRaGA8yMTAwMTEwMjA1MjUxNFowDzEN

@@ -3,9 +3,9 @@
 from podctl_testing import expect, install, unit
 
 
-def make_certificate(machine, name):
+def make_certificate(machine, name, days=90):
     machine.succeed(
-        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 "
+        f"cd /etc/podctl/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days {days} "
         f"-subj /CN={name} -keyout tls.key.new -out tls.crt.new 2>&1 && mv tls.key.new tls.key && mv tls.crt.new tls.crt",
         timeout=180)
 

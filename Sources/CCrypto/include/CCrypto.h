@@ -38,6 +38,13 @@ size_t ccrypto_sign(
 /* When the first certificate in a PEM file expires, in seconds since the epoch; -1 when there is none. */
 int64_t ccrypto_certificate_end(const void *pem, size_t size);
 
+/* The names for which the first certificate in a PEM file is valid, with blanks between them: DNS names and addresses, or
+ * the common name where it has none of these. Its length; 0 when there is none, or not enough room. Names with other
+ * characters than names have are left out. */
+size_t ccrypto_certificate_names(const void *pem, size_t size, char *names, size_t room);
+/* Whether a private key belongs to the first certificate: 1 or 0; -1 when one of them is none, or needs a password. */
+int ccrypto_certificate_has_key(const void *pem, size_t size, const void *key, size_t key_size);
+
 /* 1, or 0 when libcrypto fails (no memory). */
 int ccrypto_sha256(const void *message, size_t size, uint8_t *digest);
 int ccrypto_hmac_sha256(const void *key, size_t key_size, const void *message, size_t size, uint8_t *code);

@@ -106,7 +106,7 @@ def the_same_commands_work_on_another_host_over_ssh(machine):
 @case()
 def doctor_finds_nothing_to_mend_on_a_good_host(machine):
     answer = podctl(machine, "doctor")
-    expect([each for each in answer["checks"] if each["status"] == "fatal"], [])
+    expect([each for each in answer["checks"] if each["status"] == "fatal" or each["id"].startswith("front-")], [])
     expect(answer["fit"], True)
     machine.succeed("podctl doctor")
 

@@ -39,6 +39,13 @@ def last_used(machine):
     return {row["user"]: row["last_used"] for row in podctl(machine, "users")}
 
 
+def front_checks(machine):
+    """What podctl doctor says of the front door, which never makes a host unfit for pods."""
+    answer = podctl(machine, "doctor")
+    expect(answer["fit"], True, json.dumps(answer))
+    return [check for check in answer["checks"] if check["id"].startswith("front-")]
+
+
 def busy_pod(machine):
     """REQ/S and P95 of the pod that has most requests; None if it has none."""
     header, first = machine.succeed("podctl top -n 1 --order requests | tail -n +2 | head -n 2", timeout=60).splitlines()
@@ -158,6 +165,27 @@ def a_request_with_a_token_reaches_the_users_own_pod_and_no_other_request_does(m
         [cookie, allowed, ["Authorization", f"Bearer {signed}"]])])
     expect([each["status"] for each in found], [200] * 2 + [403] * 6 + [400] * 2, json.dumps(found))
     assert "AllowedOrigins=" in json.loads(found[2]["body"])["error"], found[2]
+
+    # doctor finds nothing to mend, and then what an administrator may have forgotten: each with the command that mends it.
+    title = "front door: certificate for machine until "
+    checks = front_checks(machine)
+    expect([check for check in checks if check["status"] != "ok"], [])
+    expect({check["id"] for check in checks}, {
+        "front-units", "front-keys", "front-certificate", "front-permissions", "front-address", "front-limits", "front-users"})
+    assert [check for check in checks if check["what"].startswith(title)], checks
+    make_certificate(machine, "renewed", days=3)
+    machine.put("/etc/podctl/podd.conf.d/users.conf", "[Podd]\nFrontUsers=www-data\n")
+    machine.succeed("chmod 644 /etc/podctl/front/tls.key && chgrp root /etc/podctl/gate/keys.json")
+    wrong = [(check["id"], check["what"], check["mend"]) for check in front_checks(machine) if check["status"] == "advice"]
+    expect(sorted(name for name, _, _ in wrong), [
+        "front-certificate", "front-certificate", "front-permissions", "front-permissions", "front-users"])
+    for words in ("certificate for renewed expires on", "nginx still has", "podgate may not read", "Every user",
+                  "FrontUsers= in podd.conf does not name podctl-front"):
+        assert any(words in what for _, what, _ in wrong), (words, wrong)
+    # As it says.
+    machine.succeed("chmod 600 /etc/podctl/front/tls.key && chgrp podctl-gate /etc/podctl/gate/keys.json && "
+                    "rm /etc/podctl/podd.conf.d/users.conf && systemctl reload podctl-front.service", timeout=60)
+    expect([check["id"] for check in front_checks(machine) if check["status"] != "ok"], ["front-certificate"])
 
     # No token is in any log, neither the clients' nor the pods'.
     journal = machine.succeed("journalctl -b -o cat --no-pager")

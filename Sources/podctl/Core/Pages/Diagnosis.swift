@@ -51,7 +51,7 @@ enum Diagnosis {
   static func page(_ checks: [Check], _ style: Style) -> String {
     checks.map { check in
       guard let finding = check.finding else {
-        return "\(style.paint(style.unicode ? "●" : "*", .green)) \(check.title)\n"
+        return "\(style.paint(style.unicode ? "●" : "*", .green)) \(printable(check.title))\n"
       }
       let fatal = finding.severity == .fatal
       let mark = style.unicode ? (fatal ? "×" : "●") : (fatal ? "x" : "!")

@@ -18,6 +18,7 @@ public enum Podgate {
       print("podgate \(Release.version)")
       return 0
     case "admin" where words.count == 1: return Admin.serve()
+    case "check" where words.count == 1: return check()
     case "sign": return sign(Array(words.dropFirst()))
     case "metrics" where words.count == 1: return scrape()
     default:
@@ -100,6 +101,13 @@ public enum Podgate {
       for message in error.messages { complain(message) }
     }
     return 1
+  }
+
+  /// `check`: what `podctl doctor` shows of the front door's keys and certificate, because podctl is not linked with
+  /// libcrypto.
+  private static func check() -> CInt {
+    for result in GateCheck().results(now: Clock.wall) { print(result.line) }
+    return 0
   }
 
   private static func complain(_ text: String) {

@@ -27,7 +27,15 @@ struct Doctor: ParsableCommand {
     try globals.context.handOver(["doctor"])
     let host = HostCheck(root: root ?? "/")
     var checks = host.run() + host.room() + host.settings()
-    if root == nil { checks += Diagnosis.service { () throws(CallError) in try Client().status() } }
+    let frontDoor = host.frontDoor()
+    if root == nil {
+      checks += Diagnosis.service { () throws(CallError) in try Client().status() }
+      if !frontDoor.isEmpty {
+        checks += Diagnosis.frontUnits { units throws(CallError) in try Client().activeStates(of: units) }
+        checks += Diagnosis.frontFiles(of: Child.output(of: [Token.signer, "check"])?.bytes)
+      }
+    }
+    checks += frontDoor
     globals.context.present(json: Diagnosis.json(checks)) { Diagnosis.page(checks, $0) }
     if checks.contains(where: { $0.finding?.severity == .fatal }) { throw Failure("", status: .failed) }
   }
