@@ -11,11 +11,14 @@ import TokenCheck
 @LoopActor
 private final class Podd {
   var refuses = false
+  /// Happens while podd has the call.
+  var meanwhile: @LoopActor () -> Void = {}
   let reports = Mailbox<RequestsReport>()
 
   func requests(interval: Microseconds = .hours(1)) -> RequestReports {
     RequestReports(interval: interval) { report throws(BusError) in
       self.reports.put(report)
+      self.meanwhile()
       if self.refuses { throw BusError(name: "org.freedesktop.DBus.Error.UnknownMethod", message: "no") }
     }
   }
@@ -81,6 +84,22 @@ struct RequestReportsTests {
       #expect(podd.reports.pending.count == refused + 1)
       await requests.flush()
       #expect(podd.reports.pending.count == refused + 1)
+    }
+  }
+
+  @Test func whatEndsWhilePoddRefusesIsAddedToWhatItRefused() async throws {
+    try await onLoop {
+      let podd = Podd()
+      let requests = podd.requests()
+      podd.refuses = true
+      podd.meanwhile = { requests.ended(request(), after: .milliseconds(3)) }
+      requests.ended(request(), after: .milliseconds(3))
+      await requests.flush()
+      podd.refuses = false
+      podd.meanwhile = {}
+      await requests.flush()
+      #expect(podd.reports.pending.map(\.totals) == [["pod-001": 1], ["pod-001": 2]])
+      #expect(podd.reports.pending.last?.measured("pod-001") == 2)
     }
   }
 
