@@ -160,7 +160,11 @@ struct World {
   /// What is due by now.
   mutating func passTime() {
     for (unit, at) in killTimes where at <= now { kill(unit) }
-    for (pod, door) in doors where door.heldUntil.map({ $0 <= now }) ?? false { doors[pod]?.heldUntil = nil }
+    for (pod, door) in doors where door.heldUntil.map({ $0 <= now }) ?? false {
+      doors[pod]?.heldUntil = nil
+      // It lasts for longer than podd needs, unless podd waits for its disk: then the program that is to end gets requests.
+      excused.formUnion(populated.filter { $0.pod == pod })
+    }
   }
 
   var nextKill: LoopTime? { killTimes.values.min() }
