@@ -98,6 +98,23 @@ private final class FrontFiles {
     #expect(host.results().first?.what.contains("put a JWK Set there") == true)
   }
 
+  @Test(arguments: [
+    ("*.pods.example.com", true), ("*.PODS.example.com", true), ("alice.pods.example.com", true),
+    ("*.other.example.com", false), ("a.b.pods.example.com", false), ("*.example.com", false),
+  ])
+  func theCertificateMustBeValidForTheHostsOfUsers(name: String, isValid: Bool) throws {
+    let host = try FrontFiles()
+    try host.write(
+      "etc/podctl/front/hosts.d/pods.conf",
+      "server {\n    # server_name x;\n    server_name \(name);\n    include /usr/lib/podctl/front-hosts.conf;\n}\n"
+    )
+    try host.write("etc/podctl/front/hosts.d/pods.conf.old", "server_name y;")
+    #expect(host.wrong == (isValid ? [] : ["front-certificate"]))
+    if !isValid {
+      #expect(host.results().last?.what.contains("is not valid for \(name.lowercased())") == true)
+    }
+  }
+
   @Test func aLineHasNoFurtherFields() {
     #expect(GateCheck.Result(id: "a", what: "b\tc\nd\re", fix: "f").line == "a\tb c d e\tf")
   }

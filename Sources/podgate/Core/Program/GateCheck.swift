@@ -75,7 +75,8 @@ struct GateCheck {
       ]
     }
     var wrong: [Result] = []
-    let names = Certificate.names(inPEM: pem).joined(separator: ", ")
+    let valid = Certificate.names(inPEM: pem)
+    let names = valid.joined(separator: ", ")
     let whose = "The front door's certificate\(names.isEmpty ? "" : " for \(names)")"
     let expiry = WallTime.epoch + .seconds(UInt64(max(0, end)))
     if expiry < now + Self.notice {
@@ -85,6 +86,12 @@ struct GateCheck {
           fix: "Renew it, for example with certbot renew, then: \(Self.reload)."))
     }
     wrong += pair(pem)
+    for host in hosts() where !valid.contains(where: { Self.covers($0, host) }) {
+      wrong.append(
+        Result(
+          id: id, what: "\(whose) is not valid for \(host), which a file of \(Self.files)/hosts.d names.",
+          fix: "Get a certificate for \(host), too, or remove the name, then: \(Self.reload)."))
+    }
     if let used = try? read("/run/podctl/front/tls.crt"), used != pem {
       wrong.append(
         Result(
@@ -97,6 +104,27 @@ struct GateCheck {
         id: id, what: "front door: certificate\(names.isEmpty ? "" : " for \(names)") until \(Self.date(end))"
       )
     ]
+  }
+
+  /// The names of servers in hosts.d.
+  private func hosts() -> [String] {
+    let directory = "\(root)\(Self.files)/hosts.d"
+    return ((try? Files.names(in: directory)) ?? []).filter { $0.hasSuffix(".conf") }.sorted().flatMap {
+      name in
+      let text =
+        (try? read("\(Self.files)/hosts.d/\(name)")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+      return NginxText.statements(of: text).filter { $0.first == "server_name" }
+        .flatMap { $0.dropFirst().map { $0.lowercased() } }
+    }
+  }
+
+  /// Whether a certificate's name is good for a server's: the star stands for one label (RFC 6125, 6.4.3).
+  private static func covers(_ name: String, _ host: String) -> Bool {
+    let name = name.lowercased()
+    guard name != host else { return true }
+    let (pattern, labels) = (name.split(separator: "."), host.split(separator: "."))
+    return pattern.first == "*" && labels.first != "*" && pattern.count == labels.count
+      && pattern.dropFirst() == labels.dropFirst()
   }
 
   /// Whether the private key is there, and this certificate's.
