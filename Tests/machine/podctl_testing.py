@@ -160,6 +160,15 @@ def evidence(generation):
     return found if isinstance(found, dict) else json.loads(found)
 
 
+def names_an_oom_kill(found, own_limit):
+    """Whether the evidence of an end has a kill by the OOM killer, and whether for the pod's own limit. systemd may have
+    removed the cgroup before podd read its counters; then only the slice's counters show the kill."""
+    by_slice = found["counters_lost"] and found["killed_in_slice"] is True and found["own_limit_in_slice"] is own_limit
+    if by_slice and own_limit:
+        return True
+    return (found["oom_kills"] >= 1 or by_slice) and (found["own_limit_ooms"] >= 1) == own_limit
+
+
 def cgroup(machine, unit, file):
     """The stripped content of a file of UNIT's cgroup, e.g. memory.max."""
     return machine.succeed(

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from loading import PROGRAMS, put_programs
-from podctl_testing import agrees, case, evidence, expect, moment, podctl, wait_until
+from podctl_testing import agrees, case, evidence, expect, moment, names_an_oom_kill, podctl, wait_until
 
 #: Many ends follow each other here; they must not hit the start limit or cause long pauses.
 PODD = """\
@@ -413,9 +413,7 @@ def a_pod_that_dies_because_the_host_is_out_of_memory_is_told_from_one_over_its_
                 "python3 /run/hog", ("oom-bystander",), "ready"), subject)
     expect(machine.succeed("systemctl show -P MainPID podd.service"), podd, "podd's process")
     found = last_evidence(machine, subject)
-    # systemd may have removed the cgroup before podd read it; then only the slice's counters show the kill.
-    by_slice = found["counters_lost"] and found["killed_in_slice"] is True and found["own_limit_in_slice"] is False
-    assert (found["oom_kills"] >= 1 or by_slice) and found["own_limit_ooms"] == 0, found
+    assert names_an_oom_kill(found, own_limit=False), found
     happens(End("own limit", "big", "tell eat", ("oom-own-limit",), "ready"), subject)
     # Until the memory is free again, any allocation may cause another kill.
     ends = {each["reason"] for each in podctl(machine, f"status {neighbour['pod']}")["generations"]}
@@ -451,8 +449,7 @@ def the_evidence_of_an_end_is_kept_with_it_and_shown_by_status_and_explain(machi
     expect(found["exit 3"]["exit"], "exited:3")
     assert any("told to exit_3" in str(line) for line in found["exit 3"]["log"]), found["exit 3"]
     limit = found[BY_ITSELF[5].name]
-    by_slice = limit["counters_lost"] and limit["killed_in_slice"] is True and limit["own_limit_in_slice"] is True
-    assert by_slice or limit["own_limit_ooms"] >= 1 and limit["oom_kills"] >= 1, limit
+    assert names_an_oom_kill(limit, own_limit=True), limit
     expect(limit["memory_max"], 64 << 20)
     assert found["SIGSTOP from outside"]["probe_error"], found["SIGSTOP from outside"]
     explained = machine.succeed(f"podctl explain {probed.pod}")
