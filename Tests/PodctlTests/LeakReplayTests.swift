@@ -49,7 +49,7 @@ import Testing
     #expect((slope - 4000).magnitude < 10)
     #expect(memory == UInt64(10 << 20 + Int(at / 10) * 40_000))
     #expect((at + left - 22_540).magnitude < 60)
-    #expect(replay.page(Style()).hasPrefix("leak: steady growth that did not end at 89.5% of the limit: "))
+    #expect(replay.page(Style()).hasPrefix("leak: steady growth that did not end at 90% of the limit: "))
     #expect(replay.page(Style()).contains("seen: 2254 samples over 6h 15min."))
   }
 

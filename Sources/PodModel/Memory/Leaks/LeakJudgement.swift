@@ -113,8 +113,11 @@ struct LeakJudgement {
   /// a short piece of a curve looks straight.
   private func isSlowing(_ span: MemoryTrend) -> Bool {
     let seconds = span.end - span.start
-    for times in Limits.slowing {
-      guard let before = growth(before: span, times: times), before.slope > span.slope else { continue }
+    for times in Limits.slowing where span.start >= times * seconds {
+      guard
+        let before = MemoryTrend(intake.floors, from: span.start - times * seconds, to: span.start),
+        before.certainty >= Limits.slowingCertainty, before.slope > span.slope
+      else { continue }
       // The pace falls exponentially; the two slopes are those of the middles of the spans.
       let between = (times + 1) / 2 * seconds
       let halving = (before.slope / span.slope).logarithm / between
@@ -123,25 +126,6 @@ struct LeakJudgement {
       if intake.lastHeld + ahead < Limits.settlesBelow * limit { return true }
     }
     return false
-  }
-
-  /// Whether the growth did not slow down, neither within the span nor since the time before it.
-  private func isStraight(_ span: MemoryTrend) -> Bool {
-    let pace = Limits.straight.pace
-    return span.pace >= pace
-      && Limits.slowing.allSatisfy { times in
-        growth(before: span, times: times).map { span.slope >= pace * $0.slope } ?? true
-      }
-  }
-
-  /// The growth of the time before a span, `times` as long as the span; nil if none is certain.
-  private func growth(before span: MemoryTrend, times: Float) -> MemoryTrend? {
-    let seconds = times * (span.end - span.start)
-    guard span.start >= seconds,
-      let before = MemoryTrend(intake.floors, from: span.start - seconds, to: span.start),
-      before.certainty >= Limits.slowingCertainty
-    else { return nil }
-    return before
   }
 
   /// Whether the growth may be a program's start: it loads what it needs, and that may end anywhere. What grows after a
@@ -182,11 +166,6 @@ struct LeakJudgement {
 
     let allowance = min(Limits.nearTheLimitNoise * noise, Limits.nearTheLimitNoiseMost * limit)
     if surely >= Limits.nearTheLimit * limit + allowance { return .nearTheLimit }
-    let fewest = min(max(Limits.longMeanShortest.gain * limit / step, 1), Limits.longMeanShortest.samples)
-    let longMean = max(
-      intake.surelyHeld(fewest: fewest, noise: noise, errors: Limits.longMeanErrors),
-      mean - Limits.meanErrorsMost * limit)
-    if longMean >= Limits.straight.level * limit, isStraight(span) { return .nearTheLimit }
     if isTooLateNextTime(span, held, step) { return .fasterThanSamples }
     if intake.hasTeeth, span.band >= Limits.teeth.band * limit, tips >= Limits.teeth.top * limit {
       return .underTeeth

@@ -1,10 +1,8 @@
 /// The figures of docs/leaks.md, under its names. Every share is a share of the limit. The values were tuned on
 /// seeds below 1001 of the leak benchmark (docs/leak-benchmark.md).
 enum LeakThresholds {
-  /// The promise: what stands at this level, or goes up to it ever more slowly, is left alone.
+  /// The promise: what stands at this level, or goes up to it in a line, is left alone.
   static let plateau: Float = 0.9
-  /// The same for what goes up to it in a line.
-  static let straightPlateau: Float = 0.895
   /// The smallest gain that is worth a judgement.
   static let leastRise: Float = 0.04
 
@@ -38,9 +36,6 @@ enum LeakThresholds {
   static let meanErrorsMost: Float = 0.025
   /// The mean is taken over as many samples as gain no more than this.
   static let meanGain: Float = 0.01
-  /// `straight`: the standard errors, and the shortest mean: of as many samples as gain this share, but at most so many.
-  static let longMeanErrors: Float = 3
-  static let longMeanShortest: (gain: Float, samples: Float) = (0.005, 8)
 
   // MARK: Before the levels
 
@@ -59,9 +54,6 @@ enum LeakThresholds {
   // MARK: Levels
 
   static let nearTheLimit: Float = plateau + 0.0015
-  /// The same for growth in a line: its second half gains this share of the first, and its slope is this share of the
-  /// slopes before.
-  static let straight: (level: Float, pace: Float) = (straightPlateau + 0.0015, 0.85)
   /// The noise that is added to `nearTheLimit`: in standard deviations, and at most as a share.
   static let nearTheLimitNoise: Float = 1.2
   static let nearTheLimitNoiseMost: Float = 0.004

@@ -167,11 +167,6 @@ struct MemoryIntake: Sendable {
     max(roughness - slope.magnitude * spacing, 0) * 0.886
   }
 
-  /// ``MemoryFloors/surelyHeld(fewest:noise:errors:)``, with what users brought.
-  func surelyHeld(fewest: Float, noise: Float, errors: Float) -> Float {
-    floors.surelyHeld(fewest: fewest, noise: noise, errors: errors) + broughtByUsers
-  }
-
   /// Mean unreclaimable memory of at most `samples` recent samples, and how many they were.
   func recent(_ samples: Float) -> (mean: Float, count: Float) {
     var sum: Float = 0

@@ -24,7 +24,7 @@ extension LeakDetector.Basis {
     case .steady: "no steady growth"
     case .settling: "growth that slows down"
     case .room: "steady growth that may still end below the limit"
-    case .nearTheLimit: "steady growth that did not end at 89.5% of the limit"
+    case .nearTheLimit: "steady growth that did not end at 90% of the limit"
     case .afterRest: "steady growth after a long rest, without new users"
     case .faster: "steady growth that became faster without new users"
     case .forAWeek: "steady growth for more than a week"
