@@ -95,8 +95,7 @@ let package = Package(
     .target(
       name: "PodctlCore",
       dependencies: [
-        "PodAPI", "HostCheck", "OpenMetrics", "Systemd", "PodModel", "CLinux", "Linux", "Time",
-        argumentParser,
+        "PodAPI", "HostCheck", "OpenMetrics", "PodModel", "CLinux", "Linux", "Time", argumentParser,
       ],
       path: "Sources/podctl/Core", swiftSettings: strict),
     .executableTarget(
