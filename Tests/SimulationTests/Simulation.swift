@@ -123,7 +123,9 @@ final class Simulation {
     guard let podd, podd.isServing,
       let user = UserName(stored: "user\(random.below(odds.users))")
     else { return }
-    let pod = random.pick(podd.pods.keys.sorted())
+    // In every third world rather one that has two generations: few calls would meet it by chance.
+    let inHandover = seed % 3 == 0 && random.chance(50) ? random.pick(podsInHandover) : nil
+    let pod = inHandover ?? random.pick(podd.pods.keys.sorted())
     if random.chance(odds.restarts) {
       if let pod { podd.restart(pod) }
       return
