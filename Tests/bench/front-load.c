@@ -374,7 +374,8 @@ int main(int count, char **arguments) {
   if (log_path)
     say_tickets();
   qsort(latencies, answered < latencies_max ? answered : latencies_max, sizeof *latencies, by_value);
-  printf("{\"requests\": %zu, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f}\n", answered,
-         (double)in_time * SECOND / (double)(ended - begun), percentile(0.5), percentile(0.99), percentile(1));
+  printf("{\"requests\": %zu, \"rate\": %.1f, \"p50\": %.1f, \"p95\": %.1f, \"p99\": %.1f, \"max\": %.1f}\n", answered,
+         (double)in_time * SECOND / (double)(ended - begun), percentile(0.5), percentile(0.95), percentile(0.99),
+         percentile(1));
   return 0;
 }
