@@ -51,9 +51,7 @@ extension HostCheck {
 
   /// KeyFile= of podgate.conf(5).
   private static func keyFile(_ tree: Tree) -> String {
-    let files = SettingsFiles(
-      "podgate.conf", in: SettingsSearch.directories, names: { tree.list($0) },
-      content: { tree.content($0, limit: 1 << 20) })
+    let files = settingsFiles("podgate.conf", tree, limit: 1 << 20)
     return (try? files.check(GateSettings.check).get())?.keyFile ?? GateSettings().keyFile
   }
 

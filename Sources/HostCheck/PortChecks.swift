@@ -35,10 +35,15 @@ extension HostCheck {
 
   /// podd.conf as podd would read it now; nil with a mistake in it.
   static func settings(_ tree: Tree) -> PoddSettings? {
-    let files = SettingsFiles(
-      "podd.conf", in: SettingsSearch.directories, names: { tree.list($0) },
-      content: { tree.content($0, limit: 2 << 20) })
-    return try? files.check { PoddSettings.check($0) }.get()
+    try? settingsFiles("podd.conf", tree, limit: 2 << 20).check { PoddSettings.check($0) }.get()
+  }
+
+  /// A settings file and its drop-ins.
+  /// - Parameter limit: Bytes that are read of each.
+  static func settingsFiles(_ name: String, _ tree: Tree, limit: Int) -> SettingsFiles {
+    SettingsFiles(
+      name, in: SettingsSearch.directories, names: { tree.list($0) },
+      content: { tree.content($0, limit: limit) })
   }
 
   /// `net.ipv4.ip_local_port_range`.

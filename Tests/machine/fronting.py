@@ -1,6 +1,17 @@
-"""What cases of podctl-gate are prepared with: `@case(prepared=with_front_door)`."""
+"""What cases of podctl-gate share. They are prepared with `@case(prepared=with_front_door)`."""
 
-from podctl_testing import expect, install, unit
+import json
+
+from podctl_testing import UNITS, expect, install, unit
+
+FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
+
+
+def responses(machine, requests, parallel=1, patience=120, timeout=180):
+    """The responses to REQUESTS (files/ask-front). PATIENCE: seconds for each connection and each wait of its."""
+    output = machine.succeed(f"/payload/files/ask-front --parallel {parallel} --timeout {patience}",
+                             input=json.dumps(requests), timeout=timeout)
+    return json.loads(output)
 
 
 def make_certificate(machine, name, days=90):

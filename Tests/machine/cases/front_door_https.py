@@ -3,15 +3,14 @@
 import json
 import shlex
 
-from fronting import make_certificate, with_front_door
+from fronting import FRONT_UNITS, make_certificate, responses, with_front_door
 from loading import PROGRAMS, put_programs
 from podctl_testing import (
-    UNITS, case, complaints, expect, moment, podctl, pods, token, unit, wait_until)
+    case, complaints, expect, moment, podctl, pods, token, unit, wait_until)
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 # Whose requests are all refused.
 DAVE = "dave@example.com"
-FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
 SELECT = "/api/v2/select?p=notes&c=1.1.1/1.1.1/1.1.1"
 INSERT = "/api/v2/insert?p=notes&c=1.1.1/1.1.1/1.1.1"
 
@@ -22,9 +21,7 @@ def ask(machine, *requests, parallel=1, timeout=180):
 
 
 def answers(machine, *requests, parallel=1, timeout=180):
-    output = machine.succeed(
-        f"/payload/files/ask-front --parallel {parallel}", input=json.dumps(requests).encode(), timeout=timeout)
-    return json.loads(output)
+    return responses(machine, requests, parallel=parallel, timeout=timeout)
 
 
 def launches(machine):

@@ -5,11 +5,10 @@ import json
 import signal
 import time
 
-from fronting import with_front_door
+from fronting import FRONT_UNITS, responses, with_front_door
 from loading import PROGRAMS, put_programs
-from podctl_testing import UNITS, agrees, case, complaints, expect, moment, podctl, pods, unit, wait_until
+from podctl_testing import agrees, case, complaints, expect, moment, podctl, pods, unit, wait_until
 
-FRONT_UNITS = (*UNITS, "podgate.service", "podgate.socket", "podctl-front.service")
 KEYS = "/etc/podctl/gate/keys.json"
 COUNTING = f"""\
 [Workload]
@@ -51,10 +50,8 @@ def workload(machine, name, text, **keys):
 
 def ask(machine, requests, parallel=1, timeout=300):
     """The responses to REQUESTS (files/ask-front), without TLS."""
-    sent = [{"plain": True, "port": 8080, **request} for request in requests]
-    output = machine.succeed(f"/payload/files/ask-front --parallel {parallel} --timeout {timeout}",
-                             input=json.dumps(sent), timeout=timeout + 60)
-    return json.loads(output)
+    return responses(machine, [{"plain": True, "port": 8080, **request} for request in requests],
+                     parallel=parallel, patience=timeout, timeout=timeout + 60)
 
 
 def done(machine, name="requests"):

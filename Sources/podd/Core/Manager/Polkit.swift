@@ -3,8 +3,8 @@ import PodAPI
 import Systemd
 import Time
 
-/// Asks polkit whether the caller of a call is allowed to make it: for each call, but for ``Grants``. podd is root, so without this every local user
-/// could act as root through it (facts 12).
+/// Asks polkit whether the caller of a call is allowed to make it: for each call, except where ``Grants`` remembers the
+/// answer. podd is root, so without this every local user could act as root through it (facts 12).
 @LoopActor
 final class Polkit {
   let bus: Bus

@@ -60,8 +60,11 @@ final class Placements {
   /// - Parameter forWriting: The count of the user's data matters.
   func find(_ user: String, forWriting: Bool, _ answer: @escaping Answer) {
     if let standing = known(user, forWriting: forWriting) { return answer(standing) }
-    question(user).waiting.append(answer)
+    ask(user, answer)
   }
+
+  /// Asks podd for a user of whom nothing is ``known(_:forWriting:)``.
+  func ask(_ user: String, _ answer: @escaping Answer) { question(user).waiting.append(answer) }
 
   /// What ``find(_:forWriting:_:)`` finds at once; nil where podd has to be asked.
   func known(_ user: String, forWriting: Bool) -> Standing? {

@@ -50,12 +50,12 @@ final class Gatekeeper {
       connection.answer(error.answer)
       return
     }
-    let (user, writes) = (claim.token.user.text, request.writes)
+    let user = claim.token.user.text
     // Most are known, and nothing has to be kept for later.
-    if let standing = placements.known(user, forWriting: writes) {
+    if let standing = placements.known(user, forWriting: request.writes) {
       answer(request, claim, standing, connection)
     } else {
-      placements.find(user, forWriting: writes) { self.answer(request, claim, $0, connection) }
+      placements.ask(user) { self.answer(request, claim, $0, connection) }
     }
   }
 
